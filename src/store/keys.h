@@ -1,0 +1,66 @@
+// Where everything lives in the store. Values of entities are JSON envelopes (model/envelope.h),
+// values of indexes are the id of the entity that holds the name.
+//
+//   /i/site/<id>  /i/server/<id>  /i/interface/<id>         infrastructure layer
+//   /i/x/site-name/<name>  /i/x/server-name/<name>          unique names
+//   /l/role/<id>  /l/system                                 logic layer
+//   /l/x/role-number/<number>                               the number that tokens carry
+//   /d/<domain>/domain                                      the domain itself
+//   /d/<domain>/licence                                     its licence
+//   /d/<domain>/user/<id>  /account/<id>  /range/<id>       its entities
+//   /d/<domain>/x/login/<login>  /x/number/<number>         unique in the domain
+//   /d/<domain>/x/user-login/<login>
+//   /x/domain-name/<name>                                   unique in the system
+//   binding/<domain>/<account>/<binding>                    registrar
+//   call/<instance>/<call>                                  snapshots of calls
+//   outbox/cdr/<cdr>                                        CDRs on their way to history
+//   seq/<writer>                                            last batch of a Writer
+//   leader/<group>                                          {instance, epoch} of an A-P group
+//
+// Domain data starts with '/d/<domain>/', so that one range holds one domain, ready to be copied,
+// replicated or deleted.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/id.h"
+#include "model/ids.h"
+
+namespace tandem::store::keys {
+
+// Ranges to follow for the catalog: everything under each of these.
+inline constexpr std::string_view infrastructure = "/i/";
+inline constexpr std::string_view logic = "/l/";
+inline constexpr std::string_view domains = "/d/";
+
+std::string site(SiteId id);
+std::string server(ServerId id);
+std::string interface(InterfaceId id);
+std::string site_name(std::string_view name);
+std::string server_name(std::string_view name);
+std::string role_instance(RoleInstanceId id);
+std::string role_number(int number);
+std::string system_settings();
+
+std::string domain_prefix(DomainId domain);  // "/d/<domain>/"
+std::string domain(DomainId domain);
+std::string licence(DomainId domain);
+std::string user(DomainId domain, UserId id);
+std::string account(DomainId domain, AccountId id);
+std::string number_range(DomainId domain, NumberRangeId id);
+std::string login(DomainId domain, std::string_view login);
+std::string number(DomainId domain, std::string_view number);
+std::string user_login(DomainId domain, std::string_view login);
+std::string domain_name(std::string_view name);
+
+std::string bindings_of(DomainId domain, AccountId account);  // prefix of its bindings
+std::string binding(DomainId domain, AccountId account, std::string_view binding);
+std::string call(RoleInstanceId instance, CallId call);
+std::string calls_of(RoleInstanceId instance);  // prefix
+std::string cdr_outbox(CdrId cdr);
+inline constexpr std::string_view cdr_outbox_prefix = "outbox/cdr/";
+std::string sequence(std::string_view writer);
+std::string leader(std::string_view group);
+
+}  // namespace tandem::store::keys
