@@ -27,7 +27,8 @@ TEST(Result, TryReturnsTheError) {
 
 TEST(Bytes, Base64FollowsRfc4648) {
     const std::pair<const char*, const char*> vectors[] = {
-        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
+        {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+        {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}};
     for (const auto& [plain, coded] : vectors) {
         EXPECT_EQ(base64_encode(as_bytes(plain)), coded);
         EXPECT_EQ(as_text(*base64_decode(coded)), plain);

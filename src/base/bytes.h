@@ -20,10 +20,10 @@ inline BytesView as_bytes(std::string_view text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-std::string hex_encode(BytesView bytes);                       // lower case
-std::optional<Bytes> hex_decode(std::string_view text);        // either case
-std::string base64_encode(BytesView bytes);                    // RFC 4648 4, padded
-std::optional<Bytes> base64_decode(std::string_view text);     // padded; strict
+std::string hex_encode(BytesView bytes);                    // lower case
+std::optional<Bytes> hex_decode(std::string_view text);     // either case
+std::string base64_encode(BytesView bytes);                 // RFC 4648 4, padded
+std::optional<Bytes> base64_decode(std::string_view text);  // padded; strict
 
 // ASCII only, as SIP compares tokens (RFC 3261 7.3.1).
 bool equals_ignoring_case(std::string_view a, std::string_view b);

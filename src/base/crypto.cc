@@ -18,10 +18,14 @@ const EVP_MD* digest_of(HashAlgorithm algorithm) {
     static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
     static const EVP_MD* const sha512_256 = EVP_MD_fetch(nullptr, "SHA512-256", nullptr);
     switch (algorithm) {
-        case HashAlgorithm::Md5: return md5;
-        case HashAlgorithm::Sha1: return sha1;
-        case HashAlgorithm::Sha256: return sha256;
-        case HashAlgorithm::Sha512_256: return sha512_256;
+        case HashAlgorithm::Md5:
+            return md5;
+        case HashAlgorithm::Sha1:
+            return sha1;
+        case HashAlgorithm::Sha256:
+            return sha256;
+        case HashAlgorithm::Sha512_256:
+            return sha512_256;
     }
     return nullptr;
 }
@@ -101,7 +105,8 @@ uint64_t siphash(SipHashKey key, BytesView data) {
         absorb(word);
     }
     uint64_t last = static_cast<uint64_t>(data.size()) << 56;
-    for (size_t k = 0; i + k < data.size(); ++k) last |= static_cast<uint64_t>(data[i + k]) << (8 * k);
+    for (size_t k = 0; i + k < data.size(); ++k)
+        last |= static_cast<uint64_t>(data[i + k]) << (8 * k);
     absorb(last);
     v2 ^= 0xff;
     for (int k = 0; k < 4; ++k) round();
@@ -113,7 +118,8 @@ Bytes seal(const SealKey& key, const std::array<uint8_t, 12>& nonce, BytesView p
     Bytes box(kNonceBytes + plain.size() + kTagBytes);
     std::memcpy(box.data(), nonce.data(), kNonceBytes);
     int length = 0;
-    CHECK(EVP_EncryptInit_ex(context.raw, EVP_aes_256_gcm(), nullptr, key.data(), nonce.data()) == 1);
+    CHECK(EVP_EncryptInit_ex(context.raw, EVP_aes_256_gcm(), nullptr, key.data(), nonce.data()) ==
+          1);
     CHECK(EVP_EncryptUpdate(context.raw, box.data() + kNonceBytes, &length, plain.data(),
                             static_cast<int>(plain.size())) == 1);
     CHECK(EVP_EncryptFinal_ex(context.raw, box.data() + kNonceBytes + length, &length) == 1);

@@ -1,4 +1,5 @@
-// Digests, keyed hashes and sealed boxes over OpenSSL's EVP. Pure: no clocks, no randomness of their own.
+// Digests, keyed hashes and sealed boxes over OpenSSL's EVP. Pure: no clocks, no randomness of
+// their own.
 #pragma once
 
 #include <array>

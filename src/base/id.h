@@ -1,6 +1,6 @@
-// Identities. Id<Tag> is 128 bits, minted at any site without asking another: 48 bits of milliseconds,
-// then 80 random bits, so that ids made later sort later (RFC 9562 5.7 has the same idea).
-// Text form: 32 lower-case hex digits.
+// Identities. Id<Tag> is 128 bits, minted at any site without asking another: 48 bits of
+// milliseconds, then 80 random bits, so that ids made later sort later (RFC 9562 5.7 has the same
+// idea). Text form: 32 lower-case hex digits.
 #pragma once
 
 #include <compare>

@@ -1,5 +1,5 @@
-// Time as an argument. Instant is monotonic and drives timers; UtcTime is the wall clock of records.
-// Neither has a now(): the runtime or the simulation passes them in.
+// Time as an argument. Instant is monotonic and drives timers; UtcTime is the wall clock of
+// records. Neither has a now(): the runtime or the simulation passes them in.
 #pragma once
 
 #include <chrono>

@@ -49,7 +49,8 @@ template <>
 struct [[nodiscard]] Result<void> : std::expected<void, Error> {
     using std::expected<void, Error>::expected;
     Result() = default;
-    Result(Error error) : std::expected<void, Error>(std::unexpected(std::move(error))) {}  // NOLINT
+    Result(Error error)
+        : std::expected<void, Error>(std::unexpected(std::move(error))) {}  // NOLINT
 };
 
 inline Error make_error(ErrorCode code, std::string_view field, std::string_view message,
@@ -60,11 +61,11 @@ inline Error make_error(ErrorCode code, std::string_view field, std::string_view
 }  // namespace tandem
 
 // Evaluates to the value of a Result, or returns its error from the enclosing function.
-#define TRY(expression)                                                          \
-    __extension__({                                                              \
-        auto try_result_ = (expression);                                         \
-        if (!try_result_.has_value()) return std::move(try_result_).error();     \
-        ::tandem::detail::take(std::move(try_result_));                          \
+#define TRY(expression)                                                      \
+    __extension__({                                                          \
+        auto try_result_ = (expression);                                     \
+        if (!try_result_.has_value()) return std::move(try_result_).error(); \
+        ::tandem::detail::take(std::move(try_result_));                      \
     })
 
 namespace tandem::detail {

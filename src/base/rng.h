@@ -1,4 +1,5 @@
-// Randomness as an argument. The runtime passes a cryptographic source, simulation and tests a seeded one.
+// Randomness as an argument. The runtime passes a cryptographic source, simulation and tests a
+// seeded one.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// The deadlines of many state machines in one place. Cancelling is not needed: whoever is woken asks its
-// machine for the true next_deadline() and goes back to sleep when it is later.
+// The deadlines of many state machines in one place. Cancelling is not needed: whoever is woken
+// asks its machine for the true next_deadline() and goes back to sleep when it is later.
 #pragma once
 
 #include <algorithm>

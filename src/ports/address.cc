@@ -1,0 +1,88 @@
+#include "ports/address.h"
+
+#include <array>
+#include <cmath>
+
+namespace tandem::ports {
+namespace {
+
+constexpr std::array<std::string_view, 8> kCodes{"SG", "SR", "B2B", "MG", "MGC", "CS", "ST", "WS"};
+
+uint64_t mix(uint64_t value) {  // the finaliser of splitmix64
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+    return value ^ (value >> 31);
+}
+
+// Weighted rendezvous hashing: the highest -weight / ln(u) wins, with u drawn from key and copy.
+std::optional<Instance> rendezvous(std::span<const DirectoryEntry> entries, RoleKind kind,
+                                   uint64_t key) {
+    std::optional<Instance> best;
+    double best_score = -1;
+    for (const DirectoryEntry& entry : entries) {
+        if (entry.kind != kind || !entry.reachable || entry.weight == 0) continue;
+        const uint64_t drawn = mix(key ^ mix(entry.instance.number + 0x9e3779b97f4a7c15));
+        const double u = (static_cast<double>(drawn >> 11) + 0.5) * 0x1p-53;
+        const double score = -entry.weight / std::log(u);
+        if (score > best_score) {
+            best_score = score;
+            best = entry.instance;
+        }
+    }
+    return best;
+}
+
+bool same_members(const std::vector<DirectoryEntry>& a, const std::vector<DirectoryEntry>& b) {
+    if (a.size() != b.size()) return false;
+    for (size_t i = 0; i < a.size(); ++i) {
+        if (a[i].instance != b[i].instance || a[i].epoch != b[i].epoch ||
+            a[i].reachable != b[i].reachable || a[i].weight != b[i].weight) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+std::string_view code_of(RoleKind kind) {
+    return kCodes[static_cast<size_t>(kind)];
+}
+
+std::optional<RoleKind> role_kind_from_code(std::string_view code) {
+    for (size_t i = 0; i < kCodes.size(); ++i) {
+        if (kCodes[i] == code) return static_cast<RoleKind>(i);
+    }
+    return std::nullopt;
+}
+
+const DirectoryEntry* Directory::find(Instance instance) const {
+    for (const DirectoryEntry& entry : entries_) {
+        if (entry.instance == instance) return &entry;
+    }
+    return nullptr;
+}
+
+std::optional<Instance> Directory::pick(RoleKind kind, uint64_t key) const {
+    return rendezvous(entries_, kind, key);
+}
+
+std::optional<Instance> Directory::pick_previous(RoleKind kind, uint64_t key) const {
+    return rendezvous(previous_, kind, key);
+}
+
+std::optional<Instance> Directory::active(RoleKind kind) const {
+    for (const DirectoryEntry& entry : entries_) {
+        if (entry.kind == kind && entry.reachable) return entry.instance;
+    }
+    return std::nullopt;
+}
+
+void Directory::replace(std::vector<DirectoryEntry> entries) {
+    if (same_members(entries, entries_)) return;
+    previous_ = std::move(entries_);
+    entries_ = std::move(entries);
+    ++generation_;
+}
+
+}  // namespace tandem::ports

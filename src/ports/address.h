@@ -1,0 +1,79 @@
+// Who is who inside a system: kinds of roles, numbers of role instances, and the directory of them.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace tandem::ports {
+
+enum class RoleKind : uint8_t {
+    SipGate,
+    Registrar,
+    B2bua,
+    MediaGate,
+    MediaGateController,
+    CallState,
+    Store,
+    WebGate,
+};
+
+std::string_view code_of(RoleKind kind);  // "SG", "SR", "B2B", "MG", "MGC", "CS", "ST", "WS"
+std::optional<RoleKind> role_kind_from_code(std::string_view code);
+
+// The number of a role instance, unique in the system, given in the logic layer (1..65000). Short
+// enough to be carried by every branch, tag and contact token that the instance mints.
+struct Instance {
+    uint16_t number = 0;  // 0: nobody
+
+    friend auto operator<=>(const Instance&, const Instance&) = default;
+    explicit operator bool() const { return number != 0; }
+};
+
+// What the runtime offers to roles is addressed like a role; these numbers are the same in each
+// node.
+inline constexpr Instance kTransport{65001};   // SIP sockets of the node of a SIP gate
+inline constexpr Instance kMediaPorts{65002};  // RTP sockets of the node of a media gate
+inline constexpr Instance kHttp{65003};        // HTTP connections of the node of a web gate
+inline constexpr Instance kKeyValue{65004};    // the key-value store
+inline constexpr Instance kHistory{65005};     // CDR history, beside the store
+inline constexpr Instance kJournal{65006};     // logs, traces and HEP export of this node
+inline constexpr Instance kHost{65007};        // the node host itself: starts, drains, reports
+
+struct DirectoryEntry {
+    Instance instance;
+    RoleKind kind = RoleKind::SipGate;
+    uint32_t epoch = 0;     // incarnation: raised at each start of the instance
+    uint16_t weight = 100;  // share among Active-Active copies; 0 while draining
+    bool reachable = true;
+    uint16_t node = 0;  // number of the node that hosts it
+};
+
+// The role instances that this node knows, as of one generation. Read by roles, written by the
+// host.
+class Directory {
+ public:
+    uint64_t generation() const { return generation_; }
+    const DirectoryEntry* find(Instance instance) const;
+    // Weighted rendezvous hash of `key` over the reachable copies of an Active-Active role: the
+    // same key meets the same copy for as long as that copy lives, whoever asks.
+    std::optional<Instance> pick(RoleKind kind, uint64_t key) const;
+    // The choice that the generation before this one would have made.
+    std::optional<Instance> pick_previous(RoleKind kind, uint64_t key) const;
+    // The active copy of an Active-Passive role (the only group, for now).
+    std::optional<Instance> active(RoleKind kind) const;
+    std::span<const DirectoryEntry> entries() const { return entries_; }
+
+    // A change of membership starts a new generation; the same members again do not.
+    void replace(std::vector<DirectoryEntry> entries);
+
+ private:
+    uint64_t generation_ = 0;
+    std::vector<DirectoryEntry> entries_;
+    std::vector<DirectoryEntry> previous_;
+};
+
+}  // namespace tandem::ports

@@ -1,0 +1,91 @@
+// Calls as others see them: reports of B2B to the call state role (CS), its index, and commands to
+// a call.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/id.h"
+#include "base/instant.h"
+#include "base/result.h"
+#include "ports/address.h"
+
+namespace tandem::ports {
+
+enum class CallPhase : uint8_t { Routing, Ringing, Answered, Held, Ending };
+std::string_view to_string(CallPhase phase);
+
+struct CallSummary {
+    CallId call;
+    DomainId domain;
+    Instance owner;
+    CallPhase phase = CallPhase::Routing;
+    std::string caller;  // number or login as shown
+    std::string callee;  // number as dialled
+    AccountId caller_account;
+    AccountId callee_account;  // nil until somebody answers
+    UtcTime started;
+    UtcTime answered;                          // 0: not yet
+    std::vector<std::string> call_id_headers;  // of all legs
+    bool is_protected = false;                 // its snapshot is in the store
+};
+
+struct CallReport {  // B2B to CS, on each change of phase
+    CallSummary summary;
+    bool gone = false;
+};
+struct CallReportAll {  // B2B to CS after a start of either: replaces all that CS knew of this
+                        // owner
+    Instance owner;
+    std::vector<CallSummary> calls;
+    bool more = false;  // another letter follows
+    bool first = true;
+};
+struct CallReportWanted {};  // CS to B2B
+
+struct CallsQuery {
+    DomainId domain;  // nil: all domains
+    CallId call;      // nil: a page of them
+    std::string after;
+    uint32_t limit = 100;
+};
+struct CallsPage {
+    std::vector<CallSummary> calls;
+    std::string next;
+    uint64_t total = 0;
+};
+
+// To the owner of a call.
+struct CallDetailQuery {
+    CallId call;
+};
+struct CallDetail {
+    std::optional<Error> error;
+    std::string
+        json;  // the call as /calls/{id} shows it: legs, dialogs, media, route with its reasons
+};
+struct CallHangup {
+    CallId call;
+    std::string reason;  // text for the Reason header (RFC 3326)
+};
+struct CallHangupDone {
+    std::optional<Error> error;
+};
+
+// SIP messages of one call, oldest first, bounded; for the ladder.
+struct CallTraceQuery {
+    CallId call;
+};
+struct CallTraceEntry {
+    UtcTime at;
+    bool from_phone = true;
+    uint32_t leg = 0;
+    std::string remote;  // address of the phone
+    std::string text;    // the whole message; the start line only when full traces are off
+};
+struct CallTrace {
+    std::optional<Error> error;
+    std::vector<CallTraceEntry> entries;
+};
+
+}  // namespace tandem::ports

@@ -1,0 +1,130 @@
+// Letters: the one way in which role instances talk to one another and to the runtime. In a node a
+// letter is moved; between nodes it is encoded (proto/letter.proto). Nobody can tell the
+// difference.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/rng.h"
+#include "ports/address.h"
+#include "ports/call_port.h"
+#include "ports/media_port.h"
+#include "ports/registrar_port.h"
+#include "ports/sip_port.h"
+#include "ports/token.h"
+#include "ports/web_port.h"
+#include "store/kv.h"
+
+namespace tandem::store {
+class Catalog;
+}
+
+namespace tandem::ports {
+
+// The addressed instance is gone or cannot be reached: the answer to a letter that expected one.
+struct Unreachable {
+    Instance who;
+};
+// One line for the journal. Secrets never go here.
+struct LogLine {
+    enum class Level : uint8_t { Debug, Info, Warn, Error };
+    Level level = Level::Info;
+    std::string text;  // a sentence
+    std::string call;  // call id, domain and account where known
+    std::string domain;
+};
+// A SIP message as it crossed the border, for HEP export.
+struct SipTrace {
+    UtcTime at;
+    bool received = true;
+    Transport transport = Transport::Udp;
+    SocketAddress local;
+    SocketAddress remote;
+    std::string bytes;
+    std::string correlation;  // call id of ours, when known
+};
+
+using Payload = std::variant<
+    // SIP
+    SipInbound, SipOutbound, SipUndeliverable, PacketIn, PacketOut, FlowClosed, PacketFailed,
+    // registrar
+    BindingsQuery, BindingsReply, BindingsList, BindingsPage, BindingRemove, BindingRemoved,
+    // media
+    MediaPlace, MediaPlaced, MediaRequest, MediaReply, MediaStatisticsQuery, MediaEvent, MediaLoad,
+    MediaReconcile, MediaPortOpen, MediaPortClose, MediaPortFailed,
+    // calls
+    CallReport, CallReportAll, CallReportWanted, CallsQuery, CallsPage, CallDetailQuery, CallDetail,
+    CallHangup, CallHangupDone, CallTraceQuery, CallTrace,
+    // web, entities, history, operation
+    HttpRequest, HttpResponse, EntityRequest, EntityReply, RouteTest, RouteTestReply, HistoryQuery,
+    HistoryPage, HistoryAppend, HistoryAppended, StatusQuery, StatusReply, LogLevelSet, LogLine,
+    SipTrace,
+    // store
+    store::Request, store::Reply, store::WatchEvents,
+    // delivery
+    Unreachable>;
+
+struct Letter {
+    Instance from;
+    Instance to;
+    uint64_t request = 0;  // chosen by the asker, echoed by the answer; 0: no answer is expected
+    Payload payload;
+};
+
+// What a role instance wants to have happen. Filled by value during one call, emptied by the host.
+class Outbox {
+ public:
+    void send(Letter letter) { letters_.push_back(std::move(letter)); }
+    template <typename T>
+    void send(Instance from, Instance to, T payload, uint64_t request = 0) {
+        letters_.push_back(Letter{from, to, request, Payload(std::move(payload))});
+    }
+    // Answers `question`.
+    template <typename T>
+    void reply(const Letter& question, T payload) {
+        send(question.to, question.from, std::move(payload), question.request);
+    }
+    std::vector<Letter> take() { return std::exchange(letters_, {}); }
+    std::vector<Letter>& letters() { return letters_; }
+    bool empty() const { return letters_.empty(); }
+
+ private:
+    std::vector<Letter> letters_;
+};
+
+// What every role instance may read. Owned by the host; stays valid and changes only between calls.
+struct Surroundings {
+    Instance self;
+    const Directory& directory;
+    const store::Catalog& catalog;
+    const TokenMint& tokens;
+    Rng& rng;
+    uint32_t epoch = 0;  // of this incarnation
+};
+
+// A role instance: a pure, single-threaded state machine.
+class Role {
+ public:
+    virtual ~Role() = default;
+    virtual RoleKind kind() const = 0;
+    // Once, before any letter: asks for what it needs (snapshots, watches).
+    virtual void start(Now now, Outbox& out) = 0;
+    virtual void on_letter(Now now, Letter letter, Outbox& out) = 0;
+    virtual void on_timeout(Now now, Outbox& out) = 0;  // does nothing before next_deadline()
+    virtual std::optional<Instant> next_deadline() const = 0;
+    // The catalog has changed: settings of this instance or what it caches may be different.
+    virtual void on_catalog(Now, Outbox&) {}
+    // Takes no new work; is_idle() says when what it had is done.
+    virtual void drain(Now now, Outbox& out) = 0;
+    virtual bool is_idle() const = 0;
+    // Figures for /metrics and status: name and value, few and cheap.
+    virtual std::vector<std::pair<std::string, double>> figures() const { return {}; }
+};
+
+}  // namespace tandem::ports

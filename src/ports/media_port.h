@@ -1,0 +1,153 @@
+// Control of media: B2B asks the media gate controller (MGC) for a place and then speaks to that
+// media gate (MG) itself. Terms follow H.248: a context joins terminations; each termination has
+// streams.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/id.h"
+#include "base/net_address.h"
+#include "base/result.h"
+#include "ports/address.h"
+
+namespace tandem::ports {
+
+struct MediaPlace {  // to MGC
+    CallId call;
+    DomainId domain;
+};
+struct MediaPlaced {
+    Instance media_gate;         // nobody: see error
+    std::optional<Error> error;  // Unavailable: no media gate has room
+};
+
+enum class MediaKind : uint8_t { Audio, Video, Other };
+enum class MediaDirection : uint8_t { SendRecv, SendOnly, RecvOnly, Inactive };
+enum class SrtpSuite : uint8_t {
+    None,
+    AesCm128HmacSha1_80,
+    AesCm128HmacSha1_32,
+    AesCm256HmacSha1_80,
+    AeadAes128Gcm,
+    AeadAes256Gcm,
+};
+
+// One direction of SRTP: the suite with master key and salt concatenated, as in a=crypto.
+struct SrtpKey {
+    SrtpSuite suite = SrtpSuite::None;
+    Bytes key_and_salt;
+    friend bool operator==(const SrtpKey&, const SrtpKey&) = default;
+};
+
+// What signalling knows of one stream (one m-line) of one party.
+struct StreamSettings {
+    MediaKind kind = MediaKind::Audio;
+    bool enabled = true;                       // false: m-line with port 0
+    bool rtcp_mux = false;                     // agreed with this party (RFC 5761)
+    std::optional<SocketAddress> remote_rtp;   // from the party's SDP; nullopt: not known yet
+    std::optional<SocketAddress> remote_rtcp;  // nullopt: remote_rtp's port + 1, or mux
+    MediaDirection direction =
+        MediaDirection::SendRecv;      // as seen by the party: it sends, it receives
+    SrtpKey from_party;                // decrypts what the party sends
+    SrtpKey to_party;                  // encrypts what we send it
+    uint8_t telephone_event_type = 0;  // RFC 4733 payload type; 0: none
+};
+
+// Adds a termination, or changes it when it exists. Streams keep their ports; new m-lines get new
+// ones.
+struct TerminationSettings {
+    uint32_t termination = 0;                  // chosen by the asker, unique in its context
+    AddressFamily family = AddressFamily::V4;  // of the address that the party is to send to
+    IpAddress signalling_source;               // where the party's SIP comes from; may latch there
+    std::vector<StreamSettings> streams;
+};
+
+// One letter carries all changes of one moment: they are applied in the order of these members.
+struct MediaRequest {
+    CallId context;
+    std::vector<TerminationSettings> set;
+    std::vector<uint32_t> remove;
+    // Who hears whom: both ways between each pair. Replaces the former list when set.
+    std::optional<std::vector<std::pair<uint32_t, uint32_t>>> joined;
+    bool close = false;              // ends the context; the reply has the final statistics
+    uint32_t silence_timeout_s = 0;  // of the context; 0: the media gate's default
+};
+
+struct LocalStream {
+    SocketAddress rtp;   // advertised addresses, for our SDP
+    SocketAddress rtcp;  // equals rtp when multiplexed
+};
+struct LocalTermination {
+    uint32_t termination = 0;
+    std::vector<LocalStream> streams;
+};
+
+// One stream of one termination, both directions. RFC 3550 6.4, 7.
+struct StreamStatistics {
+    uint32_t termination = 0;
+    uint32_t stream = 0;  // index of the m-line
+    MediaKind kind = MediaKind::Audio;
+    uint64_t packets_received = 0;
+    uint64_t bytes_received = 0;
+    uint64_t packets_sent = 0;
+    uint64_t bytes_sent = 0;
+    uint64_t packets_lost = 0;
+    uint64_t packets_refused = 0;  // stranger's address, failed authentication, replay
+    double jitter_ms = 0;
+    double round_trip_ms = 0;  // 0: unknown
+    double mos = 0;            // estimate, 1..4.5; 0: nothing was heard
+    bool srtp = false;
+};
+
+struct MediaReply {
+    CallId context;
+    std::optional<Error> error;                // on an error nothing of the request was applied
+    std::vector<LocalTermination> local;       // of the terminations that were set
+    std::vector<StreamStatistics> statistics;  // of all terminations, when closed or asked
+};
+struct MediaStatisticsQuery {
+    CallId context;
+};
+
+// Unasked, from MG to the B2B instance that made the context.
+struct MediaEvent {
+    enum class Kind : uint8_t { Silence, SoundAgain, Lost };
+    CallId context;
+    Kind kind = Kind::Silence;
+    uint32_t termination = 0;
+    uint32_t stream = 0;
+};
+
+// MG to MGC, at least each second.
+struct MediaLoad {
+    Instance media_gate;
+    uint32_t contexts = 0;
+    uint32_t ports_used = 0;
+    uint32_t ports_total = 0;
+};
+
+// After its own restart a B2B lists the contexts that it still knows; MG closes the others of that
+// B2B.
+struct MediaReconcile {
+    Instance owner;
+    std::vector<CallId> alive;
+};
+
+// Between MG and the runtime (kMediaPorts): sockets are opened by request and feed the media gate.
+struct MediaPortOpen {
+    SocketAddress local;   // the address to bind
+    uint32_t port_id = 0;  // MG's name for it
+};
+struct MediaPortClose {
+    uint32_t port_id = 0;
+};
+struct MediaPortFailed {
+    uint32_t port_id = 0;
+    Error error;
+};
+
+}  // namespace tandem::ports

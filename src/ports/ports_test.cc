@@ -1,0 +1,67 @@
+#include <gtest/gtest.h>
+
+#include "ports/address.h"
+#include "ports/sip_port.h"
+#include "ports/token.h"
+
+namespace tandem::ports {
+namespace {
+
+TEST(TokenMint, ReadsOnlyItsOwn) {
+    const TokenMint mint({1, 2});
+    const Token token{TokenKind::Branch, {513}, 0x0123456789abcdef};
+    const std::string text = mint.text(token);
+    EXPECT_TRUE(text.starts_with("z9hG4bKb"));
+    EXPECT_EQ(text.size(), 7u + 24u);
+    EXPECT_EQ(mint.read(TokenKind::Branch, text), token);
+    EXPECT_FALSE(mint.read(TokenKind::Tag, text).has_value());
+    EXPECT_FALSE(TokenMint({1, 3}).read(TokenKind::Branch, text).has_value());
+    for (size_t i = 8; i + 1 < text.size(); ++i) {
+        std::string forged = text;
+        forged[i] = forged[i] == 'a' ? 'b' : 'a';
+        EXPECT_FALSE(mint.read(TokenKind::Branch, forged).has_value()) << i;
+    }
+    EXPECT_FALSE(mint.read(TokenKind::Branch, "z9hG4bK").has_value());
+}
+
+TEST(TokenMint, KindIsBoundIn) {
+    const TokenMint mint({1, 2});
+    std::string text = mint.text({TokenKind::Contact, {1}, 7});
+    text[0] = 't';
+    EXPECT_FALSE(mint.read(TokenKind::Tag, text).has_value());
+}
+
+TEST(Flow, TextRoundTrip) {
+    const Flow flow{{7}, Transport::Tls, 2, 99, *SocketAddress::parse("[2001:db8::1]:5061")};
+    EXPECT_EQ(flow.text(), "7;TLS;2;99;[2001:db8::1]:5061");
+    EXPECT_EQ(Flow::parse(flow.text()), flow);
+    for (const char* bad :
+         {"", "7", "7;TLS;2;99", "7;XX;2;9;1.2.3.4:5", "70000;UDP;1;0;1.2.3.4:5"}) {
+        EXPECT_FALSE(Flow::parse(bad).has_value()) << bad;
+    }
+}
+
+TEST(Directory, RendezvousMovesOnlyTheLostShare) {
+    Directory directory;
+    std::vector<DirectoryEntry> three;
+    for (uint16_t n = 1; n <= 3; ++n) three.push_back({{n}, RoleKind::B2bua});
+    directory.replace(three);
+    std::vector<Instance> before;
+    for (uint64_t key = 0; key < 3000; ++key)
+        before.push_back(*directory.pick(RoleKind::B2bua, key));
+    directory.replace({three[0], three[2]});
+    int counts[4] = {};
+    for (uint64_t key = 0; key < 3000; ++key) {
+        ++counts[before[key].number];
+        if (before[key].number != 2) {
+            EXPECT_EQ(directory.pick(RoleKind::B2bua, key), before[key]);
+        }
+        EXPECT_EQ(directory.pick_previous(RoleKind::B2bua, key), before[key]);
+    }
+    for (int n = 1; n <= 3; ++n) EXPECT_NEAR(counts[n], 1000, 150);
+    EXPECT_EQ(directory.generation(), 2u);
+    EXPECT_FALSE(directory.pick(RoleKind::SipGate, 1).has_value());
+}
+
+}  // namespace
+}  // namespace tandem::ports

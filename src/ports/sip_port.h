@@ -1,0 +1,91 @@
+// SIP between the SIP gate and the roles behind it: whole messages in envelopes. The gate strips
+// and writes what belongs to the border (Via, Contact, received, rport); the roles behind never see
+// or choose an address of ours.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/net_address.h"
+#include "base/result.h"
+#include "ports/address.h"
+#include "sip/message.h"
+
+namespace tandem::ports {
+
+enum class Transport : uint8_t { Udp, Tcp, Tls, Ws, Wss };
+
+std::string_view to_string(Transport transport);  // "UDP", "TCP", "TLS", "WS", "WSS", as in Via
+std::optional<Transport> transport_from_text(std::string_view text);  // any case
+inline bool is_reliable(Transport transport) {
+    return transport != Transport::Udp;
+}
+
+// One way between a phone and a SIP gate: (RFC 5626 3.2) for UDP the pair of addresses, otherwise
+// one connection. Kept in bindings as text, so that a call finds the phone.
+struct Flow {
+    Instance gate;
+    Transport transport = Transport::Udp;
+    uint16_t listener = 0;    // number of the gate's listener, stable across restarts
+    uint64_t connection = 0;  // 0 for UDP; never used twice, not even after a restart
+    SocketAddress remote;
+
+    friend bool operator==(const Flow&, const Flow&) = default;
+    std::string text() const;  // "12;UDP;1;0;192.0.2.1:5060"
+    static std::optional<Flow> parse(std::string_view text);
+};
+
+// A request or response that came from a phone, parsed and checked (sip::validate_*). The top Via
+// of a request has received and rport filled in (RFC 3261 18.2.1, RFC 3581 4); a response has lost
+// ours.
+struct SipInbound {
+    Flow flow;
+    SocketAddress local;  // the address of ours that it reached
+    sip::Message message;
+    uint64_t owner_key =
+        0;  // Token::unique of the branch, Contact or tag that named the receiver; 0: none
+    Instance
+        previous_owner;  // whom the directory's previous generation would have chosen, if another
+};
+
+// A message for a phone. A request has no Via and no Contact of ours: the gate writes both.
+struct SipOutbound {
+    Flow flow;
+    sip::Message message;
+    std::string branch;          // requests: the whole branch value
+    std::string contact_token;   // the user part of our Contact; empty: no Contact
+    std::string contact_params;  // after the URI, beginning with ';', or empty
+    // Requests: the phone's Contact, for a gate that has to reach it otherwise than by `flow` (RFC
+    // 3261 18.1.1: a request of more than 1300 bytes asks for TCP). Empty: only the flow will do.
+    std::string alternative_uri;
+};
+
+// A request could not be sent or its connection ended: status 430 (RFC 5626 11.6: flow failed) or
+// 503.
+struct SipUndeliverable {
+    std::string branch;
+    int status = 503;
+};
+
+// What crosses a socket, between the gate and the runtime (kTransport).
+struct PacketIn {
+    Flow flow;
+    SocketAddress local;
+    std::string bytes;  // one whole datagram, or one whole message of a stream or WebSocket
+};
+struct PacketOut {
+    Flow flow;
+    std::string bytes;
+    std::string branch;  // named by SipUndeliverable when it cannot be sent; empty: tell nobody
+    // When set and no connection exists, one is opened to this address with flow.transport.
+    bool may_connect = false;
+};
+struct FlowClosed {
+    Flow flow;
+};
+struct PacketFailed {
+    Flow flow;
+    std::string branch;
+};
+
+}  // namespace tandem::ports

@@ -1,0 +1,98 @@
+// HTTP between the runtime and the web gate (WS), and what WS asks of the store role (ST) and of
+// hosts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "ports/address.h"
+
+namespace tandem::ports {
+
+// `Letter::request` ties response to request.
+struct HttpRequest {
+    std::string method;                                        // "GET"
+    std::string path;                                          // percent-decoded, without the query
+    std::vector<std::pair<std::string, std::string>> query;    // decoded
+    std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+    std::string body;
+    std::string remote;  // address of the client
+    bool secure = false;
+};
+struct HttpResponse {
+    int status = 200;
+    std::string content_type = "application/json";
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string body;
+};
+
+enum class EntityVerb : uint8_t { Create, Read, List, Replace, Patch, Remove };
+
+// One operation on one kind of entity, by ST. Names and ids are accepted alike where a path has
+// them.
+struct EntityRequest {
+    EntityVerb verb = EntityVerb::Read;
+    std::string kind;      // "domain", "account", ... as in the schema
+    std::string domain;    // name or id of the owning domain; empty for entities outside domains
+    std::string id;        // id or natural name; empty for Create and List
+    std::string body;      // JSON
+    std::string if_match;  // ETag; empty: unconditional
+    std::string after;     // List: cursor
+    uint32_t limit = 100;
+    std::string actor;  // who asks, for the writer's stamp
+};
+struct EntityReply {
+    std::optional<Error> error;
+    std::string json;  // the entity, or {"items": [...], "next": ...}
+    std::string etag;
+};
+
+struct RouteTest {
+    std::string domain;
+    std::string caller;  // account login or number
+    std::string dialled;
+};
+struct RouteTestReply {
+    std::optional<Error> error;
+    std::string json;  // steps with reasons
+};
+
+// CDR history beside the store (kHistory).
+struct HistoryQuery {
+    std::string domain_id;  // empty: all
+    std::string call_id;    // empty: any
+    std::string number;     // caller or callee; empty: any
+    int64_t from_ms = 0;
+    int64_t to_ms = 0;  // 0: now
+    std::string after;
+    uint32_t limit = 100;
+};
+struct HistoryPage {
+    std::optional<Error> error;
+    std::string json;  // {"items": [...], "next": ...}
+};
+struct HistoryAppend {
+    struct Record {
+        std::string id;    // unique; a second record of the same id is dropped
+        std::string json;  // model::Cdr
+    };
+    std::vector<Record> records;
+};
+struct HistoryAppended {
+    std::optional<Error> error;
+};
+
+// Hosts of nodes answer with what they run.
+struct StatusQuery {};
+struct StatusReply {
+    std::string json;  // one node: number, version, start, instances with state, counters
+};
+struct LogLevelSet {
+    std::string level;  // trace, debug, info, warn, error
+};
+
+}  // namespace tandem::ports
