@@ -1,3 +1,6 @@
+// A request to the store is a letter to kKeyValue. The answer's Reply::id equals the Request::id; ids of
+// requests, watches and leases need to be unique for one sender only.
+//
 // Letters: the one way in which role instances talk to one another and to the runtime. In a node a
 // letter is moved; between nodes it is encoded (proto/letter.proto). Nobody can tell the
 // difference.
@@ -66,7 +69,7 @@ using Payload = std::variant<
     HistoryPage, HistoryAppend, HistoryAppended, StatusQuery, StatusReply, LogLevelSet, LogLine,
     SipTrace,
     // store
-    store::Request, store::Reply, store::WatchEvents,
+    store::Request, store::Reply, store::WatchBatch,
     // delivery
     Unreachable>;
 
