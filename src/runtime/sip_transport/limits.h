@@ -1,0 +1,43 @@
+// Bounds of the SIP sockets, each with its reason. An operator may tighten them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace tandem::runtime {
+
+// Datagrams taken from or given to a socket by one system call. More gains nothing measurable and
+// lets one listener hold up the others.
+inline constexpr size_t udp_batch_max = 64;
+// Receive buffer of a UDP listener: 50 ms of 20 000 messages/s of 2 KiB, the longest pause of a
+// busy shard.
+inline constexpr int udp_receive_buffer_bytes = 2 << 20;
+// Datagrams waiting for a socket whose send buffer is full, then the oldest are lost, as on a wire.
+inline constexpr size_t udp_send_queue_max = 4'096;
+// Bytes taken from a stream by one read.
+inline constexpr size_t stream_read_bytes = 16'384;
+// Reads of one connection in a turn, so that one fast sender does not hold up the others.
+inline constexpr size_t stream_reads_per_turn_max = 4;
+inline constexpr int listen_backlog = 1'024;
+
+struct SipTransportLimits {
+    // A connection costs about 2 KiB, with TLS 20 KiB: 100 000 phones over TLS take 2 GiB.
+    size_t connections_max = 100'000;
+    // An office behind one address with a few hundred phones must fit, one attacker must not fill
+    // the table.
+    size_t connections_per_address_max = 1'000;
+    // TCP and TLS handshakes that have not ended: they cost CPU and say nothing yet.
+    size_t handshakes_max = 2'000;
+    std::chrono::milliseconds handshake_max{10'000};
+    // From the first byte of a message to its last. RFC 3261's timer B gives up after 32 s.
+    std::chrono::milliseconds message_max{15'000};
+    // Nothing received: phones ping at most every 120 s (RFC 5626 4.4.1: 95 to 120 s).
+    std::chrono::milliseconds idle_max{600'000};
+    // Before the first whole message a stranger gets less patience.
+    std::chrono::milliseconds first_message_max{30'000};
+    std::chrono::milliseconds connect_max{5'000};
+    // Waiting to be written to one connection; above it the reader is dead or hostile.
+    size_t write_queue_bytes_max = 1 << 20;
+};
+
+}  // namespace tandem::runtime

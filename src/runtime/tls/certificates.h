@@ -1,0 +1,57 @@
+// TLS contexts by name, replaceable while listeners run: new connections get the new certificate,
+// old ones keep theirs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/net_address.h"
+#include "base/result.h"
+
+namespace boost::asio::ssl {
+class context;
+}
+
+namespace tandem::runtime {
+
+struct Certificate {
+    std::string chain_pem;  // the server's certificate first
+    std::string key_pem;
+};
+
+class TlsContexts {
+ public:
+    TlsContexts();
+    ~TlsContexts();
+    // Replaces the context of that name. The error tells what is wrong with the PEM texts.
+    Result<void> load(const std::string& name, const Certificate& certificate);
+    Result<void> load_files(const std::string& name, const std::string& chain_path,
+                            const std::string& key_path);
+    void remove(const std::string& name);
+
+    // nullptr: no such name.
+    std::shared_ptr<boost::asio::ssl::context> server(const std::string& name) const;
+    // For connections that we open. Peers of the border are not verified unless a CA file is set.
+    std::shared_ptr<boost::asio::ssl::context> client() const;
+    Result<void> verify_peers_with(const std::string& ca_path);
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+struct SelfSignedSubject {
+    std::string common_name;             // host name
+    std::vector<std::string> dns_names;  // subject alternative names
+    std::vector<IpAddress> addresses;    // likewise
+};
+// An EC P-256 key and a certificate of it, valid for ten years from `now`.
+Result<Certificate> make_self_signed(const SelfSignedSubject& subject, UtcTime now);
+// Makes `directory`/server.crt and server.key (mode 0600) unless they are there.
+Result<void> ensure_self_signed_files(const std::string& directory,
+                                      const SelfSignedSubject& subject, UtcTime now);
+
+}  // namespace tandem::runtime

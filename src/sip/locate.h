@@ -1,0 +1,138 @@
+// Where to send a request: RFC 3263 4 as a pure state machine. It says which DNS records it needs,
+// takes the answers, and ends with an ordered list of addresses to try.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/net_address.h"
+#include "base/result.h"
+#include "base/rng.h"
+
+namespace tandem::sip {
+
+enum class DnsType : uint8_t { A, Aaaa, Srv, Naptr };
+
+struct DnsQuestion {
+    std::string name;
+    DnsType type = DnsType::A;
+    friend auto operator<=>(const DnsQuestion&, const DnsQuestion&) = default;
+};
+
+// RFC 2782.
+struct SrvRecord {
+    uint16_t priority = 0;
+    uint16_t weight = 0;
+    uint16_t port = 0;
+    std::string target;
+};
+// RFC 3403.
+struct NaptrRecord {
+    uint16_t order = 0;
+    uint16_t preference = 0;
+    std::string flags;
+    std::string service;
+    std::string regexp;
+    std::string replacement;
+};
+
+struct DnsAnswer {
+    enum class Outcome : uint8_t { Records, NoRecords, Failed };
+    DnsQuestion question;
+    Outcome outcome = Outcome::NoRecords;
+    uint32_t ttl_s = 0;  // the least of the records
+    std::vector<IpAddress> addresses;
+    std::vector<SrvRecord> srv;
+    std::vector<NaptrRecord> naptr;
+};
+
+enum class TargetTransport : uint8_t { Udp, Tcp, Tls };
+
+struct Target {
+    TargetTransport transport = TargetTransport::Udp;
+    SocketAddress address;
+    std::string host;  // the name that a TLS certificate must match
+    friend bool operator==(const Target&, const Target&) = default;
+};
+
+struct LocateRequest {
+    std::string host;              // name or address; maddr when the URI has one
+    std::optional<uint16_t> port;  // as given in the URI
+    std::optional<TargetTransport> transport;
+    bool sips = false;
+    // What we can use, most wanted first.
+    std::vector<TargetTransport> supported = {TargetTransport::Udp, TargetTransport::Tcp,
+                                              TargetTransport::Tls};
+    bool ipv4 = true;
+    bool ipv6 = true;
+};
+
+// Names and addresses that one look-up may lead to; a hostile zone must not make us ask for ever.
+inline constexpr size_t locate_srv_names_max = 8;
+inline constexpr size_t locate_hosts_max = 32;
+inline constexpr size_t locate_targets_max = 64;
+
+// One look-up. Owned by whoever asks; ended when result() has a value.
+class Locator {
+ public:
+    // `rng` chooses among SRV records of equal priority by weight (RFC 2782) and must outlive this.
+    Locator(LocateRequest request, Rng& rng);
+
+    // What to ask now; each question is given out once.
+    std::vector<DnsQuestion> take_questions();
+    void on_answer(const DnsAnswer& answer);  // of a question given out; others are ignored
+    // NotFound: no records lead to an address. Unavailable: the name servers failed us.
+    const std::optional<Result<std::vector<Target>>>& result() const { return result_; }
+
+ private:
+    enum class Step { Naptr, Srv, Addresses };
+    struct Service {  // one _service._proto name to ask, in order
+        TargetTransport transport;
+        std::string name;
+        std::optional<std::vector<SrvRecord>> records;
+    };
+    struct Host {  // one host to resolve, in order
+        TargetTransport transport;
+        std::string name;
+        uint16_t port;
+    };
+    struct Resolved {
+        std::string name;
+        std::vector<IpAddress> v4;
+        std::vector<IpAddress> v6;
+    };
+
+    void begin();
+    void ask(std::string name, DnsType type);
+    bool supports(TargetTransport transport) const;
+    TargetTransport default_transport() const;
+    void ask_hosts();
+    void ask_srv(std::vector<Service> services);
+    void ask_default_services();
+    void on_naptr(const DnsAnswer& answer);
+    void on_srv(const DnsAnswer& answer);
+    void on_addresses(const DnsAnswer& answer);
+    void srv_complete();
+    void fall_back_to_host();
+    void finish();
+
+    LocateRequest request_;
+    Rng* rng_;
+    Step step_ = Step::Naptr;
+    std::vector<DnsQuestion> to_ask_;
+    std::vector<DnsQuestion> waiting_;
+    std::vector<Service> services_;
+    std::vector<Host> hosts_;
+    std::vector<Resolved> resolved_;
+    bool failed_ = false;  // some answer was a failure, not an absence
+    std::optional<Result<std::vector<Target>>> result_;
+};
+
+// RFC 2782: by priority, and within one by weighted random choice without replacement.
+std::vector<SrvRecord> order_srv(std::vector<SrvRecord> records, Rng& rng);
+
+}  // namespace tandem::sip
