@@ -85,4 +85,10 @@ void Directory::replace(std::vector<DirectoryEntry> entries) {
     ++generation_;
 }
 
+void Directory::mark_congested(Instance instance, bool congested) {
+    for (DirectoryEntry& entry : entries_) {
+        if (entry.instance == instance) entry.congested = congested;
+    }
+}
+
 }  // namespace tandem::ports

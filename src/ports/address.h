@@ -50,6 +50,8 @@ struct DirectoryEntry {
     uint16_t weight = 100;  // share among Active-Active copies; 0 while draining
     bool reachable = true;
     uint16_t node = 0;  // number of the node that hosts it
+    // Letters for it pile up here or there: gates refuse new work for it early (503).
+    bool congested = false;
 };
 
 // The role instances that this node knows, as of one generation. Read by roles, written by the
@@ -69,6 +71,7 @@ class Directory {
 
     // A change of membership starts a new generation; the same members again do not.
     void replace(std::vector<DirectoryEntry> entries);
+    void mark_congested(Instance instance, bool congested);  // keeps the generation
 
  private:
     uint64_t generation_ = 0;

@@ -1,5 +1,5 @@
-// A request to the store is a letter to kKeyValue. The answer's Reply::id equals the Request::id; ids of
-// requests, watches and leases need to be unique for one sender only.
+// A request to the store is a letter to kKeyValue. The answer's Reply::id equals the Request::id;
+// ids of requests, watches and leases need to be unique for one sender only.
 //
 // Letters: the one way in which role instances talk to one another and to the runtime. In a node a
 // letter is moved; between nodes it is encoded (proto/letter.proto). Nobody can tell the
@@ -56,6 +56,7 @@ struct SipTrace {
 using Payload = std::variant<
     // SIP
     SipInbound, SipOutbound, SipUndeliverable, PacketIn, PacketOut, FlowClosed, PacketFailed,
+    ListenerOpen, ListenerOpened, ListenerClose, ListenerFailed,
     // registrar
     BindingsQuery, BindingsReply, BindingsList, BindingsPage, BindingRemove, BindingRemoved,
     // media

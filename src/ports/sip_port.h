@@ -77,7 +77,10 @@ struct PacketOut {
     Flow flow;
     std::string bytes;
     std::string branch;  // named by SipUndeliverable when it cannot be sent; empty: tell nobody
-    // When set and no connection exists, one is opened to this address with flow.transport.
+    // When set and no connection exists, one is opened to flow.remote with flow.transport. A
+    // connection is looked up by flow.connection where that is not 0 and by flow.remote where it
+    // is, so remote may name another port than the connection that ended came from (RFC
+    // 3261 18.2.2).
     bool may_connect = false;
 };
 struct FlowClosed {
@@ -86,6 +89,28 @@ struct FlowClosed {
 struct PacketFailed {
     Flow flow;
     std::string branch;
+};
+
+// Sockets that a gate listens on, by request to kTransport. The number is the gate's and is the
+// `listener` of each flow that begins there. Opening a number that is open with other settings
+// closes it first; the same settings again change nothing.
+struct ListenerOpen {
+    uint16_t number = 0;
+    Transport transport = Transport::Udp;
+    SocketAddress address;  // to bind; port 0 asks for any
+    std::string tls;        // TLS and WSS: the certificate's name in the bootstrap file; empty: its
+                            // default
+};
+struct ListenerOpened {
+    uint16_t number = 0;
+    SocketAddress address;  // as bound
+};
+struct ListenerClose {
+    uint16_t number = 0;
+};
+struct ListenerFailed {
+    uint16_t number = 0;
+    Error error;
 };
 
 }  // namespace tandem::ports
