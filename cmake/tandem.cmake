@@ -9,6 +9,7 @@ set(TANDEM_FOLDERS
 
 option(TANDEM_SANITIZE "address;undefined or thread, empty for none" "")
 option(TANDEM_FUZZERS "build libFuzzer targets (needs clang)" OFF)
+option(TANDEM_TESTS "build the tests (needs GoogleTest)" ON)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
@@ -35,7 +36,13 @@ endif()
 
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
-find_package(GTest REQUIRED)
+if(TANDEM_TESTS)
+    find_package(GTest REQUIRED)
+endif()
+
+# The fuzzers, so that tools/fuzz.sh can build and list them: lines "program subject".
+add_custom_target(fuzzers)
+file(WRITE ${CMAKE_BINARY_DIR}/fuzzers.txt "")
 
 # tandem_library(NAME sources... DEPS targets...)
 # Makes the static library NAME of this folder's sources. Each *_test.cc beside them joins the test
@@ -51,7 +58,7 @@ function(tandem_library name)
         set(self ${ARG_DEPS})
     endif()
     file(GLOB_RECURSE tests CONFIGURE_DEPENDS *_test.cc)
-    if(tests AND NOT TANDEM_FUZZERS)
+    if(tests AND TANDEM_TESTS)
         add_executable(${name}_tests ${tests})
         target_link_libraries(${name}_tests PRIVATE ${self} GTest::gtest GTest::gtest_main)
         add_test(NAME ${name} COMMAND ${name}_tests --gtest_brief=1
@@ -66,12 +73,17 @@ function(tandem_library name)
         if(TANDEM_FUZZERS)
             add_executable(${program} ${file})
             target_link_options(${program} PRIVATE -fsanitize=fuzzer)
-        else()
+            add_dependencies(fuzzers ${program})
+            file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+            file(APPEND ${CMAKE_BINARY_DIR}/fuzzers.txt "${folder}/${program} ${subject}\n")
+        elseif(TANDEM_TESTS)
             add_executable(${program} ${file} ${CMAKE_SOURCE_DIR}/tests/corpus/replay.cc)
             add_test(NAME corpus_${subject}
                      COMMAND ${program} ${CMAKE_SOURCE_DIR}/tests/corpus/${subject})
             set_tests_properties(corpus_${subject} PROPERTIES LABELS corpus TIMEOUT 120)
         endif()
-        target_link_libraries(${program} PRIVATE ${self})
+        if(TARGET ${program})
+            target_link_libraries(${program} PRIVATE ${self})
+        endif()
     endforeach()
 endfunction()
