@@ -56,6 +56,14 @@ std::optional<RoleKind> role_kind_from_code(std::string_view code) {
     return std::nullopt;
 }
 
+std::optional<uint16_t> node_of_host(Instance instance) {
+    for (uint16_t shard = 0; shard < shards_max; ++shard) {
+        const int node = instance.number - host_of(0, shard).number;
+        if (node >= 1 && node <= nodes_max) return static_cast<uint16_t>(node);
+    }
+    return std::nullopt;
+}
+
 const DirectoryEntry* Directory::find(Instance instance) const {
     for (const DirectoryEntry& entry : entries_) {
         if (entry.instance == instance) return &entry;

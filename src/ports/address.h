@@ -33,6 +33,8 @@ struct Instance {
     explicit operator bool() const { return number != 0; }
 };
 
+inline constexpr uint16_t instances_max = 65000;
+
 // What the runtime offers to roles is addressed like a role; these numbers are the same in each
 // node.
 inline constexpr Instance kTransport{65001};   // SIP sockets of the node of a SIP gate
@@ -41,7 +43,17 @@ inline constexpr Instance kHttp{65003};        // HTTP connections of the node o
 inline constexpr Instance kKeyValue{65004};    // the key-value store
 inline constexpr Instance kHistory{65005};     // CDR history, beside the store
 inline constexpr Instance kJournal{65006};     // logs, traces and HEP export of this node
-inline constexpr Instance kHost{65007};        // the node host itself: starts, drains, reports
+
+// The host of a node: it starts and drains role instances, feeds the catalog and answers
+// StatusQuery. A node has one for each shard; only that of shard 0 is addressed from outside the
+// node.
+inline constexpr uint16_t nodes_max = 200;  // of one system; numbers 1..200
+inline constexpr uint16_t shards_max = 2;   // of one node: 0 signalling, 1 media
+constexpr Instance host_of(uint16_t node, uint16_t shard = 0) {
+    return {static_cast<uint16_t>(65050 + node + shard * 220)};
+}
+// The node whose host `instance` is; nullopt for anybody else.
+std::optional<uint16_t> node_of_host(Instance instance);
 
 struct DirectoryEntry {
     Instance instance;

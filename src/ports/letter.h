@@ -74,6 +74,9 @@ using Payload = std::variant<
     // delivery
     Unreachable>;
 
+// Whether the payload asks for an answer, rather than being one or a notice.
+bool is_question(const Payload& payload);
+
 struct Letter {
     Instance from;
     Instance to;
