@@ -47,8 +47,13 @@ class Reactor {
     void set_drive(Drive drive);
     void set_waiter(Waiter* waiter);  // nullptr: none
 
+    // From any thread: how many turns there have been. One that stands still is stuck.
+    uint64_t turns() const;
+
     Now now() const;                 // as read at the start of this turn
     void at_end_of_turn(Task task);  // once, after drive(): where writes are gathered
+
+    void want_turn();  // drive() again after this turn, without waiting
 
     boost::asio::io_context& io();
 
@@ -58,6 +63,8 @@ class Reactor {
     struct State;
     std::unique_ptr<State> state_;
 };
+
+struct TimerEntry;
 
 // One timer. Destroying it cancels it.
 class Timer {
@@ -72,8 +79,8 @@ class Timer {
     void cancel();
 
  private:
-    struct State;
-    std::shared_ptr<State> state_;
+    std::shared_ptr<TimerEntry> state_;
+    Reactor* reactor_;
 };
 
 // Readiness of a descriptor that somebody else owns and closes after this watch is gone.

@@ -38,6 +38,7 @@ class Shard {
     // From any thread. False: the shard is overloaded, and the letter is untouched.
     bool send(ports::Letter&& letter);
     uint64_t refused() const;  // letters that send() did not take
+    uint64_t turns() const;    // from any thread; for heartbeats
 
     // The driver must outlive the shard's run. start() makes a thread; run() uses the caller's.
     void start(Driver& driver);

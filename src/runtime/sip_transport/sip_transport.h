@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,30 +21,22 @@ namespace tandem::runtime {
 
 class TlsContexts;
 
-struct ListenerSpec {
-    ports::Instance gate;  // gets what arrives
-    uint16_t number = 0;   // of the gate's listener, stable across restarts
-    ports::Transport transport = ports::Transport::Udp;
-    SocketAddress address;  // port 0: any
-    std::string tls_name;   // of TlsContexts; TLS and WSS only
-};
-
 class SipTransport {
  public:
-    // `rng` seeds the serial numbers of connections with `started`, so that none is used twice.
+    // The serial numbers of connections begin with `started`, so that none is used twice.
     SipTransport(Reactor& reactor, Deliver deliver, TlsContexts& tls, UtcTime started,
                  const SipTransportLimits& limits = {});
     ~SipTransport();
 
-    // Answers the bound address.
-    Result<SocketAddress> open(const ListenerSpec& spec);
-    // Takes no new connections at once; those that exist go on until close_connections() or their
-    // end. A UDP listener ends at once.
-    void close(ports::Instance gate, uint16_t number);
-    void close_connections(ports::Instance gate, uint16_t number);
-
-    // A letter to kTransport: PacketOut. Others are dropped.
+    // A letter to kTransport: ListenerOpen (answered by ListenerOpened or ListenerFailed),
+    // ListenerClose, PacketOut. A listener belongs to the gate that sent the letter. Closing a
+    // stream listener takes no new connections and leaves those that exist; closing a UDP listener
+    // ends it at once. Other letters are dropped.
     void handle(ports::Letter letter);
+    // The listener of `gate` as bound; nullopt: not open.
+    std::optional<SocketAddress> bound(ports::Instance gate, uint16_t number) const;
+    // Ends all connections of a gate, after what is queued for them has been written.
+    void close_connections(ports::Instance gate);
 
     size_t connections() const;
     std::vector<std::pair<std::string, double>> figures() const;

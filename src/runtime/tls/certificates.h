@@ -11,9 +11,7 @@
 #include "base/net_address.h"
 #include "base/result.h"
 
-namespace boost::asio::ssl {
-class context;
-}
+struct ssl_ctx_st;  // OpenSSL's SSL_CTX
 
 namespace tandem::runtime {
 
@@ -22,6 +20,9 @@ struct Certificate {
     std::string key_pem;
 };
 
+using TlsContext = std::shared_ptr<ssl_ctx_st>;
+
+// One for each shard, or filled before the shards start: it has no lock.
 class TlsContexts {
  public:
     TlsContexts();
@@ -32,10 +33,12 @@ class TlsContexts {
                             const std::string& key_path);
     void remove(const std::string& name);
 
-    // nullptr: no such name.
-    std::shared_ptr<boost::asio::ssl::context> server(const std::string& name) const;
-    // For connections that we open. Peers of the border are not verified unless a CA file is set.
-    std::shared_ptr<boost::asio::ssl::context> client() const;
+    // The context for connections accepted under that name; the empty name is the default, made
+    // with set_default(). nullptr: no such name.
+    TlsContext server(const std::string& name) const;
+    void set_default(const std::string& name);
+    // For connections that we open. Peers are not verified unless a file of CAs is set.
+    TlsContext client() const;
     Result<void> verify_peers_with(const std::string& ca_path);
 
  private:
