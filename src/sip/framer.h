@@ -13,8 +13,12 @@
 
 namespace tandem::sip {
 
-struct StreamPing {};  // CRLFCRLF came: answer with CRLF
-struct StreamPong {};  // CRLF came: the answer to our ping
+// Blank lines came that ask for an answer (CRLFCRLF): send one CRLF. Several pings that come at
+// once make one item, so a flood of them is not amplified.
+struct StreamPing {};
+// One CRLF came: the answer to our ping. Two answers in one read look like a ping, so whoever waits
+// for a pong takes any item for a sign of life.
+struct StreamPong {};
 // A message whose frame was sound but whose content was not; the stream goes on. `answer` is ready
 // to send where the peer can be answered.
 struct StreamRejected {
@@ -23,34 +27,34 @@ struct StreamRejected {
 };
 using StreamItem = std::variant<Message, StreamPing, StreamPong, StreamRejected>;
 
-// Owned by its connection. Holds at most one unfinished message.
+// Owned by its connection. Holds what one push() brought and at most one unfinished message.
 class StreamFramer {
  public:
     explicit StreamFramer(const ParserLimits& limits = ParserLimits::stream()) : limits_(limits) {}
 
     void push(std::string_view bytes);
     // The next whole item; nullopt: more bytes are needed. An error is final, as a stream whose
-    // framing is lost cannot be found again: close the connection. Call until nullopt after each
-    // push().
+    // framing is lost cannot be found again: answer_to_rejected(unread(), error) may be sent, then
+    // the connection is closed. Call until nullopt after each push().
     Result<std::optional<StreamItem>> pop();
 
+    std::string_view unread() const { return std::string_view(buffer_).substr(consumed_); }
     size_t buffered() const { return buffer_.size() - consumed_; }
     // Part of a message is here: the owner may bound how long it waits for the rest.
     bool mid_message() const { return buffered() > 0; }
 
  private:
-    Result<std::optional<StreamItem>> pop_blank();
-    Result<std::optional<StreamItem>> pop_message();
-    Result<std::optional<size_t>> find_head_end();
+    Result<std::optional<StreamItem>> pop_item();
+    std::optional<StreamItem> pop_blank();
+    Result<std::optional<size_t>> find_message_size();
+    StreamItem take_message();
     void consume(size_t count);
-    std::string_view pending() const { return std::string_view(buffer_).substr(consumed_); }
 
     ParserLimits limits_;
     std::string buffer_;
-    size_t consumed_ = 0;
-    size_t scanned_ = 0;  // of pending(), searched for the head's end already
-    size_t blank_bytes_ = 0;
-    size_t message_size_ = 0;  // known once its head is here
+    size_t consumed_ = 0;      // bytes of buffer_ that were given out
+    size_t scanned_ = 0;       // bytes of unread() that hold no end of the head
+    size_t message_size_ = 0;  // of the message at the front, once its head is here
     std::optional<Error> broken_;
 };
 

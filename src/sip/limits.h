@@ -33,12 +33,9 @@ inline constexpr uint32_t cseq_number_end = 0x8000'0000u;
 // RFC 3261 20.22: Max-Forwards is 0-255; 70 when the sender gave none (16.3, step 3).
 inline constexpr uint32_t max_forwards_max = 255;
 inline constexpr uint32_t max_forwards_default = 70;
-// CRLFs in a row between two stream messages that are still keep-alives (RFC 5626 3.5.1), not a
-// flood.
-inline constexpr size_t stream_blank_bytes_max = 1'024;
 // Digest nonces and their parts that we accept to look at.
 inline constexpr size_t nonce_bytes_max = 256;
-// Nonces whose counts are remembered, 32 bytes each: 2 MiB an instance.
+// Nonces whose counts are remembered, 32 bytes each: 4 MiB an instance, in two halves.
 inline constexpr size_t nonce_counts_max = 65'536;
 
 // The limits of one listener; an operator may only tighten them.

@@ -70,8 +70,6 @@ class Message {
     Result<UriView> parsed_request_uri() const;
     int status() const { return status_; }
     std::string_view reason() const { return view(reason_); }
-    // "SIP/2.0" in every message that validate_*() accepts.
-    std::string_view version() const;
 
     // Raw access. header() gives the first field's value.
     std::optional<std::string_view> header(HeaderId id) const;
@@ -114,6 +112,8 @@ class Message {
     Typed<AuthValue> auth_values(HeaderId id) const;
 
     std::string_view body() const { return view(body_); }
+    // Where a view that this message gave out stands in its text: for error reports.
+    size_t offset_of(std::string_view part) const;
 
     // Editing. A value cannot leave its line: CR, LF and NUL become spaces.
     void append(HeaderId id, std::string_view value);  // after the last of its kind, or at the end
@@ -156,7 +156,6 @@ class Message {
     Range method_token_;
     Range uri_;
     Range reason_;
-    Range version_;  // empty: "SIP/2.0"
     Range body_;
     int status_ = 0;
     Method method_ = Method::Other;
@@ -270,5 +269,10 @@ Message make_response(const Message& request, int status, std::string_view reaso
 // request with the INVITE's Request-URI, top Via, From, Call-ID, CSeq number, Routes, and `to`.
 Message make_ack_for_failure(const Message& invite, const Message& response);
 Message make_cancel(const Message& invite);
+
+// What a server transport notes in the top Via of a request: `received` when the source address
+// differs from sent-by, and the value of `rport` when it was asked for, then `received` too.
+// `address` is plain text, IPv6 without brackets. RFC 3261 18.2.1, RFC 3581 4.
+void note_source(Message& request, std::string_view address, uint16_t port);
 
 }  // namespace tandem::sip
