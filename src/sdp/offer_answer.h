@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "sdp/session.h"
@@ -31,6 +32,17 @@ Result<void> check_answer(const Session& offer, const Session& answer);
 // never removed or reordered (a disabled slot may be reused).
 Result<void> check_reoffer(const Session& previous, const Session& next);
 
+// An offer fitted to the m-lines that a leg already has, when its media now comes from another
+// party (transfer, pickup): a slot takes the first unused m-line of its type, else is closed; what
+// remains is appended. `source[slot]` is the index in the description given.
+struct Aligned {
+    Session offer;
+    std::vector<std::optional<size_t>> source;
+};
+Aligned align_offer(const Session& previous, const Session& next);
+// The answer to an aligned offer, in the order of the description that was given to align_offer.
+Session unaligned_answer(const Session& answer, const Aligned& aligned, const Session& given);
+
 // Refuses every stream of an offer: all ports 0, so that the dialog may stay.
 Session rejecting_answer(const Session& offer, const Origin& origin);
 
@@ -55,7 +67,6 @@ struct OfferAnswerSnapshot {
     std::optional<Session> local;    // agreed, or last sent
     std::optional<Session> remote;   // agreed, or last received
     std::optional<Session> pending;  // the offer under way, either side's
-    uint64_t remote_version = 0;
 };
 
 // Offers and answers of one dialog leg, seen from us. Owned by the leg. It owns our o= line: the

@@ -166,7 +166,7 @@ struct Session {
     std::vector<std::string> phones;  // p=
     Connection connection;            // c=; empty when every media has its own
     std::vector<Bandwidth> bandwidths;
-    std::vector<std::string> times;  // t= and the r= lines after it; "0 0" for calls
+    std::vector<std::string> times;  // values of t=; "0 0" for calls. r= and z= are not kept
     std::optional<Direction> direction;
     Ice ice;
     std::optional<Fingerprint> fingerprint;
@@ -190,9 +190,11 @@ std::string_view to_string(Direction direction);  // "sendrecv" ...
 std::string_view to_string(Protocol protocol);    // "RTP/AVP" ..., "" for Other
 Protocol protocol_from(std::string_view text);    // Other when unknown
 
-// Parses one description. Lines end with CRLF, LF or CR. Unknown line types and attributes are kept
-// or ignored (RFC 8866 5). Error::field names the line type ("m", "c", "a=crypto"), the message its
-// number, Error::offset its first byte; sip_status is 400, or 413 for a limit.
+// Parses one description. Lines end with CRLF, LF or CR. What we act on is parsed strictly; what we
+// only pass is kept as text, or left out when it cannot be read (b=, a=ssrc). Attributes unknown to
+// us are kept (RFC 8866 5.13). INTEROP: unknown line types are skipped, s= and t= may be missing.
+// Error::field names the line ("m", "a=crypto"), the message its number, Error::offset its first
+// byte; sip_status is 400, or 413 for a limit.
 Result<Session> parse(std::string_view text);
 
 // Lines in the order of RFC 8866 5, each ended by CRLF.
