@@ -66,9 +66,9 @@ using Payload = std::variant<
     CallReport, CallReportAll, CallReportWanted, CallsQuery, CallsPage, CallDetailQuery, CallDetail,
     CallHangup, CallHangupDone, CallTraceQuery, CallTrace,
     // web, entities, history, operation
-    HttpRequest, HttpResponse, EntityRequest, EntityReply, RouteTest, RouteTestReply, HistoryQuery,
-    HistoryPage, HistoryAppend, HistoryAppended, StatusQuery, StatusReply, LogLevelSet, LogLine,
-    SipTrace,
+    HttpRequest, HttpResponse, HttpListenerOpen, HttpListenerClose, HttpListenerFailed,
+    EntityRequest, EntityReply, RouteTest, RouteTestReply, HistoryQuery, HistoryPage, HistoryAppend,
+    HistoryAppended, StatusQuery, StatusReply, LogLevelSet, LogLine, SipTrace,
     // store
     store::Request, store::Reply, store::WatchBatch,
     // delivery

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/net_address.h"
 #include "base/result.h"
 #include "ports/address.h"
 
@@ -28,6 +29,21 @@ struct HttpResponse {
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
+};
+
+// Sockets that a web gate listens on, by request to kHttp. The number is the gate's. Opening a
+// number that is open with other settings closes it first; the same settings again change nothing.
+struct HttpListenerOpen {
+    uint16_t number = 0;
+    SocketAddress address;
+    bool secure = false;  // TLS with the node's certificate
+};
+struct HttpListenerClose {
+    uint16_t number = 0;
+};
+struct HttpListenerFailed {
+    uint16_t number = 0;
+    Error error;
 };
 
 enum class EntityVerb : uint8_t { Create, Read, List, Replace, Patch, Remove };
