@@ -22,7 +22,7 @@ struct Certificate {
 
 using TlsContext = std::shared_ptr<ssl_ctx_st>;
 
-// One for each shard, or filled before the shards start: it has no lock.
+// May be used from any thread.
 class TlsContexts {
  public:
     TlsContexts();

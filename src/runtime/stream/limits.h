@@ -1,0 +1,17 @@
+// Bounds of stream connections, each with its reason.
+#pragma once
+
+#include <cstddef>
+
+namespace tandem::runtime {
+
+// Bytes taken from a stream by one read: a whole TLS record (RFC 8446 5.1: 16 384) and more than
+// most messages.
+inline constexpr size_t stream_read_bytes = 16'384;
+// Reads of one connection in a turn, so that one fast sender does not hold up the others.
+inline constexpr int stream_reads_per_turn_max = 4;
+inline constexpr int listen_backlog = 1'024;
+// Connections accepted in one turn of a listener: each may cost a TLS handshake later.
+inline constexpr int accepts_per_turn_max = 64;
+
+}  // namespace tandem::runtime

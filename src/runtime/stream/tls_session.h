@@ -1,0 +1,38 @@
+// TLS over a non-blocking descriptor: OpenSSL with its own buffers, no copies of ours.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "runtime/tls/certificates.h"
+
+struct ssl_st;
+
+namespace tandem::runtime {
+
+enum class IoOutcome { Done, WantRead, WantWrite, End, Broken };
+struct IoResult {
+    IoOutcome outcome = IoOutcome::Broken;
+    size_t bytes = 0;  // of Done
+};
+
+class TlsSession {
+ public:
+    static std::unique_ptr<TlsSession> server(const TlsContext& context, int fd);
+    static std::unique_ptr<TlsSession> client(const TlsContext& context, int fd,
+                                              const std::string& host);
+    ~TlsSession();
+
+    IoOutcome handshake();
+    IoResult read(char* into, size_t size);
+    IoResult write(const char* from, size_t size);
+    void say_goodbye();  // close_notify, RFC 8446 6.1; best effort
+
+ private:
+    explicit TlsSession(ssl_st* ssl) : ssl_(ssl) {}
+    IoOutcome outcome_of(int result);
+    ssl_st* ssl_;
+};
+
+}  // namespace tandem::runtime

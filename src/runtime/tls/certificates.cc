@@ -1,0 +1,167 @@
+#include "runtime/tls/certificates.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <mutex>
+
+#include "base/check.h"
+
+namespace tandem::runtime {
+
+namespace {
+
+// Forward secrecy and authenticated encryption only (RFC 9325 4.2); phones of the last ten years
+// have them.
+constexpr const char* kCiphersTls12 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+TlsContext adopt(SSL_CTX* context) {
+    return TlsContext(context, [](SSL_CTX* gone) { SSL_CTX_free(gone); });
+}
+
+TlsContext make_context(const SSL_METHOD* method) {
+    SSL_CTX* context = SSL_CTX_new(method);
+    CHECK(context != nullptr);
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_cipher_list(context, kCiphersTls12);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                     SSL_OP_IGNORE_UNEXPECTED_EOF);
+    // The queue of a stream moves while a write waits; idle connections keep no buffers.
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                  SSL_MODE_RELEASE_BUFFERS);
+    return adopt(context);
+}
+
+Error pem_error(std::string_view field, std::string_view what) {
+    std::string message(what);
+    if (const unsigned long code = ERR_peek_last_error()) {
+        if (const char* reason = ERR_reason_error_string(code)) message.append(": ").append(reason);
+    }
+    ERR_clear_error();
+    return make_error(ErrorCode::Malformed, field, message);
+}
+
+struct BioFree {
+    void operator()(BIO* bio) const { BIO_free(bio); }
+};
+std::unique_ptr<BIO, BioFree> bio_of(const std::string& text) {
+    return std::unique_ptr<BIO, BioFree>(
+        BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+struct X509Free {
+    void operator()(X509* certificate) const { X509_free(certificate); }
+};
+using X509Ptr = std::unique_ptr<X509, X509Free>;
+
+// No passphrase: a prompt on the terminal would stop the program.
+int no_passphrase(char*, int, int, void*) {
+    return 0;
+}
+
+Result<void> use_chain(SSL_CTX* context, const std::string& pem) {
+    const auto bio = bio_of(pem);
+    const X509Ptr leaf(PEM_read_bio_X509_AUX(bio.get(), nullptr, no_passphrase, nullptr));
+    if (!leaf) return pem_error("certificate", "no PEM certificate was found");
+    if (SSL_CTX_use_certificate(context, leaf.get()) != 1) {
+        return pem_error("certificate", "the certificate cannot be used");
+    }
+    SSL_CTX_clear_chain_certs(context);
+    while (X509* next = PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr)) {
+        const X509Ptr issuer(next);
+        if (SSL_CTX_add1_chain_cert(context, issuer.get()) != 1) {
+            return pem_error("certificate", "the chain cannot be used");
+        }
+    }
+    ERR_clear_error();  // the end of the file counts as an error
+    return {};
+}
+
+Result<void> use_key(SSL_CTX* context, const std::string& pem) {
+    const auto bio = bio_of(pem);
+    EVP_PKEY* key = PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr);
+    if (key == nullptr) return pem_error("key", "no PEM private key without passphrase was found");
+    const bool used = SSL_CTX_use_PrivateKey(context, key) == 1;
+    EVP_PKEY_free(key);
+    if (!used || SSL_CTX_check_private_key(context) != 1) {
+        return pem_error("key", "the private key does not belong to the certificate");
+    }
+    return {};
+}
+
+Result<std::string> read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return make_error(ErrorCode::NotFound, "path", "cannot read " + path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+}  // namespace
+
+struct TlsContexts::State {
+    mutable std::mutex mutex;
+    std::map<std::string, TlsContext> servers;
+    std::string default_name;
+    TlsContext client = make_context(TLS_client_method());
+};
+
+TlsContexts::TlsContexts() : state_(std::make_unique<State>()) {}
+TlsContexts::~TlsContexts() = default;
+
+Result<void> TlsContexts::load(const std::string& name, const Certificate& certificate) {
+    TlsContext context = make_context(TLS_server_method());
+    TRY(use_chain(context.get(), certificate.chain_pem));
+    TRY(use_key(context.get(), certificate.key_pem));
+    const std::lock_guard lock(state_->mutex);
+    if (state_->servers.empty()) state_->default_name = name;
+    state_->servers[name] = std::move(context);
+    return {};
+}
+
+Result<void> TlsContexts::load_files(const std::string& name, const std::string& chain_path,
+                                     const std::string& key_path) {
+    Certificate certificate;
+    certificate.chain_pem = TRY(read_file(chain_path));
+    certificate.key_pem = TRY(read_file(key_path));
+    return load(name, certificate);
+}
+
+void TlsContexts::remove(const std::string& name) {
+    const std::lock_guard lock(state_->mutex);
+    state_->servers.erase(name);
+}
+
+void TlsContexts::set_default(const std::string& name) {
+    const std::lock_guard lock(state_->mutex);
+    state_->default_name = name;
+}
+
+TlsContext TlsContexts::server(const std::string& name) const {
+    const std::lock_guard lock(state_->mutex);
+    const auto found = state_->servers.find(name.empty() ? state_->default_name : name);
+    return found == state_->servers.end() ? nullptr : found->second;
+}
+
+TlsContext TlsContexts::client() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->client;
+}
+
+Result<void> TlsContexts::verify_peers_with(const std::string& ca_path) {
+    TlsContext context = make_context(TLS_client_method());
+    if (SSL_CTX_load_verify_file(context.get(), ca_path.c_str()) != 1) {
+        return pem_error("ca", "cannot read the CA file " + ca_path);
+    }
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    const std::lock_guard lock(state_->mutex);
+    state_->client = std::move(context);
+    return {};
+}
+
+}  // namespace tandem::runtime
