@@ -55,7 +55,7 @@ Result<uint32_t> content_length_of(std::string_view head) {
 
 }  // namespace
 
-void StreamFramer::push(std::string_view bytes) {
+void StreamCutter::push(std::string_view bytes) {
     if (broken_) return;
     if (consumed_ > 0) {
         buffer_.erase(0, consumed_);
@@ -64,29 +64,29 @@ void StreamFramer::push(std::string_view bytes) {
     buffer_.append(bytes);
 }
 
-Result<std::optional<StreamItem>> StreamFramer::pop() {
+Result<std::optional<StreamCut>> StreamCutter::pop() {
     if (broken_) return *broken_;
-    auto item = pop_item();
+    auto item = pop_cut();
     if (!item) broken_ = item.error();
     return item;
 }
 
-Result<std::optional<StreamItem>> StreamFramer::pop_item() {
+Result<std::optional<StreamCut>> StreamCutter::pop_cut() {
     if (message_size_ == 0 && scanned_ == 0) {
         auto blank = pop_blank();
-        if (blank) return std::optional<StreamItem>(std::move(*blank));
+        if (blank) return std::optional<StreamCut>(std::move(*blank));
     }
-    if (buffered() == 0) return std::optional<StreamItem>();
+    if (buffered() == 0) return std::optional<StreamCut>();
     if (message_size_ == 0) {
         const auto size = TRY(find_message_size());
-        if (!size) return std::optional<StreamItem>();
+        if (!size) return std::optional<StreamCut>();
         message_size_ = *size;
     }
-    if (buffered() < message_size_) return std::optional<StreamItem>();
-    return std::optional<StreamItem>(take_message());
+    if (buffered() < message_size_) return std::optional<StreamCut>();
+    return std::optional<StreamCut>(take_message());
 }
 
-std::optional<StreamItem> StreamFramer::pop_blank() {
+std::optional<StreamCut> StreamCutter::pop_blank() {
     size_t lines = 0;
     std::string_view rest = unread();
     while (rest.starts_with(crlf)) {
@@ -100,7 +100,7 @@ std::optional<StreamItem> StreamFramer::pop_blank() {
     return StreamPing{};
 }
 
-Result<std::optional<size_t>> StreamFramer::find_message_size() {
+Result<std::optional<size_t>> StreamCutter::find_message_size() {
     const std::string_view bytes = unread();
     // A lone CR may be the first half of a keep-alive whose other half is on its way.
     if (bytes == "\r") return std::optional<size_t>();
@@ -123,7 +123,7 @@ Result<std::optional<size_t>> StreamFramer::find_message_size() {
     return std::optional<size_t>(size);
 }
 
-StreamItem StreamFramer::take_message() {
+StreamBytes StreamCutter::take_message() {
     std::string bytes;
     if (consumed_ == 0 && buffer_.size() == message_size_) {
         bytes = std::move(buffer_);
@@ -133,18 +133,29 @@ StreamItem StreamFramer::take_message() {
         bytes = unread().substr(0, message_size_);
         consume(message_size_);
     }
-    auto message = parse_message(std::move(bytes), limits_);
-    if (message) return StreamItem(std::move(*message));
-    return StreamRejected{message.error(), answer_to_rejected(bytes, message.error())};
+    return {std::move(bytes)};
 }
 
-void StreamFramer::consume(size_t count) {
+void StreamCutter::consume(size_t count) {
     consumed_ += count;
     scanned_ = message_size_ = 0;
     if (consumed_ < buffer_.size()) return;
     buffer_.clear();
     consumed_ = 0;
     if (buffer_.capacity() > idle_capacity_max) buffer_.shrink_to_fit();
+}
+
+Result<std::optional<StreamItem>> StreamFramer::pop() {
+    auto cut = TRY(cutter_.pop());
+    if (!cut) return std::optional<StreamItem>();
+    if (std::holds_alternative<StreamPing>(*cut)) return std::optional<StreamItem>(StreamPing{});
+    if (std::holds_alternative<StreamPong>(*cut)) return std::optional<StreamItem>(StreamPong{});
+    std::string& bytes = std::get<StreamBytes>(*cut).bytes;
+    auto message = parse_message(std::move(bytes), cutter_.limits());
+    if (message) return std::optional<StreamItem>(std::move(*message));
+    // Refused bytes are still there.
+    return std::optional<StreamItem>(
+        StreamRejected{message.error(), answer_to_rejected(bytes, message.error())});
 }
 
 }  // namespace tandem::sip

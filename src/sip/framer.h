@@ -27,35 +27,58 @@ struct StreamRejected {
 };
 using StreamItem = std::variant<Message, StreamPing, StreamPong, StreamRejected>;
 
-// Owned by its connection. Holds what one push() brought and at most one unfinished message.
-class StreamFramer {
+// A whole message as it stood on the wire, for those who hand it on unparsed.
+struct StreamBytes {
+    std::string bytes;
+};
+using StreamCut = std::variant<StreamBytes, StreamPing, StreamPong>;
+
+// Finds where messages begin and end, without parsing them. Owned by its connection. Holds at most
+// one unfinished message.
+class StreamCutter {
  public:
-    explicit StreamFramer(const ParserLimits& limits = ParserLimits::stream()) : limits_(limits) {}
+    explicit StreamCutter(const ParserLimits& limits = ParserLimits::stream()) : limits_(limits) {}
 
     void push(std::string_view bytes);
     // The next whole item; nullopt: more bytes are needed. An error is final, as a stream whose
-    // framing is lost cannot be found again: answer_to_rejected(unread(), error) may be sent, then
-    // the connection is closed. Call until nullopt after each push().
-    Result<std::optional<StreamItem>> pop();
+    // framing is lost cannot be found again: close the connection. Call until nullopt after each
+    // push().
+    Result<std::optional<StreamCut>> pop();
 
-    std::string_view unread() const { return std::string_view(buffer_).substr(consumed_); }
     size_t buffered() const { return buffer_.size() - consumed_; }
     // Part of a message is here: the owner may bound how long it waits for the rest.
     bool mid_message() const { return buffered() > 0; }
+    const ParserLimits& limits() const { return limits_; }
 
  private:
-    Result<std::optional<StreamItem>> pop_item();
-    std::optional<StreamItem> pop_blank();
+    Result<std::optional<StreamCut>> pop_cut();
+    std::optional<StreamCut> pop_blank();
     Result<std::optional<size_t>> find_message_size();
-    StreamItem take_message();
+    StreamBytes take_message();
     void consume(size_t count);
+    std::string_view unread() const { return std::string_view(buffer_).substr(consumed_); }
 
     ParserLimits limits_;
     std::string buffer_;
-    size_t consumed_ = 0;      // bytes of buffer_ that were given out
-    size_t scanned_ = 0;       // bytes of unread() that hold no end of the head
-    size_t message_size_ = 0;  // of the message at the front, once its head is here
+    size_t consumed_ = 0;
+    size_t scanned_ = 0;       // of unread(), searched for the head's end already
+    size_t message_size_ = 0;  // known once its head is here
     std::optional<Error> broken_;
+};
+
+// A cutter that parses what it cuts.
+class StreamFramer {
+ public:
+    explicit StreamFramer(const ParserLimits& limits = ParserLimits::stream()) : cutter_(limits) {}
+
+    void push(std::string_view bytes) { cutter_.push(bytes); }
+    Result<std::optional<StreamItem>> pop();  // as StreamCutter::pop()
+
+    size_t buffered() const { return cutter_.buffered(); }
+    bool mid_message() const { return cutter_.mid_message(); }
+
+ private:
+    StreamCutter cutter_;
 };
 
 }  // namespace tandem::sip
