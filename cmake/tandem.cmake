@@ -1,7 +1,8 @@
 # Build rules shared by all folders: flags, ccache, mold, and one function a kind of target.
 
 set(TANDEM_FOLDERS
-    src/base src/sip src/sdp src/rtp src/stun src/audio src/model src/store src/routing src/scenario
+    src/base src/sip src/sdp src/sip/transaction src/sip/dialog src/rtp src/stun src/audio src/model
+    src/store src/routing src/scenario
     src/cluster src/ports src/wire src/call
     src/roles/sip_gate src/roles/registrar src/roles/b2bua src/roles/media_gate
     src/roles/media_gate_controller src/roles/call_state src/roles/store src/roles/web_gate src/roles/host
@@ -44,6 +45,21 @@ endif()
 add_custom_target(fuzzers)
 file(WRITE ${CMAKE_BINARY_DIR}/fuzzers.txt "")
 
+# Drops from the list named by `list` the files of subfolders that are targets of their own.
+function(tandem_own_files list)
+    set(own "")
+    foreach(file IN LISTS ${list})
+        get_filename_component(folder ${file} DIRECTORY)
+        while(NOT folder STREQUAL CMAKE_CURRENT_SOURCE_DIR AND NOT EXISTS ${folder}/CMakeLists.txt)
+            get_filename_component(folder ${folder} DIRECTORY)
+        endwhile()
+        if(folder STREQUAL CMAKE_CURRENT_SOURCE_DIR)
+            list(APPEND own ${file})
+        endif()
+    endforeach()
+    set(${list} ${own} PARENT_SCOPE)
+endfunction()
+
 # tandem_library(NAME sources... DEPS targets...)
 # Makes the static library NAME of this folder's sources. Each *_test.cc beside them joins the test
 # program NAME_tests; each X_fuzz.cc becomes the program NAME_X_fuzz: under clang with TANDEM_FUZZERS a
@@ -58,6 +74,7 @@ function(tandem_library name)
         set(self ${ARG_DEPS})
     endif()
     file(GLOB_RECURSE tests CONFIGURE_DEPENDS *_test.cc)
+    tandem_own_files(tests)
     if(tests AND TANDEM_TESTS)
         add_executable(${name}_tests ${tests})
         target_link_libraries(${name}_tests PRIVATE ${self} GTest::gtest GTest::gtest_main)
@@ -66,6 +83,7 @@ function(tandem_library name)
         set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 300)
     endif()
     file(GLOB_RECURSE fuzzers CONFIGURE_DEPENDS *_fuzz.cc)
+    tandem_own_files(fuzzers)
     foreach(file IN LISTS fuzzers)
         get_filename_component(stem ${file} NAME_WE)
         string(REGEX REPLACE "_fuzz$" "" subject ${stem})

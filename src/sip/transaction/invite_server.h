@@ -48,8 +48,6 @@ class InviteServerTransaction {
     std::optional<Instant> next_deadline() const;  // min of 100, G, H, I, L
 
     InviteServerState state() const { return s_.state; }
-    // The To tag that our responses carried last; empty: none yet.
-    std::string_view local_tag() const;
 
     InviteServerSnapshot snapshot() const { return s_; }
     static InviteServerTransaction restore(InviteServerSnapshot snapshot);

@@ -20,7 +20,8 @@ struct NonInviteServerSnapshot {
     Timers timers;
     Instant arrived;
     std::optional<Message> last_response;
-    std::optional<Instant> timer_100;  // RFC 4320 4.2: 100 not before T2, Unreliable only
+    // A slow user: 100 goes out when timer E of the client would have become T2 (RFC 4320 4.1).
+    std::optional<Instant> timer_100;
     std::optional<Instant> timer_j;
     // The user has not answered 64*T1 after the arrival: nobody listens any more (RFC 4320 4.2).
     std::optional<Instant> give_up;
@@ -34,7 +35,7 @@ class NonInviteServerTransaction {
                                const Timers& timers);
 
     void on_retransmission(Instant now, TransactionOutbox& out);
-    // Provisionals other than 100, a 100 before T2 over UDP, a 408, a second final response and one
+    // Provisionals other than 100, a 100 too early over UDP, a 408, a second final response and one
     // that comes 64*T1 after the request are dropped (RFC 4320 4.1, 4.2).
     void respond(Instant now, Message response, TransactionOutbox& out);
     void on_transport_error(Instant now, TransactionOutbox& out);

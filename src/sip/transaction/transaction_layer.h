@@ -11,7 +11,6 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -194,25 +193,32 @@ class TransactionLayer {
     using Servers = std::unordered_map<uint64_t, Server>;
 
     RequestArrival on_ack(Instant now, const Message& ack, LayerOutbox& out);
-    RequestArrival on_cancel(Instant now, const Message& cancel, ServerKey key, LayerOutbox& out);
-    RequestArrival open_server(Instant now, const Message& request, const Hop& hop, ServerKey key);
+    RequestArrival on_cancel(const Message& cancel, const Hop& hop, LayerOutbox& out);
+    void repeat_answer(Instant now, Servers::iterator it, LayerOutbox& out);
+    Servers::iterator open_server(Instant now, const Message& request, const Hop& hop,
+                                  uint64_t key);
     void answer_directly(const Message& request, int status, const Hop& hop, LayerOutbox& out);
     std::string own_tag(const Message& request) const;
-    void start_cancel(Instant now, ClientKey key, Client& invite, LayerOutbox& out);
+    uint64_t new_key();
+    void start_cancel(Instant now, uint64_t key, Client& invite, LayerOutbox& out);
+    // Hands on what the machine put into scratch_, then drops it if it ended, or sets its alarm.
     void settle_client(Instant now, Table table, Clients::iterator it, LayerOutbox& out);
-    void settle_server(Instant now, Servers::iterator it, LayerOutbox& out);
-    void fire_client(Instant now, Table table, uint64_t key, LayerOutbox& out);
-    void fire_server(Instant now, uint64_t key, LayerOutbox& out);
+    void settle_server(Servers::iterator it, LayerOutbox& out);
+    void fire(Instant now, TimerKey due, LayerOutbox& out);
+    void fire_client(Instant now, TimerKey due, LayerOutbox& out);
+    void fire_server(Instant now, TimerKey due, LayerOutbox& out);
     void schedule(std::optional<Instant>& scheduled, std::optional<Instant> deadline, TimerKey key);
+    Clients& table_of(Table table) { return table == Table::Cancel ? cancels_ : clients_; }
 
     LayerSettings settings_;
-    uint64_t next_key_;
+    uint64_t next_key_ = 1;
     Clients clients_;
     Clients cancels_;
     Servers servers_;
     std::unordered_map<uint64_t, uint64_t> merges_;  // merge key -> server key
     TimerQueue<TimerKey> queue_;
     TransactionOutbox scratch_;
+    int failure_status_ = 503;  // of the TransportError being told
     LayerCounters counters_;
 };
 
