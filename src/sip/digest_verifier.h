@@ -53,7 +53,6 @@ class NonceCounts {
     struct Entry {
         uint64_t key = 0;  // 0: free
         uint32_t count = 0;
-        UtcTime issued;
     };
     struct Table {
         std::vector<Entry> entries;
@@ -66,31 +65,31 @@ class NonceCounts {
     SipHashKey key_;
     Table current_;
     Table previous_;
-    UtcTime forgotten_until_;
+    UtcTime forgotten_until_{INT64_MIN};
 };
 
 enum class DigestOutcome : uint8_t {
     Ok,
-    Stale,             // right answer to an old nonce: challenge again with stale=true
-    Wrong,             // wrong response or forged nonce
+    Stale,             // right answer to an old or unknown nonce: challenge with stale=true
+    Wrong,             // wrong response, or for another realm
     Replayed,          // a nonce count that was used before
     Malformed,         // answer 400
     UnknownAlgorithm,  // one that was not offered
 };
 
-struct DigestPolicy {
-    // INTEROP: old phones answer without qop (RFC 2069); each nonce is then good once.
-    bool legacy_without_qop = true;
-};
+// INTEROP: old phones answer without qop (RFC 2069); each nonce is then good once.
+enum class LegacyDigest : uint8_t { Accepted, Refused };
 
 struct DigestQuestion {
     std::string_view realm;   // that we challenged with
     std::string_view method;  // of the request
     std::string_view ha1;     // of the account, for the credentials' algorithm
+    LegacyDigest legacy = LegacyDigest::Accepted;
 };
 
-// Verifies and counts. For an unknown user call it with any ha1 (dummy_ha1) so that the timing
-// tells nothing. A nonce is counted only when the response was right.
+// Verifies and counts. For an unknown user call it with some other ha1, so that the timing tells
+// nothing. A nonce is counted only when the response was right. A forged nonce is Wrong even with
+// the right response: another instance's key may have changed, and a new challenge mends it.
 DigestOutcome verify_digest(const DigestCredentials& credentials, const DigestQuestion& question,
                             const NonceSource& nonces, NonceCounts& counts, UtcTime now);
 

@@ -35,7 +35,7 @@ inline constexpr uint32_t max_forwards_max = 255;
 inline constexpr uint32_t max_forwards_default = 70;
 // Digest nonces and their parts that we accept to look at.
 inline constexpr size_t nonce_bytes_max = 256;
-// Nonces whose counts are remembered, 32 bytes each: 4 MiB an instance, in two halves.
+// Nonces whose counts are remembered, 16 bytes each: 1 MiB an instance.
 inline constexpr size_t nonce_counts_max = 65'536;
 
 // The limits of one listener; an operator may only tighten them.

@@ -132,7 +132,7 @@ Result<UriView> parse_tel(UriView uri, std::string_view rest, size_t base) {
     bool digit = false;
     for (size_t i = 0; i < uri.user.size(); ++i) {
         if (!is_a(uri.user[i], number_char)) return uri_error("not a telephone number", base + i);
-        digit = digit || is_a(uri.user[i], host_char) || uri.user[i] == '*' || uri.user[i] == '#';
+        digit = digit || hex_value(uri.user[i]) >= 0 || uri.user[i] == '*' || uri.user[i] == '#';
     }
     if (!digit) return uri_error("a telephone number needs a digit", base);
     uri.params = Params(rest.substr(end));
@@ -345,6 +345,7 @@ std::string escape_user(std::string_view text) {
 Uri Uri::from(const UriView& view) {
     Uri uri;
     uri.scheme = view.scheme;
+    if (view.scheme == UriScheme::Other) uri.opaque = view.text;
     uri.user = view.decoded_user();
     uri.host = view.host();
     uri.port = view.port();
@@ -354,6 +355,7 @@ Uri Uri::from(const UriView& view) {
 }
 
 std::string Uri::text() const {
+    if (scheme == UriScheme::Other) return opaque;
     if (scheme == UriScheme::Tel) return "tel:" + user + params;
     std::string out = scheme == UriScheme::Sips ? "sips:" : "sip:";
     if (!user.empty()) out += escape_user(user) + "@";

@@ -62,6 +62,7 @@ struct Uri {
     std::optional<uint16_t> port;
     std::string params;   // raw, with the leading ';'
     std::string headers;  // raw, without the leading '?'
+    std::string opaque;   // UriScheme::Other: the whole text
 
     static Uri from(const UriView& view);
     std::string text() const;
