@@ -1,0 +1,14 @@
+// All entities, for whoever works on several of them.
+#pragma once
+
+#include "model/generated/account.h"
+#include "model/generated/cdr.h"
+#include "model/generated/domain.h"
+#include "model/generated/interface.h"
+#include "model/generated/licence.h"
+#include "model/generated/number_range.h"
+#include "model/generated/role_instance.h"
+#include "model/generated/server.h"
+#include "model/generated/site.h"
+#include "model/generated/system.h"
+#include "model/generated/user.h"
