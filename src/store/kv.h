@@ -69,7 +69,8 @@ struct RangeRequest {
     Revision at;  // none: the newest. A compacted one answers ErrorCode::NotFound
 };
 
-// What must hold for the `then` branch of a transaction. Absent keys fail ValueIs and ModRevisionIs.
+// What must hold for the `then` branch of a transaction. Absent keys fail ValueIs and
+// ModRevisionIs.
 struct Compare {
     enum class Kind { Exists, Absent, ModRevisionIs, ValueIs };
     Kind kind = Kind::Exists;
@@ -201,7 +202,8 @@ struct Outbox {
 };
 
 size_t bytes_of(const Txn& txn);
-// The limits of limits.h and the rule on double keys, so that no backend accepts what another refuses.
+// The limits of limits.h and the rule on double keys, so that no backend accepts what another
+// refuses.
 Result<void> check_txn(const Txn& txn);
 
 }  // namespace tandem::store

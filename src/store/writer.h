@@ -107,7 +107,7 @@ class Writer {
     std::optional<Compare> guard_;
 
     Phase phase_ = Phase::Unknown;
-    uint64_t sequence_ = 0;  // the number last known to be in the store; 0: the key is absent
+    uint64_t sequence_ = 0;   // the number last known to be in the store; 0: the key is absent
     bool uncertain_ = false;  // a try of the current batch may still be applied
     RequestId in_flight_ = 0;
     uint64_t requests_sent_ = 0;

@@ -1,0 +1,184 @@
+// The catalog: what a node knows of the three layers, typed, in memory, without I/O on a call's
+// path.
+//
+// Catalog is an immutable snapshot; copying one copies a pointer. CatalogFeed makes them from the
+// store's keys /i/, /l/ and /d/ (range, then watch). A write copies one path of a tree, never a
+// domain.
+//
+// Owner and threads: one CatalogFeed a node, on one shard. References are counted without atomics,
+// so snapshots are copied and dropped on that shard only. Another shard may read a snapshot through
+// a const pointer while the owner keeps a copy of it until that shard has confirmed a newer one.
+// Look-ups allocate nothing; pointers and views live as long as the snapshot.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/id.h"
+#include "base/result.h"
+#include "model/entities.h"
+#include "store/catalog_records.h"
+#include "store/kv.h"
+#include "store/persistent_tree.h"
+
+namespace tandem::store {
+
+template <typename T>
+using EntitiesById = PersistentTree<Entity<T>, keying::ById>;
+
+// One domain: its own record and the trees of what belongs to it.
+struct DomainNode final : Counted {
+    DomainId id;
+    Ref<Entity<model::Domain>> domain;  // null while only its entities have been told
+    Ref<Entity<model::Licence>> licence;
+    PersistentTree<AccountRecord, keying::ById> accounts;
+    PersistentTree<AccountRecord, keying::ByLogin> accounts_by_login;
+    PersistentTree<AccountRecord, keying::ByNumber> accounts_by_number;
+    EntitiesById<model::User> users;
+    PersistentTree<Entity<model::User>, keying::ByLogin> users_by_login;
+    EntitiesById<model::NumberRange> ranges;
+
+    bool is_empty() const {
+        return !domain && !licence && accounts.empty() && users.empty() && ranges.empty();
+    }
+};
+inline void release(const DomainNode* node) {
+    delete node;
+}
+
+struct CatalogRoot final : Counted {
+    Revision revision;
+    PersistentTree<DomainNode, keying::ById> domains;
+    PersistentTree<Entity<model::Domain>, keying::ByName> domains_by_name;
+    EntitiesById<model::Site> sites;
+    EntitiesById<model::Server> servers;
+    EntitiesById<model::Interface> interfaces;
+    EntitiesById<model::RoleInstance> role_instances;
+    PersistentTree<Entity<model::RoleInstance>, keying::ByNumber> role_instances_by_number;
+    Ref<Entity<model::SystemSettings>> system;
+};
+inline void release(const CatalogRoot* root) {
+    delete root;
+}
+
+class Catalog {
+ public:
+    Catalog();  // empty, with default system settings
+
+    Revision revision() const { return root_->revision; }
+
+    // By DNS name, whose case does not matter (RFC 4343), or by id.
+    const Entity<model::Domain>* find_domain(std::string_view name) const;
+    const Entity<model::Domain>* find_domain(DomainId id) const;
+    const Entity<model::Licence>* find_licence(DomainId domain) const;
+    size_t domain_count() const { return root_->domains_by_name.size(); }
+
+    // All of domain data is asked for with its domain.
+    const AccountRecord* find_account(DomainId domain, AccountId id) const;
+    const AccountRecord* find_account_by_login(DomainId domain, std::string_view login) const;
+    const AccountRecord* find_account_by_number(DomainId domain, std::string_view number) const;
+    size_t account_count(DomainId domain) const;
+    const Entity<model::User>* find_user(DomainId domain, UserId id) const;
+    const Entity<model::User>* find_user_by_login(DomainId domain, std::string_view login) const;
+    size_t user_count(DomainId domain) const;
+    const Entity<model::NumberRange>* find_number_range(DomainId domain, NumberRangeId id) const;
+
+    const Entity<model::Site>* find_site(SiteId id) const { return root_->sites.find(id.bits); }
+    const Entity<model::Server>* find_server(ServerId id) const {
+        return root_->servers.find(id.bits);
+    }
+    const Entity<model::Interface>* find_interface(InterfaceId id) const {
+        return root_->interfaces.find(id.bits);
+    }
+    const Entity<model::RoleInstance>* find_role_instance(RoleInstanceId id) const {
+        return root_->role_instances.find(id.bits);
+    }
+    const Entity<model::RoleInstance>* find_role_instance(int number) const {
+        return root_->role_instances_by_number.find(number);
+    }
+    const Entity<model::SystemSettings>& system() const { return *root_->system; }
+
+    // Visits in the order of the named key, after `after`, until `visit` answers false. An empty
+    // `after` begins at the first.
+    template <typename Visit>
+    void visit_domains(std::string_view after, Visit&& visit) const {
+        root_->domains_by_name.visit_after(after, visit);
+    }
+    template <typename Visit>
+    void visit_accounts(DomainId domain, std::string_view after_login, Visit&& visit) const {
+        if (const DomainNode* node = find_node(domain))
+            node->accounts_by_login.visit_after(after_login, visit);
+    }
+    template <typename Visit>
+    void visit_users(DomainId domain, std::string_view after_login, Visit&& visit) const {
+        if (const DomainNode* node = find_node(domain))
+            node->users_by_login.visit_after(after_login, visit);
+    }
+    template <typename Visit>
+    void visit_number_ranges(DomainId domain, Visit&& visit) const {
+        if (const DomainNode* node = find_node(domain)) node->ranges.visit(visit);
+    }
+    template <typename Visit>
+    void visit_sites(Visit&& visit) const {
+        root_->sites.visit(visit);
+    }
+    template <typename Visit>
+    void visit_servers(Visit&& visit) const {
+        root_->servers.visit(visit);
+    }
+    template <typename Visit>
+    void visit_interfaces(Visit&& visit) const {
+        root_->interfaces.visit(visit);
+    }
+    template <typename Visit>
+    void visit_role_instances(Visit&& visit) const {  // by number
+        root_->role_instances_by_number.visit(visit);
+    }
+
+ private:
+    friend class CatalogFeed;
+    explicit Catalog(Ref<CatalogRoot> root) : root_(std::move(root)) {}
+    const DomainNode* find_node(DomainId id) const { return root_->domains.find(id.bits); }
+
+    Ref<CatalogRoot> root_;
+};
+
+// Turns the store's keys into snapshots. First load() every item of the ranges
+// keys::infrastructure, keys::logic and keys::domains, then on_watch() their batches. After a
+// `Compacted` batch: reset(), and load again; snapshots taken before stay as they are.
+class CatalogFeed {
+ public:
+    void reset();
+    void load(const KeyValue& item);
+    void on_watch(const WatchBatch& batch);
+    void set_revision(Revision revision) { root().revision = revision; }
+
+    // What all of the above has made so far.
+    Catalog snapshot() const { return Catalog(root_); }
+    // Values that could not be read, by damage or from a version that we can't read. They are left
+    // out (or stay as they were); the last one's key and error, for the log.
+    uint64_t unreadable_count() const { return unreadable_count_; }
+    const Error& last_unreadable() const { return last_unreadable_; }
+
+ private:
+    void put(const KeyValue& item);
+    void erase(std::string_view key);
+    void put_infrastructure(std::string_view kind, const KeyValue& item);
+    void put_logic(std::string_view kind, const KeyValue& item);
+    void put_in_domain(DomainId domain, std::string_view kind, const KeyValue& item);
+    void put_account(DomainNode& node, const KeyValue& item);
+    void put_domain(DomainNode& node, const KeyValue& item);
+    void erase_in_domain(DomainId domain, std::string_view kind, std::string_view id);
+    template <typename T>
+    Entity<T>* read(const KeyValue& item);
+    template <typename Change>
+    void change_domain(DomainId domain, Change&& change);
+    void note_unreadable(std::string_view key, const Error& error);
+    CatalogRoot& root();  // the only copy, made when a snapshot holds it
+
+    Ref<CatalogRoot> root_{Catalog().root_};
+    uint64_t unreadable_count_ = 0;
+    Error last_unreadable_;
+};
+
+}  // namespace tandem::store
