@@ -205,6 +205,12 @@ class Tree:
 
     def check_includes(self, path, text, is_test):
         relative = path.relative_to(self.root)
+        own = path.with_suffix(".h")
+        if path.suffix == ".cc" and relative.parts[0] == "src" and own.exists():
+            name = str(own.relative_to(self.root / "src"))
+            first = re.search(r'^\s*#\s*include\s+[<"]([^>"]+)', text, re.M)
+            if not first or first.group(1) != name:
+                self.fault(path, 1, "own-header", f"include {name} first: it proves that it compiles alone")
         for number, line in enumerate(text.splitlines(), 1):
             match = re.match(r'\s*#\s*include\s+([<"])([^>"]+)[>"]', line)
             if not match:
@@ -260,8 +266,9 @@ class Tree:
             if target == self.root:
                 self.fault(folder, 1, "folder", "no CMakeLists.txt, here or above")
                 continue
-            name = str(target.relative_to(self.root))
-            if not re.search(rf"(?<![\w/]){re.escape(name)}(?![\w/])", listed):
+            # A folder may add its own subfolders, so one that is listed above is enough.
+            above = [str(p) for p in (relative, *relative.parents)]
+            if not any(re.search(rf"(?<![\w/]){re.escape(n)}(?![\w/])", listed) for n in above[:-1]):
                 self.fault(target, 1, "folder", "not listed in TANDEM_FOLDERS (cmake/tandem.cmake)")
             readme = target / "README.md"
             if not readme.exists():

@@ -1,5 +1,6 @@
-// Replays a fuzzer's corpus as an ordinary test: every file of the folders named on the command line is
-// given to the fuzzer's entry point once. Prints how many files ran; none at all is a failure.
+// Replays a fuzzer's corpus as an ordinary test: every file of the folders named on the command
+// line is given to the fuzzer's entry point once. Prints how many files ran; none at all is a
+// failure.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

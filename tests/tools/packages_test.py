@@ -4,7 +4,6 @@ words where packages are missing and root is out of reach."""
 import os
 import re
 import shutil
-import stat
 import subprocess
 import tempfile
 import unittest
@@ -29,7 +28,7 @@ def install(commands, *groups):
         for name, script in commands.items():
             path = Path(folder) / name
             path.write_text(f"#!/bin/sh\n{script}\n")
-            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+            path.chmod(0o755)
         for tool in ("dirname", "bash"):
             os.symlink(f"/usr/bin/{tool}", f"{folder}/{tool}")
         return subprocess.run(

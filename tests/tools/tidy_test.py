@@ -97,6 +97,13 @@ class Rules(unittest.TestCase):
             with self.subTest(path=path, text=text[:60]):
                 self.assertEqual([], faults_of({path: text}))
 
+    def test_a_source_includes_its_own_header_first(self):
+        header = {"src/sip/a.h": HEAD}
+        wrong = {"src/sip/a.cc": '#include <vector>\n#include "sip/a.h"\n'}
+        right = {"src/sip/a.cc": '// What it is.\n#include "sip/a.h"\n\n#include <vector>\n'}
+        self.assertEqual([("own-header", "src/sip/a.cc")], faults_of(header | wrong))
+        self.assertEqual([], faults_of(header | right))
+
     def test_folders_need_a_target_and_a_readme(self):
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
