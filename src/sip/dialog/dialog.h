@@ -63,6 +63,8 @@ class Dialog {
     // The ACK of a 2xx to the INVITE with this CSeq number (13.2.2.4).
     Message ack(uint32_t invite_cseq) const;
 
+    // For a request that goes out again, with credentials.
+    uint32_t take_cseq() { return ++s_.local_cseq; }
     // Another instance goes on with the dialog.
     void skip_cseq(uint32_t by) { s_.local_cseq += by; }
     // An INVITE that was sent again before the dialog was confirmed raised CSeq elsewhere.

@@ -48,6 +48,7 @@ struct OutgoingInvite {
 class Leg {
  public:
     Leg(UserKey key, LegSettings settings);
+    struct Core;  // the code, in leg_core.h
     Leg(Leg&&) noexcept;
     Leg& operator=(Leg&&) noexcept;
     ~Leg();
@@ -120,9 +121,13 @@ class Leg {
     void take_over(LegContext& ctx);
 
  private:
-    explicit Leg(LegSnapshot snapshot);
-    struct Core;
+    explicit Leg(std::unique_ptr<Core> core);
     std::unique_ptr<Core> core_;
 };
+
+// A 2xx to an INVITE that has no leg any more (ResponseArrival::Stray): gets its ACK and a BYE, so
+// that the peer does not wait for a call that nobody has (RFC 3261 13.2.2.4). `envelope`: the way
+// back that it came.
+void end_stray_call(LegContext& ctx, const Message& response, const Envelope& envelope);
 
 }  // namespace tandem::sip

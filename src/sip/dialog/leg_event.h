@@ -56,10 +56,11 @@ struct LegEvent {
         Request,       // any other request: `server` wants respond(). INFO, MESSAGE, REFER,
                        // NOTIFY, OPTIONS, SUBSCRIBE, UPDATE is never here
         RequestDone,   // final response (or 408, 503) to send(): `client`, status
-        // Ends. Exactly one of Failed, Cancelled, Rejected, Bye, Ended comes, once.
+        // Ends. Exactly one of Failed (the last), Cancelled, Rejected, Bye, Ended comes.
         Rejected,  // UAS: our reject() went out, or hangup() before an answer
         Bye,       // the peer hung up; 200 was sent
-        Ended,     // we hung up: by hangup(), or by the leg itself: see `cause`
+        Ended,     // by hangup() of an outgoing or established call, at once, or by the leg itself:
+                   // see `cause`. What is left (CANCEL, BYE) goes on by itself until Gone
         Gone,      // nothing more comes, no timer runs: the owner may destroy the leg
     };
     enum class Cause : uint8_t {

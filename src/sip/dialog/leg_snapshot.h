@@ -49,7 +49,9 @@ struct LegSettings {
     Timers timers;
     bool prefer_update = false;  // for reoffer() of an established call
     std::string allow;           // value of Allow; empty: INVITE, ACK, CANCEL, BYE, ... all we know
-    std::string user_agent;      // User-Agent in requests, Server in responses; empty: none
+    // Option tags that the owner deals with ("replaces"), beside 100rel and timer which are ours.
+    std::vector<std::string> extensions;
+    std::string user_agent;  // User-Agent in requests, Server in responses; empty: none
     std::optional<LegCredentials> credentials;  // answers 401 and 407 (trunks)
 };
 
@@ -59,24 +61,30 @@ struct LegDialogSnapshot {
     std::optional<uint32_t> last_rseq;
 };
 
+// Who sent a request within the dialog, and so who is told of its end.
+enum class LegRequestUse : uint8_t {
+    Owner,    // send(): RequestDone
+    Offer,    // reoffer(): RemoteAnswer, OfferWanted or OfferRefused
+    Refresh,  // the session timer: nobody, unless the session ends or changes
+    Own,      // PRACK, BYE
+};
+
 // A request of ours within the dialog that has no final response yet.
-struct LegRequestSnapshot {
+struct LegRequest {
     ClientKey client;
-    std::string method;
-    uint32_t cseq = 0;
-    bool refresh = false;   // sent by the session timer: its end is not told
-    bool internal = false;  // PRACK, BYE for a lost fork
-    uint32_t attempt = 1;
+    LegRequestUse use = LegRequestUse::Owner;
     Message request;
-    // Of a re-INVITE or UPDATE with our offer.
-    bool offered = false;
+    uint32_t attempt = 1;
+    bool offered = false;  // it holds an offer of ours
+    Payload payload;       // Offer: to be offered again after a glare
+    ClientKey told_as;     // the key that send() returned, if a later attempt has another
 };
 
 // A request of the peer that waits for the owner.
-struct LegServedSnapshot {
+struct LegServed {
     ServerKey server;
     Message request;
-    bool offered = false;
+    bool offered = false;  // it holds an offer
 };
 
 struct LegSnapshot {
@@ -85,37 +93,38 @@ struct LegSnapshot {
     LegState state = LegState::Idle;
     bool is_client = true;  // of the INVITE that made the call
 
-    Message invite;           // of the call: ours or the peer's
-    ServerKey server;         // of the peer's INVITE
-    ClientKey client;         // of our INVITE (or re-INVITE)
-    uint32_t attempts = 0;    // of our INVITE
-    uint32_t cseq = 0;        // of our last request outside a confirmed dialog
-    bool hanging_up = false;  // CANCEL is under way, or the BYE waits for an ACK
+    std::string call_id;
+    Message invite;         // of the call, ours or the peer's, while it is needed
+    ServerKey server;       // of the peer's INVITE or re-INVITE that was answered last
+    ClientKey client;       // of our first INVITE, while it has no final response
+    uint32_t attempts = 0;  // of our INVITE
     bool end_told = false;
-    Payload hangup_payload;
+    bool failed = false;  // the end was Failed: invite_again() may undo it
+    bool confirmed_told = false;
+    std::optional<Payload> bye_waits;     // for the ACK of our 2xx
+    std::optional<Payload> answer_waits;  // for the PRACK of a reliable provisional
 
-    std::optional<LegDialogSnapshot> dialog;  // the confirmed one, or UAS: the only one
+    std::optional<LegDialogSnapshot> dialog;  // the confirmed one; UAS: the only one
     std::vector<LegDialogSnapshot> early;     // UAC
     std::string remote_allow;
-    sdp::OfferAnswerSnapshot offer_answer;
-    bool answer_sent_reliably = false;
-    bool previewed = false;
+    sdp::OfferAnswerSnapshot offers;
+    std::optional<sdp::Session> preview;  // UAS: our answer in an unreliable provisional
+    bool previewed = false;               // UAC: the peer's answer came in one
 
     std::optional<TwoHundredSnapshot> two_hundred;
     std::vector<KeptAck> acks;
     std::optional<ReliableSenderSnapshot> reliable;
     SessionTimerSnapshot session_timer;
 
-    std::vector<LegRequestSnapshot> requests;
-    std::vector<LegServedSnapshot> served;
+    std::vector<LegRequest> requests;
+    std::vector<LegServed> served;
 
-    // An answer that the owner owes to a 2xx or a reliable 18x.
-    std::optional<Message> ack_owed;
-    std::optional<Message> prack_owed;
-    // An offer of ours that met the peer's (491).
+    std::optional<Message> ack_owed;    // the 2xx whose offer the owner has not answered yet
+    std::optional<Message> prack_owed;  // the same of a reliable provisional
+    // An offer that waits: for a glare to pass, or for the ACK of our 2xx.
+    std::optional<Payload> offer_waits;
     std::optional<Instant> glare_retry;
-    std::optional<Payload> glare_offer;
-    // Digest: the last challenge, for requests that follow.
+    // Digest: the last challenge, for the requests that follow.
     std::string challenge;
     bool challenged_by_proxy = false;
     uint32_t nonce_count = 0;

@@ -31,7 +31,8 @@ class SessionTimer {
  public:
     explicit SessionTimer(const SessionTimerSettings& settings);
 
-    // We are UAC (7): adds Supported, Session-Expires, Min-SE to a refresh request or first INVITE.
+    // We are UAC (7): adds Session-Expires and Min-SE to a refresh request or the first INVITE.
+    // Supported is the owner's.
     void decorate_request(Message& request) const;
     // A 422 came: raises Min-SE. True: try again (7.3); false: its Min-SE is absent or no higher.
     bool on_422(const Message& response);
@@ -48,7 +49,8 @@ class SessionTimer {
     // Refresh is told once; a response to it sets the timers anew.
     Due on_timeout(Instant now);
     std::optional<Instant> next_deadline() const;
-    void stop();  // the dialog is ending
+    void retry(Instant at);  // a refresh of ours could not be sent or was refused: once more
+    void stop();             // the dialog is ending
 
     bool running() const { return s_.interval_s != 0; }
     bool we_refresh() const { return s_.we_refresh; }
