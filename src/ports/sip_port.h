@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/net_address.h"
 #include "base/result.h"
@@ -104,6 +105,8 @@ struct ListenerOpen {
 struct ListenerOpened {
     uint16_t number = 0;
     SocketAddress address;  // as bound
+    // Where phones can reach it when it is bound to the unspecified address; otherwise empty.
+    std::vector<IpAddress> local;
 };
 struct ListenerClose {
     uint16_t number = 0;

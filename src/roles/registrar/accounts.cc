@@ -1,0 +1,85 @@
+#include "roles/registrar/accounts.h"
+
+#include "model/secret.h"
+#include "store/catalog.h"
+
+namespace tandem::roles::registrar {
+namespace {
+
+sip::DigestAlgorithm offered(model::DigestAlgorithm algorithm) {
+    switch (algorithm) {
+        case model::DigestAlgorithm::Md5:
+            return sip::DigestAlgorithm::Md5;
+        case model::DigestAlgorithm::Sha256:
+            return sip::DigestAlgorithm::Sha256;
+        case model::DigestAlgorithm::Sha512_256:
+            return sip::DigestAlgorithm::Sha512_256;
+    }
+    return sip::DigestAlgorithm::Md5;
+}
+
+model::DigestAlgorithm kept(sip::DigestAlgorithm algorithm) {
+    switch (algorithm) {
+        case sip::DigestAlgorithm::Md5:
+            return model::DigestAlgorithm::Md5;
+        case sip::DigestAlgorithm::Sha256:
+            return model::DigestAlgorithm::Sha256;
+        case sip::DigestAlgorithm::Sha512_256:
+            return model::DigestAlgorithm::Sha512_256;
+    }
+    return model::DigestAlgorithm::Md5;
+}
+
+}  // namespace
+
+std::optional<RegistrarDomain> find_domain(const store::Catalog& catalog, std::string_view host,
+                                           UtcTime now) {
+    const auto* found = catalog.find_domain(host);
+    if (!found) return std::nullopt;
+    const model::DomainSettings& settings = found->settings;
+    RegistrarDomain domain;
+    domain.id = found->id;
+    domain.realm = found->realm.empty() ? found->name : found->realm;
+    for (const model::DigestAlgorithm each : settings.digest_algorithms) {
+        domain.algorithms.push_back(offered(each));
+    }
+    domain.expiry = {static_cast<uint32_t>(settings.expires_min.count()),
+                     static_cast<uint32_t>(settings.expires_default.count()),
+                     static_cast<uint32_t>(settings.expires_max.count())};
+    domain.contacts_max = static_cast<size_t>(settings.contacts_max);
+    domain.blocked = settings.blocked;
+    if (const auto* licence = catalog.find_licence(found->id)) {
+        if (licence->devices_max) domain.devices_max = static_cast<size_t>(*licence->devices_max);
+        domain.blocked = domain.blocked || (licence->valid_until && *licence->valid_until < now);
+    }
+    return domain;
+}
+
+std::optional<RegistrarAccount> find_account(const store::Catalog& catalog, DomainId domain,
+                                             std::string_view user) {
+    const store::AccountRecord* found = catalog.find_account_by_login(domain, user);
+    if (!found) found = catalog.find_account_by_number(domain, user);
+    if (!found) return std::nullopt;
+    RegistrarAccount account;
+    account.id = found->id;
+    account.login = found->login();
+    account.enabled = found->enabled;
+    if (const auto contacts = found->contacts_max()) {
+        account.contacts_max = static_cast<size_t>(*contacts);
+    }
+    account.credentials = found->credentials();
+    return account;
+}
+
+std::string ha1_of(const RegistrarAccount& account, sip::DigestAlgorithm algorithm,
+                   const SealKey& key) {
+    const auto digests = model::unseal_ha1(account.credentials, key);
+    return digests ? digests->hex(kept(algorithm)) : std::string();
+}
+
+std::string login_of(const store::Catalog& catalog, DomainId domain, AccountId account) {
+    const store::AccountRecord* found = catalog.find_account(domain, account);
+    return found ? std::string(found->login()) : std::string();
+}
+
+}  // namespace tandem::roles::registrar

@@ -1,0 +1,43 @@
+// Bounds of a registrar, each with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/instant.h"
+
+namespace tandem::roles::registrar {
+
+// Contacts in one REGISTER; a domain may allow an account up to 100 bindings, but not in one go.
+inline constexpr size_t contacts_per_request_max = 16;
+// Text of one binding (contact, its parameters, instance, Call-ID, Path). Real ones take 200-400
+// bytes; the bound keeps one account from filling the store.
+inline constexpr size_t binding_text_bytes_max = 4096;
+// User-Agent is for people; more of it than this says nothing.
+inline constexpr size_t user_agent_bytes_max = 128;
+inline constexpr size_t path_hops_max = 8;
+// REGISTERs of one account waiting for a write of the same account; a phone has one at a time
+// (RFC 3261 10.2), so more come from several phones at once or from a flood.
+inline constexpr size_t waiting_per_account_max = 8;
+// Writes in flight: two seconds of the store's measured rate in batches.
+inline constexpr size_t writes_max = 16'384;
+// Letters held while the bindings are loaded.
+inline constexpr size_t held_letters_max = 4'096;
+// Fingerprints of answered requests, kept for as long as a phone may retransmit (timer F, 32 s).
+inline constexpr size_t answered_max = 65'536;
+inline constexpr Duration answered_life = 32s;
+// Keys read in one go while loading: about 400 KiB.
+inline constexpr size_t load_page_keys = 1'000;
+// Expired bindings removed in one call, so that a million that expire at once do not stall a shard.
+inline constexpr size_t expiries_per_call_max = 500;
+inline constexpr uint32_t page_limit_max = 1'000;
+
+// A registration of at least this is stored with a later expiry, so that refreshes need no write
+// (see stored_expiry()). A shorter one is stored exactly: its owner wants to be missed soon.
+inline constexpr int64_t quantised_from_s = 120;
+
+// RFC 5626 4.4.1: the phone sends keep-alives at most this far apart.
+inline constexpr int flow_timer_s = 120;
+inline constexpr uint32_t retry_after_s = 2;
+
+}  // namespace tandem::roles::registrar

@@ -1,0 +1,148 @@
+// The registrar (SR): takes REGISTER, keeps the bindings of all accounts and answers who can be
+// reached where. Active-Passive: the active copy writes, each binding before its 200 OK; a passive
+// one follows the store and answers look-ups marked stale. RFC 3261 10.3, RFC 3327, RFC 5626 6,
+// RFC 7616, RFC 8760.
+//
+// It keeps no server transactions: a retransmission is known by its fingerprint, or by its Call-ID
+// and CSeq in the binding, and gets the same answer, after a restart too.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "ports/letter.h"
+#include "roles/registrar/accounts.h"
+#include "roles/registrar/answered_requests.h"
+#include "roles/registrar/answers.h"
+#include "roles/registrar/binding_book.h"
+#include "roles/registrar/binding_update.h"
+#include "sip/digest_verifier.h"
+#include "store/writer.h"
+
+namespace tandem::roles::registrar {
+
+inline constexpr std::string_view keys_of_all_bindings = "binding/";
+
+struct RegistrarOptions {
+    SealKey credentials_key{};  // that passwords are sealed under
+    Bytes nonce_key;            // of the system, so that every copy can check the nonces of another
+    std::chrono::milliseconds nonce_lifetime{300'000};
+    std::optional<store::Compare> guard;  // the epoch of an active copy, see store::Writer
+};
+
+struct Counters {
+    uint64_t requests = 0;
+    uint64_t challenges = 0;
+    uint64_t refused_logins = 0;
+    uint64_t registered = 0;
+    uint64_t unwritten_refreshes = 0;
+    uint64_t retransmissions = 0;
+    uint64_t expired = 0;
+    uint64_t unavailable = 0;
+};
+
+class Registrar final : public ports::Role {
+ public:
+    Registrar(const ports::Surroundings& around, RegistrarOptions options);
+
+    ports::RoleKind kind() const override { return ports::RoleKind::Registrar; }
+    void start(Now now, ports::Outbox& out) override;
+    void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
+    void on_timeout(Now now, ports::Outbox& out) override;
+    std::optional<Instant> next_deadline() const override;
+    void drain(Now now, ports::Outbox& out) override;
+    bool is_idle() const override { return writes_.empty(); }
+    std::vector<std::pair<std::string, double>> figures() const override;
+
+    const BindingBook& book() const { return book_; }
+    const Counters& counters() const { return counters_; }
+
+ private:
+    // A change on its way to the store, and who waits for it.
+    struct Write {
+        DomainId domain;
+        AccountId account;
+        BindingUpdate update;
+        std::optional<ports::Letter> question;  // SipInbound or BindingRemove; none: an expiry
+        uint64_t fingerprint = 0;
+        uint32_t removed = 0;
+    };
+    // A REGISTER whose sender is known to be who he says.
+    struct Admitted {
+        ports::Letter letter;
+        RegistrarDomain domain;
+        RegistrarAccount account;
+        uint64_t fingerprint = 0;
+    };
+    struct LoginAttempt {
+        const ports::Letter& letter;
+        const RegistrarDomain& domain;
+        const std::optional<RegistrarAccount>& account;  // of the address of record
+    };
+    enum class Phase : uint8_t { Loading, Serving };
+
+    // loading and following the store: registrar_load.cc
+    void load_page(Now now, std::string begin, ports::Outbox& out);
+    void on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out);
+    void on_loaded_page(Now now, const store::RangeReply& page, ports::Outbox& out);
+    void on_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out);
+    void put_stored(Now now, const store::KeyValue& entry);
+    void remove_stored(std::string_view key);
+    bool is_active() const;
+
+    // REGISTER: registrar.cc
+    void on_sip(Now now, ports::Letter letter, ports::Outbox& out);
+    void on_register(Now now, ports::Letter letter, ports::Outbox& out);
+    enum class Login : uint8_t { Passed, Answered };
+    Login judge_login(Now now, const LoginAttempt& attempt, ports::Outbox& out);
+    Login judge_digest(Now now, const LoginAttempt& attempt,
+                       const sip::DigestCredentials& credentials, ports::Outbox& out);
+    void carry_out(Now now, Admitted admitted, ports::Outbox& out);
+    void challenge(Now now, const ports::Letter& letter, const RegistrarDomain& domain,
+                   Staleness staleness, ports::Outbox& out);
+    void reject(const ports::Letter& letter, const Rejection& rejection, ports::Outbox& out);
+    void answer_ok(Now now, const ports::Letter& letter, AccountId account, uint64_t fingerprint,
+                   ports::Outbox& out);
+    void respond(const ports::Letter& letter, sip::Message answer, ports::Outbox& out);
+    std::string tag_for(const sip::Message& request) const;
+
+    // writes
+    bool write(Now now, Write write, ports::Outbox& out);
+    void apply(Now now, const Write& write);
+    void flush(Now now, store::WriterOutbox& box, ports::Outbox& out);
+    void on_completion(Now now, const store::Completion& completion, ports::Outbox& out);
+    void release_waiting(Now now, AccountId account, ports::Outbox& out);
+    void expire(Now now, ports::Outbox& out);
+
+    // questions of others: registrar_queries.cc
+    void on_query(Now now, const ports::Letter& letter, ports::Outbox& out);
+    void on_list(Now now, const ports::Letter& letter, ports::Outbox& out);
+    void on_remove(Now now, ports::Letter letter, ports::Outbox& out);
+
+    const ports::Surroundings& around_;
+    RegistrarOptions options_;
+    sip::NonceSource nonces_;
+    sip::NonceCounts nonce_counts_;
+    SipHashKey fingerprint_key_;
+    store::Writer writer_;
+    BindingBook book_;
+    AnsweredRequests answered_;
+    std::unordered_map<store::Ticket, Write> writes_;
+    std::unordered_set<uint64_t> in_progress_;  // fingerprints of writes_ and waiting_
+    std::unordered_map<AccountId, std::deque<Admitted>> waiting_;  // a key: a write is open
+    std::deque<ports::Letter> held_;                               // until loaded
+    Phase phase_ = Phase::Loading;
+    store::RequestId reading_ = 0;
+    uint64_t reads_ = 0;
+    std::string load_from_;
+    store::Revision loaded_at_;
+    std::optional<Instant> retry_at_;
+    Counters counters_;
+    bool draining_ = false;
+};
+
+}  // namespace tandem::roles::registrar

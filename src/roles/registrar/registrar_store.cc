@@ -1,0 +1,215 @@
+// The registrar and its store: loading, following, writing, expiring.
+#include "roles/registrar/limits.h"
+#include "roles/registrar/registrar.h"
+#include "store/keys.h"
+
+namespace tandem::roles::registrar {
+namespace {
+
+constexpr store::WatchId kWatchOfBindings = 0x5352'0000'0000'0000;
+constexpr Duration kLoadRetry = 200ms;
+constexpr size_t kDeletesPerMember = 64;
+
+struct KeyParts {
+    DomainId domain;
+    AccountId account;
+    uint64_t binding = 0;
+};
+
+// binding/<domain>/<account>/<binding>
+std::optional<KeyParts> parse_key(std::string_view key) {
+    if (!key.starts_with(keys_of_all_bindings)) return std::nullopt;
+    key.remove_prefix(keys_of_all_bindings.size());
+    if (key.size() != 32 + 1 + 32 + 1 + 16 || key[32] != '/' || key[65] != '/') return std::nullopt;
+    const auto domain = DomainId::parse(key.substr(0, 32));
+    const auto account = AccountId::parse(key.substr(33, 32));
+    const auto binding = bits128_from_hex(std::string(16, '0').append(key.substr(66)));
+    if (!domain || !account || !binding) return std::nullopt;
+    return KeyParts{*domain, *account, binding->low};
+}
+
+}  // namespace
+
+// ---- loading and following
+
+void Registrar::load_page(Now, std::string begin, ports::Outbox& out) {
+    load_from_ = begin;
+    // Bit 47 keeps these apart from the writer's, which count up from 1 in the same channel.
+    reading_ = uint64_t{around_.self.number} << 48 | uint64_t{1} << 47 | ++reads_;
+    store::RangeRequest range;
+    range.range = store::KeyRange::prefix(keys_of_all_bindings);
+    range.range.begin = std::move(begin);
+    range.limit = load_page_keys;
+    range.at = loaded_at_;
+    out.send(around_.self, ports::kKeyValue, store::Request{reading_, std::move(range)}, reading_);
+}
+
+void Registrar::on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out) {
+    if (reply.id != reading_) {
+        store::WriterOutbox box;
+        writer_.on_reply(now.mono, reply, box);
+        flush(now, box, out);
+        return;
+    }
+    reading_ = 0;
+    const auto* page = reply.body ? std::get_if<store::RangeReply>(&*reply.body) : nullptr;
+    if (page) {
+        on_loaded_page(now, *page, out);
+        return;
+    }
+    if (!reply.body && reply.body.error().code == ErrorCode::NotFound) {
+        loaded_at_ = {};  // compacted while we were reading: begin anew
+        load_from_ = keys_of_all_bindings;
+    }
+    retry_at_ = now.mono + kLoadRetry;
+}
+
+void Registrar::on_loaded_page(Now now, const store::RangeReply& page, ports::Outbox& out) {
+    for (const store::KeyValue& entry : page.items) put_stored(now, entry);
+    loaded_at_ = page.revision;
+    if (page.more && !page.items.empty()) {
+        load_page(now, page.items.back().key + '\0', out);
+        return;
+    }
+    store::WatchCreate watch;
+    watch.watch = kWatchOfBindings + around_.self.number;
+    watch.range = store::KeyRange::prefix(keys_of_all_bindings);
+    watch.after = loaded_at_;
+    const uint64_t id = uint64_t{around_.self.number} << 48 | uint64_t{1} << 47 | ++reads_;
+    out.send(around_.self, ports::kKeyValue, store::Request{id, std::move(watch)}, id);
+    phase_ = Phase::Serving;
+    std::deque<ports::Letter> held = std::exchange(held_, {});
+    for (ports::Letter& letter : held) on_letter(now, std::move(letter), out);
+}
+
+// The active copy has written what it would hear here; a passive one hears it first here.
+void Registrar::on_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out) {
+    if (batch.kind == store::WatchBatch::Kind::Compacted) {
+        loaded_at_ = {};
+        load_page(now, std::string(keys_of_all_bindings), out);
+        return;
+    }
+    if (is_active()) return;
+    for (const store::WatchEvent& event : batch.events) {
+        if (event.kind == store::WatchEvent::Kind::Put) {
+            put_stored(now, event.entry);
+        } else {
+            remove_stored(event.entry.key);
+        }
+    }
+}
+
+void Registrar::put_stored(Now now, const store::KeyValue& entry) {
+    const auto key = parse_key(entry.key);
+    auto record = decode_binding(entry.value);
+    if (!key || !record) return;
+    record->key = key->binding;
+    book_.put(now, key->domain, key->account, std::move(*record));
+}
+
+void Registrar::remove_stored(std::string_view key) {
+    if (const auto parts = parse_key(key)) book_.remove(parts->account, parts->binding);
+}
+
+// ---- writing
+
+bool Registrar::write(Now now, Write pending, ports::Outbox& out) {
+    store::Member member;
+    for (const BindingRecord& put : pending.update.puts) {
+        member.ops.emplace_back(
+            store::Put{store::keys::binding(pending.domain, pending.account, key_text(put.key)),
+                       encode_binding(put)});
+    }
+    for (const uint64_t key : pending.update.removals) {
+        member.ops.emplace_back(
+            store::Delete{store::keys::binding(pending.domain, pending.account, key_text(key))});
+    }
+    store::WriterOutbox box;
+    const auto ticket = writer_.txn(now.mono, std::move(member), box);
+    if (!ticket) {
+        ++counters_.unavailable;
+        if (pending.question &&
+            std::holds_alternative<ports::SipInbound>(pending.question->payload))
+            reject(*pending.question,
+                   {503, {{sip::HeaderId::RetryAfter, std::to_string(retry_after_s)}}, {}}, out);
+        return false;
+    }
+    if (pending.fingerprint != 0) in_progress_.insert(pending.fingerprint);
+    waiting_.try_emplace(pending.account);
+    writes_.emplace(*ticket, std::move(pending));
+    flush(now, box, out);
+    return true;
+}
+
+void Registrar::flush(Now now, store::WriterOutbox& box, ports::Outbox& out) {
+    for (store::Request& request : box.requests) {
+        const store::RequestId id = request.id;
+        out.send(around_.self, ports::kKeyValue, std::move(request), id);
+    }
+    for (const store::Completion& done : box.completions) on_completion(now, done, out);
+}
+
+void Registrar::apply(Now now, const Write& done) {
+    for (const uint64_t key : done.update.removals) book_.remove(done.account, key);
+    for (const BindingRecord& put : done.update.puts) {
+        book_.put(now, done.domain, done.account, put);
+    }
+}
+
+void Registrar::on_completion(Now now, const store::Completion& completion, ports::Outbox& out) {
+    const auto found = writes_.find(completion.ticket);
+    if (found == writes_.end()) return;  // a removal of what had expired: nobody waits
+    const Write done = std::move(found->second);
+    writes_.erase(found);
+    in_progress_.erase(done.fingerprint);
+    const bool is_register =
+        done.question && std::holds_alternative<ports::SipInbound>(done.question->payload);
+    if (completion.outcome) {
+        apply(now, done);
+        if (is_register) answer_ok(now, *done.question, done.account, done.fingerprint, out);
+    } else {
+        ++counters_.unavailable;
+        if (is_register)
+            reject(*done.question,
+                   {503, {{sip::HeaderId::RetryAfter, std::to_string(retry_after_s)}}, {}}, out);
+    }
+    if (done.question && !is_register) {
+        const uint32_t removed = completion.outcome ? done.removed : 0;
+        out.reply(*done.question, ports::BindingRemoved{removed});
+    }
+    release_waiting(now, done.account, out);
+}
+
+void Registrar::release_waiting(Now now, AccountId account, ports::Outbox& out) {
+    const auto open = waiting_.find(account);
+    if (open == waiting_.end()) return;
+    std::deque<Admitted> next = std::move(open->second);
+    waiting_.erase(open);
+    while (!next.empty()) {
+        Admitted first = std::move(next.front());
+        next.pop_front();
+        in_progress_.erase(first.fingerprint);
+        carry_out(now, std::move(first), out);  // queues again behind the first that writes
+    }
+}
+
+// ---- expiry
+
+void Registrar::expire(Now now, ports::Outbox& out) {
+    const auto expired = book_.expire(now, expiries_per_call_max);
+    counters_.expired += expired.size();
+    if (expired.empty() || !is_active()) return;
+    store::WriterOutbox box;
+    store::Member member;
+    for (size_t i = 0; i < expired.size(); ++i) {
+        const ExpiredBinding& each = expired[i];
+        member.ops.emplace_back(
+            store::Delete{store::keys::binding(each.domain, each.account, key_text(each.key))});
+        if (member.ops.size() < kDeletesPerMember && i + 1 < expired.size()) continue;
+        // When the queue is full they stay in the store and are found expired at the next start.
+        (void)writer_.txn(now.mono, std::exchange(member, {}), box);
+    }
+    flush(now, box, out);
+}
+
+}  // namespace tandem::roles::registrar

@@ -1,0 +1,125 @@
+#include "roles/sip_gate/ingress.h"
+
+#include <charconv>
+
+#include "base/bytes.h"
+
+namespace tandem::roles::sip_gate {
+namespace {
+
+using ports::Instance;
+using ports::RoleKind;
+using ports::TokenKind;
+
+void append_param(std::string& text, const sip::Param& param) {
+    text += ';';
+    text += param.name;
+    if (!param.has_value) return;
+    text += '=';
+    if (param.quoted) text += '"';
+    text += param.value;
+    if (param.quoted) text += '"';
+}
+
+bool is_mark(std::string_view name) {
+    return equals_ignoring_case(name, "received") || equals_ignoring_case(name, "rport");
+}
+
+// May start something new, which a crowded receiver can do without.
+bool starts_anew(const sip::Message& request, bool in_dialog) {
+    return !in_dialog && request.method() != sip::Method::Ack &&
+           request.method() != sip::Method::Cancel;
+}
+
+Receiver refused(Refusal why) {
+    return Receiver{why, {}, 0, {}};
+}
+
+Receiver by_call_id(const sip::Message& request, const ports::Surroundings& around,
+                    SipHashKey call_id_key) {
+    const uint64_t key = siphash(call_id_key, as_bytes(request.call_id()));
+    const auto chosen = around.directory.pick(RoleKind::B2bua, key);
+    if (!chosen) return refused(Refusal::NoReceiver);
+    Receiver receiver{Refusal::None, *chosen, 0, {}};
+    const auto before = around.directory.pick_previous(RoleKind::B2bua, key);
+    if (before && *before != *chosen) receiver.previous_owner = *before;
+    return receiver;
+}
+
+// The owner that the phone echoes: our Contact as Request-URI, or our tag in To.
+std::optional<ports::Token> echoed_owner(const sip::Message& request, std::string_view to_tag,
+                                         const ports::TokenMint& tokens) {
+    if (const auto uri = request.parsed_request_uri(); uri && uri->has_user) {
+        if (auto token = tokens.read(TokenKind::Contact, uri->user)) return token;
+    }
+    return to_tag.empty() ? std::nullopt : tokens.read(TokenKind::Tag, to_tag);
+}
+
+bool is_ping(const sip::Message& request) {
+    if (request.method() != sip::Method::Options) return false;
+    const auto uri = request.parsed_request_uri();
+    return uri && uri->is_sip() && !uri->has_user;
+}
+
+Receiver to_owner(const sip::Message& request, const ports::Token& token,
+                  const ports::Surroundings& around, SipHashKey call_id_key) {
+    if (token.owner == around.self) return refused(Refusal::OurOwnAnswer);
+    const ports::DirectoryEntry* owner = around.directory.find(token.owner);
+    if (owner && owner->reachable) return Receiver{Refusal::None, token.owner, token.unique, {}};
+    // The owner is gone. Whoever is chosen now may have taken its calls over or can do so.
+    Receiver receiver = by_call_id(request, around, call_id_key);
+    receiver.owner_key = token.unique;
+    receiver.previous_owner = token.owner;
+    return receiver;
+}
+
+Receiver choose(const sip::Message& request, std::string_view to_tag,
+                const ports::Surroundings& around, SipHashKey call_id_key) {
+    if (request.method() == sip::Method::Register) {
+        const auto registrar = around.directory.active(RoleKind::Registrar);
+        if (!registrar) return refused(Refusal::NoReceiver);
+        return Receiver{Refusal::None, *registrar, 0, {}};
+    }
+    if (const auto token = echoed_owner(request, to_tag, around.tokens)) {
+        return to_owner(request, *token, around, call_id_key);
+    }
+    if (!to_tag.empty()) return refused(Refusal::NoDialog);
+    if (is_ping(request)) return refused(Refusal::Ping);
+    return by_call_id(request, around, call_id_key);
+}
+
+}  // namespace
+
+void stamp_top_via(sip::Message& request, const sip::Via& via, const SocketAddress& source) {
+    const bool wants_rport = via.wants_rport();
+    const auto sent_by = IpAddress::parse(via.sent_by.host);
+    const bool elsewhere = !sent_by || *sent_by != source.ip;
+    if (!wants_rport && !elsewhere && !via.received()) return;
+
+    std::string text;
+    text.reserve(160);
+    text.append(via.protocol).append("/").append(via.version).append("/").append(via.transport);
+    text += ' ';
+    via.sent_by.append_to(text);
+    for (const sip::Param& param : via.params) {
+        if (!is_mark(param.name)) append_param(text, param);
+    }
+    text += ";received=" + source.ip.text();
+    if (wants_rport) text += ";rport=" + std::to_string(source.port);
+    request.replace_first_value(sip::HeaderId::Via, text);
+}
+
+Receiver choose_receiver(const sip::Message& request, const ports::Surroundings& around,
+                         SipHashKey call_id_key) {
+    const auto to = request.to();
+    const std::string_view to_tag = to ? to->tag() : std::string_view();
+    Receiver receiver = choose(request, to_tag, around, call_id_key);
+    if (receiver.refusal != Refusal::None) return receiver;
+    const ports::DirectoryEntry* entry = around.directory.find(receiver.to);
+    if (entry && entry->congested && starts_anew(request, !to_tag.empty())) {
+        receiver.refusal = Refusal::Congested;
+    }
+    return receiver;
+}
+
+}  // namespace tandem::roles::sip_gate

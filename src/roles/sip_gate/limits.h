@@ -1,0 +1,36 @@
+// Bounds of a SIP gate, each with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/instant.h"
+
+namespace tandem::roles::sip_gate {
+
+// RFC 3261 18.1.1: a request within 200 bytes of an unknown path MTU (1500) asks for TCP.
+inline constexpr size_t udp_request_bytes_max = 1300;
+// Requests that took TCP for their size and may have to come back to UDP: 8 KiB each at most.
+inline constexpr size_t large_requests_max = 1024;
+// An entry serves its CANCEL and ACK too, so it outlives the longest ringing (timer C, 180 s).
+inline constexpr Duration large_request_life = 200s;
+// A phone whose TCP port refused is not tried again for so long.
+inline constexpr Duration tcp_refusal_memory = 300s;
+inline constexpr size_t tcp_refusals_max = 4096;
+
+// Sources watched for rate and offences; the least recently seen of a set is forgotten. 4 ways a
+// set, 48 bytes each: 768 KiB.
+inline constexpr size_t source_sets = 4096;
+inline constexpr size_t source_ways = 4;
+
+// Listeners of one gate: transports times interfaces, as an operator would still read them.
+inline constexpr size_t listeners_max = 64;
+// Local addresses remembered for a listener that is bound to all of them.
+inline constexpr size_t local_addresses_max = 16;
+
+// Retry-After of a refusal for overload is spread over this many seconds, so that phones do not
+// come back as one.
+inline constexpr uint32_t retry_after_min_s = 5;
+inline constexpr uint32_t retry_after_spread_s = 10;
+
+}  // namespace tandem::roles::sip_gate

@@ -1,0 +1,69 @@
+// The listeners of a gate follow its settings while it runs.
+#include <algorithm>
+
+#include "roles/sip_gate/limits.h"
+#include "roles/sip_gate/sip_gate.h"
+
+namespace tandem::roles::sip_gate {
+
+Listener* SipGate::listener(uint16_t number) {
+    for (Listener& each : listeners_) {
+        if (each.settings.number == number) return &each;
+    }
+    return nullptr;
+}
+
+Listener* SipGate::listener_for(ports::Transport transport, AddressFamily family) {
+    for (Listener& each : listeners_) {
+        if (each.open && each.settings.transport == transport &&
+            each.settings.bind.ip.family == family) {
+            return &each;
+        }
+    }
+    return nullptr;
+}
+
+void SipGate::apply(GateSettings settings, ports::Outbox& out) {
+    if (settings.listeners.size() > listeners_max) settings.listeners.resize(listeners_max);
+    for (const Listener& old : listeners_) {
+        const bool stays = std::any_of(
+            settings.listeners.begin(), settings.listeners.end(),
+            [&](const ListenerSettings& wanted) { return wanted.number == old.settings.number; });
+        if (!stays) send(ports::kTransport, ports::ListenerClose{old.settings.number}, out);
+    }
+    std::vector<Listener> before = std::exchange(listeners_, {});
+    settings_ = std::move(settings);
+    for (const ListenerSettings& wanted : settings_.listeners) {
+        const auto old = std::find_if(before.begin(), before.end(), [&](const Listener& each) {
+            return each.settings.number == wanted.number;
+        });
+        const bool same_socket = old != before.end() && old->settings.bind == wanted.bind &&
+                                 old->settings.transport == wanted.transport &&
+                                 old->settings.tls == wanted.tls;
+        if (same_socket) {
+            listeners_.push_back(std::move(*old));
+            listeners_.back().settings = wanted;
+        } else {
+            open_listener(wanted, out);
+        }
+    }
+}
+
+void SipGate::open_listener(const ListenerSettings& wanted, ports::Outbox& out) {
+    Listener fresh;
+    fresh.settings = wanted;
+    fresh.port = wanted.bind.port;
+    listeners_.push_back(std::move(fresh));
+    send(ports::kTransport,
+         ports::ListenerOpen{wanted.number, wanted.transport, wanted.bind, wanted.tls}, out);
+}
+
+void SipGate::on_opened(const ports::ListenerOpened& opened) {
+    Listener* known = listener(opened.number);
+    if (!known) return;
+    known->open = true;
+    known->port = opened.address.port;
+    for (const IpAddress& address : opened.local) known->learn_local(address);
+}
+
+}  // namespace tandem::roles::sip_gate

@@ -1,0 +1,365 @@
+#include "roles/sip_gate/sip_gate.h"
+
+#include <algorithm>
+
+#include "roles/sip_gate/egress.h"
+#include "roles/sip_gate/limits.h"
+#include "roles/sip_gate/settings_of.h"
+#include "roles/sip_gate/stateless.h"
+#include "sip/parser.h"
+#include "sip/status.h"
+#include "sip/validate.h"
+
+namespace tandem::roles::sip_gate {
+
+using ports::Transport;
+using sip::Message;
+
+SipGate::SipGate(const ports::Surroundings& around, SipHashKey call_id_key)
+    : around_(around),
+      call_id_key_(call_id_key),
+      sources_({around.rng.next(), around.rng.next()}) {}
+
+void SipGate::start(Now, ports::Outbox& out) {
+    apply(settings_of(around_.catalog, around_.self), out);
+}
+
+void SipGate::on_catalog(Now, ports::Outbox& out) {
+    if (!draining_) apply(settings_of(around_.catalog, around_.self), out);
+}
+
+void SipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
+    if (auto* packet = std::get_if<ports::PacketIn>(&letter.payload)) {
+        on_packet(now, std::move(*packet), out);
+    } else if (auto* outbound = std::get_if<ports::SipOutbound>(&letter.payload)) {
+        on_outbound(now, std::move(*outbound), out);
+    } else if (const auto* closed = std::get_if<ports::FlowClosed>(&letter.payload)) {
+        if (const auto registrar = around_.directory.active(ports::RoleKind::Registrar)) {
+            send(*registrar, *closed, out);
+        }
+    } else if (const auto* failed = std::get_if<ports::PacketFailed>(&letter.payload)) {
+        on_failed(now, failed->flow, failed->branch, out);
+    } else if (const auto* opened = std::get_if<ports::ListenerOpened>(&letter.payload)) {
+        on_opened(*opened);
+    } else if (const auto* refused = std::get_if<ports::ListenerFailed>(&letter.payload)) {
+        if (Listener* known = listener(refused->number)) known->open = false;
+        send(ports::kJournal,
+             ports::LogLine{ports::LogLine::Level::Error,
+                            "SIP listener " + std::to_string(refused->number) +
+                                " cannot be opened: " + refused->error.message,
+                            {},
+                            {}},
+             out);
+    }
+}
+
+void SipGate::on_timeout(Now now, ports::Outbox&) {
+    large_.forget_old(now.mono);
+}
+
+// Listeners stay open, since dialogs go on over them; new work is refused, so that phones turn to
+// another gate (RFC 3263 4.3).
+void SipGate::drain(Now, ports::Outbox&) {
+    draining_ = true;
+}
+
+std::vector<std::pair<std::string, double>> SipGate::figures() const {
+    const auto count = [](uint64_t value) { return static_cast<double>(value); };
+    return {{"sip_received", count(counters_.received)},
+            {"sip_sent", count(counters_.sent)},
+            {"sip_malformed", count(counters_.malformed)},
+            {"sip_limited", count(counters_.limited)},
+            {"sip_banned", count(counters_.banned)},
+            {"sip_strays", count(counters_.strays)},
+            {"sip_refused", count(counters_.refused)},
+            {"sip_pings", count(counters_.pings)},
+            {"sip_undeliverable", count(counters_.undeliverable)},
+            {"sip_bans", count(sources_.bans())}};
+}
+
+// ---- what comes in
+
+void SipGate::on_packet(Now now, ports::PacketIn packet, ports::Outbox& out) {
+    ++counters_.received;
+    if (!admit(now, packet) || sip::is_keep_alive(packet.bytes)) return;
+    if (settings_.trace) trace_in(now, packet, out);
+    if (Listener* heard = listener(packet.flow.listener)) heard->learn_local(packet.local.ip);
+    sip::ParserLimits limits;
+    limits.message_bytes = settings_.message_bytes_max;
+    auto message = sip::parse_message(std::move(packet.bytes), limits);
+    if (!message) {
+        on_malformed(now, packet, message.error(), out);
+        return;
+    }
+    if (const auto valid = sip::validate(*message); !valid) {
+        packet.bytes = message->to_text();
+        on_malformed(now, packet, valid.error(), out);
+        return;
+    }
+    if (message->is_request()) {
+        on_request(now, packet, std::move(*message), out);
+    } else {
+        on_response(packet, std::move(*message), out);
+    }
+}
+
+bool SipGate::admit(Now now, const ports::PacketIn& packet) {
+    const IpAddress& source = packet.flow.remote.ip;
+    if (is_trusted(source)) return true;
+    SourceLimits limits = settings_.source;
+    if (source.is_private()) limits.messages_per_s = 0;
+    switch (sources_.admit(now.mono, source, limits)) {
+        case SourceTable::Verdict::Admitted:
+            return true;
+        case SourceTable::Verdict::Limited:
+            ++counters_.limited;
+            return false;
+        case SourceTable::Verdict::Banned:
+            ++counters_.banned;
+            return false;
+    }
+    return false;
+}
+
+// `packet.bytes` is still the message, perhaps unfolded.
+void SipGate::on_malformed(Now now, const ports::PacketIn& packet, const Error& error,
+                           ports::Outbox& out) {
+    ++counters_.malformed;
+    count_offence(now, packet.flow.remote.ip, 1, out);
+    auto answer = sip::answer_to_rejected(packet.bytes, error);
+    if (!answer) return;
+    answer->append(sip::HeaderId::Server, settings_.server);
+    packet_out(now, {packet.flow, answer->to_text(), {}, false}, out);
+}
+
+void SipGate::on_request(Now now, const ports::PacketIn& packet, Message request,
+                         ports::Outbox& out) {
+    const auto via = request.top_via();
+    if (!via) return;  // validate_request() has seen it
+    stamp_top_via(request, *via, packet.flow.remote);
+    // A Route that brought the request here names us; the server behind is the end of the way.
+    request.remove(sip::HeaderId::Route);
+    Receiver receiver = choose_receiver(request, around_, call_id_key_);
+    const bool anew = receiver.owner_key == 0 && request.method() != sip::Method::Cancel &&
+                      request.method() != sip::Method::Ack;
+    if (draining_ && anew && receiver.refusal == Refusal::None) {
+        receiver.refusal = Refusal::NoReceiver;
+    }
+    if (receiver.refusal != Refusal::None) {
+        answer_refused(now, packet, request, receiver.refusal, out);
+        return;
+    }
+    send(receiver.to,
+         ports::SipInbound{packet.flow, packet.local, std::move(request), receiver.owner_key,
+                           receiver.previous_owner},
+         out);
+}
+
+void SipGate::answer_refused(Now now, const ports::PacketIn& packet, const Message& request,
+                             Refusal why, ports::Outbox& out) {
+    if (why == Refusal::Ping) {
+        ++counters_.pings;
+    } else if (why == Refusal::OurOwnAnswer || request.method() == sip::Method::Ack) {
+        ++counters_.strays;
+    } else {
+        ++counters_.refused;
+    }
+    const auto answer = answer_to_refused(request, why, around_, settings_.server);
+    if (!answer) return;
+    packet_out(now, {response_flow(packet.flow, *answer), answer->to_text(), {}, false}, out);
+}
+
+// RFC 3261 18.1.2: the top Via names us and the transaction; 8.1.3.3: a second Via means that the
+// response is not ours.
+void SipGate::on_response(const ports::PacketIn& packet, Message response, ports::Outbox& out) {
+    const auto via = response.top_via();
+    const auto token =
+        via ? around_.tokens.read(ports::TokenKind::Branch, via->branch()) : std::nullopt;
+    if (!token || token->owner == around_.self) {
+        ++counters_.strays;
+        return;
+    }
+    if (sip::is_final(response.status())) large_.answered(via->branch());
+    response.remove_first_value(sip::HeaderId::Via);
+    if (response.has(sip::HeaderId::Via)) {
+        ++counters_.strays;
+        return;
+    }
+    ports::Instance to = token->owner;
+    const ports::DirectoryEntry* owner = around_.directory.find(to);
+    ports::Instance previous;
+    if (!owner || !owner->reachable) {
+        const uint64_t key = siphash(call_id_key_, as_bytes(response.call_id()));
+        const auto heir = around_.directory.pick(ports::RoleKind::B2bua, key);
+        if (!heir) {
+            ++counters_.strays;
+            return;
+        }
+        previous = to;
+        to = *heir;
+    }
+    send(to,
+         ports::SipInbound{packet.flow, packet.local, std::move(response), token->unique, previous},
+         out);
+}
+
+// ---- what goes out
+
+void SipGate::on_outbound(Now now, ports::SipOutbound outbound, ports::Outbox& out) {
+    if (outbound.message.is_response()) {
+        send_response(now, std::move(outbound), out);
+        return;
+    }
+    switch (large_.state_of(outbound.branch)) {
+        case LargeRequests::State::Unknown:
+        case LargeRequests::State::Refused:
+            break;
+        case LargeRequests::State::Trying:
+            if (outbound.message.method() == sip::Method::Cancel ||
+                outbound.message.method() == sip::Method::Ack) {
+                send_as_tcp(std::move(outbound), now, out);  // RFC 3261 9.1, 17.1.1.3
+                return;
+            }
+            // Its owner sends it again, so nothing was heard over TCP: a firewall may swallow it.
+            large_.failed(now.mono, outbound.branch);
+            break;
+    }
+    send_request(now, std::move(outbound), out);
+}
+
+void SipGate::send_request(Now now, ports::SipOutbound outbound, ports::Outbox& out) {
+    Listener* from = listener(outbound.flow.listener);
+    if (!from) {
+        tell_undeliverable(outbound.branch, 430, out);
+        return;
+    }
+    const size_t size = outbound.message.serialized_size();
+    if (outbound.flow.transport == Transport::Udp && size > udp_request_bytes_max &&
+        try_over_tcp(now, outbound, out)) {
+        return;
+    }
+    dress_request(outbound, from->advertise(outbound.flow.remote.ip));
+    bool may_connect = false;
+    if (outbound.flow.transport == Transport::Tcp) {
+        if (const auto open = open_address(outbound.alternative_uri, outbound.flow)) {
+            outbound.flow.remote = *open;
+            may_connect = true;
+        }
+    }
+    packet_out(now,
+               {outbound.flow, outbound.message.to_text(), std::move(outbound.branch), may_connect},
+               out);
+}
+
+bool SipGate::try_over_tcp(Now now, const ports::SipOutbound& outbound, ports::Outbox& out) {
+    if (large_.state_of(outbound.branch) != LargeRequests::State::Unknown) return false;
+    const auto open = open_address(outbound.alternative_uri, outbound.flow);
+    if (!open || *open != outbound.flow.remote || !large_.has_room()) return false;
+    if (large_.refuses_tcp(now.mono, open->ip)) return false;
+    if (!listener_for(Transport::Tcp, open->ip.family)) return false;
+    large_.began(now.mono, outbound);
+    send_as_tcp(outbound, now, out);
+    return true;
+}
+
+void SipGate::send_as_tcp(ports::SipOutbound outbound, Now now, ports::Outbox& out) {
+    Listener* from = listener_for(Transport::Tcp, outbound.flow.remote.ip.family);
+    if (!from) {
+        tell_undeliverable(outbound.branch, 503, out);
+        return;
+    }
+    outbound.flow.transport = Transport::Tcp;
+    outbound.flow.listener = from->settings.number;
+    outbound.flow.connection = 0;
+    dress_request(outbound, from->advertise(outbound.flow.remote.ip));
+    packet_out(now, {outbound.flow, outbound.message.to_text(), std::move(outbound.branch), true},
+               out);
+}
+
+void SipGate::send_response(Now now, ports::SipOutbound outbound, ports::Outbox& out) {
+    Listener* from = listener(outbound.flow.listener);
+    const int status = outbound.message.status();
+    if (status >= 200) watch_for_guessing(now, outbound.flow, status, out);
+    if (from) {
+        dress_response(outbound, from->advertise(outbound.flow.remote.ip));
+    }
+    const ports::Flow flow = response_flow(outbound.flow, outbound.message);
+    // Nobody listens behind a WebSocket or, mostly, at a TLS client's port.
+    const bool may_connect = flow.transport == Transport::Tcp;
+    packet_out(now, {flow, outbound.message.to_text(), {}, may_connect}, out);
+}
+
+void SipGate::on_failed(Now now, const ports::Flow& flow, const std::string& branch,
+                        ports::Outbox& out) {
+    if (branch.empty()) return;
+    if (auto request = large_.failed(now.mono, branch)) {
+        send_request(now, std::move(*request), out);
+        return;
+    }
+    // RFC 5626 11.6: 430, the flow has failed, and another binding or a new look-up may serve.
+    tell_undeliverable(branch, flow.transport == Transport::Udp ? 503 : 430, out);
+}
+
+void SipGate::tell_undeliverable(const std::string& branch, int status, ports::Outbox& out) {
+    ++counters_.undeliverable;
+    const auto token = around_.tokens.read(ports::TokenKind::Branch, branch);
+    if (token) send(token->owner, ports::SipUndeliverable{branch, status}, out);
+}
+
+// Refused log-ins count against their source; one that succeeds clears it. Challenges count little,
+// as each log-in begins with one.
+void SipGate::watch_for_guessing(Now now, const ports::Flow& flow, int status, ports::Outbox& out) {
+    const IpAddress& source = flow.remote.ip;
+    if (is_trusted(source)) return;
+    if (sip::is_success(status)) {
+        sources_.success(now.mono, source);
+    } else if (status == 403) {
+        count_offence(now, source, 3, out);
+    } else if (status == 401 || status == 407 || status == 404) {
+        count_offence(now, source, 1, out);
+    }
+}
+
+void SipGate::count_offence(Now now, const IpAddress& source, uint32_t weight, ports::Outbox& out) {
+    if (is_trusted(source)) return;
+    if (!sources_.offence(now.mono, source, weight, settings_.source)) return;
+    send(ports::kJournal,
+         ports::LogLine{ports::LogLine::Level::Warn,
+                        "banned " + source.text() + " for repeated refused or malformed requests",
+                        {},
+                        {}},
+         out);
+}
+
+void SipGate::packet_out(Now now, ports::PacketOut packet, ports::Outbox& out) {
+    ++counters_.sent;
+    if (settings_.trace) trace_out(now, packet, out);
+    send(ports::kTransport, std::move(packet), out);
+}
+
+void SipGate::trace_in(Now now, const ports::PacketIn& packet, ports::Outbox& out) {
+    ports::SipTrace trace{
+        now.utc, true, packet.flow.transport, packet.local, packet.flow.remote, packet.bytes, {}};
+    send(ports::kJournal, std::move(trace), out);
+}
+
+void SipGate::trace_out(Now now, const ports::PacketOut& packet, ports::Outbox& out) {
+    ports::SipTrace trace{now.utc,      false, packet.flow.transport, {}, packet.flow.remote,
+                          packet.bytes, {}};
+    if (const Listener* from = listener(packet.flow.listener)) {
+        const Advertised us = from->advertise(packet.flow.remote.ip);
+        trace.local = {IpAddress::parse(us.host).value_or(IpAddress{}), us.port};
+    }
+    send(ports::kJournal, std::move(trace), out);
+}
+
+bool SipGate::is_trusted(const IpAddress& source) const {
+    const auto holds = [&](const IpNetwork& network) { return network.contains(source); };
+    return source.is_loopback() ||
+           std::any_of(settings_.trusted_networks.begin(), settings_.trusted_networks.end(),
+                       holds) ||
+           std::any_of(listeners_.begin(), listeners_.end(),
+                       [&](const Listener& each) { return each.is_local(source); });
+}
+
+}  // namespace tandem::roles::sip_gate

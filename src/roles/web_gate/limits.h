@@ -1,0 +1,23 @@
+// Bounds of a web gate, each with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/instant.h"
+
+namespace tandem::roles::web_gate {
+
+// Requests whose answers others owe us. Above it the gate answers 503 at once.
+inline constexpr size_t pending_max = 4'096;
+// A client waits no longer for what another role owes; proxies in between give up after 10-60 s.
+inline constexpr Duration reply_deadline = 5s;
+// Nodes answer for their status from memory; a node that is gone must not hold the others' back.
+inline constexpr Duration status_deadline = 1s;
+inline constexpr uint32_t page_limit_default = 100;
+inline constexpr uint32_t page_limit_max = 1'000;
+inline constexpr size_t path_bytes_max = 1'024;
+inline constexpr size_t query_values_max = 32;
+inline constexpr size_t body_bytes_default = 1 << 20;
+
+}  // namespace tandem::roles::web_gate

@@ -1,0 +1,103 @@
+// Live things: calls, bindings, history.
+#include "roles/web_gate/asking.h"
+
+namespace tandem::roles::web_gate {
+
+using ports::RoleKind;
+
+// The domain of the path, or of ?domain=; nil: all. nullopt: unknown, and 404 was answered.
+std::optional<DomainId> WebGate::domain_of(const Incoming& incoming, ports::Outbox& out) {
+    std::string_view name = incoming.match.domain;
+    if (name.empty()) name = query_of(incoming.request(), "domain").value_or("");
+    if (name.empty()) return DomainId{};
+    const auto domain = find_domain(around_.catalog, name);
+    if (!domain) {
+        respond(incoming.letter,
+                problem(make_error(ErrorCode::NotFound, "domain", "there is no such domain")), out);
+    }
+    return domain;
+}
+
+void WebGate::list_calls(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto page = page_of(incoming.request());
+    if (!page) {
+        respond(incoming.letter, problem(page.error()), out);
+        return;
+    }
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    const auto call_state = around_.directory.active(RoleKind::CallState);
+    ask(now, std::move(incoming), call_state.value_or(ports::Instance{}),
+        ports::CallsQuery{*domain, {}, page->after, page->limit}, out);
+}
+
+// A call is known to its owner; CS knows the owner.
+void WebGate::find_call(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto call = CallId::parse(incoming.match.id);
+    if (!call) {
+        respond(incoming.letter, problem(404, "there is no such call"), out);
+        return;
+    }
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    const auto call_state = around_.directory.active(RoleKind::CallState);
+    ask(now, std::move(incoming), call_state.value_or(ports::Instance{}),
+        ports::CallsQuery{*domain, *call, {}, 1}, out);
+}
+
+void WebGate::list_bindings(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto page = page_of(incoming.request());
+    if (!page) {
+        respond(incoming.letter, problem(page.error()), out);
+        return;
+    }
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    const auto registrar = around_.directory.active(RoleKind::Registrar);
+    ask(now, std::move(incoming), registrar.value_or(ports::Instance{}),
+        ports::BindingsList{*domain, page->after, page->limit}, out);
+}
+
+void WebGate::on_account_bindings(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    const auto account = find_account(around_.catalog, *domain, incoming.match.id);
+    if (!account) {
+        respond(incoming.letter, problem(404, "there is no such account"), out);
+        return;
+    }
+    const auto registrar =
+        around_.directory.active(RoleKind::Registrar).value_or(ports::Instance{});
+    if (incoming.method == kDelete) {
+        std::string contact(query_of(incoming.request(), "contact").value_or(""));
+        ask(now, std::move(incoming), registrar,
+            ports::BindingRemove{*domain, *account, std::move(contact)}, out);
+    } else {
+        ask(now, std::move(incoming), registrar, ports::BindingsQuery{*domain, *account}, out);
+    }
+}
+
+void WebGate::list_history(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto& http = incoming.request();
+    const auto page = page_of(http);
+    const auto from = time_of(http, "from");
+    const auto to = time_of(http, "to");
+    if (!page || !from || !to) {
+        const Error& error = !page ? page.error() : !from ? from.error() : to.error();
+        respond(incoming.letter, problem(error), out);
+        return;
+    }
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    ports::HistoryQuery query;
+    if (!domain->is_nil()) query.domain_id = domain->text();
+    query.call_id = query_of(http, "call").value_or("");
+    query.number = query_of(http, "number").value_or("");
+    query.from_ms = *from;
+    query.to_ms = *to;
+    query.after = page->after;
+    query.limit = page->limit;
+    ask(now, std::move(incoming), ports::kHistory, std::move(query), out);
+}
+
+}  // namespace tandem::roles::web_gate

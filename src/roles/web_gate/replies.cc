@@ -1,0 +1,166 @@
+// What other roles answer, as HTTP.
+#include <algorithm>
+
+#include "roles/web_gate/problem.h"
+#include "roles/web_gate/views.h"
+#include "roles/web_gate/web_gate.h"
+
+namespace tandem::roles::web_gate {
+namespace {
+
+using ports::HttpResponse;
+
+HttpResponse ok(std::string body) {
+    HttpResponse response;
+    response.body = std::move(body);
+    return response;
+}
+
+HttpResponse no_content() {
+    HttpResponse response;
+    response.status = 204;
+    response.content_type.clear();
+    return response;
+}
+
+const ports::HttpRequest& request_of(const ports::Letter& question) {
+    return std::get<ports::HttpRequest>(question.payload);
+}
+
+std::string quoted(std::string_view etag) {
+    return etag.starts_with('"') ? std::string(etag) : '"' + std::string(etag) + '"';
+}
+
+// "id" of a created entity, for Location. It is the first member of every entity.
+std::string id_in(std::string_view json) {
+    constexpr std::string_view kMember = "\"id\":\"";
+    const size_t begin = json.find(kMember);
+    if (begin == std::string_view::npos) return {};
+    json.remove_prefix(begin + kMember.size());
+    return std::string(json.substr(0, json.find('"')));
+}
+
+}  // namespace
+
+void WebGate::on_answer(Now now, uint64_t request, const ports::Payload& payload,
+                        ports::Outbox& out) {
+    const auto found = pending_.find(request);
+    if (found == pending_.end()) return;  // too late: 504 was answered
+    auto response = response_to(now, request, found->second, payload, out);
+    if (!response) return;  // more is awaited
+    if (request_of(found->second.question).method == "HEAD") response->body.clear();
+    const ports::Letter question = std::move(found->second.question);
+    pending_.erase(found);
+    respond(question, std::move(*response), out);
+}
+
+std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pending& pending,
+                                                 const ports::Payload& payload,
+                                                 ports::Outbox& out) {
+    if (const auto* entity = std::get_if<ports::EntityReply>(&payload)) {
+        return entity_response(pending, *entity);
+    }
+    if (const auto* page = std::get_if<ports::CallsPage>(&payload)) {
+        if (pending.match.route->action == Action::Calls) return ok(calls_json(*page));
+        return forward_to_owner(request, pending, *page, out);
+    }
+    if (const auto* page = std::get_if<ports::BindingsPage>(&payload)) {
+        return ok(bindings_json(*page, now.utc));
+    }
+    if (const auto* reply = std::get_if<ports::BindingsReply>(&payload)) {
+        const auto domain = find_domain(around_.catalog, pending.match.domain);
+        const auto account = domain ? find_account(around_.catalog, *domain, pending.match.id)
+                                    : std::optional<AccountId>();
+        return ok(bindings_json(*reply, account.value_or(AccountId{}), pending.match.id, now.utc));
+    }
+    if (const auto* removed = std::get_if<ports::BindingRemoved>(&payload)) {
+        return removed->removed > 0 ? no_content() : problem(404, "there is no such binding");
+    }
+    if (const auto* detail = std::get_if<ports::CallDetail>(&payload)) {
+        return detail->error ? problem(*detail->error) : ok(detail->json);
+    }
+    if (const auto* hangup = std::get_if<ports::CallHangupDone>(&payload)) {
+        return hangup->error ? problem(*hangup->error) : no_content();
+    }
+    if (const auto* trace = std::get_if<ports::CallTrace>(&payload)) {
+        return trace->error ? problem(*trace->error) : ok(trace_json(*trace));
+    }
+    if (const auto* page = std::get_if<ports::HistoryPage>(&payload)) {
+        return page->error ? problem(*page->error) : ok(page->json);
+    }
+    if (const auto* test = std::get_if<ports::RouteTestReply>(&payload)) {
+        return test->error ? problem(*test->error) : ok(test->json);
+    }
+    if (const auto* status = std::get_if<ports::StatusReply>(&payload)) {
+        pending.answers.push_back(status->json);
+        if (pending.answers.size() < pending.awaited) return std::nullopt;
+        return nodes_response(pending);
+    }
+    if (std::holds_alternative<ports::Unreachable>(payload)) {
+        const Action action = pending.match.route->action;
+        if (action == Action::Status || action == Action::Metrics) {
+            // A node that is gone or late is left out.
+            const bool late = !std::get<ports::Unreachable>(payload).who;
+            if (!late && pending.awaited > 0) --pending.awaited;
+            if (!late && pending.answers.size() < pending.awaited) return std::nullopt;
+            return nodes_response(pending);
+        }
+        if (std::get<ports::Unreachable>(payload).who) {
+            return problem(503, "who could answer cannot be reached");
+        }
+        return problem(504, "no answer came in time; the effect is unknown");
+    }
+    return std::nullopt;
+}
+
+HttpResponse WebGate::entity_response(const Pending& pending, const ports::EntityReply& reply) {
+    const ports::HttpRequest& http = request_of(pending.question);
+    if (reply.error) return problem(*reply.error, !header_of(http, "if-match").empty());
+    if (pending.method == kDelete) return no_content();
+    HttpResponse response = ok(reply.json);
+    if (!reply.etag.empty()) {
+        const std::string etag = quoted(reply.etag);
+        response.headers.emplace_back("ETag", etag);
+        if (pending.method == kGet && header_of(http, "if-none-match") == etag) {
+            response.status = 304;
+            response.body.clear();
+            return response;
+        }
+    }
+    if (pending.method == kPost) {
+        response.status = 201;
+        response.headers.emplace_back("Location", http.path + "/" + id_in(reply.json));
+    }
+    return response;
+}
+
+std::optional<HttpResponse> WebGate::forward_to_owner(uint64_t request, Pending& pending,
+                                                      const ports::CallsPage& page,
+                                                      ports::Outbox& out) {
+    if (page.calls.empty()) return problem(404, "there is no such call");
+    const ports::CallSummary& call = page.calls.front();
+    const auto domain = find_domain(around_.catalog, pending.match.domain);
+    if (!pending.match.domain.empty() && domain != call.domain) {
+        return problem(404, "there is no such call");
+    }
+    if (pending.match.route->action == Action::CallTrace) {
+        out.send(around_.self, call.owner, ports::CallTraceQuery{call.call}, request);
+    } else if (pending.method == kDelete) {
+        out.send(around_.self, call.owner, ports::CallHangup{call.call, "ended by an operator"},
+                 request);
+    } else {
+        out.send(around_.self, call.owner, ports::CallDetailQuery{call.call}, request);
+    }
+    return std::nullopt;
+}
+
+HttpResponse WebGate::nodes_response(const Pending& pending) {
+    if (pending.match.route->action == Action::Metrics) {
+        HttpResponse response = ok(metrics_text(pending.answers));
+        response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+        return response;
+    }
+    return ok(status_json(pending.answers));
+}
+
+}  // namespace tandem::roles::web_gate

@@ -1,0 +1,187 @@
+#include "roles/web_gate/request_checks.h"
+
+#include <boost/json.hpp>
+#include <charconv>
+#include <chrono>
+
+#include "base/bytes.h"
+#include "base/net_address.h"
+#include "roles/web_gate/limits.h"
+#include "roles/web_gate/problem.h"
+
+namespace tandem::roles::web_gate {
+namespace {
+
+bool accepts(std::string_view accept, Action action) {
+    if (accept.empty()) return true;
+    const std::string_view ours = action == Action::Metrics ? "text/plain" : "application/json";
+    const std::string_view family = action == Action::Metrics ? "text/*" : "application/*";
+    const std::string lower = to_lower(accept);
+    return lower.find("*/*") != std::string::npos || lower.find(ours) != std::string::npos ||
+           lower.find(family) != std::string::npos ||
+           lower.find("application/openmetrics-text") != std::string::npos;
+}
+
+bool is_json(std::string_view content_type, bool patch) {
+    const std::string type = to_lower(trim(content_type.substr(0, content_type.find(';'))));
+    return type == "application/json" || (patch && type == "application/merge-patch+json");
+}
+
+bool from_this_machine(const ports::HttpRequest& request) {
+    if (const auto address = SocketAddress::parse(request.remote)) return address->ip.is_loopback();
+    const auto ip = IpAddress::parse(request.remote);
+    return ip && ip->is_loopback();
+}
+
+bool has_token(const ports::HttpRequest& request, std::string_view token) {
+    constexpr std::string_view kScheme = "bearer ";
+    const std::string_view value = header_of(request, "authorization");
+    if (token.empty() || value.size() < kScheme.size()) return false;
+    if (!equals_ignoring_case(value.substr(0, kScheme.size()), kScheme)) return false;
+    return equals_constant_time(as_bytes(trim(value.substr(kScheme.size()))), as_bytes(token));
+}
+
+bool may_enter(const ports::HttpRequest& request, Access access, std::string_view token) {
+    switch (access) {
+        case Access::Anyone:
+            return true;
+        case Access::AdminOrLocal:
+            return from_this_machine(request) || has_token(request, token);
+        case Access::Admin:
+            return has_token(request, token);
+    }
+    return false;
+}
+
+Error bad_parameter(std::string_view name, std::string_view message) {
+    return make_error(ErrorCode::OutOfRange, name, message);
+}
+
+template <typename T>
+bool parse_number(std::string_view text, T& value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc() && end == text.data() + text.size();
+}
+
+// YYYY-MM-DDTHH:MM:SS[.fff]Z, the form that to_rfc3339() writes.
+std::optional<int64_t> parse_rfc3339(std::string_view text) {
+    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+    if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text.back() != 'Z') {
+        return std::nullopt;
+    }
+    const bool numbers =
+        parse_number(text.substr(0, 4), year) && parse_number(text.substr(5, 2), month) &&
+        parse_number(text.substr(8, 2), day) && parse_number(text.substr(11, 2), hour) &&
+        parse_number(text.substr(14, 2), minute) && parse_number(text.substr(17, 2), second);
+    const std::chrono::year_month_day date{std::chrono::year(year),
+                                           std::chrono::month(static_cast<unsigned>(month)),
+                                           std::chrono::day(static_cast<unsigned>(day))};
+    if (!numbers || !date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+    const auto days = std::chrono::sys_days(date).time_since_epoch();
+    int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(days).count();
+    ms += ((hour * 60LL + minute) * 60 + second) * 1000;
+    int fraction = 0;
+    if (text[19] == '.' && text.size() == 24 && parse_number(text.substr(20, 3), fraction)) {
+        ms += fraction;
+    }
+    return ms;
+}
+
+}  // namespace
+
+std::string_view header_of(const ports::HttpRequest& request, std::string_view lower_case_name) {
+    for (const auto& [name, value] : request.headers) {
+        if (name == lower_case_name) return value;
+    }
+    return {};
+}
+
+std::optional<std::string_view> query_of(const ports::HttpRequest& request, std::string_view name) {
+    for (const auto& [key, value] : request.query) {
+        if (key == name) return value;
+    }
+    return std::nullopt;
+}
+
+std::optional<ports::HttpResponse> refuse(const ports::HttpRequest& request, const Route& route,
+                                          const CheckedAgainst& against) {
+    if (!may_enter(request, route.access, against.admin_token)) {
+        return problem(401, "a valid Bearer token is needed");
+    }
+    const uint8_t method = method_bit(request.method);
+    if ((route.methods & method) == 0) {
+        ports::HttpResponse response = problem(405, "this resource has other methods");
+        response.headers.emplace_back("Allow", allow_of(route));
+        return response;
+    }
+    if (!accepts(header_of(request, "accept"), route.action)) {
+        return problem(406, "only application/json is offered");
+    }
+    if (request.body.size() > against.body_bytes_max) {
+        return problem(
+            413, "the body is longer than " + std::to_string(against.body_bytes_max) + " bytes");
+    }
+    const bool with_body = (method & (kPost | kPut | kPatch)) != 0;
+    if (with_body && !is_json(header_of(request, "content-type"), method == kPatch)) {
+        return problem(415, "the body must be application/json");
+    }
+    return std::nullopt;
+}
+
+Result<Page> page_of(const ports::HttpRequest& request) {
+    Page page{page_limit_default, {}};
+    if (const auto limit = query_of(request, "limit")) {
+        if (!parse_number(*limit, page.limit) || page.limit == 0 || page.limit > page_limit_max) {
+            return bad_parameter("limit", "limit must be a number from 1 to 1000");
+        }
+    }
+    if (const auto after = query_of(request, "after")) page.after = *after;
+    return page;
+}
+
+Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name) {
+    const auto text = query_of(request, name);
+    if (!text || text->empty()) return int64_t{0};
+    int64_t ms = 0;
+    if (parse_number(*text, ms) && ms >= 0) return ms;
+    if (const auto parsed = parse_rfc3339(*text)) return *parsed;
+    return bad_parameter(name,
+                         "must be milliseconds since 1970 or a time like 2026-11-22T21:44:12Z");
+}
+
+Result<std::vector<std::string>> text_members(std::string_view body,
+                                              std::initializer_list<std::string_view> fields) {
+    namespace json = boost::json;
+    json::stream_parser parser;
+    boost::system::error_code error;
+    const size_t parsed = parser.write_some(body.data(), body.size(), error);
+    if (!error && parsed < body.size()) error = json::error::extra_data;
+    if (!error) parser.finish(error);
+    if (error) {
+        Error bad = make_error(ErrorCode::Malformed, "", "the body is no valid JSON");
+        bad.offset = parsed;
+        return bad;
+    }
+    const json::value value = parser.release();
+    if (!value.is_object()) {
+        return make_error(ErrorCode::Malformed, "", "the body must be a JSON object");
+    }
+    const json::object& object = value.get_object();
+    for (const auto& [name, member] : object) {
+        const std::string_view key(name.data(), name.size());
+        if (std::find(fields.begin(), fields.end(), key) == fields.end()) {
+            return make_error(ErrorCode::UnknownField, key, "there is no such field");
+        }
+        if (!member.is_string()) {
+            return make_error(ErrorCode::OutOfRange, key, "must be a string");
+        }
+    }
+    std::vector<std::string> values;
+    for (const std::string_view field : fields) {
+        const json::value* member = object.if_contains(field);
+        values.emplace_back(member ? std::string_view(member->get_string()) : std::string_view());
+    }
+    return values;
+}
+
+}  // namespace tandem::roles::web_gate

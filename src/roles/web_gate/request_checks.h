@@ -1,0 +1,42 @@
+// What a request must hold before anyone acts on it. RFC 9110, RFC 6750.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "ports/web_port.h"
+#include "roles/web_gate/router.h"
+
+namespace tandem::roles::web_gate {
+
+std::string_view header_of(const ports::HttpRequest& request, std::string_view lower_case_name);
+std::optional<std::string_view> query_of(const ports::HttpRequest& request, std::string_view name);
+
+struct CheckedAgainst {
+    std::string_view admin_token;
+    size_t body_bytes_max = 0;
+};
+
+// The answer to a request that must not be carried out: 401, 405, 406, 413, 414, 415.
+std::optional<ports::HttpResponse> refuse(const ports::HttpRequest& request, const Route& route,
+                                          const CheckedAgainst& against);
+
+// ?limit=, ?after=. 422 with the parameter's name.
+struct Page {
+    uint32_t limit = 0;
+    std::string after;
+};
+Result<Page> page_of(const ports::HttpRequest& request);
+
+// ?from=, ?to=: milliseconds since 1970 or RFC 3339 ("2026-11-22T21:44:12Z").
+Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name);
+
+// One string member of a JSON object; `fields` are all that it may have. Used for the few bodies
+// that are no entities.
+Result<std::vector<std::string>> text_members(std::string_view body,
+                                              std::initializer_list<std::string_view> fields);
+
+}  // namespace tandem::roles::web_gate

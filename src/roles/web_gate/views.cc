@@ -1,0 +1,125 @@
+#include "roles/web_gate/views.h"
+
+#include "base/json_text.h"
+
+namespace tandem::roles::web_gate {
+namespace {
+
+void write_time(JsonWriter& json, std::string_view name, UtcTime time) {
+    if (time.unix_ms != 0) json.field(name).value(to_rfc3339(time));
+}
+
+void write_text(JsonWriter& json, std::string_view name, std::string_view text) {
+    if (!text.empty()) json.field(name).value(text);
+}
+
+void write_next(JsonWriter& json, std::string_view next) {
+    json.field("next");
+    if (next.empty()) {
+        json.null();
+    } else {
+        json.value(next);
+    }
+}
+
+void write_binding(JsonWriter& json, const ports::BindingsPage::Item& item, UtcTime now) {
+    const ports::Binding& binding = item.binding;
+    json.begin_object();
+    json.field("account").value(item.account.text());
+    json.field("login").value(item.login);
+    json.field("contact").value(binding.contact);
+    json.field("expires").value(to_rfc3339(binding.expires));
+    json.field("expires_s").value((binding.expires.unix_ms - now.unix_ms) / 1000);
+    json.field("registered").value(to_rfc3339(binding.registered));
+    json.field("q").value(binding.q_thousandths / 1000.0);
+    json.field("transport").value(to_string(binding.flow.transport));
+    json.field("remote").value(binding.flow.remote.text());
+    write_text(json, "user_agent", binding.user_agent);
+    write_text(json, "instance_id", binding.instance_id);
+    if (binding.reg_id != 0) json.field("reg_id").value(binding.reg_id);
+    json.field("call_id").value(binding.call_id);
+    json.field("cseq").value(binding.cseq);
+    if (!binding.path.empty()) {
+        json.field("path").begin_list();
+        for (const std::string& hop : binding.path) json.value(hop);
+        json.end_list();
+    }
+    json.end_object();
+}
+
+void write_call(JsonWriter& json, const ports::CallSummary& call) {
+    json.begin_object();
+    json.field("id").value(call.call.text());
+    json.field("domain").value(call.domain.text());
+    json.field("phase").value(to_string(call.phase));
+    json.field("caller").value(call.caller);
+    json.field("callee").value(call.callee);
+    if (!call.caller_account.is_nil()) {
+        json.field("caller_account").value(call.caller_account.text());
+    }
+    if (!call.callee_account.is_nil()) {
+        json.field("callee_account").value(call.callee_account.text());
+    }
+    write_time(json, "started", call.started);
+    write_time(json, "answered", call.answered);
+    json.field("owner").value(static_cast<int>(call.owner.number));
+    json.field("protected").value(call.is_protected);
+    json.field("call_ids").begin_list();
+    for (const std::string& each : call.call_id_headers) json.value(each);
+    json.end_list();
+    json.end_object();
+}
+
+}  // namespace
+
+std::string calls_json(const ports::CallsPage& page) {
+    JsonWriter json;
+    json.begin_object().field("items").begin_list();
+    for (const ports::CallSummary& call : page.calls) write_call(json, call);
+    json.end_list();
+    write_next(json, page.next);
+    json.field("total").value(page.total);
+    json.end_object();
+    return json.take();
+}
+
+std::string bindings_json(const ports::BindingsPage& page, UtcTime now) {
+    JsonWriter json;
+    json.begin_object().field("items").begin_list();
+    for (const ports::BindingsPage::Item& item : page.items) write_binding(json, item, now);
+    json.end_list();
+    write_next(json, page.next);
+    json.field("total").value(page.total);
+    json.end_object();
+    return json.take();
+}
+
+std::string bindings_json(const ports::BindingsReply& reply, AccountId account,
+                          std::string_view login, UtcTime now) {
+    ports::BindingsPage page;
+    for (const ports::Binding& binding : reply.bindings) {
+        page.items.push_back({account, std::string(login), binding});
+    }
+    page.total = page.items.size();
+    return bindings_json(page, now);
+}
+
+std::string trace_json(const ports::CallTrace& trace) {
+    JsonWriter json;
+    json.begin_object().field("items").begin_list();
+    for (const ports::CallTraceEntry& entry : trace.entries) {
+        json.begin_object();
+        json.field("at").value(to_rfc3339(entry.at));
+        json.field("direction").value(entry.from_phone ? "in" : "out");
+        json.field("leg").value(entry.leg);
+        json.field("remote").value(entry.remote);
+        json.field("text").value(entry.text);
+        json.end_object();
+    }
+    json.end_list();
+    write_next(json, {});
+    json.end_object();
+    return json.take();
+}
+
+}  // namespace tandem::roles::web_gate

@@ -1,0 +1,294 @@
+#include "roles/web_gate/web_gate.h"
+
+#include <algorithm>
+
+#include "base/json_text.h"
+#include "roles/web_gate/asking.h"
+#include "roles/web_gate/limits.h"
+#include "roles/web_gate/problem.h"
+
+namespace tandem::roles::web_gate {
+
+using ports::HttpRequest;
+using ports::HttpResponse;
+using ports::RoleKind;
+
+WebGate::WebGate(const ports::Surroundings& around, std::string admin_token)
+    : around_(around), admin_token_(std::move(admin_token)) {}
+
+void WebGate::start(Now, ports::Outbox& out) {
+    apply(settings_of(around_.catalog, around_.self), out);
+}
+
+void WebGate::on_catalog(Now, ports::Outbox& out) {
+    if (!draining_) apply(settings_of(around_.catalog, around_.self), out);
+}
+
+void WebGate::apply(WebSettings settings, ports::Outbox& out) {
+    for (const ports::HttpListenerOpen& old : settings_.listeners) {
+        const bool stays =
+            std::any_of(settings.listeners.begin(), settings.listeners.end(),
+                        [&](const auto& wanted) { return wanted.number == old.number; });
+        if (!stays) out.send(around_.self, ports::kHttp, ports::HttpListenerClose{old.number});
+    }
+    for (const ports::HttpListenerOpen& wanted : settings.listeners) {
+        out.send(around_.self, ports::kHttp, wanted);
+    }
+    settings_ = std::move(settings);
+}
+
+void WebGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
+    if (std::holds_alternative<HttpRequest>(letter.payload)) {
+        on_request(now, std::move(letter), out);
+    } else if (const auto* failed = std::get_if<ports::HttpListenerFailed>(&letter.payload)) {
+        out.send(around_.self, ports::kJournal,
+                 ports::LogLine{ports::LogLine::Level::Error,
+                                "HTTP listener " + std::to_string(failed->number) +
+                                    " cannot be opened: " + failed->error.message,
+                                {},
+                                {}});
+    } else {
+        on_answer(now, letter.request, letter.payload, out);
+    }
+}
+
+void WebGate::on_timeout(Now now, ports::Outbox& out) {
+    for (auto* queue : {&deadlines_, &status_deadlines_}) {
+        while (!queue->empty() && queue->front().first <= now.mono) {
+            const uint64_t request = queue->front().second;
+            queue->pop_front();
+            if (!pending_.contains(request)) continue;
+            ++timed_out_;
+            on_answer(now, request, ports::Unreachable{}, out);
+        }
+    }
+}
+
+std::optional<Instant> WebGate::next_deadline() const {
+    std::optional<Instant> next;
+    for (const auto* queue : {&deadlines_, &status_deadlines_}) {
+        if (!queue->empty() && (!next || queue->front().first < *next)) {
+            next = queue->front().first;
+        }
+    }
+    return next;
+}
+
+void WebGate::drain(Now, ports::Outbox&) {
+    draining_ = true;
+}
+
+std::vector<std::pair<std::string, double>> WebGate::figures() const {
+    return {{"http_served", static_cast<double>(served_)},
+            {"http_refused", static_cast<double>(refused_)},
+            {"http_timed_out", static_cast<double>(timed_out_)},
+            {"http_pending", static_cast<double>(pending_.size())}};
+}
+
+// ---- asking
+
+void WebGate::on_request(Now now, ports::Letter letter, ports::Outbox& out) {
+    const auto& request = std::get<HttpRequest>(letter.payload);
+    if (request.path.size() > path_bytes_max) {
+        respond(letter, problem(414, "the path is too long"), out);
+        return;
+    }
+    const auto match = match_route(request.path);
+    if (!match) {
+        respond(letter, problem(404, "there is no such resource"), out);
+        return;
+    }
+    if (auto refusal = refuse(request, *match->route, {admin_token_, settings_.body_bytes_max})) {
+        ++refused_;
+        respond(letter, std::move(*refusal), out);
+        return;
+    }
+    if (draining_ || pending_.size() >= pending_max) {
+        ++refused_;
+        respond(letter, problem(503, "too many requests are open"), out);
+        return;
+    }
+    const uint8_t method = method_bit(request.method);
+    carry_out(now, Incoming{std::move(letter), *match, method}, out);
+}
+
+void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
+    switch (incoming.match.route->action) {
+        case Action::Health:
+            show_health(incoming, out);
+            break;
+        case Action::Metrics:
+        case Action::Status:
+            ask_nodes(now, std::move(incoming), out);
+            break;
+        case Action::EntityList:
+        case Action::EntityItem:
+            ask_store(now, std::move(incoming), out);
+            break;
+        case Action::Calls:
+            list_calls(now, std::move(incoming), out);
+            break;
+        case Action::Call:
+        case Action::CallTrace:
+            find_call(now, std::move(incoming), out);
+            break;
+        case Action::Bindings:
+            list_bindings(now, std::move(incoming), out);
+            break;
+        case Action::Binding:
+            on_account_bindings(now, std::move(incoming), out);
+            break;
+        case Action::Cdr:
+            list_history(now, std::move(incoming), out);
+            break;
+        case Action::RouteTest:
+            test_route(now, std::move(incoming), out);
+            break;
+        case Action::LogLevel:
+            set_log_level(std::move(incoming), out);
+            break;
+    }
+}
+
+uint64_t WebGate::remember(Now now, Incoming incoming, Duration deadline) {
+    const uint64_t request = ++last_request_;
+    Pending pending;
+    pending.match = incoming.match;
+    pending.method = incoming.method;
+    pending.question = std::move(incoming.letter);
+    std::get<HttpRequest>(pending.question.payload).body.clear();
+    pending_.emplace(request, std::move(pending));
+    auto& queue = deadline == status_deadline ? status_deadlines_ : deadlines_;
+    queue.emplace_back(now.mono + deadline, request);
+    return request;
+}
+
+void WebGate::respond(const ports::Letter& question, HttpResponse response, ports::Outbox& out) {
+    ++served_;
+    out.reply(question, std::move(response));
+}
+
+// Serving means that a phone could register and call now.
+void WebGate::show_health(const Incoming& incoming, ports::Outbox& out) {
+    bool serving = true;
+    JsonWriter json;
+    json.begin_object().field("roles").begin_object();
+    for (const RoleKind kind :
+         {RoleKind::SipGate, RoleKind::Registrar, RoleKind::B2bua, RoleKind::Store}) {
+        const bool there = around_.directory.active(kind).has_value();
+        serving = serving && there;
+        json.field(code_of(kind)).value(there ? "up" : "down");
+    }
+    json.end_object().field("status").value(serving ? "ok" : "unavailable").end_object();
+    HttpResponse response;
+    response.status = serving ? 200 : 503;
+    response.body = json.take();
+    respond(incoming.letter, std::move(response), out);
+}
+
+namespace {
+
+ports::EntityVerb verb_of(uint8_t method, bool list) {
+    if (method == kPost) return ports::EntityVerb::Create;
+    if (method == kPut) return ports::EntityVerb::Replace;
+    if (method == kPatch) return ports::EntityVerb::Patch;
+    if (method == kDelete) return ports::EntityVerb::Remove;
+    return list ? ports::EntityVerb::List : ports::EntityVerb::Read;
+}
+
+// "3" and W/"3" alike; "*" holds for whatever is there (RFC 9110 13.1.1).
+std::string etag_in(std::string_view header) {
+    header = trim(header);
+    if (header.starts_with("W/")) header.remove_prefix(2);
+    if (header.size() >= 2 && header.front() == '"') header = header.substr(1, header.size() - 2);
+    return header == "*" ? std::string() : std::string(header);
+}
+
+}  // namespace
+
+void WebGate::ask_store(Now now, Incoming incoming, ports::Outbox& out) {
+    const HttpRequest& http = incoming.request();
+    const auto page = page_of(http);
+    if (!page) {
+        respond(incoming.letter, problem(page.error()), out);
+        return;
+    }
+    const bool list = incoming.match.route->action == Action::EntityList;
+    ports::EntityRequest request;
+    request.verb = verb_of(incoming.method, list);
+    request.kind = incoming.match.route->kind;
+    request.domain = incoming.match.domain;
+    request.id = incoming.match.id;
+    request.body = http.body;
+    request.if_match = etag_in(header_of(http, "if-match"));
+    request.after = page->after;
+    request.limit = page->limit;
+    request.actor = "admin";
+    const auto store = around_.directory.active(RoleKind::Store);
+    ask(now, std::move(incoming), store.value_or(ports::Instance{}), std::move(request), out);
+}
+
+void WebGate::ask_nodes(Now now, Incoming incoming, ports::Outbox& out) {
+    std::vector<uint16_t> nodes;
+    for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
+        if (!entry.reachable) continue;
+        if (std::find(nodes.begin(), nodes.end(), entry.node) == nodes.end()) {
+            nodes.push_back(entry.node);
+        }
+    }
+    const uint64_t request = remember(now, std::move(incoming), status_deadline);
+    pending_.at(request).awaited = nodes.size();
+    for (const uint16_t node : nodes) {
+        out.send(around_.self, ports::host_of(node), ports::StatusQuery{}, request);
+    }
+    if (nodes.empty()) on_answer(now, request, ports::Unreachable{}, out);
+}
+
+void WebGate::set_log_level(Incoming incoming, ports::Outbox& out) {
+    const auto members = text_members(incoming.request().body, {"level"});
+    if (!members) {
+        respond(incoming.letter, problem(members.error()), out);
+        return;
+    }
+    const std::string& level = members->front();
+    constexpr std::string_view kLevels[] = {"trace", "debug", "info", "warn", "error"};
+    if (std::find(std::begin(kLevels), std::end(kLevels), level) == std::end(kLevels)) {
+        respond(incoming.letter,
+                problem(make_error(ErrorCode::OutOfRange, "level",
+                                   "level must be one of trace, debug, info, warn, error")),
+                out);
+        return;
+    }
+    std::vector<uint16_t> told;
+    for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
+        if (std::find(told.begin(), told.end(), entry.node) != told.end()) continue;
+        told.push_back(entry.node);
+        out.send(around_.self, ports::host_of(entry.node), ports::LogLevelSet{level});
+    }
+    HttpResponse response;
+    response.body = "{\"level\":\"" + level + "\"}";
+    respond(incoming.letter, std::move(response), out);
+}
+
+void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto members = text_members(incoming.request().body, {"domain", "caller", "dialled"});
+    if (!members) {
+        respond(incoming.letter, problem(members.error()), out);
+        return;
+    }
+    ports::RouteTest test{(*members)[0], (*members)[1], (*members)[2]};
+    if (!incoming.match.domain.empty()) test.domain = incoming.match.domain;
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, std::string_view>{"domain", test.domain},
+          {"caller", test.caller},
+          {"dialled", test.dialled}}) {
+        if (!value.empty()) continue;
+        respond(incoming.letter,
+                problem(make_error(ErrorCode::Missing, name, "this field is required")), out);
+        return;
+    }
+    const auto b2b = around_.directory.active(RoleKind::B2bua);
+    ask(now, std::move(incoming), b2b.value_or(ports::Instance{}), std::move(test), out);
+}
+
+}  // namespace tandem::roles::web_gate
