@@ -163,17 +163,8 @@ class CatalogFeed {
  private:
     void put(const KeyValue& item);
     void erase(std::string_view key);
-    void put_infrastructure(std::string_view kind, const KeyValue& item);
-    void put_logic(std::string_view kind, const KeyValue& item);
-    void put_in_domain(DomainId domain, std::string_view kind, const KeyValue& item);
-    void put_account(DomainNode& node, const KeyValue& item);
-    void put_domain(DomainNode& node, const KeyValue& item);
+    Result<void> put_in_domain(const KeyValue& item, DomainId domain, std::string_view kind);
     void erase_in_domain(DomainId domain, std::string_view kind, std::string_view id);
-    template <typename T>
-    Entity<T>* read(const KeyValue& item);
-    template <typename Change>
-    void change_domain(DomainId domain, Change&& change);
-    void note_unreadable(std::string_view key, const Error& error);
     CatalogRoot& root();  // the only copy, made when a snapshot holds it
 
     Ref<CatalogRoot> root_{Catalog().root_};

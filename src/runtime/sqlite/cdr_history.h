@@ -1,0 +1,54 @@
+// The history of calls in one SQLite file. Used from one thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/id.h"
+#include "base/instant.h"
+#include "base/result.h"
+#include "model/generated/cdr.h"
+
+namespace tandem::runtime {
+
+inline constexpr size_t cdr_page_max = 1000;  // a page of JSON stays below about 1 MiB
+
+struct CdrQuery {
+    DomainId domain;
+    std::optional<UtcTime> from;        // start of the call, included
+    std::optional<UtcTime> to;          // excluded
+    std::optional<AccountId> account;   // as caller or callee
+    std::optional<std::string> number;  // as caller, callee or dialled
+    std::string cursor;                 // `next` of the page before; empty: the newest
+    size_t limit = 100;                 // 1..cdr_page_max
+};
+struct CdrPage {
+    std::vector<model::Cdr> items;  // the newest first
+    std::string next;               // empty: that was all
+};
+
+class CdrHistory {
+ public:
+    static Result<std::unique_ptr<CdrHistory>> open(const std::string& path);
+    ~CdrHistory();
+    CdrHistory(const CdrHistory&) = delete;
+    CdrHistory& operator=(const CdrHistory&) = delete;
+
+    // All or none. One whose id is there already is left as it is, so that the outbox may be
+    // drained twice. Answers how many were new.
+    Result<size_t> insert(std::span<const model::Cdr> records);
+    Result<CdrPage> query(const CdrQuery& query);
+    Result<uint64_t> count(DomainId domain);
+    // Retention: deletes at most `batch_max` records that began before `before`; how many it were.
+    Result<size_t> erase_before(UtcTime before, size_t batch_max);
+
+ private:
+    struct State;
+    explicit CdrHistory(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace tandem::runtime

@@ -1,0 +1,14 @@
+// Bounds of the SQLite files, each with its reason.
+#pragma once
+
+namespace tandem::runtime {
+
+// Pages of 4 KiB kept in memory: 64 MiB hold the hot part of a million accounts within the 8 GiB of
+// the smallest server. SQLite's unit for a negative number is KiB.
+inline constexpr int sqlite_cache_kib = 64 * 1024;
+// A checkpoint every 16 MiB of log: rarely enough for throughput, often enough for a quick start.
+inline constexpr int sqlite_checkpoint_pages = 4096;
+// Another process may hold the history's file for a backup.
+inline constexpr int sqlite_busy_ms = 2000;
+
+}  // namespace tandem::runtime

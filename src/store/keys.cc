@@ -1,0 +1,93 @@
+#include "store/keys.h"
+
+namespace tandem::store::keys {
+namespace {
+
+std::string join(std::string_view a, std::string_view b, std::string_view c = {},
+                 std::string_view d = {}) {
+    std::string out;
+    out.reserve(a.size() + b.size() + c.size() + d.size());
+    return out.append(a).append(b).append(c).append(d);
+}
+
+}  // namespace
+
+std::string site(SiteId id) {
+    return join("/i/site/", id.text());
+}
+std::string server(ServerId id) {
+    return join("/i/server/", id.text());
+}
+std::string interface(InterfaceId id) {
+    return join("/i/interface/", id.text());
+}
+std::string site_name(std::string_view name) {
+    return join("/i/x/site-name/", name);
+}
+std::string server_name(std::string_view name) {
+    return join("/i/x/server-name/", name);
+}
+std::string role_instance(RoleInstanceId id) {
+    return join("/l/role/", id.text());
+}
+std::string role_number(int number) {
+    return join("/l/x/role-number/", std::to_string(number));
+}
+std::string system_settings() {
+    return "/l/system";
+}
+
+std::string domain_prefix(DomainId domain) {
+    return join("/d/", domain.text(), "/");
+}
+std::string domain(DomainId domain) {
+    return join("/d/", domain.text(), "/domain");
+}
+std::string licence(DomainId domain) {
+    return join("/d/", domain.text(), "/licence");
+}
+std::string user(DomainId domain, UserId id) {
+    return join("/d/", domain.text(), "/user/", id.text());
+}
+std::string account(DomainId domain, AccountId id) {
+    return join("/d/", domain.text(), "/account/", id.text());
+}
+std::string number_range(DomainId domain, NumberRangeId id) {
+    return join("/d/", domain.text(), "/range/", id.text());
+}
+std::string login(DomainId domain, std::string_view login) {
+    return join("/d/", domain.text(), "/x/login/", login);
+}
+std::string number(DomainId domain, std::string_view number) {
+    return join("/d/", domain.text(), "/x/number/", number);
+}
+std::string user_login(DomainId domain, std::string_view login) {
+    return join("/d/", domain.text(), "/x/user-login/", login);
+}
+std::string domain_name(std::string_view name) {
+    return join("/x/domain-name/", name);
+}
+
+std::string bindings_of(DomainId domain, AccountId account) {
+    return join(join("binding/", domain.text(), "/"), account.text(), "/");
+}
+std::string binding(DomainId domain, AccountId account, std::string_view binding) {
+    return join(bindings_of(domain, account), binding);
+}
+std::string call(RoleInstanceId instance, CallId call) {
+    return join(calls_of(instance), call.text());
+}
+std::string calls_of(RoleInstanceId instance) {
+    return join("call/", instance.text(), "/");
+}
+std::string cdr_outbox(CdrId cdr) {
+    return join(cdr_outbox_prefix, cdr.text());
+}
+std::string sequence(std::string_view writer) {
+    return join("seq/", writer);
+}
+std::string leader(std::string_view group) {
+    return join("leader/", group);
+}
+
+}  // namespace tandem::store::keys
