@@ -108,11 +108,11 @@ Message::Field Message::field(size_t index) const {
             value_of(slot)};
 }
 
-Message::Fields Message::fields(HeaderId id) const {
+Message::Fields Message::fields(HeaderId id) const& {
     return {this, id};
 }
 
-Message::Values Message::values(HeaderId id) const {
+Message::Values Message::values(HeaderId id) const& {
     return Values(fields(id));
 }
 
@@ -171,16 +171,16 @@ Result<CSeq> Message::cseq() const {
     return CSeq::parse(*value);
 }
 
-Message::Typed<Via> Message::vias() const {
+Message::Typed<Via> Message::vias() const& {
     return Typed<Via>(fields(HeaderId::Via));
 }
-Message::Typed<NameAddr> Message::contacts() const {
+Message::Typed<NameAddr> Message::contacts() const& {
     return addresses(HeaderId::Contact);
 }
-Message::Typed<NameAddr> Message::addresses(HeaderId id) const {
+Message::Typed<NameAddr> Message::addresses(HeaderId id) const& {
     return Typed<NameAddr>(fields(id));
 }
-Message::Typed<AuthValue> Message::auth_values(HeaderId id) const {
+Message::Typed<AuthValue> Message::auth_values(HeaderId id) const& {
     return Typed<AuthValue>(fields(id));
 }
 

@@ -78,8 +78,11 @@ class Message {
     size_t count(HeaderId id) const;  // of fields, not of values
     size_t field_count() const { return slots_.size(); }
     Field field(size_t index) const;
-    Fields fields(HeaderId id) const;  // also for headers whose values hold commas (Authorization)
-    Values values(HeaderId id) const;
+    // Ranges and what they give out are views too: they are refused from a temporary message.
+    Fields fields(HeaderId id) const&;  // also for headers whose values hold commas (Authorization)
+    Values values(HeaderId id) const&;
+    Fields fields(HeaderId id) const&& = delete;
+    Values values(HeaderId id) const&& = delete;
     // True when the list header holds the token, compared without case: has_value(Supported,
     // "100rel").
     bool has_value(HeaderId id, std::string_view token) const;
@@ -91,10 +94,13 @@ class Message {
     Result<NameAddr> to() const;
     std::string_view call_id() const { return header(HeaderId::CallId).value_or(""); }
     Result<CSeq> cseq() const;
-    Typed<Via> vias() const;
-    Typed<NameAddr> contacts() const;
-    Typed<NameAddr> addresses(
-        HeaderId id) const;  // Route, Record-Route, Path, P-Asserted-Identity...
+    Typed<Via> vias() const&;
+    Typed<Via> vias() const&& = delete;
+    Typed<NameAddr> contacts() const&;
+    Typed<NameAddr> contacts() const&& = delete;
+    // Route, Record-Route, Path, P-Asserted-Identity and their like.
+    Typed<NameAddr> addresses(HeaderId id) const&;
+    Typed<NameAddr> addresses(HeaderId id) const&& = delete;
     Result<std::optional<NameAddr>> address(HeaderId id) const;  // the first: Refer-To, Contact...
     Result<std::optional<uint32_t>> number(HeaderId id) const;   // Expires, Min-Expires, RSeq...
     Result<std::optional<uint32_t>> max_forwards() const;        // at most 255
@@ -109,7 +115,8 @@ class Message {
     Result<std::optional<MediaType>> content_type() const;
     Result<std::optional<RetryAfter>> retry_after() const;
     // Authorization, Proxy-Authorization, WWW-Authenticate, Proxy-Authenticate: one a field.
-    Typed<AuthValue> auth_values(HeaderId id) const;
+    Typed<AuthValue> auth_values(HeaderId id) const&;
+    Typed<AuthValue> auth_values(HeaderId id) const&& = delete;
 
     std::string_view body() const { return view(body_); }
     // Where a view that this message gave out stands in its text: for error reports.

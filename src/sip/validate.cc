@@ -3,7 +3,6 @@
 #include <array>
 #include <string>
 
-#include "sip/date.h"
 #include "sip/limits.h"
 
 namespace tandem::sip {
@@ -97,19 +96,14 @@ Result<void> check_call_id(const Message& message) {
     return {};
 }
 
-// The optional headers whose grammar everyone relies on.
+// The optional headers whose grammar everyone relies on. Not Expires, whose malformed value the
+// registrar takes for its default (RFC 3261 10.3 step 6), and not Date, which nobody here acts on.
 Result<void> check_optional(const Message& message) {
-    if (const auto value = message.header(HeaderId::Expires)) {
-        TRY(check(message, HeaderId::Expires, *value, message.expires()));
-    }
     if (const auto value = message.header(HeaderId::MaxForwards)) {
         TRY(check(message, HeaderId::MaxForwards, *value, message.max_forwards()));
     }
     if (const auto value = message.header(HeaderId::ContentType)) {
         TRY(check(message, HeaderId::ContentType, *value, message.content_type()));
-    }
-    if (const auto value = message.header(HeaderId::Date)) {
-        TRY(check(message, HeaderId::Date, *value, parse_date(*value)));
     }
     for (const HeaderId id : {HeaderId::ReferTo, HeaderId::ReplyTo, HeaderId::ReferredBy}) {
         if (const auto value = message.header(id)) TRY(check_address(message, id, *value));
@@ -156,8 +150,11 @@ Result<void> validate_request(const Message& request) {
     TRY(check_routes(request, HeaderId::Route));
     const CSeq cseq = TRY(request.cseq());
     if (cseq.method_token != request.method_token()) {
-        return fault(HeaderId::CSeq, "names another method than the request",
-                     request.offset_of(cseq.method_token));
+        Error error = fault(HeaderId::CSeq, "names another method than the request",
+                            request.offset_of(cseq.method_token));
+        // RFC 4475 3.1.2.18: for a method that nobody knows, 501 tells more.
+        if (request.method() == Method::Other) error.sip_status = 501;
+        return error;
     }
     return {};
 }

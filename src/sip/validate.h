@@ -6,10 +6,12 @@
 
 namespace tandem::sip {
 
-// Version 2.0 (505); Via, From, To, Call-ID, CSeq present, well-formed, single (400); the CSeq
-// method is the request's (400); Max-Forwards, where present, 0-255 (400); the Request-URI parses
-// (400; 416 for a scheme other than sip, sips, tel); From has a tag or an RFC 2543 sender is given
-// grace; Contact, Route, Expires, Content-Type parse where present (400).
+// Via, From, To, Call-ID, CSeq are there and well-formed, and what may stand once stands once
+// (400); the CSeq method is the request's (400, or 501 for an unknown method); Max-Forwards, where
+// present, is 0-255 (400); the Request-URI parses and has no headers (400) and is sip, sips or tel
+// (416); Contact, Route, Record-Route, Content-Type and Refer-To parse where present (400). A From
+// without tag and a branch without magic cookie are those of RFC 2543 and pass. The version was
+// checked while parsing.
 Result<void> validate_request(const Message& request);
 
 // The same for responses; an error means: drop it. The status must be 100-699.
