@@ -61,6 +61,8 @@ SLEEPS = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|(?<![\w.:]
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 EMPTY_NAMES = re.compile(r"\b(?:class|struct|enum class)\s+(\w*(?:Manager|Helpers?|Utils?|Base|Impl))\b")
 EMPTY_FILES = re.compile(r"(^|_)(manager|helpers?|utils?|impl|common|misc)\.(h|cc)$")
+# A path of the repository in a document, as `src/sip/uri.h`; not `tests/corpus/SUBJECT` or `src/*`.
+QUOTED_PATH = re.compile(r"`((?:src|tests|tools|docs|proto|bench|cmake|deploy|api)/[a-z0-9_./-]+)`")
 
 
 @dataclass
@@ -287,6 +289,9 @@ class Tree:
                     if "://" in target or target.startswith("mailto:"):
                         continue
                     if not (path.parent / target).exists():
+                        self.fault(path, number, "link", f"{target} does not exist")
+                for target in QUOTED_PATH.findall(line):
+                    if not (self.root / target).exists():
                         self.fault(path, number, "link", f"{target} does not exist")
 
     def apply_exceptions(self):

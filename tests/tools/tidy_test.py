@@ -73,6 +73,7 @@ class Rules(unittest.TestCase):
             ("default", "src/sip/a.cc", "int f(E e) { switch (e) { case E::A: return 1; default: return 2; } }\n"),
             ("sleep", "src/sip/a_test.cc", "void f() { std::this_thread::sleep_for(1s); }\n"),
             ("link", "docs/a.md", "See [the design](nowhere.md).\n"),
+            ("link", "docs/a.md", "See `src/sip/nowhere.h`, not `src/*` or `tests/corpus/SUBJECT`.\n"),
         ]
         for rule, path, text in cases:
             with self.subTest(rule=rule, text=text[:60]):
