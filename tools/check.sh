@@ -59,7 +59,9 @@ check_headers() {
         cat build/configure.log
         return 1
     }
-    ninja -C build/debug --quiet headers
+    local generated
+    mapfile -t generated < <(ninja -C build/debug -t targets all | sed -n 's/^\(.*\.pb\.h\):.*/\1/p')
+    ninja -C build/debug --quiet headers "${generated[@]}" | sed '/no work to do/d'
 }
 
 step tidy python3 -B tools/tidy.py
