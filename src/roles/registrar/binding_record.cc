@@ -109,9 +109,9 @@ std::string key_text(uint64_t key) {
 
 UtcTime stored_expiry(UtcTime expires, int64_t granted_s) {
     if (granted_s < quantised_from_s) return expires;
-    // Half a period more, rounded up to half a period: a phone that refreshes at half its period
-    // writes every second time, and one that left is forgotten within two periods at the most.
-    const int64_t step = granted_s * 500;
+    // Rounded up to a whole period: a phone that refreshes at half its period writes every second
+    // time, and one that left is forgotten within two periods at the most.
+    const int64_t step = granted_s * 1000;
     return {(expires.unix_ms / step + 1) * step};
 }
 

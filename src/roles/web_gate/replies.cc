@@ -48,7 +48,6 @@ void WebGate::on_answer(Now now, uint64_t request, const ports::Payload& payload
     if (found == pending_.end()) return;  // too late: 504 was answered
     auto response = response_to(now, request, found->second, payload, out);
     if (!response) return;  // more is awaited
-    if (request_of(found->second.question).method == "HEAD") response->body.clear();
     const ports::Letter question = std::move(found->second.question);
     pending_.erase(found);
     respond(question, std::move(*response), out);

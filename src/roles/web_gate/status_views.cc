@@ -1,5 +1,5 @@
 // Status and metrics, from what the nodes say of themselves:
-//   {"node":1, ..., "figures":{"name":1}, "instances":[{"number":3,"role":"SG","state":"running",
+//   {"node":1, ..., "figures":{"name":1}, "instances":[{"instance":3,"role":"SG","state":"serving",
 //    "figures":{"sip_received":17}}]}
 #include <boost/json.hpp>
 #include <map>
@@ -72,7 +72,7 @@ std::string metrics_text(const std::vector<std::string>& nodes) {
             if (!each.is_object()) continue;
             const json::object& instance = each.get_object();
             const std::string labels = '{' + of_node + ",role=\"" + text_of(instance, "role") +
-                                       "\",instance=\"" + text_of(instance, "number") + "\"}";
+                                       "\",instance=\"" + text_of(instance, "instance") + "\"}";
             add_figures(instance, labels, metrics);
         }
     }

@@ -165,6 +165,7 @@ uint64_t WebGate::remember(Now now, Incoming incoming, Duration deadline) {
 
 void WebGate::respond(const ports::Letter& question, HttpResponse response, ports::Outbox& out) {
     ++served_;
+    if (std::get<HttpRequest>(question.payload).method == "HEAD") response.body.clear();
     out.reply(question, std::move(response));
 }
 
