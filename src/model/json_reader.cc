@@ -138,7 +138,8 @@ std::optional<int64_t> ObjectReader::integer_value(std::string_view name, Intege
     const json::value* value = find(name, rule.presence);
     if (value == nullptr) return std::nullopt;
     const auto number = as_integer(*value);
-    const bool too_big = value->is_uint64();
+    const double* real = value->if_double();
+    const bool too_big = value->is_uint64() || (real != nullptr && std::trunc(*real) == *real);
     if (number && (source_ == Source::Store || (*number >= rule.min && *number <= rule.max)))
         return std::clamp(*number, INT64_C(-1) << 53, INT64_C(1) << 53);
     const std::string wanted =

@@ -210,8 +210,8 @@ void read(ObjectReader& in, RoleInstance& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.enumeration("role", out.role, names_of(RoleCode{}), Presence::Required);
     in.id("server", out.server.bits, Presence::Required);
-    in.text("node", out.node, {.length_min = 1, .length_max = 63, .format = Format::Name});
-    in.integer("number", out.number, {.min = 1, .max = 65535, .presence = Presence::Required});
+    in.integer("node", out.node, {.min = 1, .max = 200});
+    in.integer("number", out.number, {.min = 1, .max = 65000, .presence = Presence::Required});
     in.flag("enabled", out.enabled, Presence::Optional);
     in.integer("group", out.group, {.min = 1, .max = 9999999});
     in.integer("order", out.order, {.min = 0, .max = 1000});
@@ -232,7 +232,7 @@ void write(ObjectWriter& out, const RoleInstance& value) {
     out.id("id", (value.id).bits);
     out.text("role", to_string(value.role));
     out.id("server", (value.server).bits);
-    out.text("node", value.node);
+    out.integer("node", value.node);
     out.integer("number", value.number);
     out.flag("enabled", value.enabled);
     out.integer("group", value.group);

@@ -146,8 +146,9 @@ struct RoleInstance {
     RoleCode role = RoleCode::Sg;
     // The server that it runs on.
     ServerId server;
-    // The process of the server that hosts it. Takes effect when the instance restarts.
-    std::string node = "main";
+    // Number of the process that hosts it, unique in the whole system; the processes of a server
+    // have numbers of their own. Takes effect when the instance restarts.
+    int node = 1;
     // Number that tokens and tags carry; unique in the whole system.
     int number = 1;
     // Whether it runs.

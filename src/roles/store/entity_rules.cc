@@ -1,0 +1,338 @@
+#include "roles/store/entity_rules.h"
+
+#include <algorithm>
+
+#include "model/format.h"
+#include "roles/store/limits.h"
+
+namespace tandem::roles::store_role {
+namespace {
+
+Error taken(std::string_view field) {
+    return make_error(ErrorCode::Conflict, field, "is taken by another");
+}
+Error missing(std::string_view field, std::string_view what) {
+    return make_error(ErrorCode::NotFound, field, what);
+}
+Error contradiction(std::string_view field, std::string_view what) {
+    return make_error(ErrorCode::OutOfRange, field, what);
+}
+Error used(std::string_view by) {
+    return make_error(ErrorCode::Conflict, "", by);
+}
+
+Error licence_full(std::string_view what) {
+    return make_error(ErrorCode::Forbidden, "", what);
+}
+
+// Whether one that `visit` comes by is another entity with the same name.
+template <typename T>
+auto same_name(const T& mine, bool& found) {
+    return [&mine, &found](const T& other) {
+        found = found || (other.name == mine.name && other.id != mine.id);
+        return !found;
+    };
+}
+
+bool fits(std::string_view address, model::AddressFamily family) {
+    if (address.empty()) return true;
+    return family == model::AddressFamily::Ipv4 ? model::is_ipv4(address) : model::is_ipv6(address);
+}
+
+// The settings that belong to other roles than the instance's own.
+Result<void> check_settings_owner(const model::RoleInstance& role) {
+    const struct {
+        bool given;
+        model::RoleCode owner;
+        std::string_view field;
+    } all[] = {{role.sip_gate.has_value(), model::RoleCode::Sg, "sip_gate"},
+               {role.web_gate.has_value(), model::RoleCode::Ws, "web_gate"},
+               {role.media_gate.has_value(), model::RoleCode::Mg, "media_gate"},
+               {role.b2bua.has_value(), model::RoleCode::B2b, "b2bua"},
+               {role.registrar.has_value(), model::RoleCode::Sr, "registrar"},
+               {role.store.has_value(), model::RoleCode::St, "store"}};
+    for (const auto& one : all)
+        if (one.given && one.owner != role.role)
+            return contradiction(one.field, "are settings of another role than this instance's");
+    return {};
+}
+
+Result<void> check_rtp_ports(const Catalog& catalog, const model::RoleInstance& role) {
+    if (role.role != model::RoleCode::Mg) return {};
+    const auto mine = role.media_gate.value_or(model::MediaGateSettings{});
+    if (mine.rtp_port_min % 2 != 0)
+        return contradiction("media_gate.rtp_port_min", "must be even (RFC 3550 11)");
+    if (mine.rtp_port_max % 2 != 1)
+        return contradiction("media_gate.rtp_port_max", "must be odd, the RTCP port of a pair");
+    if (mine.rtp_port_max < mine.rtp_port_min + 3)
+        return contradiction("media_gate.rtp_port_max", "must leave two pairs above rtp_port_min");
+    Result<void> outcome;
+    catalog.visit_role_instances([&](const model::RoleInstance& other) {
+        if (other.id == role.id || other.server != role.server || other.role != role.role)
+            return true;
+        const auto theirs = other.media_gate.value_or(model::MediaGateSettings{});
+        const bool apart =
+            theirs.rtp_port_max < mine.rtp_port_min || theirs.rtp_port_min > mine.rtp_port_max;
+        if (!apart)
+            outcome = make_error(
+                ErrorCode::Conflict, "media_gate.rtp_port_min",
+                "overlaps the ports of MG " + std::to_string(other.number) + " on the same server");
+        return apart;
+    });
+    return outcome;
+}
+
+// A number of an SG or WS that is not 0 may stand for one listener of a kind only.
+Result<void> check_listeners(const model::RoleInstance& role) {
+    if (role.sip_gate) {
+        const auto& s = *role.sip_gate;
+        const int tcp[] = {s.tcp_port, s.tls_port, s.ws_port, s.wss_port};
+        for (size_t i = 0; i < std::size(tcp); ++i)
+            if (tcp[i] != 0 && std::count(tcp, tcp + i, tcp[i]) > 0)
+                return contradiction("sip_gate", "has one port for two listeners");
+    }
+    if (role.web_gate && role.web_gate->http_port != 0 &&
+        role.web_gate->http_port == role.web_gate->https_port)
+        return contradiction("web_gate.https_port", "must differ from http_port");
+    return {};
+}
+
+Result<void> check_parent(const Catalog& catalog, const model::Domain& domain) {
+    std::optional<DomainId> above = domain.parent;
+    for (int depth = 0; above; ++depth) {
+        if (*above == domain.id) return contradiction("parent", "would make a circle");
+        if (depth == domain_depth_max)
+            return contradiction("parent", "is more than 16 levels down");
+        const auto* parent = catalog.find_domain(*above);
+        if (parent == nullptr) return missing("parent", "there is no such domain");
+        above = parent->parent;
+    }
+    return {};
+}
+
+Result<void> check_domain_licence(const Catalog& catalog, const model::Domain& domain) {
+    const auto* licence = domain.parent ? catalog.find_licence(*domain.parent) : nullptr;
+    if (licence == nullptr || !licence->child_domains_max) return {};
+    int children = 0;
+    catalog.visit_domains("", [&](const model::Domain& other) {
+        children += other.parent == domain.parent ? 1 : 0;
+        return true;
+    });
+    if (children >= *licence->child_domains_max)
+        return licence_full("the licence of the parent allows no more domains");
+    return {};
+}
+
+bool has_room(const std::optional<int>& most, size_t now) {
+    return !most || now < static_cast<size_t>(*most);
+}
+
+struct Span {
+    std::string first;
+    std::string last;
+};
+// As strings of digits: a prefix stands for all its continuations.
+Span span_of(const model::NumberRange& range) {
+    if (!range.prefix.empty()) return {range.prefix, range.prefix + '\x7f'};
+    return {range.from, range.to + '\x7f'};
+}
+
+}  // namespace
+
+Result<void> check_rules(const Catalog& catalog, const model::Site& site, Fresh) {
+    bool found = false;
+    catalog.visit_sites(same_name(site, found));
+    if (found) return taken("name");
+    return {};
+}
+
+Result<void> check_rules(const Catalog& catalog, const model::Server& server, Fresh) {
+    if (catalog.find_site(server.site) == nullptr) return missing("site", "there is no such site");
+    bool found = false;
+    catalog.visit_servers(same_name(server, found));
+    if (found) return taken("name");
+    return {};
+}
+
+Result<void> check_rules(const Catalog& catalog, const model::Interface& interface, Fresh) {
+    if (catalog.find_server(interface.server) == nullptr)
+        return missing("server", "there is no such server");
+    if (!fits(interface.address, interface.family))
+        return contradiction("address", "is not of the family");
+    if (!fits(interface.advertised_address, interface.family))
+        return contradiction("advertised_address", "is not of the family");
+    for (size_t i = 0; i < interface.advertised_for.size(); ++i)
+        if (!fits(interface.advertised_for[i].address, interface.family))
+            return contradiction("advertised_for[" + std::to_string(i) + "].address",
+                                 "is not of the family");
+    bool found = false;
+    catalog.visit_interfaces([&](const model::Interface& other) {
+        found = found || (other.server == interface.server && other.name == interface.name &&
+                          other.id != interface.id);
+        return !found;
+    });
+    if (found) return taken("name");
+    return {};
+}
+
+Result<void> check_rules(const Catalog& catalog, const model::RoleInstance& role, Fresh) {
+    if (catalog.find_server(role.server) == nullptr)
+        return missing("server", "there is no such server");
+    const auto* holder = catalog.find_role_instance(role.number);
+    if (holder != nullptr && holder->id != role.id) return taken("number");
+    for (size_t i = 0; i < role.interfaces.size(); ++i) {
+        const auto* interface = catalog.find_interface(role.interfaces[i]);
+        const std::string field = "interfaces[" + std::to_string(i) + "]";
+        if (interface == nullptr) return missing(field, "there is no such interface");
+        if (interface->server != role.server) return contradiction(field, "is of another server");
+    }
+    bool split = false;
+    catalog.visit_role_instances([&](const model::RoleInstance& other) {
+        split = other.id != role.id && other.node == role.node && other.server != role.server;
+        return !split;
+    });
+    if (split) return make_error(ErrorCode::Conflict, "node", "is a process of another server");
+    TRY(check_settings_owner(role));
+    TRY(check_listeners(role));
+    return check_rtp_ports(catalog, role);
+}
+
+Result<void> check_rules(const Catalog&, const model::SystemSettings& system, Fresh) {
+    if (system.certificate_source != model::CertificateSource::File) return {};
+    if (system.certificate_file.empty())
+        return make_error(ErrorCode::Missing, "certificate_file",
+                          "is required for the source 'file'");
+    if (system.certificate_key_file.empty())
+        return make_error(ErrorCode::Missing, "certificate_key_file",
+                          "is required for the source 'file'");
+    return {};
+}
+
+Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fresh fresh) {
+    const auto* holder = catalog.find_domain(domain.name);
+    if (holder != nullptr && holder->id != domain.id) return taken("name");
+    TRY(check_parent(catalog, domain));
+    const auto& s = domain.settings;
+    if (s.expires_default < s.expires_min)
+        return contradiction("settings.expires_default_s", "must be at least expires_min_s");
+    if (s.expires_max < s.expires_default)
+        return contradiction("settings.expires_max_s", "must be at least expires_default_s");
+    if (s.session_expires < s.session_min)
+        return contradiction("settings.session_expires_s", "must be at least session_min_s");
+    auto algorithms = s.digest_algorithms;
+    std::sort(algorithms.begin(), algorithms.end());
+    if (std::adjacent_find(algorithms.begin(), algorithms.end()) != algorithms.end())
+        return contradiction("settings.digest_algorithms", "names an algorithm twice");
+    return fresh == Fresh::Yes ? check_domain_licence(catalog, domain) : Result<void>();
+}
+
+Result<void> check_rules(const Catalog& catalog, const model::Licence& licence, Fresh) {
+    if (catalog.find_domain(licence.domain) == nullptr)
+        return missing("domain", "there is no such domain");
+    return {};
+}
+
+Result<void> check_rules(const Catalog& catalog, const model::User& user, Fresh fresh) {
+    const auto* holder = catalog.find_user_by_login(user.domain, user.login);
+    if (holder != nullptr && holder->id != user.id) return taken("login");
+    const auto* licence = catalog.find_licence(user.domain);
+    if (fresh == Fresh::Yes && licence != nullptr &&
+        !has_room(licence->users_max, catalog.user_count(user.domain)))
+        return licence_full("the licence of the domain allows no more users");
+    return {};
+}
+
+Result<void> check_rules(const Catalog& catalog, const model::Account& account, Fresh fresh) {
+    const auto* holder = catalog.find_account_by_login(account.domain, account.login);
+    if (holder != nullptr && holder->id != account.id) return taken("login");
+    if (!account.number.empty()) {
+        holder = catalog.find_account_by_number(account.domain, account.number);
+        if (holder != nullptr && holder->id != account.id) return taken("number");
+    }
+    if (account.user && catalog.find_user(account.domain, *account.user) == nullptr)
+        return missing("user", "there is no such user in the domain");
+    const auto* licence = catalog.find_licence(account.domain);
+    if (fresh == Fresh::Yes && licence != nullptr &&
+        !has_room(licence->accounts_max, catalog.account_count(account.domain)))
+        return licence_full("the licence of the domain allows no more accounts");
+    return {};
+}
+
+Result<void> check_rules(const Catalog& catalog, const model::NumberRange& range, Fresh) {
+    const bool pair = !range.from.empty() || !range.to.empty();
+    if (range.prefix.empty() && !pair)
+        return make_error(ErrorCode::Missing, "prefix", "is required, or from and to");
+    if (!range.prefix.empty() && pair)
+        return contradiction("prefix", "must be empty when from and to are given");
+    if (pair && range.from.size() != range.to.size())
+        return contradiction("to", "must have as many digits as from");
+    if (pair && range.to < range.from) return contradiction("to", "must not be below from");
+    const Span mine = span_of(range);
+    Result<void> outcome;
+    catalog.visit_number_ranges(range.domain, [&](const model::NumberRange& other) {
+        const Span theirs = span_of(other);
+        const bool apart = theirs.last < mine.first || mine.last < theirs.first;
+        if (other.id == range.id || apart) return true;
+        outcome = make_error(ErrorCode::Conflict, range.prefix.empty() ? "from" : "prefix",
+                             "overlaps another range of the domain");
+        return false;
+    });
+    return outcome;
+}
+
+Result<void> check_unused(const Catalog& catalog, const model::Site& site) {
+    bool found = false;
+    catalog.visit_servers([&](const model::Server& server) {
+        found = server.site == site.id;
+        return !found;
+    });
+    if (found) return used("the site still has servers");
+    return {};
+}
+
+Result<void> check_unused(const Catalog& catalog, const model::Server& server) {
+    bool found = false;
+    catalog.visit_interfaces([&](const model::Interface& interface) {
+        found = interface.server == server.id;
+        return !found;
+    });
+    if (found) return used("the server still has interfaces");
+    catalog.visit_role_instances([&](const model::RoleInstance& role) {
+        found = role.server == server.id;
+        return !found;
+    });
+    if (found) return used("the server still has role instances");
+    return {};
+}
+
+Result<void> check_unused(const Catalog& catalog, const model::Interface& interface) {
+    bool found = false;
+    catalog.visit_role_instances([&](const model::RoleInstance& role) {
+        found = std::count(role.interfaces.begin(), role.interfaces.end(), interface.id) > 0;
+        return !found;
+    });
+    if (found) return used("a role instance still uses the interface");
+    return {};
+}
+
+Result<void> check_unused(const Catalog& catalog, const model::Domain& domain) {
+    bool found = false;
+    catalog.visit_domains("", [&](const model::Domain& other) {
+        found = other.parent == domain.id;
+        return !found;
+    });
+    if (found) return used("the domain still has domains below it");
+    return {};
+}
+
+Result<void> check_unused(const Catalog& catalog, const model::User& user) {
+    bool found = false;
+    catalog.visit_accounts(user.domain, "", [&](const store::AccountRecord& account) {
+        found = account.user() == user.id;
+        return !found;
+    });
+    if (found) return used("the user still has accounts");
+    return {};
+}
+
+}  // namespace tandem::roles::store_role

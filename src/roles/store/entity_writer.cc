@@ -1,0 +1,227 @@
+#include "roles/store/entity_writer.h"
+
+#include <algorithm>
+
+#include "model/patch.h"
+#include "model/secret.h"
+#include "roles/store/entity_kinds.h"
+#include "roles/store/entity_reader.h"
+#include "roles/store/entity_rules.h"
+
+namespace tandem::roles::store_role {
+namespace {
+
+using model::Audience;
+using model::Source;
+using ports::EntityRequest;
+using ports::EntityVerb;
+using store::Compare;
+
+// What is given at creation, for the kinds that have it.
+template <typename T>
+Result<void> give_identity(const WriteScope& scope, const EntityRequest& request, T& value) {
+    if constexpr (requires { value.domain; })
+        value.domain = TRY(resolve_domain(scope.catalog, request.domain));
+    if constexpr (requires { value.id; }) value.id = decltype(value.id)::mint(scope.now, scope.rng);
+    return {};
+}
+
+// What an entity keeps of its input beyond its fields.
+template <typename T>
+Result<void> complete(const WriteScope&, std::string_view, const T*, T&) {
+    return {};
+}
+Result<void> complete(const WriteScope&, std::string_view, const model::Domain* before,
+                      model::Domain& domain) {
+    if (before == nullptr && domain.realm.empty()) domain.realm = domain.name;
+    return {};
+}
+// HA1 contains login and realm (RFC 7616 3.4.2), so a new login needs the password again.
+Result<void> complete(const WriteScope& scope, std::string_view body, const model::Account* before,
+                      model::Account& account) {
+    const auto password = model::text_member(body, "password");
+    if (password) {
+        const auto* domain = scope.catalog.find_domain(account.domain);
+        if (domain == nullptr)
+            return make_error(ErrorCode::NotFound, "domain", "there is no such domain");
+        const auto digests = model::compute_ha1(account.login, domain->realm, *password);
+        account.credentials = model::seal_ha1(digests, scope.site_key, scope.rng);
+        return {};
+    }
+    const bool renamed = before != nullptr && before->login != account.login;
+    if (renamed && !account.credentials.empty())
+        return make_error(ErrorCode::Missing, "password", "is required when the login changes");
+    return {};
+}
+
+template <typename T>
+std::string id_text(const T& value) {
+    if constexpr (requires { value.id; }) return value.id.text();
+    return {};
+}
+
+template <typename T>
+void add_references(const T& value, store::Member& write) {
+    for (std::string& key : Kind<T>::references(value)) {
+        const Compare there = Compare::exists(std::move(key));
+        if (std::find(write.compares.begin(), write.compares.end(), there) == write.compares.end())
+            write.compares.push_back(there);
+    }
+}
+
+// Index keys that come must be absent, those that go are deleted.
+template <typename T>
+void change_indexes(const T* before, const T* after, store::Member& write) {
+    const auto old_keys = before ? Kind<T>::indexes(*before) : std::vector<std::string>{};
+    const auto new_keys = after ? Kind<T>::indexes(*after) : std::vector<std::string>{};
+    for (const std::string& key : old_keys)
+        if (std::count(new_keys.begin(), new_keys.end(), key) == 0)
+            write.ops.push_back(store::Delete{key});
+    for (const std::string& key : new_keys) {
+        if (std::count(old_keys.begin(), old_keys.end(), key) > 0) continue;
+        write.compares.push_back(Compare::absent(key));
+        write.ops.push_back(store::Put{key, id_text(*after), 0});
+    }
+}
+
+template <typename T>
+EntityChange finish(const WriteScope& scope, const T& value, uint64_t version,
+                    std::string_view previous, store::Member write) {
+    model::EnvelopeHead head;
+    head.schema = model::schema_version;
+    head.written = scope.now;
+    head.writer = scope.writer;
+    head.version = version;
+    write.ops.push_back(
+        store::Put{Kind<T>::key(value), model::encode_stored(value, head, previous), 0});
+    EntityChange change;
+    change.write = std::move(write);
+    change.reply.json = model::encode(value, Audience::Api);
+    change.reply.etag = std::to_string(version);
+    change.id = id_text(value);
+    return change;
+}
+
+template <typename T>
+Result<EntityChange> create(const WriteScope& scope, const EntityRequest& request) {
+    if (Kind<T>::cardinality == Cardinality::Single)
+        return make_error(ErrorCode::Unsupported, "", "there is one already: change it");
+    TRY(model::check_given(request.body, model::shape_of<T>()));
+    T value = TRY(model::decode<T>(request.body, Source::Api));
+    TRY(give_identity(scope, request, value));
+    TRY(complete(scope, request.body, static_cast<const T*>(nullptr), value));
+    TRY(check_rules(scope.catalog, value, Fresh::Yes));
+    store::Member write;
+    write.compares.push_back(Compare::absent(Kind<T>::key(value)));
+    add_references(value, write);
+    change_indexes<T>(nullptr, &value, write);
+    return finish(scope, value, 1, {}, std::move(write));
+}
+
+Result<void> check_version(const EntityRequest& request, uint64_t version) {
+    if (request.if_match.empty() || request.if_match == std::to_string(version)) return {};
+    return make_error(ErrorCode::Conflict, "if_match",
+                      "the entity has version " + std::to_string(version) + " by now");
+}
+
+// The document that the change leads to: the patched one, or the new one with what is fixed kept.
+template <typename T>
+Result<T> changed(const EntityRequest& request, const T& before) {
+    const std::string current = model::encode(before, Audience::Store);
+    const auto& shape = model::shape_of<T>();
+    const std::string merged = TRY(model::merge_patch(current, request.body, shape));
+    // Whole replacement: the merge above has only checked that nothing fixed is touched.
+    const std::string& document = request.verb == EntityVerb::Patch ? merged : request.body;
+    T after = TRY(model::decode<T>(document, Source::Api));
+    Kind<T>::keep_fixed(before, after);
+    return after;
+}
+
+template <typename T>
+Result<EntityChange> update(const WriteScope& scope, const EntityRequest& request,
+                            const store::KeyValue* stored) {
+    model::Stored<T> before;
+    before.head.version = 0;
+    store::Member write;
+    if (stored != nullptr) {
+        before = TRY(model::decode_stored<T>(stored->value));
+        write.compares.push_back(Compare::mod_revision_is(stored->key, stored->mod_revision));
+    } else if (Kind<T>::cardinality == Cardinality::Single) {
+        TRY(give_identity(scope, request, before.value));
+        write.compares.push_back(Compare::absent(Kind<T>::key(before.value)));
+    } else {
+        return make_error(ErrorCode::NotFound, "", "it has been removed meanwhile");
+    }
+    TRY(check_version(request, before.head.version));
+    T after = TRY(changed(request, before.value));
+    TRY(complete(scope, request.body, &before.value, after));
+    TRY(check_rules(scope.catalog, after, Fresh::No));
+    add_references(after, write);
+    change_indexes(&before.value, &after, write);
+    const std::string_view previous = stored == nullptr ? std::string_view() : stored->value;
+    return finish(scope, after, before.head.version + 1, previous, std::move(write));
+}
+
+// What goes with an entity.
+template <typename T>
+void remove_belongings(const T& value, store::Member& write) {
+    write.ops.push_back(store::Delete{Kind<T>::key(value)});
+    change_indexes<T>(&value, nullptr, write);
+}
+void remove_belongings(const model::Domain& domain, store::Member& write) {
+    write.ops.push_back(
+        store::DeleteRange{store::KeyRange::prefix(keys::domain_prefix(domain.id))});
+    write.ops.push_back(
+        store::DeleteRange{store::KeyRange::prefix("binding/" + domain.id.text() + "/")});
+    change_indexes<model::Domain>(&domain, nullptr, write);
+}
+void remove_belongings(const model::Account& account, store::Member& write) {
+    write.ops.push_back(store::Delete{keys::account(account.domain, account.id)});
+    write.ops.push_back(
+        store::DeleteRange{store::KeyRange::prefix(keys::bindings_of(account.domain, account.id))});
+    change_indexes<model::Account>(&account, nullptr, write);
+}
+
+template <typename T>
+Result<EntityChange> remove(const WriteScope& scope, const EntityRequest& request,
+                            const store::KeyValue* stored) {
+    if (stored == nullptr)
+        return make_error(ErrorCode::NotFound, "", "it has been removed meanwhile");
+    const auto before = TRY(model::decode_stored<T>(stored->value));
+    TRY(check_version(request, before.head.version));
+    TRY(check_unused(scope.catalog, before.value));
+    EntityChange change;
+    change.write.compares.push_back(Compare::mod_revision_is(stored->key, stored->mod_revision));
+    remove_belongings(before.value, change.write);
+    change.id = id_text(before.value);
+    return change;
+}
+
+template <typename T>
+Result<EntityChange> prepare(const WriteScope& scope, const EntityRequest& request,
+                             const store::KeyValue* stored) {
+    switch (request.verb) {
+        case EntityVerb::Create:
+            return create<T>(scope, request);
+        case EntityVerb::Replace:
+        case EntityVerb::Patch:
+            return update<T>(scope, request, stored);
+        case EntityVerb::Remove:
+            return remove<T>(scope, request, stored);
+        case EntityVerb::Read:
+        case EntityVerb::List:
+            break;
+    }
+    return make_error(ErrorCode::Unsupported, "", "reading writes nothing");
+}
+
+}  // namespace
+
+Result<EntityChange> prepare_write(const WriteScope& scope, const EntityRequest& request,
+                                   const store::KeyValue* stored) {
+    Result<EntityChange> change = make_error(ErrorCode::NotFound, "", "there is no such kind");
+    with_kind(request.kind, [&]<typename T>() { change = prepare<T>(scope, request, stored); });
+    return change;
+}
+
+}  // namespace tandem::roles::store_role
