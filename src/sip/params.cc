@@ -14,7 +14,8 @@ namespace {
 bool is_bare_value(std::string_view value) {
     for (const char c : value) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte <= ' ' || byte == 0x7f || c == '"' || c == '<' || c == '>' || c == ',')
+        if (byte <= ' ' || byte == 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' ||
+            c == ',')
             return false;
     }
     return !value.empty();
