@@ -111,6 +111,16 @@ Reactor::~Reactor() = default;
 void Reactor::run() {
     while (!state_->stopped.load(std::memory_order_acquire)) state_->turn();
 }
+bool Reactor::run_until(const std::function<bool()>& done, Duration longest) {
+    const Instant end = read_monotonic() + longest;
+    Timer alarm(*this);  // so that no turn waits beyond the end
+    alarm.arm(longest, [] {});
+    while (!done()) {
+        if (read_monotonic() >= end) return false;
+        state_->turn();
+    }
+    return true;
+}
 void Reactor::stop() {
     state_->stopped.store(true, std::memory_order_release);
     asio::post(state_->io, [] {});

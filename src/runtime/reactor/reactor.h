@@ -41,8 +41,11 @@ class Reactor {
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
 
-    void run();            // until stop()
-    void stop();           // from any thread
+    void run();   // until stop()
+    void stop();  // from any thread
+    // Turns until `done` or until `longest` has passed; answers the last done(). For start-up and
+    // tests.
+    bool run_until(const std::function<bool()>& done, Duration longest);
     void post(Task task);  // from any thread; runs in a later turn
     void set_drive(Drive drive);
     void set_waiter(Waiter* waiter);  // nullptr: none

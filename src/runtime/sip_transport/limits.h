@@ -14,11 +14,10 @@ inline constexpr size_t udp_batch_max = 64;
 inline constexpr int udp_receive_buffer_bytes = 2 << 20;
 // Datagrams waiting for a socket whose send buffer is full, then the oldest are lost, as on a wire.
 inline constexpr size_t udp_send_queue_max = 4'096;
-// Bytes taken from a stream by one read.
-inline constexpr size_t stream_read_bytes = 16'384;
-// Reads of one connection in a turn, so that one fast sender does not hold up the others.
-inline constexpr size_t stream_reads_per_turn_max = 4;
-inline constexpr int listen_backlog = 1'024;
+// A browser behind a proxy is cut off after a minute of silence by most; a ping keeps it.
+inline constexpr std::chrono::milliseconds websocket_ping_every{30'000};
+// Messages of one connection that wait for it to open and whose branches are remembered.
+inline constexpr size_t connecting_messages_max = 256;
 
 struct SipTransportLimits {
     // A connection costs about 2 KiB, with TLS 20 KiB: 100 000 phones over TLS take 2 GiB.

@@ -152,6 +152,10 @@ void StreamSocket::Body::on_readable() {
         case Phase::Handshake:
             return shake_hands();
         case Phase::Open:
+            read_turn();
+            // TLS may have wanted to read before it could write on.
+            if (phase == Phase::Open && written < out.size() && !writing) flush();
+            return;
         case Phase::Lingering:
             return read_turn();
         case Phase::Connecting:

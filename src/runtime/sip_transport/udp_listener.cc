@@ -1,0 +1,212 @@
+#include "runtime/sip_transport/udp_listener.h"
+
+#include <netinet/in.h>
+#include <sys/mman.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/check.h"
+#include "runtime/reactor/native_address.h"
+#include "runtime/sip_transport/limits.h"
+#include "runtime/stream/socket_error.h"
+#include "sip/limits.h"
+#include "sip/parser.h"
+
+namespace tandem::runtime {
+
+namespace {
+
+// What one recvmmsg fills. One for each thread, shared by its listeners. The buffers are mapped,
+// not allocated: pages that no datagram reaches are never there.
+struct ReceiveBatch {
+    static constexpr size_t kControlBytes = 64;  // one in_pktinfo or in6_pktinfo
+    std::array<mmsghdr, udp_batch_max> headers{};
+    std::array<iovec, udp_batch_max> vectors{};
+    std::array<NativeAddress, udp_batch_max> peers{};
+    alignas(cmsghdr) std::array<std::array<char, kControlBytes>, udp_batch_max> controls{};
+    char* bytes = nullptr;
+
+    ReceiveBatch() {
+        void* memory = mmap(nullptr, udp_batch_max * sip::datagram_bytes_max,
+                            PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        CHECK(memory != MAP_FAILED);
+        bytes = static_cast<char*>(memory);
+        for (size_t i = 0; i < udp_batch_max; ++i) {
+            vectors[i] = {bytes + i * sip::datagram_bytes_max, sip::datagram_bytes_max};
+            headers[i].msg_hdr.msg_iov = &vectors[i];
+            headers[i].msg_hdr.msg_iovlen = 1;
+            headers[i].msg_hdr.msg_name = &peers[i].storage;
+            headers[i].msg_hdr.msg_control = controls[i].data();
+            reset(i);
+        }
+    }
+    ~ReceiveBatch() { munmap(bytes, udp_batch_max * sip::datagram_bytes_max); }
+    void reset(size_t i) {
+        headers[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+        headers[i].msg_hdr.msg_controllen = kControlBytes;
+    }
+};
+
+// The address that a datagram was sent to, for sockets bound to all addresses.
+std::optional<IpAddress> destination_of(const msghdr& header) {
+    for (const cmsghdr* at = CMSG_FIRSTHDR(&header); at != nullptr;
+         at = CMSG_NXTHDR(const_cast<msghdr*>(&header), const_cast<cmsghdr*>(at))) {
+        IpAddress ip;
+        if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) {
+            const auto* info = reinterpret_cast<const in_pktinfo*>(CMSG_DATA(at));
+            std::memcpy(ip.octets.data(), &info->ipi_addr, 4);
+            return ip;
+        }
+        if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO) {
+            const auto* info = reinterpret_cast<const in6_pktinfo*>(CMSG_DATA(at));
+            ip.family = AddressFamily::V6;
+            std::memcpy(ip.octets.data(), &info->ipi6_addr, 16);
+            return ip;
+        }
+    }
+    return std::nullopt;
+}
+
+void set_options(int fd, const SocketAddress& address) {
+    const int on = 1;
+    const int buffer = udp_receive_buffer_bytes;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+    const bool v6 = address.ip.family == AddressFamily::V6;
+    if (v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (!address.ip.is_unspecified()) return;
+    if (v6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+    } else {
+        setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+    }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UdpListener>> UdpListener::open(Reactor& reactor, const ports::Flow& flow,
+                                                       const SocketAddress& address,
+                                                       Handlers handlers) {
+    const NativeAddress native(address);
+    UniqueFd fd(socket(native.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return socket_error("open a socket for", address.text(), errno);
+    set_options(fd.get(), address);
+    if (bind(fd.get(), native.get(), native.size) != 0) {
+        return socket_error("bind", address.text(), errno);
+    }
+    auto listener = std::unique_ptr<UdpListener>(
+        new UdpListener(reactor, flow, std::move(fd), std::move(handlers)));
+    listener->wait();
+    return listener;
+}
+
+UdpListener::UdpListener(Reactor& reactor, const ports::Flow& flow, UniqueFd fd, Handlers handlers)
+    : reactor_(reactor),
+      flow_(flow),
+      fd_(std::move(fd)),
+      watch_(reactor, fd_.get()),
+      handlers_(std::move(handlers)),
+      address_(local_address_of(fd_.get())),
+      self_(std::make_shared<UdpListener*>(this)) {
+    flow_.transport = ports::Transport::Udp;
+    flow_.connection = 0;
+}
+
+UdpListener::~UdpListener() {
+    if (!blocked_ && !queue_.empty()) flush();
+    *self_ = nullptr;
+}
+
+void UdpListener::wait() {
+    watch_.wait(FdWatch::Interest::Read, [this] { receive(); });
+}
+
+void UdpListener::receive() {
+    static thread_local ReceiveBatch batch;
+    const int count = recvmmsg(fd_.get(), batch.headers.data(), udp_batch_max, 0, nullptr);
+    for (int i = 0; i < count; ++i) {
+        take(batch.headers[static_cast<size_t>(i)]);
+        batch.reset(static_cast<size_t>(i));
+    }
+    wait();
+}
+
+void UdpListener::take(const mmsghdr& datagram) {
+    ++counters_.received;
+    const msghdr& header = datagram.msg_hdr;
+    const std::string_view bytes(static_cast<const char*>(header.msg_iov->iov_base),
+                                 datagram.msg_len);
+    if (sip::is_keep_alive(bytes)) return;
+    ports::PacketIn packet{flow_, address_, std::string(bytes)};
+    packet.flow.remote = address_of(static_cast<const sockaddr*>(header.msg_name));
+    if (address_.ip.is_unspecified()) {
+        if (const auto destination = destination_of(header)) packet.local.ip = *destination;
+    }
+    handlers_.received(std::move(packet));
+}
+
+void UdpListener::send(ports::PacketOut packet) {
+    if (queue_.size() >= udp_send_queue_max) {
+        ++counters_.lost;
+        return;
+    }
+    queue_.push_back(std::move(packet));
+    if (flush_asked_ || blocked_) return;
+    flush_asked_ = true;
+    reactor_.at_end_of_turn([alive = self_] {
+        if (*alive == nullptr) return;
+        (*alive)->flush_asked_ = false;
+        (*alive)->flush();
+    });
+    reactor_.want_turn();
+}
+
+void UdpListener::flush() {
+    size_t begin = 0;
+    while (begin < queue_.size() && !blocked_) begin += send_batch(begin);
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(begin));
+    if (!blocked_) return;
+    watch_.wait(FdWatch::Interest::Write, [this] {
+        blocked_ = false;
+        flush();
+    });
+}
+
+// Answers how many of the queue are done with, sent or refused.
+size_t UdpListener::send_batch(size_t begin) {
+    std::array<mmsghdr, udp_batch_max> headers{};
+    std::array<iovec, udp_batch_max> vectors{};
+    std::array<NativeAddress, udp_batch_max> peers;
+    const size_t count = std::min(udp_batch_max, queue_.size() - begin);
+    for (size_t i = 0; i < count; ++i) {
+        ports::PacketOut& packet = queue_[begin + i];
+        peers[i] = NativeAddress(packet.flow.remote);
+        vectors[i] = {packet.bytes.data(), packet.bytes.size()};
+        headers[i].msg_hdr.msg_name = &peers[i].storage;
+        headers[i].msg_hdr.msg_namelen = peers[i].size;
+        headers[i].msg_hdr.msg_iov = &vectors[i];
+        headers[i].msg_hdr.msg_iovlen = 1;
+    }
+    const int sent = sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(count), 0);
+    if (sent > 0) {
+        counters_.sent += static_cast<uint64_t>(sent);
+        return static_cast<size_t>(sent);
+    }
+    if (errno == EAGAIN || errno == ENOBUFS) {
+        blocked_ = true;
+        return 0;
+    }
+    if (errno == EINTR) return 0;
+    // The first one cannot be sent (too large, no route): the others go on without it.
+    ++counters_.lost;
+    fail(queue_[begin]);
+    return 1;
+}
+
+void UdpListener::fail(const ports::PacketOut& packet) {
+    if (!packet.branch.empty()) handlers_.failed({packet.flow, packet.branch});
+}
+
+}  // namespace tandem::runtime
