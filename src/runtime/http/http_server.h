@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,13 +18,15 @@
 
 namespace tandem::runtime {
 
+class StreamSocket;
 class TlsContexts;
 
-struct HttpListenerSpec {
-    ports::Instance gate;  // the web gate that gets the requests
-    uint16_t number = 0;   // unique for the gate
-    SocketAddress address;
-    std::string tls_name;  // of TlsContexts; empty: plain
+// A connection whose client asked for GET /sip: it goes to the SIP sockets with what it has sent.
+struct SipUpgrade {
+    std::unique_ptr<StreamSocket> socket;
+    std::string bytes;
+    SocketAddress remote;
+    bool secure = false;
 };
 
 class HttpServer {
@@ -30,17 +34,18 @@ class HttpServer {
     HttpServer(Reactor& reactor, Deliver deliver, TlsContexts& tls, const HttpLimits& limits = {});
     ~HttpServer();
 
-    Result<SocketAddress> open(const HttpListenerSpec& spec);
-    // Accepts no more; requests under way are answered, then their connections end.
-    void close(ports::Instance gate, uint16_t number);
-
     // Files below `directory` answer GET for paths that do not begin with /api, /metrics or /sip;
     // an unknown path without a dot answers index.html, as single-page applications need.
     void serve_files(std::string directory);
+    // Where requests for GET /sip go; without it they are requests like others.
+    void set_sip_upgrade(std::move_only_function<void(SipUpgrade)> upgrade);
 
-    // A letter to kHttp: HttpResponse with the request number of its HttpRequest, or Unreachable
-    // (answers 503).
+    // A letter to kHttp. HttpListenerOpen: a failure answers HttpListenerFailed; a secure one uses
+    // the default certificate. HttpListenerClose: accepts no more; requests under way are answered,
+    // then their connections end. HttpResponse with the request number of its HttpRequest, or
+    // Unreachable (answers 503).
     void handle(ports::Letter letter);
+    std::optional<SocketAddress> bound(ports::Instance gate, uint16_t number) const;
 
     std::vector<std::pair<std::string, double>> figures() const;
 

@@ -13,10 +13,9 @@
 #include "base/net_address.h"
 #include "base/result.h"
 #include "ports/letter.h"
+#include "runtime/journal/line_format.h"
 
 namespace tandem::runtime {
-
-enum class JournalFormat { Logfmt, Json };
 
 struct JournalConfig {
     std::string file;  // empty: stderr

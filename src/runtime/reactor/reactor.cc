@@ -54,7 +54,10 @@ std::optional<Instant> Reactor::State::next_deadline() const {
 
 void Reactor::State::wait() {
     const auto deadline = next_deadline();
-    if (std::exchange(again, false)) return;
+    if (std::exchange(again, false)) {
+        if (waiter != nullptr) waiter->wait(now.mono);
+        return;
+    }
     if (waiter != nullptr && waiter->wait(deadline)) return;
     Duration longest = reactor_wait_max;
     if (deadline) longest = std::min(longest, *deadline - read_monotonic());

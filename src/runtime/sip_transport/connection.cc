@@ -55,6 +55,13 @@ void Connection::accept(UniqueFd fd, const StreamSocket::Settings& settings) {
     watch_time();
 }
 
+void Connection::adopt(std::unique_ptr<StreamSocket> socket, std::string_view bytes) {
+    socket_ = std::move(socket);
+    socket_->set_events(*this);
+    local_ = socket_->local();
+    on_stream_bytes(bytes);
+}
+
 Result<void> Connection::connect(const StreamSocket::Settings& settings) {
     ours_ = true;
     greeted_ = true;

@@ -39,6 +39,7 @@ class Connection final : public StreamEvents {
     Connection(Reactor& reactor, const ports::Flow& flow, const SipTransportLimits& limits,
                ConnectionHub& hub);
     void accept(UniqueFd fd, const StreamSocket::Settings& settings);
+    void adopt(std::unique_ptr<StreamSocket> socket, std::string_view bytes);
     Result<void> connect(const StreamSocket::Settings& settings);
 
     // One message. While connecting, its branch is remembered until it is on its way.

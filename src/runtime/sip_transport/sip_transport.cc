@@ -87,6 +87,7 @@ struct SipTransport::State final : ConnectionHub {
     void open(Instance gate, const ports::ListenerOpen& wanted, uint64_t request);
     Result<SocketAddress> open_udp(Instance gate, StreamEntry& entry);
     Result<SocketAddress> open_stream(Instance gate, StreamEntry& entry);
+    bool is_crowded(const IpAddress& remote) const;
     void accepted(Instance gate, uint16_t number, UniqueFd fd, const SocketAddress& remote);
     void send(ports::PacketOut packet);
     void send_udp(ports::PacketOut packet);
@@ -147,14 +148,17 @@ Result<SocketAddress> SipTransport::State::open_stream(Instance gate, StreamEntr
     return entry.listener->address();
 }
 
+bool SipTransport::State::is_crowded(const IpAddress& remote) const {
+    if (connections.size() >= limits.connections_max) return true;
+    if (handshakes >= limits.handshakes_max) return true;
+    const auto here = per_address.find({remote, 0});
+    return here != per_address.end() && here->second >= limits.connections_per_address_max;
+}
+
 void SipTransport::State::accepted(Instance gate, uint16_t number, UniqueFd fd,
                                    const SocketAddress& remote) {
     const auto listener = listeners.find({gate.number, number});
-    const auto here = per_address.find({remote.ip, 0});
-    const bool crowded =
-        connections.size() >= limits.connections_max || handshakes >= limits.handshakes_max ||
-        (here != per_address.end() && here->second >= limits.connections_per_address_max);
-    if (crowded || listener == listeners.end()) {
+    if (listener == listeners.end() || is_crowded(remote.ip)) {
         ++refused;
         return;
     }
@@ -291,6 +295,21 @@ void SipTransport::close_connections(Instance gate) {
         if (connection->flow().gate == gate) theirs.push_back(connection.get());
     }
     for (Connection* connection : theirs) connection->finish();
+}
+
+void SipTransport::adopt_websocket(const Flow& flow, std::unique_ptr<StreamSocket> socket,
+                                   std::string_view bytes) {
+    if (state_->is_crowded(flow.remote.ip)) {
+        ++state_->refused;
+        return;
+    }
+    Flow numbered = flow;
+    numbered.connection = state_->next_connection++;
+    auto connection =
+        std::make_unique<Connection>(state_->reactor, numbered, state_->limits, *state_);
+    Connection* adopted = connection.get();
+    state_->add(std::move(connection));
+    adopted->adopt(std::move(socket), bytes);
 }
 
 size_t SipTransport::connections() const {

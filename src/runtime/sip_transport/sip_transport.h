@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 
 namespace tandem::runtime {
 
+class StreamSocket;
 class TlsContexts;
 
 class SipTransport {
@@ -37,6 +39,11 @@ class SipTransport {
     std::optional<SocketAddress> bound(ports::Instance gate, uint16_t number) const;
     // Ends all connections of a gate, after what is queued for them has been written.
     void close_connections(ports::Instance gate);
+
+    // A connection that an HTTP listener took, whose client asks for the upgrade with `bytes`.
+    // Gate, listener, remote and transport (WS, WSS) are those of `flow`.
+    void adopt_websocket(const ports::Flow& flow, std::unique_ptr<StreamSocket> socket,
+                         std::string_view bytes);
 
     size_t connections() const;
     std::vector<std::pair<std::string, double>> figures() const;

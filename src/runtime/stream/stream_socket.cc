@@ -359,6 +359,9 @@ void StreamSocket::resume() {
         if (self->phase == Body::Phase::Open && !self->reading) self->read_turn();
     });
 }
+void StreamSocket::set_events(StreamEvents& events) {
+    body_->events = &events;
+}
 bool StreamSocket::is_open() const {
     return body_->phase == Body::Phase::Open;
 }

@@ -63,6 +63,9 @@ class StreamSocket {
     void pause();
     void resume();
 
+    // Somebody else is told from now on.
+    void set_events(StreamEvents& events);
+
     bool is_open() const;
     size_t queued_bytes() const;
     SocketAddress local() const;

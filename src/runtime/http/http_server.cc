@@ -1,0 +1,195 @@
+#include "runtime/http/http_server.h"
+
+#include <map>
+#include <unordered_map>
+
+#include "runtime/http/http_connection.h"
+#include "runtime/http/static_files.h"
+#include "runtime/stream/stream_listener.h"
+#include "runtime/tls/certificates.h"
+
+namespace tandem::runtime {
+
+namespace {
+using ListenerKey = std::pair<uint16_t, uint16_t>;  // gate, number
+
+struct Listener {
+    ports::HttpListenerOpen settings;
+    std::unique_ptr<StreamListener> socket;
+};
+struct Entry {
+    std::unique_ptr<HttpConnection> connection;
+    ListenerKey listener;
+};
+}  // namespace
+
+struct HttpServer::State final : HttpHub {
+    State(Reactor& on, Deliver to, TlsContexts& contexts, const HttpLimits& how)
+        : reactor(on), deliver(std::move(to)), tls(contexts), limits(how) {}
+
+    Reactor& reactor;
+    Deliver deliver;
+    TlsContexts& tls;
+    const HttpLimits limits;
+    std::map<ListenerKey, Listener> listeners;
+    std::unordered_map<uint64_t, Entry> connections;
+    std::unordered_map<uint64_t, uint64_t> by_request;
+    std::unordered_map<SocketAddress, uint32_t> per_address;  // port 0
+    std::optional<StaticFiles> files;
+    std::move_only_function<void(SipUpgrade)> upgrade;
+    uint64_t next_connection = 1;
+    uint64_t next_request = 1;
+    uint64_t requests = 0;
+    uint64_t refused = 0;
+
+    void open(ports::Instance gate, const ports::HttpListenerOpen& wanted, uint64_t request);
+    Result<void> listen(ListenerKey key, const ports::HttpListenerOpen& wanted);
+    void close(ListenerKey key);
+    void accepted(ListenerKey key, UniqueFd fd, const SocketAddress& remote);
+    void answer(uint64_t request, const ports::HttpResponse& response);
+
+    void on_http_request(HttpConnection& connection, ports::HttpRequest request) override;
+    void on_http_gone(HttpConnection& connection) override;
+    bool on_http_upgrade(HttpConnection& connection, std::string_view bytes) override;
+};
+
+void HttpServer::State::open(ports::Instance gate, const ports::HttpListenerOpen& wanted,
+                             uint64_t request) {
+    const ListenerKey key{gate.number, wanted.number};
+    const auto found = listeners.find(key);
+    if (found != listeners.end()) {
+        const auto& now = found->second.settings;
+        if (now.address == wanted.address && now.secure == wanted.secure) return;
+        close(key);
+    }
+    const auto opened = listen(key, wanted);
+    if (opened) return;
+    deliver(
+        {ports::kHttp, gate, request, ports::HttpListenerFailed{wanted.number, opened.error()}});
+}
+
+Result<void> HttpServer::State::listen(ListenerKey key, const ports::HttpListenerOpen& wanted) {
+    if (wanted.secure && !tls.server({})) {
+        return make_error(ErrorCode::NotFound, "secure", "this node has no certificate");
+    }
+    auto socket = TRY(StreamListener::tcp(reactor, wanted.address,
+                                          [this, key](UniqueFd fd, const SocketAddress& remote) {
+                                              accepted(key, std::move(fd), remote);
+                                          }));
+    listeners.insert_or_assign(key, Listener{wanted, std::move(socket)});
+    return {};
+}
+
+void HttpServer::State::close(ListenerKey key) {
+    if (listeners.erase(key) == 0) return;
+    for (auto& [id, entry] : connections) {
+        if (entry.listener == key) entry.connection->finish_soon();
+    }
+}
+
+void HttpServer::State::accepted(ListenerKey key, UniqueFd fd, const SocketAddress& remote) {
+    const auto listener = listeners.find(key);
+    const auto here = per_address.find({remote.ip, 0});
+    const bool crowded =
+        connections.size() >= limits.connections_max ||
+        (here != per_address.end() && here->second >= limits.connections_per_address_max);
+    if (crowded || listener == listeners.end()) {
+        ++refused;
+        return;
+    }
+    TlsContext context;
+    if (listener->second.settings.secure) {
+        context = tls.server({});
+        if (!context) return;
+    }
+    const uint64_t id = next_connection++;
+    auto connection = std::make_unique<HttpConnection>(reactor, limits, *this, id, remote);
+    connection->accept(std::move(fd), context);
+    ++per_address[{remote.ip, 0}];
+    connections.emplace(id, Entry{std::move(connection), key});
+}
+
+void HttpServer::State::on_http_request(HttpConnection& connection, ports::HttpRequest request) {
+    ++requests;
+    if (files && StaticFiles::is_file_path(request.path)) {
+        return connection.answer(files->answer(request));
+    }
+    const uint64_t id = next_request++;
+    connection.request_id = id;
+    by_request[id] = connection.id();
+    const ports::Instance gate{connections.at(connection.id()).listener.first};
+    deliver({ports::kHttp, gate, id, std::move(request)});
+}
+
+void HttpServer::State::on_http_gone(HttpConnection& connection) {
+    const auto here = per_address.find({connection.remote().ip, 0});
+    if (here != per_address.end() && --here->second == 0) per_address.erase(here);
+    by_request.erase(connection.request_id);
+    connections.erase(connection.id());
+}
+
+bool HttpServer::State::on_http_upgrade(HttpConnection& connection, std::string_view bytes) {
+    if (!upgrade) return false;
+    SipUpgrade taken{connection.take_socket(), std::string(bytes), connection.remote(),
+                     connection.is_secure()};
+    reactor.post([this, id = connection.id()] {
+        const auto found = connections.find(id);
+        if (found != connections.end()) on_http_gone(*found->second.connection);
+    });
+    upgrade(std::move(taken));
+    return true;
+}
+
+void HttpServer::State::answer(uint64_t request, const ports::HttpResponse& response) {
+    const auto asked = by_request.find(request);
+    if (asked == by_request.end()) return;  // the client has left, or was told 504
+    const uint64_t id = asked->second;
+    by_request.erase(asked);
+    const auto found = connections.find(id);
+    // An answer after our own 504 must not answer the next request of the connection.
+    if (found == connections.end() || found->second.connection->request_id != request) return;
+    found->second.connection->answer(response);
+}
+
+HttpServer::HttpServer(Reactor& reactor, Deliver deliver, TlsContexts& tls,
+                       const HttpLimits& limits)
+    : state_(std::make_unique<State>(reactor, std::move(deliver), tls, limits)) {}
+HttpServer::~HttpServer() = default;
+
+void HttpServer::serve_files(std::string directory) {
+    state_->files.emplace(std::move(directory));
+}
+void HttpServer::set_sip_upgrade(std::move_only_function<void(SipUpgrade)> upgrade) {
+    state_->upgrade = std::move(upgrade);
+}
+
+void HttpServer::handle(ports::Letter letter) {
+    if (const auto* response = std::get_if<ports::HttpResponse>(&letter.payload)) {
+        state_->answer(letter.request, *response);
+    } else if (std::holds_alternative<ports::Unreachable>(letter.payload)) {
+        ports::HttpResponse unavailable;
+        unavailable.status = 503;
+        unavailable.headers.emplace_back("retry-after", "1");
+        unavailable.body = R"({"error":{"code":"unavailable","message":"try again later"}})";
+        state_->answer(letter.request, unavailable);
+    } else if (const auto* open = std::get_if<ports::HttpListenerOpen>(&letter.payload)) {
+        state_->open(letter.from, *open, letter.request);
+    } else if (const auto* close = std::get_if<ports::HttpListenerClose>(&letter.payload)) {
+        state_->close({letter.from.number, close->number});
+    }
+}
+
+std::optional<SocketAddress> HttpServer::bound(ports::Instance gate, uint16_t number) const {
+    const auto found = state_->listeners.find({gate.number, number});
+    if (found == state_->listeners.end()) return std::nullopt;
+    return found->second.socket->address();
+}
+
+std::vector<std::pair<std::string, double>> HttpServer::figures() const {
+    return {{"http_connections", static_cast<double>(state_->connections.size())},
+            {"http_connections_refused_total", static_cast<double>(state_->refused)},
+            {"http_requests_total", static_cast<double>(state_->requests)},
+            {"http_requests_waiting", static_cast<double>(state_->by_request.size())}};
+}
+
+}  // namespace tandem::runtime
