@@ -1,4 +1,4 @@
-// What nodes say to each other on a link: length-prefixed protobuf frames (proto/link.proto), one
+// What nodes say to each other on a link: length-prefixed protobuf frames (see codec.h), one
 // letter, hello or heartbeat each. Pure: bytes in, values out.
 #pragma once
 
@@ -45,7 +45,7 @@ Result<Frame> decode(std::string_view frame);
 // Cuts a stream of bytes into frames. Owned by its connection.
 class FrameCutter {
  public:
-    void push(std::string_view bytes) { buffer_.append(bytes); }
+    void push(std::string_view bytes);
     // The next whole frame, valid until the next push(); nullopt: more bytes are needed. TooLarge
     // is final.
     Result<std::optional<std::string_view>> pop();

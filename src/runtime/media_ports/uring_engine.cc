@@ -3,6 +3,7 @@
 // waits for the next batch (of 32 packets or 2 ms). Quiet shards sleep in the reactor's epoll and
 // are woken by an eventfd.
 #include <liburing.h>
+#include <netinet/in.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>

@@ -86,7 +86,7 @@ TEST_F(SipTransportTest, UdpInBatchesAndBack) {
         if (server.ip.is_unspecified()) server.ip = *IpAddress::parse("127.0.0.1");
         const NativeAddress to(server);
         UniqueFd phone(socket(to.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        ASSERT_EQ(connect(phone.get(), to.get(), to.size), 0);
+        ASSERT_EQ(::connect(phone.get(), to.get(), to.size), 0);
         constexpr int kDatagrams = 150;  // more than two batches
         for (int i = 0; i < kDatagrams; ++i) {
             const std::string text = "M" + std::to_string(i);

@@ -1,0 +1,163 @@
+// The members of what roles say to each other, numbered. See codec.h.
+#pragma once
+
+#include "ports/letter.h"
+#include "wire/codec.h"
+
+namespace tandem::wire {
+
+template <>
+inline constexpr ports::RoleKind last_of<ports::RoleKind> = ports::RoleKind::WebGate;
+template <>
+inline constexpr ports::Transport last_of<ports::Transport> = ports::Transport::Wss;
+template <>
+inline constexpr ports::CallPhase last_of<ports::CallPhase> = ports::CallPhase::Ending;
+template <>
+inline constexpr ports::MediaKind last_of<ports::MediaKind> = ports::MediaKind::Other;
+template <>
+inline constexpr ports::MediaDirection last_of<ports::MediaDirection> =
+    ports::MediaDirection::Inactive;
+template <>
+inline constexpr ports::SrtpSuite last_of<ports::SrtpSuite> = ports::SrtpSuite::AeadAes256Gcm;
+template <>
+inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
+    ports::MediaEvent::Kind::Lost;
+template <>
+inline constexpr ports::EntityVerb last_of<ports::EntityVerb> = ports::EntityVerb::Remove;
+template <>
+inline constexpr ports::LogLine::Level last_of<ports::LogLine::Level> =
+    ports::LogLine::Level::Error;
+template <>
+inline constexpr AddressFamily last_of<AddressFamily> = AddressFamily::V6;
+
+// ---- SIP ----
+template <typename A>
+void describe(A& a, ports::Flow& v) {
+    a(1, v.gate);
+    a(2, v.transport);
+    a(3, v.listener);
+    a(4, v.connection);
+    a(5, v.remote);
+}
+template <typename A>
+void describe(A& a, ports::SipInbound& v) {
+    a(1, v.flow);
+    a(2, v.local);
+    a(3, v.message);
+    a(4, v.owner_key);
+    a(5, v.previous_owner);
+}
+template <typename A>
+void describe(A& a, ports::SipOutbound& v) {
+    a(1, v.flow);
+    a(2, v.message);
+    a(3, v.branch);
+    a(4, v.contact_token);
+    a(5, v.contact_params);
+    a(6, v.alternative_uri);
+}
+template <typename A>
+void describe(A& a, ports::SipUndeliverable& v) {
+    a(1, v.branch);
+    a(2, v.status);
+}
+template <typename A>
+void describe(A& a, ports::PacketIn& v) {
+    a(1, v.flow);
+    a(2, v.local);
+    a(3, v.bytes);
+}
+template <typename A>
+void describe(A& a, ports::PacketOut& v) {
+    a(1, v.flow);
+    a(2, v.bytes);
+    a(3, v.branch);
+    a(4, v.may_connect);
+}
+template <typename A>
+void describe(A& a, ports::FlowClosed& v) {
+    a(1, v.flow);
+}
+template <typename A>
+void describe(A& a, ports::PacketFailed& v) {
+    a(1, v.flow);
+    a(2, v.branch);
+}
+template <typename A>
+void describe(A& a, ports::ListenerOpen& v) {
+    a(1, v.number);
+    a(2, v.transport);
+    a(3, v.address);
+    a(4, v.tls);
+}
+template <typename A>
+void describe(A& a, ports::ListenerOpened& v) {
+    a(1, v.number);
+    a(2, v.address);
+}
+template <typename A>
+void describe(A& a, ports::ListenerClose& v) {
+    a(1, v.number);
+}
+template <typename A>
+void describe(A& a, ports::ListenerFailed& v) {
+    a(1, v.number);
+    a(2, v.error);
+}
+
+// ---- registrar ----
+template <typename A>
+void describe(A& a, ports::Binding& v) {
+    a(1, v.contact);
+    a(2, v.contact_params);
+    a(3, v.instance_id);
+    a(4, v.reg_id);
+    a(5, v.q_thousandths);
+    a(6, v.expires);
+    a(7, v.call_id);
+    a(8, v.cseq);
+    a(9, v.flow);
+    a(10, v.path);
+    a(11, v.user_agent);
+    a(12, v.registered);
+}
+template <typename A>
+void describe(A& a, ports::BindingsQuery& v) {
+    a(1, v.domain);
+    a(2, v.account);
+}
+template <typename A>
+void describe(A& a, ports::BindingsReply& v) {
+    a(1, v.bindings);
+    a(2, v.stale);
+}
+template <typename A>
+void describe(A& a, ports::BindingsList& v) {
+    a(1, v.domain);
+    a(2, v.after);
+    a(3, v.limit);
+}
+template <typename A>
+void describe(A& a, ports::BindingsPage::Item& v) {
+    a(1, v.account);
+    a(2, v.login);
+    a(3, v.binding);
+}
+template <typename A>
+void describe(A& a, ports::BindingsPage& v) {
+    a(1, v.items);
+    a(2, v.next);
+    a(3, v.total);
+}
+template <typename A>
+void describe(A& a, ports::BindingRemove& v) {
+    a(1, v.domain);
+    a(2, v.account);
+    a(3, v.contact);
+}
+template <typename A>
+void describe(A& a, ports::BindingRemoved& v) {
+    a(1, v.removed);
+}
+
+}  // namespace tandem::wire

@@ -1,0 +1,219 @@
+// The members of what is said about calls, over HTTP and to operators, numbered. See codec.h.
+#pragma once
+
+#include "wire/fields_ports.h"
+
+namespace tandem::wire {
+
+// ---- calls ----
+template <typename A>
+void describe(A& a, ports::CallSummary& v) {
+    a(1, v.call);
+    a(2, v.domain);
+    a(3, v.owner);
+    a(4, v.phase);
+    a(5, v.caller);
+    a(6, v.callee);
+    a(7, v.caller_account);
+    a(8, v.callee_account);
+    a(9, v.started);
+    a(10, v.answered);
+    a(11, v.call_id_headers);
+    a(12, v.is_protected);
+}
+template <typename A>
+void describe(A& a, ports::CallReport& v) {
+    a(1, v.summary);
+    a(2, v.gone);
+}
+template <typename A>
+void describe(A& a, ports::CallReportAll& v) {
+    a(1, v.owner);
+    a(2, v.calls);
+    a(3, v.more);
+    a(4, v.first);
+}
+template <typename A>
+void describe(A&, ports::CallReportWanted&) {}
+template <typename A>
+void describe(A& a, ports::CallsQuery& v) {
+    a(1, v.domain);
+    a(2, v.call);
+    a(3, v.after);
+    a(4, v.limit);
+}
+template <typename A>
+void describe(A& a, ports::CallsPage& v) {
+    a(1, v.calls);
+    a(2, v.next);
+    a(3, v.total);
+}
+template <typename A>
+void describe(A& a, ports::CallDetailQuery& v) {
+    a(1, v.call);
+}
+template <typename A>
+void describe(A& a, ports::CallDetail& v) {
+    a(1, v.error);
+    a(2, v.json);
+}
+template <typename A>
+void describe(A& a, ports::CallHangup& v) {
+    a(1, v.call);
+    a(2, v.reason);
+}
+template <typename A>
+void describe(A& a, ports::CallHangupDone& v) {
+    a(1, v.error);
+}
+template <typename A>
+void describe(A& a, ports::CallTraceQuery& v) {
+    a(1, v.call);
+}
+template <typename A>
+void describe(A& a, ports::CallTraceEntry& v) {
+    a(1, v.at);
+    a(2, v.from_phone);
+    a(3, v.leg);
+    a(4, v.remote);
+    a(5, v.text);
+}
+template <typename A>
+void describe(A& a, ports::CallTrace& v) {
+    a(1, v.error);
+    a(2, v.entries);
+}
+
+// ---- web, entities, history, operation ----
+template <typename A>
+void describe(A& a, ports::HttpRequest& v) {
+    a(1, v.method);
+    a(2, v.path);
+    a(3, v.query);
+    a(4, v.headers);
+    a(5, v.body);
+    a(6, v.remote);
+    a(7, v.secure);
+}
+template <typename A>
+void describe(A& a, ports::HttpResponse& v) {
+    a(1, v.status);
+    a(2, v.content_type);
+    a(3, v.headers);
+    a(4, v.body);
+}
+template <typename A>
+void describe(A& a, ports::HttpListenerOpen& v) {
+    a(1, v.number);
+    a(2, v.address);
+    a(3, v.secure);
+}
+template <typename A>
+void describe(A& a, ports::HttpListenerClose& v) {
+    a(1, v.number);
+}
+template <typename A>
+void describe(A& a, ports::HttpListenerFailed& v) {
+    a(1, v.number);
+    a(2, v.error);
+}
+template <typename A>
+void describe(A& a, ports::EntityRequest& v) {
+    a(1, v.verb);
+    a(2, v.kind);
+    a(3, v.domain);
+    a(4, v.id);
+    a(5, v.body);
+    a(6, v.if_match);
+    a(7, v.after);
+    a(8, v.limit);
+    a(9, v.actor);
+}
+template <typename A>
+void describe(A& a, ports::EntityReply& v) {
+    a(1, v.error);
+    a(2, v.json);
+    a(3, v.etag);
+}
+template <typename A>
+void describe(A& a, ports::RouteTest& v) {
+    a(1, v.domain);
+    a(2, v.caller);
+    a(3, v.dialled);
+}
+template <typename A>
+void describe(A& a, ports::RouteTestReply& v) {
+    a(1, v.error);
+    a(2, v.json);
+}
+template <typename A>
+void describe(A& a, ports::HistoryQuery& v) {
+    a(1, v.domain_id);
+    a(2, v.call_id);
+    a(3, v.number);
+    a(4, v.from_ms);
+    a(5, v.to_ms);
+    a(6, v.after);
+    a(7, v.limit);
+}
+template <typename A>
+void describe(A& a, ports::HistoryPage& v) {
+    a(1, v.error);
+    a(2, v.json);
+}
+template <typename A>
+void describe(A& a, ports::HistoryAppend::Record& v) {
+    a(1, v.id);
+    a(2, v.json);
+}
+template <typename A>
+void describe(A& a, ports::HistoryAppend& v) {
+    a(1, v.records);
+}
+template <typename A>
+void describe(A& a, ports::HistoryAppended& v) {
+    a(1, v.error);
+}
+template <typename A>
+void describe(A&, ports::StatusQuery&) {}
+template <typename A>
+void describe(A& a, ports::StatusReply& v) {
+    a(1, v.json);
+}
+template <typename A>
+void describe(A& a, ports::LogLevelSet& v) {
+    a(1, v.level);
+}
+template <typename A>
+void describe(A& a, ports::LogLine& v) {
+    a(1, v.level);
+    a(2, v.text);
+    a(3, v.call);
+    a(4, v.domain);
+}
+template <typename A>
+void describe(A& a, ports::SipTrace& v) {
+    a(1, v.at);
+    a(2, v.received);
+    a(3, v.transport);
+    a(4, v.local);
+    a(5, v.remote);
+    a(6, v.bytes);
+    a(7, v.correlation);
+}
+template <typename A>
+void describe(A& a, ports::Unreachable& v) {
+    a(1, v.who);
+}
+template <typename A>
+void describe(A& a, ports::DirectoryEntry& v) {
+    a(1, v.instance);
+    a(2, v.kind);
+    a(3, v.epoch);
+    a(4, v.weight);
+    a(5, v.reachable);
+    a(6, v.node);
+    a(7, v.congested);
+}
+
+}  // namespace tandem::wire
