@@ -19,6 +19,7 @@ struct ResolverConfig {
     std::vector<SocketAddress> servers;  // empty: those of /etc/resolv.conf
     std::chrono::milliseconds try_timeout{1'500};
     int tries = 2;
+    std::string hosts_file = "/etc/hosts";
 };
 
 class Resolver {

@@ -66,7 +66,8 @@ Result<std::optional<ParsedRequest>> HttpReader::pop() {
             state.consumed += 2;
             continue;
         }
-        if (unread.empty()) return std::optional<ParsedRequest>();
+        const bool half = unread == "\r" && !state.parser->got_some();
+        if (unread.empty() || half) return std::optional<ParsedRequest>();
         boost::system::error_code code;
         const size_t used =
             state.parser->put(boost::asio::const_buffer(unread.data(), unread.size()), code);

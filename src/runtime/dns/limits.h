@@ -1,0 +1,21 @@
+// Bounds of the resolver, each with its reason.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace tandem::runtime {
+
+// Answers kept: the providers and peers of a large site, 1 KiB each at most.
+inline constexpr size_t dns_cache_max = 10'000;
+// Questions on their way; a storm of look-ups of ever new names must not exhaust sockets.
+inline constexpr size_t dns_questions_max = 2'000;
+// RFC 2308 5 wants the SOA's minimum for what does not exist; half a minute is below most of them.
+inline constexpr uint32_t dns_absence_ttl_s = 30;
+// RFC 2308 7.1: a failure may be remembered, at most five minutes; a second is enough to spare a
+// dead server.
+inline constexpr uint32_t dns_failure_ttl_s = 1;
+inline constexpr uint32_t dns_ttl_max_s = 86'400;
+
+}  // namespace tandem::runtime
