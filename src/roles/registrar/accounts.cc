@@ -1,5 +1,7 @@
 #include "roles/registrar/accounts.h"
 
+#include <algorithm>
+
 #include "model/secret.h"
 #include "store/catalog.h"
 
@@ -43,6 +45,12 @@ std::optional<RegistrarDomain> find_domain(const store::Catalog& catalog, std::s
     for (const model::DigestAlgorithm each : settings.digest_algorithms) {
         domain.algorithms.push_back(offered(each));
     }
+    // INTEROP: RFC 8760 2.4 puts the best first, but SIPp 3.6 and older phones read the first
+    // challenge only and give up when it is not MD5. A domain that wants better leaves MD5 out.
+    // (RegistrarTest.ChallengesThenRegisters)
+    std::stable_partition(
+        domain.algorithms.begin(), domain.algorithms.end(),
+        [](sip::DigestAlgorithm each) { return each == sip::DigestAlgorithm::Md5; });
     domain.expiry = {static_cast<uint32_t>(settings.expires_min.count()),
                      static_cast<uint32_t>(settings.expires_default.count()),
                      static_cast<uint32_t>(settings.expires_max.count())};

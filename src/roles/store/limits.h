@@ -3,11 +3,26 @@
 
 #include <cstddef>
 
+#include "base/instant.h"
+
 namespace tandem::roles::store_role {
 
 // The tree of domains: deeper than any organisation, and a bound on walking up from a leaf.
 inline constexpr int domain_depth_max = 16;
 // A list is one answer of the API: a thousand accounts are about 300 KiB.
 inline constexpr size_t list_limit_max = 1000;
+
+// Changes between question and answer: as many as one second of the store's batches.
+inline constexpr size_t changes_max = 16'384;
+// A change whose grounds changed while it was written is judged again so often; more means that
+// somebody else changes the same entity all the time.
+inline constexpr int judgements_max = 4;
+// An answer waits so long for the catalog to show the write; then it goes out, as it is true anyway.
+inline constexpr Duration catalog_wait_max = 300ms;
+// Records of one step from outbox to history: their deletion fits one write of the store.
+inline constexpr size_t outbox_batch = 100;
+inline constexpr Duration outbox_retry_pause = 1s;
+// History answers within a disk's longest stall, or is asked again.
+inline constexpr Duration history_answer_max = 10s;
 
 }  // namespace tandem::roles::store_role

@@ -1,0 +1,261 @@
+#include "roles/store/store_role.h"
+
+#include "roles/store/entity_reader.h"
+#include "roles/store/limits.h"
+#include "store/catalog.h"
+#include "store/keys.h"
+
+namespace tandem::roles::store_role {
+
+using ports::EntityReply;
+using ports::EntityRequest;
+using ports::EntityVerb;
+
+namespace {
+
+const EntityRequest& request_of(const ports::Letter& question) {
+    return std::get<EntityRequest>(question.payload);
+}
+
+constexpr store::WatchId kWatchOfOutbox = 0x5354'0000'0000'0000;
+
+}  // namespace
+
+StoreRole::StoreRole(const ports::Surroundings& around, const SealKey& site_key)
+    : around_(around),
+      site_key_(site_key),
+      writer_name_("st-" + std::to_string(around.self.number)),
+      writer_(writer_name_, around.self.number) {}
+
+void StoreRole::start(Now now, ports::Outbox& out) {
+    store::WatchCreate watch;
+    watch.watch = kWatchOfOutbox + around_.self.number;
+    watch.range = store::KeyRange::prefix(store::keys::cdr_outbox_prefix);
+    ask_store(std::move(watch), out);
+    outbox_retry_ = now.mono;  // reads what an earlier incarnation left
+}
+
+void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
+    if (std::holds_alternative<EntityRequest>(letter.payload)) {
+        on_entity(now, std::move(letter), out);
+    } else if (const auto* reply = std::get_if<store::Reply>(&letter.payload)) {
+        on_store_reply(now, *reply, out);
+    } else if (std::holds_alternative<store::WatchBatch>(letter.payload)) {
+        outbox_dirty_ = true;
+        if (outbox_phase_ == Outbound::Idle && !outbox_retry_) read_outbox(out);
+    } else if (const auto* appended = std::get_if<ports::HistoryAppended>(&letter.payload)) {
+        on_appended(now, *appended, out);
+    } else if (std::holds_alternative<ports::Unreachable>(letter.payload)) {
+        if (outbox_phase_ == Outbound::Appending) pause_outbox(now);
+    }
+}
+
+void StoreRole::on_timeout(Now now, ports::Outbox& out) {
+    store::WriterOutbox box;
+    writer_.on_timeout(now.mono, box);
+    flush(now, box, out);
+    answer_shown(now, out);
+    if (outbox_retry_ && *outbox_retry_ <= now.mono) {
+        outbox_retry_.reset();
+        if (outbox_phase_ == Outbound::Appending) outbox_dirty_ = true;
+        outbox_phase_ = Outbound::Idle;
+        read_outbox(out);
+        if (!is_active()) outbox_retry_ = now.mono + outbox_retry_pause;
+    }
+}
+
+std::optional<Instant> StoreRole::next_deadline() const {
+    std::optional<Instant> next = writer_.next_deadline();
+    const auto earlier = [&](Instant other) {
+        if (!next || other < *next) next = other;
+    };
+    if (!shown_.empty()) earlier(shown_.front().deadline);
+    if (outbox_retry_) earlier(*outbox_retry_);
+    return next;
+}
+
+void StoreRole::on_catalog(Now now, ports::Outbox& out) {
+    answer_shown(now, out);
+}
+
+void StoreRole::drain(Now, ports::Outbox&) {
+    draining_ = true;
+}
+
+bool StoreRole::is_idle() const {
+    return reading_.empty() && writing_.empty() && shown_.empty() &&
+           outbox_phase_ != Outbound::Deleting;
+}
+
+bool StoreRole::is_active() const {
+    return around_.directory.active(ports::RoleKind::Store) == around_.self;
+}
+
+std::vector<std::pair<std::string, double>> StoreRole::figures() const {
+    return {{"entity_reads", static_cast<double>(reads_)},
+            {"entity_writes", static_cast<double>(writes_)},
+            {"entity_refused", static_cast<double>(refused_)},
+            {"cdrs_stored", static_cast<double>(cdrs_)},
+            {"store_writes_open", static_cast<double>(writing_.size())}};
+}
+
+store::RequestId StoreRole::ask_store(store::RequestBody body, ports::Outbox& out) {
+    // Bit 47 keeps these apart from the writer's, which count up from 1 in the same channel.
+    const store::RequestId id =
+        uint64_t{around_.self.number} << 48 | uint64_t{1} << 47 | ++requests_;
+    out.send(around_.self, ports::kKeyValue, store::Request{id, std::move(body)}, id);
+    return id;
+}
+
+// ---- entities
+
+void StoreRole::on_entity(Now now, ports::Letter letter, ports::Outbox& out) {
+    const EntityRequest& request = request_of(letter);
+    switch (request.verb) {
+        case EntityVerb::Read:
+            ++reads_;
+            answer(letter, read_entity(around_.catalog, request), out);
+            return;
+        case EntityVerb::List:
+            ++reads_;
+            answer(letter, list_entities(around_.catalog, request), out);
+            return;
+        case EntityVerb::Create:
+        case EntityVerb::Replace:
+        case EntityVerb::Patch:
+        case EntityVerb::Remove:
+            break;
+    }
+    if (draining_ || !is_active()) {
+        answer(letter, make_error(ErrorCode::Unavailable, "", "this copy does not write"), out);
+        return;
+    }
+    if (reading_.size() + writing_.size() + shown_.size() >= changes_max) {
+        answer(letter, make_error(ErrorCode::Unavailable, "", "too many changes are open"), out);
+        return;
+    }
+    read_then_write(now, Change{std::move(letter), 0}, out);
+}
+
+void StoreRole::read_then_write(Now now, Change change, ports::Outbox& out) {
+    if (request_of(change.question).verb == EntityVerb::Create) {
+        judge(now, std::move(change), nullptr, out);
+        return;
+    }
+    auto key = locate(around_.catalog, request_of(change.question));
+    if (!key) {
+        answer(change.question, key.error(), out);
+        return;
+    }
+    store::RangeRequest range;
+    range.range = store::KeyRange::one(std::move(*key));
+    reading_.emplace(ask_store(std::move(range), out), std::move(change));
+}
+
+void StoreRole::judge(Now now, Change change, const store::KeyValue* stored, ports::Outbox& out) {
+    const WriteScope scope{around_.catalog, now.utc, around_.rng, writer_name_, site_key_};
+    auto prepared = prepare_write(scope, request_of(change.question), stored);
+    if (!prepared) {
+        answer(change.question, prepared.error(), out);
+        return;
+    }
+    store::WriterOutbox box;
+    const auto ticket = writer_.txn(now.mono, std::move(prepared->write), box);
+    if (!ticket) {
+        answer(change.question, ticket.error(), out);
+        return;
+    }
+    writing_.emplace(*ticket, Writing{std::move(change), std::move(prepared->reply)});
+    flush(now, box, out);
+}
+
+void StoreRole::on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out) {
+    if (reply.id == outbox_read_) {
+        outbox_read_ = 0;
+        on_outbox_page(now, reply, out);
+        return;
+    }
+    if (const auto found = reading_.find(reply.id); found != reading_.end()) {
+        Change change = std::move(found->second);
+        reading_.erase(found);
+        on_read(now, std::move(change), reply, out);
+        return;
+    }
+    store::WriterOutbox box;
+    writer_.on_reply(now.mono, reply, box);
+    flush(now, box, out);
+}
+
+void StoreRole::on_read(Now now, Change change, const store::Reply& reply, ports::Outbox& out) {
+    const auto* range = reply.body ? std::get_if<store::RangeReply>(&*reply.body) : nullptr;
+    if (!range) {
+        answer(change.question, make_error(ErrorCode::Unavailable, "", "the store does not answer"),
+               out);
+        return;
+    }
+    judge(now, std::move(change), range->items.empty() ? nullptr : &range->items.front(), out);
+}
+
+void StoreRole::flush(Now now, store::WriterOutbox& box, ports::Outbox& out) {
+    for (store::Request& request : box.requests) {
+        const store::RequestId id = request.id;
+        out.send(around_.self, ports::kKeyValue, std::move(request), id);
+    }
+    for (const store::Completion& done : box.completions) on_completion(now, done, out);
+}
+
+void StoreRole::on_completion(Now now, const store::Completion& completion, ports::Outbox& out) {
+    if (completion.ticket == outbox_delete_ && outbox_phase_ == Outbound::Deleting) {
+        outbox_phase_ = Outbound::Idle;
+        if (completion.outcome) {
+            read_outbox(out);
+        } else {
+            pause_outbox(now);
+        }
+        return;
+    }
+    const auto found = writing_.find(completion.ticket);
+    if (found == writing_.end()) return;
+    Writing done = std::move(found->second);
+    writing_.erase(found);
+    if (completion.outcome) {
+        ++writes_;
+        shown_.push_back({std::move(done.change.question), std::move(done.reply),
+                          *completion.outcome, now.mono + catalog_wait_max});
+        answer_shown(now, out);
+        return;
+    }
+    // What the judgement stood on has changed meanwhile: judge again, by what is there now.
+    if (completion.outcome.error().code == ErrorCode::Conflict &&
+        ++done.change.tries < judgements_max) {
+        read_then_write(now, std::move(done.change), out);
+        return;
+    }
+    answer(done.change.question, completion.outcome.error(), out);
+}
+
+void StoreRole::answer(const ports::Letter& question, Result<EntityReply> reply,
+                       ports::Outbox& out) {
+    if (reply) {
+        out.reply(question, std::move(*reply));
+        return;
+    }
+    ++refused_;
+    EntityReply refusal;
+    refusal.error = std::move(reply.error());
+    out.reply(question, std::move(refusal));
+}
+
+// In the order of writing, which is that of revisions. A catalog that is late holds an answer back
+// for a while only: the write is done in any case.
+void StoreRole::answer_shown(Now now, ports::Outbox& out) {
+    while (!shown_.empty()) {
+        Shown& first = shown_.front();
+        const bool visible = around_.catalog.revision() >= first.revision;
+        if (!visible && first.deadline > now.mono) return;
+        out.reply(first.question, std::move(first.reply));
+        shown_.pop_front();
+    }
+}
+
+}  // namespace tandem::roles::store_role

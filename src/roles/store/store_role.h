@@ -1,0 +1,94 @@
+// The store role (ST): the only one that writes entities. It judges requests against the catalog,
+// writes through one store::Writer, and answers when its own catalog shows the write, so that what
+// was created works at once. It also carries finished calls from the outbox to history.
+// Active-Passive: the passive copies answer reads.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/crypto.h"
+#include "ports/letter.h"
+#include "roles/store/entity_writer.h"
+#include "store/writer.h"
+
+namespace tandem::roles::store_role {
+
+class StoreRole final : public ports::Role {
+ public:
+    // `site_key` seals digests of passwords.
+    StoreRole(const ports::Surroundings& around, const SealKey& site_key);
+
+    ports::RoleKind kind() const override { return ports::RoleKind::Store; }
+    void start(Now now, ports::Outbox& out) override;
+    void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
+    void on_timeout(Now now, ports::Outbox& out) override;
+    std::optional<Instant> next_deadline() const override;
+    void on_catalog(Now now, ports::Outbox& out) override;
+    void drain(Now now, ports::Outbox& out) override;
+    bool is_idle() const override;
+    std::vector<std::pair<std::string, double>> figures() const override;
+
+ private:
+    // A change of an entity, from its question to its answer.
+    struct Change {
+        ports::Letter question;
+        int tries = 0;
+    };
+    struct Writing {
+        Change change;
+        ports::EntityReply reply;
+    };
+    struct Shown {  // written; waits for the catalog
+        ports::Letter question;
+        ports::EntityReply reply;
+        store::Revision revision;
+        Instant deadline;
+    };
+    enum class Outbound : uint8_t { Idle, Reading, Appending, Deleting };
+
+    // entities
+    void on_entity(Now now, ports::Letter letter, ports::Outbox& out);
+    void read_then_write(Now now, Change change, ports::Outbox& out);
+    void judge(Now now, Change change, const store::KeyValue* stored, ports::Outbox& out);
+    void on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out);
+    void on_read(Now now, Change change, const store::Reply& reply, ports::Outbox& out);
+    void flush(Now now, store::WriterOutbox& box, ports::Outbox& out);
+    void on_completion(Now now, const store::Completion& completion, ports::Outbox& out);
+    void answer(const ports::Letter& question, Result<ports::EntityReply> reply,
+                ports::Outbox& out);
+    void answer_shown(Now now, ports::Outbox& out);
+    store::RequestId ask_store(store::RequestBody body, ports::Outbox& out);
+
+    // finished calls: cdr_outbox.cc
+    void read_outbox(ports::Outbox& out);
+    void on_outbox_page(Now now, const store::Reply& reply, ports::Outbox& out);
+    void on_appended(Now now, const ports::HistoryAppended& appended, ports::Outbox& out);
+    void pause_outbox(Now now);
+    bool is_active() const;
+
+    const ports::Surroundings& around_;
+    SealKey site_key_;
+    std::string writer_name_;
+    store::Writer writer_;
+    uint64_t requests_ = 0;
+    std::unordered_map<store::RequestId, Change> reading_;
+    std::unordered_map<store::Ticket, Writing> writing_;
+    std::deque<Shown> shown_;
+    Outbound outbox_phase_ = Outbound::Idle;
+    bool outbox_dirty_ = true;
+    store::RequestId outbox_read_ = 0;
+    store::Ticket outbox_delete_ = 0;
+    std::vector<std::string> outbox_keys_;  // given to history, to be deleted
+    std::optional<Instant> outbox_retry_;
+    uint64_t reads_ = 0;
+    uint64_t writes_ = 0;
+    uint64_t refused_ = 0;
+    uint64_t cdrs_ = 0;
+    bool draining_ = false;
+};
+
+}  // namespace tandem::roles::store_role
