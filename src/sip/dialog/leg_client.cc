@@ -226,6 +226,7 @@ void Leg::Core::send_ack(LegContext& ctx, const Dialog& to, const Message& respo
     const ClientKey branch = ctx.transactions.send_ack(ack, std::move(envelope), ctx.wire);
     const Instant forget = ctx.now + settings.timers.times_64();
     acks.keep({to.remote_tag(), cseq->number, std::move(ack), branch, forget});
+    if (dialog) invite_message = {};  // a snapshot need not carry it any longer
 }
 
 void Leg::Core::ack(LegContext& ctx, Payload answer) {

@@ -283,7 +283,7 @@ bool Leg::Core::accept(LegContext& ctx, ServerKey server_key, Payload payload) {
         told.status = 491;
         tell(ctx, std::move(told));
     }
-    if (method == Method::Prack && answer_waits && reliable) after_prack(ctx);
+    if (method == Method::Prack) after_prack(ctx);
     return true;
 }
 
@@ -291,8 +291,10 @@ bool Leg::Core::refuse(LegContext& ctx, ServerKey server_key, int status, const 
     LegServed* entry = find_served(server_key);
     if (entry == nullptr || status < 300) return false;
     if (entry->offered && offers.state() == sdp::OfferState::RemoteOffer) offers.roll_back();
+    const bool is_prack = entry->request.method() == Method::Prack;
     send_response(ctx, server_key, response_to(entry->request, status), payload);
     std::erase_if(served, [&](const LegServed& e) { return e.server == server_key; });
+    if (is_prack) after_prack(ctx);
     return true;
 }
 

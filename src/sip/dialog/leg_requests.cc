@@ -257,7 +257,7 @@ void Leg::Core::end_by_us(LegContext& ctx, LegEvent::Cause cause, int status) {
 }
 
 void Leg::Core::end(LegContext& ctx, LegEvent told) {
-    state = LegState::Ending;
+    if (state != LegState::Gone) state = LegState::Ending;  // a BYE may come again after all
     session_timer.stop();
     glare_retry.reset();
     offer_waits.reset();

@@ -264,6 +264,7 @@ void Leg::Core::on_prack(LegContext& ctx, ServerKey server_key, Message prack) {
 }
 
 void Leg::Core::after_prack(LegContext& ctx) {
+    if (!reliable) return;  // answered meanwhile
     if (auto next = reliable->next(ctx.now)) {
         ctx.transactions.respond(ctx.now, server, std::move(*next), settings.envelope.contact,
                                  ctx.wire);

@@ -56,15 +56,19 @@ bool SessionTimer::on_422(const Message& response) {
     return true;
 }
 
-// RFC 4028 7.2: without Session-Expires in the 2xx the session does not expire.
+// RFC 4028 7.2. A peer without session timers answers without Session-Expires: then the session
+// need not expire, and we refresh it all the same, to learn when the peer has vanished (RFC 4028
+// 4).
 void SessionTimer::on_response(Instant now, const Message& response) {
+    if (!s_.settings.enabled) return;
     const auto agreed = session_expires_of(response);
-    if (!s_.settings.enabled || !agreed || agreed->seconds == 0) {
-        stop();
-        return;
+    if (agreed && agreed->seconds > 0) {
+        s_.interval_s = agreed->seconds;
+        s_.we_refresh = agreed->refresher != Refresher::Uas;
+    } else {
+        if (!running()) s_.interval_s = std::max(s_.settings.session_expires_s, s_.min_se_s);
+        s_.we_refresh = true;
     }
-    s_.interval_s = agreed->seconds;
-    s_.we_refresh = agreed->refresher != Refresher::Uas;
     start(now);
 }
 
