@@ -1,0 +1,34 @@
+// Bounds of a media gate, and the times of its latching rules.
+#pragma once
+
+#include <cstddef>
+
+#include "base/instant.h"
+#include "rtp/limits.h"
+
+namespace tandem::roles::media_gate {
+
+inline constexpr size_t kTerminationsMax =
+    32;                                    // of a context: caller, and as many branches as forking
+inline constexpr size_t kStreamsMax = 16;  // of a termination: as many m-lines as sdp takes
+inline constexpr size_t kAudioSourcesMax = 1;  // SSRCs at once of an unauthenticated audio stream
+inline constexpr size_t kVideoSourcesMax =
+    4;  // video repeats and simulcasts with SSRCs of their own
+inline constexpr size_t kReportsRemembered =
+    4;  // SRs passed on that may be echoed: 20 s of reports
+// The largest packet that a copy is made of, when a stream has several listeners.
+inline constexpr size_t kCopyBytesMax = rtp::kPacketBytesMax + rtp::kSrtpOverheadMax;
+
+// A source that sends speaks at least each 60 ms; three packets missing is a pause, not jitter.
+inline constexpr Duration kSourcePause = 200ms;
+// After so long a party at an address that signalling vouches for may come from another port:
+// longer than any jitter buffer, so that two live senders never alternate.
+inline constexpr Duration kMoveSilence = 500ms;
+// From an address that nobody vouches for, only the same source, continued, and after this.
+inline constexpr Duration kStrangerSilence = 1s;
+// How far sequence numbers may have moved on meanwhile: 10 s of 20 ms packets.
+inline constexpr int kContinuationPackets = 500;
+// Silence and load are looked at so often.
+inline constexpr Duration kTick = 1s;
+
+}  // namespace tandem::roles::media_gate

@@ -1,0 +1,92 @@
+#include "roles/media_gate/role.h"
+
+#include "roles/media_gate/settings_of.h"
+
+namespace tandem::roles::media_gate {
+
+std::unique_ptr<MediaGateRole> make_role(const ports::Surroundings& surroundings) {
+    return std::make_unique<MediaGateRole>(surroundings);
+}
+
+MediaGateRole::MediaGateRole(const ports::Surroundings& surroundings)
+    : around_(surroundings), gate_(settings_of(surroundings.catalog, surroundings.self)) {}
+
+void MediaGateRole::start(Now now, ports::Outbox& out) {
+    next_tick_ = now.mono + kTick;
+    report_load(out);
+}
+
+void MediaGateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
+    GateOutput effects;
+    if (const auto* request = std::get_if<ports::MediaRequest>(&letter.payload)) {
+        auto reply = gate_.on_request(now.mono, letter.from, *request, effects);
+        flush(effects, out);  // ports are open before anybody is told of them
+        if (letter.request != 0) out.reply(letter, std::move(reply));
+        return;
+    }
+    if (const auto* query = std::get_if<ports::MediaStatisticsQuery>(&letter.payload)) {
+        out.reply(letter, gate_.statistics(query->context));
+    } else if (const auto* alive = std::get_if<ports::MediaReconcile>(&letter.payload)) {
+        gate_.reconcile(*alive, effects);
+    } else if (const auto* failed = std::get_if<ports::MediaPortFailed>(&letter.payload)) {
+        out.send(around_.self, ports::kJournal,
+                 ports::LogLine{ports::LogLine::Level::Warn,
+                                "media port " + std::to_string(failed->port_id) +
+                                    " cannot be opened: " + failed->error.message,
+                                {},
+                                {}});
+        gate_.on_port_failed(failed->port_id, effects);
+    }
+    flush(effects, out);
+}
+
+void MediaGateRole::on_timeout(Now now, ports::Outbox& out) {
+    if (!next_tick_ || now.mono < *next_tick_) return;
+    next_tick_ = now.mono + kTick;
+    GateOutput effects;
+    gate_.on_tick(now.mono, effects);
+    flush(effects, out);
+    report_load(out);
+}
+
+void MediaGateRole::on_catalog(Now, ports::Outbox&) {
+    gate_.set_settings(settings_of(around_.catalog, around_.self));
+}
+
+void MediaGateRole::drain(Now, ports::Outbox& out) {
+    gate_.refuse_new_contexts();
+    report_load(out);
+}
+
+// A gate that takes nothing new says that it has no ports left.
+void MediaGateRole::report_load(ports::Outbox& out) {
+    const auto controller = around_.directory.active(ports::RoleKind::MediaGateController);
+    if (!controller) return;
+    ports::MediaLoad load;
+    load.media_gate = around_.self;
+    load.contexts = static_cast<uint32_t>(gate_.contexts());
+    load.ports_total = static_cast<uint32_t>(gate_.ports_total());
+    load.ports_used =
+        gate_.takes_new_contexts() ? static_cast<uint32_t>(gate_.ports_used()) : load.ports_total;
+    out.send(around_.self, *controller, load);
+}
+
+void MediaGateRole::flush(GateOutput& effects, ports::Outbox& out) {
+    for (auto& close : effects.close) out.send(around_.self, ports::kMediaPorts, close);
+    for (auto& open : effects.open) out.send(around_.self, ports::kMediaPorts, open);
+    for (auto& [owner, event] : effects.events) out.send(around_.self, owner, event);
+}
+
+void MediaGateRole::on_packet(Now now, uint32_t port_id, const SocketAddress& source,
+                              std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) {
+    gate_.on_packet({now.mono, port_id, source, buffer, length}, out);
+}
+
+std::vector<std::pair<std::string, double>> MediaGateRole::figures() const {
+    return {{"media_contexts", static_cast<double>(gate_.contexts())},
+            {"media_ports_used", static_cast<double>(gate_.ports_used())},
+            {"media_packets_relayed_total", static_cast<double>(gate_.packets_relayed())},
+            {"media_packets_refused_total", static_cast<double>(gate_.packets_refused())}};
+}
+
+}  // namespace tandem::roles::media_gate

@@ -1,0 +1,46 @@
+// The role MG: the gate, its letters and its packets.
+#pragma once
+
+#include <memory>
+
+#include "ports/letter.h"
+#include "ports/media_plane.h"
+#include "roles/media_gate/gate.h"
+
+namespace tandem::roles::media_gate {
+
+// Lives on a media shard. Active-Active; owns its contexts, which end with it or go on in a
+// restored copy.
+class MediaGateRole final : public ports::Role, public ports::MediaDataPlane {
+ public:
+    explicit MediaGateRole(const ports::Surroundings& surroundings);
+
+    ports::RoleKind kind() const override { return ports::RoleKind::MediaGate; }
+    void start(Now now, ports::Outbox& out) override;
+    void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
+    void on_timeout(Now now, ports::Outbox& out) override;
+    std::optional<Instant> next_deadline() const override { return next_tick_; }
+    void on_catalog(Now now, ports::Outbox& out) override;
+    void drain(Now now, ports::Outbox& out) override;
+    bool is_idle() const override { return gate_.contexts() == 0; }
+    std::vector<std::pair<std::string, double>> figures() const override;
+
+    void on_packet(Now now, uint32_t port_id, const SocketAddress& source,
+                   std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) override;
+    void on_packet_timeout(Now, ports::PacketSink&) override {}  // a relay sends nothing by itself
+    std::optional<Instant> next_packet_deadline() const override { return std::nullopt; }
+
+    const Gate& gate() const { return gate_; }
+
+ private:
+    void flush(GateOutput& effects, ports::Outbox& out);
+    void report_load(ports::Outbox& out);
+
+    ports::Surroundings around_;
+    Gate gate_;
+    std::optional<Instant> next_tick_;
+};
+
+std::unique_ptr<MediaGateRole> make_role(const ports::Surroundings& surroundings);
+
+}  // namespace tandem::roles::media_gate

@@ -1,0 +1,71 @@
+#include "roles/media_gate/settings_of.h"
+
+#include "store/catalog.h"
+
+namespace tandem::roles::media_gate {
+namespace {
+
+const IpAddress kLoopback4 = *IpAddress::parse("127.0.0.1");
+const IpAddress kLoopback6 = *IpAddress::parse("::1");
+const IpNetwork kLoopbackNetwork4 = *IpNetwork::parse("127.0.0.0/8");
+const IpNetwork kLoopbackNetwork6 = *IpNetwork::parse("::1/128");
+
+std::optional<AddressPlan> plan_for(const model::Interface& interface) {
+    const auto bind = IpAddress::parse(interface.address);
+    if (!bind) return std::nullopt;
+    AddressPlan plan;
+    plan.bind = *bind;
+    const bool v4 = bind->family == AddressFamily::V4;
+    // Who is inside sees the address itself; bound to all addresses, only this machine's own is
+    // known.
+    const IpAddress own = !bind->is_unspecified() ? *bind : v4 ? kLoopback4 : kLoopback6;
+    const auto advertised = IpAddress::parse(interface.advertised_address);
+    plan.advertised = advertised.value_or(own);
+    plan.advertised_for.emplace_back(v4 ? kLoopbackNetwork4 : kLoopbackNetwork6, own);
+    if (!bind->is_unspecified()) {
+        for (const std::string& text : interface.local_networks) {
+            if (const auto network = IpNetwork::parse(text))
+                plan.advertised_for.emplace_back(*network, *bind);
+        }
+    }
+    for (const model::AdvertisedAddress& special : interface.advertised_for) {
+        const auto network = IpNetwork::parse(special.network);
+        const auto address = IpAddress::parse(special.address);
+        if (network && address) plan.advertised_for.emplace_back(*network, *address);
+    }
+    return plan;
+}
+
+void take(const model::Interface& interface, GateSettings& settings) {
+    auto plan = plan_for(interface);
+    if (!plan) return;
+    auto& place = plan->bind.family == AddressFamily::V4 ? settings.v4 : settings.v6;
+    if (!place) place = std::move(plan);
+}
+
+}  // namespace
+
+GateSettings settings_of(const store::Catalog& catalog, ports::Instance self) {
+    GateSettings settings;
+    const auto* role = catalog.find_role_instance(static_cast<int>(self.number));
+    if (role == nullptr) return settings;
+    const model::MediaGateSettings gate = role->media_gate.value_or(model::MediaGateSettings{});
+    settings.port_min = static_cast<uint16_t>(gate.rtp_port_min);
+    settings.port_max = static_cast<uint16_t>(gate.rtp_port_max);
+    settings.contexts_max = static_cast<size_t>(gate.contexts_max);
+    settings.silence = gate.silence;
+    for (const InterfaceId id : role->interfaces) {
+        if (const auto* interface = catalog.find_interface(id)) take(*interface, settings);
+    }
+    if (role->interfaces.empty()) {
+        catalog.visit_interfaces([&](const model::Interface& interface) {
+            if (interface.server == role->server && interface.serves_media)
+                take(interface, settings);
+            return true;
+        });
+    }
+    if (!settings.v4 && !settings.v6) settings.v4 = AddressPlan{kLoopback4, kLoopback4, {}};
+    return settings;
+}
+
+}  // namespace tandem::roles::media_gate
