@@ -43,26 +43,29 @@ void take(const model::Interface& interface, GateSettings& settings) {
     if (!place) place = std::move(plan);
 }
 
+void take_addresses(const store::Catalog& catalog, const model::RoleInstance& role,
+                    GateSettings& settings) {
+    for (const InterfaceId id : role.interfaces) {
+        if (const auto* interface = catalog.find_interface(id)) take(*interface, settings);
+    }
+    if (!role.interfaces.empty()) return;
+    catalog.visit_interfaces([&](const model::Interface& interface) {
+        if (interface.server == role.server && interface.serves_media) take(interface, settings);
+        return true;
+    });
+}
+
 }  // namespace
 
 GateSettings settings_of(const store::Catalog& catalog, ports::Instance self) {
     GateSettings settings;
-    const auto* role = catalog.find_role_instance(static_cast<int>(self.number));
-    if (role == nullptr) return settings;
-    const model::MediaGateSettings gate = role->media_gate.value_or(model::MediaGateSettings{});
-    settings.port_min = static_cast<uint16_t>(gate.rtp_port_min);
-    settings.port_max = static_cast<uint16_t>(gate.rtp_port_max);
-    settings.contexts_max = static_cast<size_t>(gate.contexts_max);
-    settings.silence = gate.silence;
-    for (const InterfaceId id : role->interfaces) {
-        if (const auto* interface = catalog.find_interface(id)) take(*interface, settings);
-    }
-    if (role->interfaces.empty()) {
-        catalog.visit_interfaces([&](const model::Interface& interface) {
-            if (interface.server == role->server && interface.serves_media)
-                take(interface, settings);
-            return true;
-        });
+    if (const auto* role = catalog.find_role_instance(static_cast<int>(self.number))) {
+        const model::MediaGateSettings gate = role->media_gate.value_or(model::MediaGateSettings{});
+        settings.port_min = static_cast<uint16_t>(gate.rtp_port_min);
+        settings.port_max = static_cast<uint16_t>(gate.rtp_port_max);
+        settings.contexts_max = static_cast<size_t>(gate.contexts_max);
+        settings.silence = gate.silence;
+        take_addresses(catalog, *role, settings);
     }
     if (!settings.v4 && !settings.v6) settings.v4 = AddressPlan{kLoopback4, kLoopback4, {}};
     return settings;

@@ -1,0 +1,87 @@
+#include "roles/media_gate/role.h"
+
+#include <gtest/gtest.h>
+
+#include "store/catalog.h"
+
+namespace tandem::roles::media_gate {
+namespace {
+
+constexpr ports::Instance kSelf{3}, kB2b{7}, kController{9};
+
+class RoleTest : public testing::Test {
+ protected:
+    RoleTest() {
+        directory.replace({{kController, ports::RoleKind::MediaGateController, 1, 100, true, 1}});
+        request.context.bits = {1, 2};
+        auto& settings = request.set.emplace_back();
+        settings.termination = 1;
+        settings.signalling_source = *IpAddress::parse("127.0.0.1");
+        settings.streams.emplace_back().remote_rtp = SocketAddress::parse("127.0.0.1:4000");
+    }
+    std::vector<ports::Letter> send(ports::Payload payload, uint64_t id) {
+        ports::Outbox out;
+        role.on_letter(now, ports::Letter{kB2b, kSelf, id, std::move(payload)}, out);
+        return out.take();
+    }
+
+    Now now{Instant{100s}, {}};
+    ports::Directory directory;
+    store::Catalog catalog;
+    ports::TokenMint tokens{SipHashKey{1, 2}};
+    SeededRng rng{1};
+    MediaGateRole role{ports::Surroundings{kSelf, directory, catalog, tokens, rng, 1}};
+    ports::MediaRequest request;
+};
+
+TEST_F(RoleTest, OpensPortsBeforeItAnswers) {
+    const auto letters = send(request, 5);
+    ASSERT_EQ(letters.size(), 3u);
+    for (size_t i = 0; i < 2; ++i) {
+        EXPECT_EQ(letters[i].to, ports::kMediaPorts);
+        EXPECT_TRUE(std::holds_alternative<ports::MediaPortOpen>(letters[i].payload));
+    }
+    EXPECT_EQ(letters[2].to, kB2b);
+    EXPECT_EQ(letters[2].request, 5u);
+    const auto& reply = std::get<ports::MediaReply>(letters[2].payload);
+    EXPECT_EQ(reply.local[0].streams[0].rtp, SocketAddress::parse("127.0.0.1:30000"))
+        << "without an interface in the catalog, this machine only";
+    const auto answer = send(ports::MediaStatisticsQuery{request.context}, 6);
+    EXPECT_EQ(std::get<ports::MediaReply>(answer.at(0).payload).statistics.size(), 1u);
+    EXPECT_FALSE(role.is_idle());
+}
+
+TEST_F(RoleTest, ReportsItsLoadEachSecond) {
+    ports::Outbox out;
+    role.start(now, out);
+    send(request, 5);
+    out.take();
+    now.mono = now.mono + kTick - 1ms;
+    role.on_timeout(now, out);
+    EXPECT_TRUE(out.empty()) << "not before its deadline";
+    now.mono = *role.next_deadline();
+    role.on_timeout(now, out);
+    auto letters = out.take();
+    ASSERT_EQ(letters.size(), 1u);
+    EXPECT_EQ(letters[0].to, kController);
+    const auto& load = std::get<ports::MediaLoad>(letters[0].payload);
+    EXPECT_EQ(load.contexts, 1u);
+    EXPECT_EQ(load.ports_used, 2u);
+    EXPECT_EQ(load.ports_total, 10'000u);
+    role.drain(now, out);
+    letters = out.take();
+    const auto& full = std::get<ports::MediaLoad>(letters.at(0).payload);
+    EXPECT_EQ(full.ports_used, full.ports_total) << "nothing new, please";
+}
+
+TEST_F(RoleTest, TellsTheOwnerOfAFailedPort) {
+    send(request, 5);
+    const Error error = make_error(ErrorCode::Conflict, "port", "in use");
+    const auto letters = send(ports::MediaPortFailed{30000, error}, 0);
+    ASSERT_EQ(letters.size(), 4u);  // a line for the journal, two ports to close, the event
+    EXPECT_EQ(letters[3].to, kB2b);
+    EXPECT_EQ(std::get<ports::MediaEvent>(letters[3].payload).kind, ports::MediaEvent::Kind::Lost);
+}
+
+}  // namespace
+}  // namespace tandem::roles::media_gate
