@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/net_address.h"
 #include "model/secret.h"
 #include "store/catalog.h"
 
@@ -32,11 +33,25 @@ model::DigestAlgorithm kept(sip::DigestAlgorithm algorithm) {
     return model::DigestAlgorithm::Md5;
 }
 
+// INTEROP: phones are often given the server's address in place of a domain. Where there is only
+// one domain, it is meant. (RegistrarTest.AnAddressMeansTheOnlyDomain)
+const store::Entity<model::Domain>* only_domain(const store::Catalog& catalog,
+                                                std::string_view host) {
+    const store::Entity<model::Domain>* only = nullptr;
+    if (catalog.domain_count() != 1 || !IpAddress::parse(host)) return nullptr;
+    catalog.visit_domains("", [&](const store::Entity<model::Domain>& domain) {
+        only = &domain;
+        return false;
+    });
+    return only;
+}
+
 }  // namespace
 
 std::optional<RegistrarDomain> find_domain(const store::Catalog& catalog, std::string_view host,
                                            UtcTime now) {
     const auto* found = catalog.find_domain(host);
+    if (!found) found = only_domain(catalog, host);
     if (!found) return std::nullopt;
     const model::DomainSettings& settings = found->settings;
     RegistrarDomain domain;

@@ -35,7 +35,8 @@ struct RegistrarAccount {
     BytesView credentials;  // sealed, in the catalog
 };
 
-// By the host of a REGISTER's To. Blocked where its licence is over, too.
+// By the host of a REGISTER's To; an IP address means the only domain, where there is one only.
+// Blocked where its licence is over, too.
 std::optional<RegistrarDomain> find_domain(const store::Catalog& catalog, std::string_view host,
                                            UtcTime now);
 // By login, or by number: INTEROP, many phones know their number only and log in with their login.

@@ -545,6 +545,24 @@ TEST_F(RegistrarTest, StrangersAreRefusedAsTheRfcSays) {
     EXPECT_EQ(answer()->status(), 405);
 }
 
+TEST_F(RegistrarTest, AnAddressMeansTheOnlyDomain) {
+    const auto status = [&] {
+        Phone phone;
+        ++phone.cseq;
+        auto by_address = inbound(phone, kContact);
+        by_address.message.replace(HeaderId::To, "<sip:1001@192.0.2.1>");
+        deliver(std::move(by_address));
+        return answer()->status();
+    };
+    EXPECT_EQ(status(), 401);
+    model::Domain other;
+    other.id = {{1, 2}};
+    other.name = "other.test";
+    load(store::keys::domain(other.id), other);
+    catalog = feed.snapshot();
+    EXPECT_EQ(status(), 404);
+}
+
 TEST_F(RegistrarTest, APassiveCopyFollowsTheStore) {
     directory.replace({{{9}, RoleKind::Registrar}, {kSelf, RoleKind::Registrar}});
     ports::Binding binding;

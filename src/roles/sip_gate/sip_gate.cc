@@ -125,7 +125,10 @@ bool SipGate::admit(Now now, const ports::PacketIn& packet) {
 void SipGate::on_malformed(Now now, const ports::PacketIn& packet, const Error& error,
                            ports::Outbox& out) {
     ++counters_.malformed;
-    count_offence(now, packet.flow.remote.ip, 1, out);
+    // A datagram's source is anybody's claim: it must not get a stranger banned.
+    if (ports::is_reliable(packet.flow.transport)) {
+        count_offence(now, packet.flow.remote.ip, 1, out);
+    }
     auto answer = sip::answer_to_rejected(packet.bytes, error);
     if (!answer) return;
     answer->append(sip::HeaderId::Server, settings_.server);
@@ -306,8 +309,9 @@ void SipGate::tell_undeliverable(const std::string& branch, int status, ports::O
     if (token) send(token->owner, ports::SipUndeliverable{branch, status}, out);
 }
 
-// Refused log-ins count against their source; one that succeeds clears it. Challenges count little,
-// as each log-in begins with one.
+// Refused log-ins count against their source; one that succeeds clears it. A 403 took a nonce of
+// ours, which a forger of source addresses does not see; challenges and unknown names take nothing,
+// so they count on connections only, and little, as each log-in begins with a challenge.
 void SipGate::watch_for_guessing(Now now, const ports::Flow& flow, int status, ports::Outbox& out) {
     const IpAddress& source = flow.remote.ip;
     if (is_trusted(source)) return;
@@ -315,7 +319,8 @@ void SipGate::watch_for_guessing(Now now, const ports::Flow& flow, int status, p
         sources_.success(now.mono, source);
     } else if (status == 403) {
         count_offence(now, source, 3, out);
-    } else if (status == 401 || status == 407 || status == 404) {
+    } else if (ports::is_reliable(flow.transport) &&
+               (status == 401 || status == 407 || status == 404)) {
         count_offence(now, source, 1, out);
     }
 }

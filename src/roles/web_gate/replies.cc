@@ -114,7 +114,14 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
 
 HttpResponse WebGate::entity_response(const Pending& pending, const ports::EntityReply& reply) {
     const ports::HttpRequest& http = request_of(pending.question);
-    if (reply.error) return problem(*reply.error, !header_of(http, "if-match").empty());
+    if (reply.error) {
+        // The path was found, but its body refers to what is not there.
+        const bool refers = reply.error->code == ErrorCode::NotFound &&
+                            (pending.method & (kPost | kPut | kPatch)) != 0 &&
+                            !reply.error->field.empty() && reply.error->field != "domain";
+        if (refers) return problem(422, *reply.error);
+        return problem(*reply.error, !header_of(http, "if-match").empty());
+    }
     if (pending.method == kDelete) return no_content();
     HttpResponse response = ok(reply.json);
     if (!reply.etag.empty()) {
