@@ -2,9 +2,11 @@
 // addresses inside, an advertised one behind a provider's NAT outside.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/instant.h"
 #include "base/net_address.h"
 #include "roles/sip_gate/settings.h"
 
@@ -21,6 +23,7 @@ struct Listener {
     uint16_t port = 0;             // as bound
     std::vector<IpAddress> local;  // addresses it can be reached at, when bound to all
     bool open = false;
+    std::optional<Instant> retry_at;  // after a failure
 
     void learn_local(const IpAddress& address);
     // What to tell a phone at `remote`.

@@ -25,6 +25,9 @@ inline constexpr size_t source_ways = 4;
 
 // Listeners of one gate: transports times interfaces, as an operator would still read them.
 inline constexpr size_t listeners_max = 64;
+// A listener that could not be opened is tried again: its port may belong to a process that is
+// about to end.
+inline constexpr Duration listener_retry_pause = 1s;
 // Local addresses remembered for a listener that is bound to all of them.
 inline constexpr size_t local_addresses_max = 16;
 

@@ -62,8 +62,31 @@ void SipGate::on_opened(const ports::ListenerOpened& opened) {
     Listener* known = listener(opened.number);
     if (!known) return;
     known->open = true;
+    known->retry_at.reset();
     known->port = opened.address.port;
     for (const IpAddress& address : opened.local) known->learn_local(address);
+}
+
+void SipGate::on_open_failed(Now now, const ports::ListenerFailed& failed, ports::Outbox& out) {
+    Listener* known = listener(failed.number);
+    if (!known) return;
+    known->open = false;
+    known->retry_at = now.mono + listener_retry_pause;
+    std::string text = "SIP over ";
+    text += to_string(known->settings.transport);
+    text += " at " + known->settings.bind.text() + " cannot be opened: " + failed.error.message;
+    send(ports::kJournal, ports::LogLine{ports::LogLine::Level::Error, std::move(text), {}, {}},
+         out);
+}
+
+void SipGate::retry_listeners(Now now, ports::Outbox& out) {
+    for (Listener& each : listeners_) {
+        if (!each.retry_at || *each.retry_at > now.mono) continue;
+        each.retry_at.reset();
+        const ListenerSettings& wanted = each.settings;
+        send(ports::kTransport,
+             ports::ListenerOpen{wanted.number, wanted.transport, wanted.bind, wanted.tls}, out);
+    }
 }
 
 }  // namespace tandem::roles::sip_gate

@@ -42,19 +42,21 @@ void SipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     } else if (const auto* opened = std::get_if<ports::ListenerOpened>(&letter.payload)) {
         on_opened(*opened);
     } else if (const auto* refused = std::get_if<ports::ListenerFailed>(&letter.payload)) {
-        if (Listener* known = listener(refused->number)) known->open = false;
-        send(ports::kJournal,
-             ports::LogLine{ports::LogLine::Level::Error,
-                            "SIP listener " + std::to_string(refused->number) +
-                                " cannot be opened: " + refused->error.message,
-                            {},
-                            {}},
-             out);
+        on_open_failed(now, *refused, out);
     }
 }
 
-void SipGate::on_timeout(Now now, ports::Outbox&) {
+void SipGate::on_timeout(Now now, ports::Outbox& out) {
     large_.forget_old(now.mono);
+    retry_listeners(now, out);
+}
+
+std::optional<Instant> SipGate::next_deadline() const {
+    std::optional<Instant> next = large_.next_deadline();
+    for (const Listener& each : listeners_) {
+        if (each.retry_at && (!next || *each.retry_at < *next)) next = each.retry_at;
+    }
+    return next;
 }
 
 // Listeners stay open, since dialogs go on over them; new work is refused, so that phones turn to

@@ -39,7 +39,7 @@ class SipGate final : public ports::Role {
     void start(Now now, ports::Outbox& out) override;
     void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
     void on_timeout(Now now, ports::Outbox& out) override;
-    std::optional<Instant> next_deadline() const override { return large_.next_deadline(); }
+    std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override { return draining_; }
@@ -73,6 +73,8 @@ class SipGate final : public ports::Role {
     void trace_out(Now now, const ports::PacketOut& packet, ports::Outbox& out);
     void open_listener(const ListenerSettings& settings, ports::Outbox& out);
     void on_opened(const ports::ListenerOpened& opened);
+    void on_open_failed(Now now, const ports::ListenerFailed& failed, ports::Outbox& out);
+    void retry_listeners(Now now, ports::Outbox& out);
     bool is_trusted(const IpAddress& source) const;
     Listener* listener(uint16_t number);
     Listener* listener_for(ports::Transport transport, AddressFamily family);

@@ -365,6 +365,20 @@ TEST_F(GateTest, ListenersFollowTheSettings) {
     EXPECT_TRUE(out.empty());
 }
 
+TEST_F(GateTest, AListenerThatFailedIsTriedAgain) {
+    ports::Outbox out;
+    const Error busy = make_error(ErrorCode::Unavailable, "", "address in use");
+    gate.on_letter(now, {ports::kTransport, kGate, 0, ports::ListenerFailed{2, busy}}, out);
+    ASSERT_EQ(out.take().size(), 1u);  // a line for the journal
+    ASSERT_TRUE(gate.next_deadline());
+    now.mono = *gate.next_deadline();
+    gate.on_timeout(now, out);
+    const auto again = out.take();
+    ASSERT_EQ(again.size(), 1u);
+    EXPECT_EQ(std::get<ports::ListenerOpen>(again[0].payload).number, 2);
+    EXPECT_FALSE(gate.next_deadline());
+}
+
 TEST_F(GateTest, DrainingRefusesNewWorkOnly) {
     ports::Outbox out;
     gate.drain(now, out);

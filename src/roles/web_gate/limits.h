@@ -14,6 +14,9 @@ inline constexpr size_t pending_max = 4'096;
 inline constexpr Duration reply_deadline = 5s;
 // Nodes answer for their status from memory; a node that is gone must not hold the others' back.
 inline constexpr Duration status_deadline = 1s;
+// A listener that could not be opened is tried again: its port may belong to a process that is
+// about to end.
+inline constexpr Duration listener_retry_pause = 1s;
 inline constexpr uint32_t page_limit_default = 100;
 inline constexpr uint32_t page_limit_max = 1'000;
 inline constexpr size_t path_bytes_max = 1'024;

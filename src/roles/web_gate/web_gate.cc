@@ -41,6 +41,7 @@ void WebGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     if (std::holds_alternative<HttpRequest>(letter.payload)) {
         on_request(now, std::move(letter), out);
     } else if (const auto* failed = std::get_if<ports::HttpListenerFailed>(&letter.payload)) {
+        listeners_retry_at_ = now.mono + listener_retry_pause;
         out.send(around_.self, ports::kJournal,
                  ports::LogLine{ports::LogLine::Level::Error,
                                 "HTTP listener " + std::to_string(failed->number) +
@@ -53,6 +54,12 @@ void WebGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
 }
 
 void WebGate::on_timeout(Now now, ports::Outbox& out) {
+    if (listeners_retry_at_ && *listeners_retry_at_ <= now.mono) {
+        listeners_retry_at_.reset();
+        for (const ports::HttpListenerOpen& wanted : settings_.listeners) {
+            out.send(around_.self, ports::kHttp, wanted);  // those that are open stay as they are
+        }
+    }
     for (auto* queue : {&deadlines_, &status_deadlines_}) {
         while (!queue->empty() && queue->front().first <= now.mono) {
             const uint64_t request = queue->front().second;
@@ -65,7 +72,7 @@ void WebGate::on_timeout(Now now, ports::Outbox& out) {
 }
 
 std::optional<Instant> WebGate::next_deadline() const {
-    std::optional<Instant> next;
+    std::optional<Instant> next = listeners_retry_at_;
     for (const auto* queue : {&deadlines_, &status_deadlines_}) {
         if (!queue->empty() && (!next || queue->front().first < *next)) {
             next = queue->front().first;

@@ -90,6 +90,7 @@ class WebGate final : public ports::Role {
     std::unordered_map<uint64_t, Pending> pending_;
     std::deque<std::pair<Instant, uint64_t>> deadlines_;         // of reply_deadline
     std::deque<std::pair<Instant, uint64_t>> status_deadlines_;  // of status_deadline
+    std::optional<Instant> listeners_retry_at_;
     uint64_t last_request_ = 0;
     uint64_t served_ = 0;
     uint64_t refused_ = 0;
