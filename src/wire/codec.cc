@@ -1,3 +1,5 @@
+#include "wire/codec.h"
+
 #include "wire/reader.h"
 #include "wire/writer.h"
 

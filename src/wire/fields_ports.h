@@ -94,6 +94,7 @@ template <typename A>
 void describe(A& a, ports::ListenerOpened& v) {
     a(1, v.number);
     a(2, v.address);
+    a(3, v.local);
 }
 template <typename A>
 void describe(A& a, ports::ListenerClose& v) {

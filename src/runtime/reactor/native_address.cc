@@ -1,7 +1,10 @@
 #include "runtime/reactor/native_address.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace tandem::runtime {
@@ -44,6 +47,24 @@ SocketAddress local_address_of(int fd) {
     native.size = sizeof(native.storage);
     if (getsockname(fd, native.get(), &native.size) != 0) return {};
     return address_of(native.get());
+}
+
+std::vector<IpAddress> interface_addresses(AddressFamily family) {
+    std::vector<IpAddress> found;
+    ifaddrs* first = nullptr;
+    if (getifaddrs(&first) != 0) return found;
+    for (const ifaddrs* it = first; it != nullptr; it = it->ifa_next) {
+        if (it->ifa_addr == nullptr || (it->ifa_flags & IFF_UP) == 0) continue;
+        const int wanted = family == AddressFamily::V4 ? AF_INET : AF_INET6;
+        if (it->ifa_addr->sa_family != wanted) continue;
+        const auto* v6 = reinterpret_cast<const sockaddr_in6*>(it->ifa_addr);
+        if (wanted == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr)) continue;
+        found.push_back(address_of(it->ifa_addr).ip);
+    }
+    freeifaddrs(first);
+    std::stable_partition(found.begin(), found.end(),
+                          [](const IpAddress& ip) { return !ip.is_loopback(); });
+    return found;
 }
 
 }  // namespace tandem::runtime

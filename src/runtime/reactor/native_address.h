@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <vector>
+
 #include "base/net_address.h"
 
 namespace tandem::runtime {
@@ -21,5 +23,7 @@ struct NativeAddress {
 // IPv4-mapped IPv6 becomes IPv4. Anything but AF_INET and AF_INET6 becomes 0.0.0.0:0.
 SocketAddress address_of(const sockaddr* native);
 SocketAddress local_address_of(int fd);
+// The addresses of this machine's interfaces that are up, loopback last, no link-local ones.
+std::vector<IpAddress> interface_addresses(AddressFamily family);
 
 }  // namespace tandem::runtime

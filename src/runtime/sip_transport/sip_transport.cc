@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "runtime/reactor/native_address.h"
 #include "runtime/sip_transport/connection.h"
 #include "runtime/sip_transport/udp_listener.h"
 #include "runtime/stream/stream_listener.h"
@@ -85,6 +86,7 @@ struct SipTransport::State final : ConnectionHub {
         deliver({ports::kTransport, gate, request, std::move(payload)});
     }
     void open(Instance gate, const ports::ListenerOpen& wanted, uint64_t request);
+    void tell_opened(Instance gate, uint16_t number, const SocketAddress& bound, uint64_t request);
     Result<SocketAddress> open_udp(Instance gate, StreamEntry& entry);
     Result<SocketAddress> open_stream(Instance gate, StreamEntry& entry);
     bool is_crowded(const IpAddress& remote) const;
@@ -102,11 +104,20 @@ struct SipTransport::State final : ConnectionHub {
     void on_connection_gone(Connection& connection) override;
 };
 
+void SipTransport::State::tell_opened(Instance gate, uint16_t number, const SocketAddress& bound,
+                                      uint64_t request) {
+    ports::ListenerOpened opened;
+    opened.number = number;
+    opened.address = bound;
+    if (bound.ip.is_unspecified()) opened.local = interface_addresses(bound.ip.family);
+    tell(gate, std::move(opened), request);
+}
+
 void SipTransport::State::open(Instance gate, const ports::ListenerOpen& wanted, uint64_t request) {
     const ListenerKey key{gate.number, wanted.number};
     const auto found = listeners.find(key);
     if (found != listeners.end() && same_settings(found->second.settings, wanted)) {
-        return tell(gate, ports::ListenerOpened{wanted.number, found->second.address}, request);
+        return tell_opened(gate, wanted.number, found->second.address, request);
     }
     if (found != listeners.end()) listeners.erase(found);
     StreamEntry entry;
@@ -118,7 +129,7 @@ void SipTransport::State::open(Instance gate, const ports::ListenerOpen& wanted,
     }
     entry.address = *bound;
     listeners.emplace(key, std::move(entry));
-    tell(gate, ports::ListenerOpened{wanted.number, *bound}, request);
+    tell_opened(gate, wanted.number, *bound, request);
 }
 
 Result<SocketAddress> SipTransport::State::open_udp(Instance gate, StreamEntry& entry) {

@@ -47,6 +47,8 @@ class SipTransportTest : public testing::Test {
         send(ports::ListenerOpen{++listener_, transport, *SocketAddress::parse(address), {}});
         const auto opened = next<ports::ListenerOpened>();
         EXPECT_TRUE(opened.has_value());
+        // A phone must be told an address that it can reach.
+        EXPECT_EQ(opened->local.empty(), !opened->address.ip.is_unspecified());
         return opened ? opened->address : SocketAddress{};
     }
     // The next letter to the gate, which must be a T.
