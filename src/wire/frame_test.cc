@@ -39,11 +39,15 @@ void round_trip_from(int turn, int& members) {
         ASSERT_EQ(back.payload.index(), I);
         // All members have odd values, so one that was lost or changed would encode otherwise.
         EXPECT_EQ(encoded(back), wire) << I;
-        // And the defaults of a value that says nothing.
-        letter.payload.emplace<I>();
-        const auto plain = decoded(encoded(letter));
-        ASSERT_TRUE(plain.has_value()) << I;
-        EXPECT_EQ(encoded(std::get<ports::Letter>(*plain)), encoded(letter)) << I;
+        // And the defaults of a value that says nothing; SIP messages must say something.
+        using T = std::variant_alternative_t<I, ports::Payload>;
+        if constexpr (!std::is_same_v<T, ports::SipInbound> &&
+                      !std::is_same_v<T, ports::SipOutbound>) {
+            letter.payload.emplace<I>();
+            const auto plain = decoded(encoded(letter));
+            ASSERT_TRUE(plain.has_value()) << I;
+            EXPECT_EQ(encoded(std::get<ports::Letter>(*plain)), encoded(letter)) << I;
+        }
         round_trip_from<I + 1>(turn, members);
     }
 }
@@ -121,7 +125,7 @@ TEST(Frame, RefusesDamageAndSkipsTheUnknown) {
         {"\x0a\x02\x08\x01"s, ErrorCode::Unsupported},       // a letter without payload
         {"\x0a\x04\xba\x3e\x01x"s, ErrorCode::Unsupported},  // payload 999
         {"\x7a\x00"s, ErrorCode::Unsupported},               // frame 15
-        {"\x0a\x06\x32\x04\x08\xff\xff\xff\x7f"s, ErrorCode::Malformed},
+        {"\x0a\x09\x62\x07\x10\xff\xff\xff\xff\xff\x01"s, ErrorCode::Malformed},
         {"\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"s, ErrorCode::Malformed},
         {"\x12\x04\x08\x80\x80\x04"s, ErrorCode::Malformed},  // node 65536
     };

@@ -84,6 +84,7 @@ TEST_F(NodeLinksTest, ComesBackWhenTheOtherNodeDoesAndForgets) {
     ASSERT_TRUE(until([&] { return dialler->links.is_up(1) && dialled->links.is_up(2); }));
     // A dialler that comes again replaces its former link.
     const size_t hellos = dialled->hellos.size();
+    dialler.reset();
     dialler = node(2);
     dialler->links.add(1);
     ASSERT_TRUE(until([&] { return dialled->hellos.size() > hellos && dialled->links.is_up(2); }));

@@ -152,6 +152,8 @@ void UringEngine::remove(uint32_t slot) {
     io_uring_sqe_set_data64(sqe, tag_of(Kind::Other, slot, 0));
     io_uring_submit(&ring_);  // before the file leaves the table; queued sends go out too
     submitted();
+    // The cancelled receive holds the socket, and so its address, until its work is done.
+    io_uring_get_events(&ring_);
     int none = -1;
     io_uring_register_files_update(&ring_, slot, &none, 1);
     --open_;
