@@ -50,6 +50,11 @@ BindingRecord made_of(const ContactChange& change, const RegisterRequest& wanted
     return BindingRecord(binding);
 }
 
+// What the store has holds for a while longer.
+bool is_covered(const BindingRecord& record, const BindingRecord* old) {
+    return old && record.same_but_for_time(*old) && record.expires <= old->stored_until;
+}
+
 void add_put(const ContactChange& change, const RegisterRequest& wanted, const UpdateSource& source,
              const BindingRecord* old, BindingUpdate& update) {
     BindingRecord record = made_of(change, wanted, source);
@@ -57,12 +62,27 @@ void add_put(const ContactChange& change, const RegisterRequest& wanted, const U
         record.key = old->key;
         record.registered = old->registered;
     }
-    const bool covered =
-        old && record.same_but_for_time(*old) && record.expires <= old->stored_until;
+    const bool covered = is_covered(record, old);
     record.stored_until =
         covered ? old->stored_until : stored_expiry(record.expires, change.expires_s);
-    update.needs_write = update.needs_write || !covered;
     update.puts.push_back(std::move(record));
+}
+
+// A contact that stands twice in one request: the last one counts.
+void forget_earlier(const ContactChange& change, const BindingRecord* old, BindingUpdate& update) {
+    if (const BindingRecord* earlier = match(update.puts, change)) {
+        update.puts.erase(update.puts.begin() + (earlier - update.puts.data()));
+    }
+    if (old) std::erase(update.removals, old->key);
+}
+
+bool needs_write(std::span<const BindingRecord> current, const BindingUpdate& update) {
+    if (!update.removals.empty()) return true;
+    return std::any_of(update.puts.begin(), update.puts.end(), [&](const BindingRecord& put) {
+        const auto old = std::find_if(current.begin(), current.end(),
+                                      [&](const auto& record) { return record.key == put.key; });
+        return !is_covered(put, old == current.end() ? nullptr : &*old);
+    });
 }
 
 size_t count_after(std::span<const BindingRecord> current, const BindingUpdate& update,
@@ -101,28 +121,14 @@ std::expected<BindingUpdate, Rejection> plan_update(std::span<const BindingRecor
         if (old && out_of_order(*old, wanted)) {
             return Rejected(Rejection{500, {}, "CSeq out of order"});
         }
+        forget_earlier(change, old, update);
         if (change.expires_s > 0) {
             add_put(change, wanted, source, old, update);
         } else if (old) {
             update.removals.push_back(old->key);
-            update.needs_write = true;
         }
     }
-    // A contact that stands twice in one request: the last one counts.
-    for (size_t i = 0; i + 1 < update.puts.size(); ++i) {
-        for (size_t j = i + 1; j < update.puts.size();) {
-            if (update.puts[i].key != update.puts[j].key) {
-                ++j;
-                continue;
-            }
-            update.puts[i] = std::move(update.puts[j]);
-            update.puts.erase(update.puts.begin() + static_cast<std::ptrdiff_t>(j));
-        }
-    }
-    std::erase_if(update.removals, [&](uint64_t key) {
-        return std::any_of(update.puts.begin(), update.puts.end(),
-                           [&](const BindingRecord& put) { return put.key == key; });
-    });
+    update.needs_write = needs_write(current, update);
     if (!update.puts.empty() && count_after(current, update, source.now) > source.contacts_max) {
         return Rejected(Rejection{403, {}, "too many contacts"});
     }

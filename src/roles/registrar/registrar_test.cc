@@ -359,6 +359,18 @@ TEST_F(RegistrarTest, AllOrNothing) {
     EXPECT_EQ(bindings[2].contact, "sip:1@192.0.2.9");
 }
 
+TEST_F(RegistrarTest, OfAContactThatStandsTwiceTheLastCounts) {
+    Phone phone;
+    const std::string on = "Contact: <sip:a@192.0.2.9>\r\n";
+    const std::string off = "Contact: <sip:a@192.0.2.9>;expires=0\r\n";
+    ASSERT_EQ(log_in(phone, on + off)->status(), 200);
+    EXPECT_EQ(query().bindings.size(), 0u);
+    ASSERT_EQ(log_in(phone, off + on)->status(), 200);
+    EXPECT_EQ(query().bindings.size(), 1u);
+    ASSERT_EQ(log_in(phone, on + off)->status(), 200);
+    EXPECT_EQ(query().bindings.size(), 0u);
+}
+
 TEST_F(RegistrarTest, LateRequestsDoNotUndoNewerOnes) {
     Phone phone;
     phone.cseq = 10;

@@ -17,7 +17,7 @@ inline constexpr size_t changes_max = 16'384;
 // A change whose grounds changed while it was written is judged again so often; more means that
 // somebody else changes the same entity all the time.
 inline constexpr int judgements_max = 4;
-// An answer waits so long for the catalog to show the write; then it goes out, as it is true anyway.
+// An answer waits so long for the catalog to show the write; then it goes out, being true anyway.
 inline constexpr Duration catalog_wait_max = 300ms;
 // Records of one step from outbox to history: their deletion fits one write of the store.
 inline constexpr size_t outbox_batch = 100;
