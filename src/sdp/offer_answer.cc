@@ -168,7 +168,10 @@ std::string_view to_string(OfferState state) {
 OfferAnswer::OfferAnswer(Origin origin) : origin_(std::move(origin)) {}
 
 // The version rises by exactly one when the description changes, else stays (RFC 3264 8).
+// An owner that does not know its media address beforehand leaves it empty: that of the first
+// description stays.
 void OfferAnswer::stamp(Session& session) {
+    if (origin_.address.empty()) origin_.address = session.connection;
     session.origin = origin_;
     switch (version_use_) {
         case VersionUse::Unsent:

@@ -40,6 +40,22 @@ std::optional<MediaAnchoring> parse_media_anchoring(std::string_view text) {
     return static_cast<MediaAnchoring>(found - names.begin());
 }
 
+std::span<const std::string_view> names_of(SrtpUse) {
+    static constexpr std::string_view names[] = {"off", "optional", "required"};
+    return names;
+}
+
+std::string_view to_string(SrtpUse value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<SrtpUse> parse_srtp_use(std::string_view text) {
+    const auto names = names_of(SrtpUse{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<SrtpUse>(found - names.begin());
+}
+
 void read(ObjectReader& in, DomainSettings& out) {
     in.flag("blocked", out.blocked, Presence::Optional);
     in.duration("expires_min_s", out.expires_min, {.min = 10, .max = 86400});
@@ -54,6 +70,8 @@ void read(ObjectReader& in, DomainSettings& out) {
         names_of(DigestAlgorithm{}));
     in.enumeration("media_anchoring", out.media_anchoring, names_of(MediaAnchoring{}),
         Presence::Optional);
+    in.enumeration("srtp", out.srtp, names_of(SrtpUse{}), Presence::Optional);
+    in.flag("full_traces", out.full_traces, Presence::Optional);
     in.text("language", out.language, {.length_min = 2, .length_max = 35,
         .format = Format::Language});
     in.text("time_zone", out.time_zone, {.length_min = 1, .length_max = 64,
@@ -73,6 +91,8 @@ void write(ObjectWriter& out, const DomainSettings& value) {
     out.integer("call_duration_max_s", (value.call_duration_max).count());
     out.enum_list("digest_algorithms", value.digest_algorithms);
     out.text("media_anchoring", to_string(value.media_anchoring));
+    out.text("srtp", to_string(value.srtp));
+    out.flag("full_traces", value.full_traces);
     out.text("language", value.language);
     out.text("time_zone", value.time_zone);
 }
@@ -91,6 +111,8 @@ const Shape& shape_of<DomainSettings>() {
         {"call_duration_max_s", FieldKind::Plain, nullptr},
         {"digest_algorithms", FieldKind::Plain, nullptr},
         {"media_anchoring", FieldKind::Plain, nullptr},
+        {"srtp", FieldKind::Plain, nullptr},
+        {"full_traces", FieldKind::Plain, nullptr},
         {"language", FieldKind::Plain, nullptr},
         {"time_zone", FieldKind::Plain, nullptr},
     };

@@ -27,6 +27,11 @@ std::span<const std::string_view> names_of(MediaAnchoring);
 std::string_view to_string(MediaAnchoring value);
 std::optional<MediaAnchoring> parse_media_anchoring(std::string_view text);
 
+enum class SrtpUse { Off, Optional, Required };
+std::span<const std::string_view> names_of(SrtpUse);
+std::string_view to_string(SrtpUse value);
+std::optional<SrtpUse> parse_srtp_use(std::string_view text);
+
 // Settings of a domain.
 struct DomainSettings {
     // A blocked domain answers 403 to everything.
@@ -52,6 +57,11 @@ struct DomainSettings {
         DigestAlgorithm::Md5};
     // Whether media always passes an MG.
     MediaAnchoring media_anchoring = MediaAnchoring::Always;
+    // Whether phones may or must encrypt their media (SRTP). Optional: each phone as it likes, also
+    // when the other one does not.
+    SrtpUse srtp = SrtpUse::Optional;
+    // Whether the ladder of a call keeps whole messages, not only their first lines.
+    bool full_traces = false;
     // Language of prompts and letters.
     std::string language = "en";
     // Time zone of schedules and reports.
