@@ -1,0 +1,22 @@
+// Bounds of the call state role, each with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/instant.h"
+
+namespace tandem::roles::call_state {
+
+// Calls in the index, about 600 bytes each: ten times what one server carries.
+inline constexpr size_t kCallsMax = 500'000;
+// A page of calls is one letter; at 400 bytes a call it stays below half a megabyte.
+inline constexpr uint32_t kPageMax = 1'000;
+inline constexpr uint32_t kPageDefault = 100;
+// How often the directory is compared with the owners known: a new owner is asked for its calls,
+// those of one that vanished are dropped after kOwnerGrace.
+inline constexpr Duration kSweep = 1s;
+// A B2B that restarts reports its calls again within this; until then they stay visible.
+inline constexpr Duration kOwnerGrace = 30s;
+
+}  // namespace tandem::roles::call_state

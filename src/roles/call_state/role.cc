@@ -1,0 +1,83 @@
+#include "roles/call_state/role.h"
+
+#include "roles/call_state/limits.h"
+
+namespace tandem::roles::call_state {
+
+using ports::DirectoryEntry;
+using ports::Instance;
+using ports::RoleKind;
+
+std::unique_ptr<ports::Role> make_role(ports::Surroundings surroundings) {
+    return std::make_unique<CallStateRole>(surroundings);
+}
+
+void CallStateRole::start(Now now, ports::Outbox& out) {
+    sweep(now.mono, out);
+}
+
+void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
+    if (next_sweep_ && now.mono >= *next_sweep_) sweep(now.mono, out);
+}
+
+// Each owner is asked once an incarnation: at our start, when it appears, and when it restarted.
+void CallStateRole::sweep(Instant now, ports::Outbox& out) {
+    next_sweep_ = now + kSweep;
+    for (auto& [number, owner] : owners_) {
+        const DirectoryEntry* entry = around_.directory.find(Instance{number});
+        const bool present = entry != nullptr && entry->reachable;
+        if (present)
+            owner.gone_since.reset();
+        else if (!owner.gone_since)
+            owner.gone_since = now;
+    }
+    for (const DirectoryEntry& entry : around_.directory.entries()) {
+        if (entry.kind != RoleKind::B2bua || !entry.reachable) continue;
+        const auto [known, is_new] = owners_.try_emplace(entry.instance.number);
+        if (!is_new && known->second.epoch == entry.epoch) continue;
+        known->second = {entry.epoch, std::nullopt};
+        out.send(around_.self, entry.instance, ports::CallReportWanted{});
+    }
+    drop_vanished(now);
+}
+
+void CallStateRole::drop_vanished(Instant now) {
+    for (auto it = owners_.begin(); it != owners_.end();) {
+        const bool over = it->second.gone_since && now - *it->second.gone_since >= kOwnerGrace;
+        if (over) index_.remove_owner(Instance{it->first});
+        it = over ? owners_.erase(it) : std::next(it);
+    }
+}
+
+void CallStateRole::on_report(ports::CallReport& report) {
+    if (report.gone) {
+        index_.remove(report.summary.call, report.summary.owner);
+    } else if (!index_.put(std::move(report.summary))) {
+        ++refused_;
+    }
+}
+
+void CallStateRole::on_report_all(ports::CallReportAll& report) {
+    if (report.first) index_.begin_all(report.owner);
+    for (ports::CallSummary& summary : report.calls) {
+        if (!index_.put(std::move(summary))) ++refused_;
+    }
+    if (!report.more) index_.end_all(report.owner);
+}
+
+void CallStateRole::on_letter(Now, ports::Letter letter, ports::Outbox& out) {
+    if (auto* report = std::get_if<ports::CallReport>(&letter.payload)) {
+        on_report(*report);
+    } else if (auto* all = std::get_if<ports::CallReportAll>(&letter.payload)) {
+        on_report_all(*all);
+    } else if (const auto* query = std::get_if<ports::CallsQuery>(&letter.payload)) {
+        out.reply(letter, index_.page(*query));
+    }
+}
+
+std::vector<std::pair<std::string, double>> CallStateRole::figures() const {
+    return {{"calls", static_cast<double>(index_.size())},
+            {"calls_not_indexed_total", static_cast<double>(refused_)}};
+}
+
+}  // namespace tandem::roles::call_state

@@ -1,0 +1,47 @@
+// The role CS: what no single B2B can know. For now the index of calls; it is rebuilt from the
+// reports of their owners, so a take-over starts by asking each of them for all it has.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "ports/letter.h"
+#include "roles/call_state/index.h"
+
+namespace tandem::roles::call_state {
+
+std::unique_ptr<ports::Role> make_role(ports::Surroundings surroundings);
+
+class CallStateRole final : public ports::Role {
+ public:
+    explicit CallStateRole(ports::Surroundings surroundings) : around_(surroundings) {}
+
+    ports::RoleKind kind() const override { return ports::RoleKind::CallState; }
+    void start(Now now, ports::Outbox& out) override;
+    void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
+    void on_timeout(Now now, ports::Outbox& out) override;
+    std::optional<Instant> next_deadline() const override { return next_sweep_; }
+    void drain(Now, ports::Outbox&) override {}
+    bool is_idle() const override { return true; }
+    std::vector<std::pair<std::string, double>> figures() const override;
+
+    const Index& index() const { return index_; }
+
+ private:
+    struct Owner {
+        uint32_t epoch = 0;
+        std::optional<Instant> gone_since;
+    };
+    void sweep(Instant now, ports::Outbox& out);
+    void drop_vanished(Instant now);
+    void on_report(ports::CallReport& report);
+    void on_report_all(ports::CallReportAll& report);
+
+    ports::Surroundings around_;
+    Index index_;
+    std::map<uint16_t, Owner> owners_;
+    std::optional<Instant> next_sweep_;
+    uint64_t refused_ = 0;
+};
+
+}  // namespace tandem::roles::call_state
