@@ -1,0 +1,53 @@
+// One party's place in a call: its leg, its media and what its CDR will say. The caller has one;
+// each forked device has another.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "call/call_context.h"
+#include "call/party_media.h"
+#include "ports/registrar_port.h"
+
+namespace tandem::call {
+
+struct Party {
+    sip::Leg leg;
+    PartyMedia media;
+    ports::Flow flow;
+    std::string user_agent;
+    UtcTime started;
+    UtcTime answered;  // 0: never
+    UtcTime ended;     // 0: not yet
+    int status = 0;    // final status of its INVITE
+};
+
+enum class BranchState : uint8_t {
+    Opening,   // waits for its ports
+    Inviting,  // INVITE is out
+    Ringing,   // a provisional other than 100 came
+    Won,       // answered, and the call's
+    Lost,      // cancelled, or ended
+    Failed,    // final failure; `party.status` says which
+};
+std::string_view to_string(BranchState state);
+
+struct Branch {
+    Party party;
+    BranchState state = BranchState::Opening;
+    Destination destination;
+    ports::Binding binding;
+    MediaProfile profile = MediaProfile::Rtp;
+    bool may_try_other_profile = false;
+    bool rebound = false;  // its flow was looked up anew once already
+    bool ports_asked = false;
+    bool ports_released = false;
+    std::optional<sdp::Session> answer;  // its last, early or final
+
+    bool is_pending() const {
+        return state == BranchState::Opening || state == BranchState::Inviting ||
+               state == BranchState::Ringing;
+    }
+};
+
+}  // namespace tandem::call

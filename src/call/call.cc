@@ -1,0 +1,318 @@
+#include "call/call.h"
+
+#include <algorithm>
+
+#include "call/ask.h"
+#include "call/failure.h"
+#include "call/limits.h"
+
+namespace tandem::call {
+
+using sip::LegEvent;
+
+std::string_view to_string(Phase phase) {
+    switch (phase) {
+        case Phase::Arriving:
+            return "arriving";
+        case Phase::Locating:
+            return "locating";
+        case Phase::Ringing:
+            return "ringing";
+        case Phase::Committing:
+            return "committing";
+        case Phase::Established:
+            return "established";
+        case Phase::Ending:
+            return "ending";
+        case Phase::Over:
+            return "over";
+    }
+    return "";
+}
+
+std::string_view to_string(BranchState state) {
+    switch (state) {
+        case BranchState::Opening:
+            return "opening";
+        case BranchState::Inviting:
+            return "inviting";
+        case BranchState::Ringing:
+            return "ringing";
+        case BranchState::Won:
+            return "won";
+        case BranchState::Lost:
+            return "lost";
+        case BranchState::Failed:
+            return "failed";
+    }
+    return "";
+}
+
+Call::Call(CallFacts facts, CallSettings settings)
+    : facts_(std::move(facts)), settings_(std::move(settings)) {}
+
+Branch* Call::branch(uint8_t index) {
+    if (index == 0 || index > branches_.size()) return nullptr;
+    return branches_[index - 1].get();
+}
+
+Party* Call::party(uint8_t index) {
+    if (index == 0) return caller_ ? &*caller_ : nullptr;
+    Branch* found = branch(index);
+    return found == nullptr ? nullptr : &found->party;
+}
+
+const Party* Call::party(uint8_t index) const {
+    return const_cast<Call*>(this)->party(index);
+}
+
+uint8_t Call::leg_of_call_id(std::string_view call_id) const {
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        if (branches_[i]->party.leg.call_id() == call_id) {
+            return static_cast<uint8_t>(i + 1);
+        }
+    }
+    return 0;
+}
+
+Branch* Call::winner() {
+    return branch(winner_);
+}
+
+uint8_t Call::peer_of(uint8_t index) const {
+    return index == 0 ? winner_ : 0;
+}
+
+void Call::set_phase(Phase phase) {
+    if (phase_ == phase) return;
+    phase_ = phase;
+    report_due_ = true;
+}
+
+bool Call::take_report_due() {
+    return std::exchange(report_due_, false);
+}
+
+sip::LegSettings Call::leg_settings(CallContext& ctx, uint8_t index,
+                                    const ports::Flow& flow) const {
+    const LegKey key = leg_key(base(), index);
+    const auto token = [&](ports::TokenKind kind) {
+        return ctx.around.tokens.text({kind, ctx.around.self, key});
+    };
+    sip::LegSettings settings;
+    settings.envelope.hop =
+        sip::Hop::of(flow, ports::is_reliable(flow.transport) ? sip::Reliability::Reliable
+                                                              : sip::Reliability::Unreliable);
+    settings.envelope.contact.token = token(ports::TokenKind::Contact);
+    settings.local_tag = token(ports::TokenKind::Tag);
+    settings.origin.session_id = std::to_string(key >> 1);  // 63 bits: some phones parse signed
+    settings.origin.version = 0;
+    settings.session_timer = settings_.session_timer;
+    settings.timers = settings_.timers;
+    settings.user_agent = settings_.user_agent;
+    settings.provisionals = sip::Provisionals::ReliableIfCan;
+    return settings;
+}
+
+// --- What arrives.
+
+void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flow,
+                 sip::Message invite, Route route) {
+    longest_ = ctx.now.mono + settings_.duration_max;
+    route_notes_ = std::move(route.notes);
+    destinations_ = std::move(route.destinations);
+    if (destinations_.empty()) end_status_ = route.refusal;
+    caller_.emplace(Party{sip::Leg(leg_key(base(), 0), leg_settings(ctx, 0, flow)), {}, flow, {}});
+    caller_->user_agent = invite.header(sip::HeaderId::UserAgent).value_or("");
+    caller_->started = ctx.now.utc;
+    caller_->media = PartyMedia(1, flow.remote.ip.family, flow.remote.ip, MediaProfile::Rtp);
+    caller_->leg.on_invite(ctx.leg, server, std::move(invite));
+    pump(ctx);
+    // The leg has refused it by itself: an extension, a body or a timer that it can't have.
+    if (phase_ == Phase::Arriving) end(ctx, ReleasedBy::System, 488, "refused");
+}
+
+void Call::on_request(CallContext& ctx, uint8_t leg, const sip::RequestArrival& arrival,
+                      const ports::Flow& flow, sip::Message request) {
+    Party* of = party(leg);
+    if (of == nullptr) return;
+    // The phone speaks from another flow now: what we send follows it (RFC 5626 4.3 has the same
+    // for registrations). A NAT that forgot its binding looks like this too.
+    if (!(flow == of->flow)) {
+        of->flow = flow;
+        sip::Envelope envelope = of->leg.envelope();
+        envelope.hop = leg_settings(ctx, leg, flow).envelope.hop;
+        of->leg.redirect(std::move(envelope));
+        if (saved_) save_wanted_ = true;
+    }
+    of->leg.on_request(ctx.leg, arrival, std::move(request));
+    pump(ctx);
+}
+
+void Call::on_response(CallContext& ctx, uint8_t leg, const sip::ResponseArrival& arrival,
+                       sip::Message response) {
+    if (Party* of = party(leg)) of->leg.on_response(ctx.leg, arrival, std::move(response));
+    pump(ctx);
+}
+
+void Call::on_layer_event(CallContext& ctx, uint8_t leg, const sip::LayerEvent& event) {
+    if (Party* of = party(leg)) of->leg.on_layer_event(ctx.leg, event);
+    pump(ctx);
+}
+
+std::optional<Call::Question> Call::take_question(uint64_t request) {
+    const auto found = std::find_if(questions_.begin(), questions_.end(),
+                                    [&](const Question& q) { return q.request == request; });
+    if (found == questions_.end()) return std::nullopt;
+    const Question question = *found;
+    questions_.erase(found);
+    return question;
+}
+
+void Call::on_reply(CallContext& ctx, ports::Letter reply) {
+    const auto question = take_question(reply.request);
+    if (!question) return;  // too late: its deadline has passed
+    if (auto* bindings = std::get_if<ports::BindingsReply>(&reply.payload)) {
+        on_bindings(ctx, *question, *bindings);
+    } else if (const auto* placed = std::get_if<ports::MediaPlaced>(&reply.payload)) {
+        on_placed(ctx, *placed);
+    } else if (auto* media = std::get_if<ports::MediaReply>(&reply.payload)) {
+        on_media_reply(ctx, *question, *media);
+    } else {
+        on_question_failed(ctx, *question);
+    }
+    pump(ctx);
+}
+
+// The answerer is gone, or took too long: what hangs on it fails cleanly.
+void Call::on_question_failed(CallContext& ctx, const Question& question) {
+    switch (question.purpose) {
+        case Purpose::Bindings:
+        case Purpose::Place:
+        case Purpose::OpenMedia:
+            return end(ctx, ReleasedBy::System, 503, "no answer within");
+        case Purpose::Rebind: {
+            ports::BindingsReply none;
+            return on_rebound(ctx, question.branch, none);
+        }
+        case Purpose::OfferMedia:
+            return refuse_exchange(ctx, 500);
+        case Purpose::UpdateMedia:
+            return on_media_lost(ctx);
+        case Purpose::CloseMedia:
+            media_closed_ = true;
+            record_due_ = true;
+            return;
+    }
+}
+
+// Events are read in order; the commands that they lead to may add more.
+void Call::pump(CallContext& ctx) {
+    auto& events = ctx.leg.events;
+    for (size_t i = 0; i < events.size(); ++i) {
+        LegEvent event = std::move(events[i]);
+        on_leg_event(ctx, std::move(event));
+    }
+    events.clear();
+    finish_if_done();
+}
+
+void Call::on_leg_event(CallContext& ctx, LegEvent event) {
+    const uint8_t index = index_of(event.leg);
+    if (party(index) == nullptr) return;
+    using Kind = LegEvent::Kind;
+    switch (event.kind) {
+        case Kind::RemoteOffer:
+            return on_remote_offer(ctx, index, event);
+        case Kind::RemoteAnswer:
+            return on_remote_answer(ctx, index, event);
+        case Kind::OfferWanted:
+            return on_offer_wanted(ctx, index, event);
+        case Kind::OfferRefused:
+            return on_offer_refused(ctx, index, event);
+        case Kind::Request:
+            return on_dialog_request(ctx, index, event);
+        case Kind::RequestDone:
+            return on_request_done(ctx, event);
+        case Kind::Gone:
+            return;
+        case Kind::Cancelled:
+        case Kind::Rejected:
+        case Kind::Bye:
+        case Kind::Ended:
+            return on_party_ended(ctx, index, event);
+        case Kind::Incoming:
+            return on_incoming(ctx, event);
+        case Kind::Confirmed:
+            return on_confirmed(ctx, event);
+        case Kind::Provisional:
+            return on_provisional(ctx, index, event);
+        case Kind::Answered:
+            return on_answered(ctx, index, event);
+        case Kind::Failed:
+            return on_branch_failed(ctx, index, event);
+    }
+}
+
+// --- Time.
+
+namespace {
+
+void sooner(std::optional<Instant>& earliest, std::optional<Instant> other) {
+    if (other && (!earliest || *other < *earliest)) earliest = other;
+}
+
+}  // namespace
+
+std::optional<Instant> Call::next_deadline() const {
+    std::optional<Instant> earliest;
+    if (caller_) sooner(earliest, caller_->leg.next_deadline());
+    for (const auto& branch : branches_) sooner(earliest, branch->party.leg.next_deadline());
+    for (const Question& question : questions_) sooner(earliest, question.deadline);
+    sooner(earliest, ring_deadline_);
+    sooner(earliest, commit_deadline_);
+    sooner(earliest, audit_at_);
+    if (phase_ < Phase::Ending) sooner(earliest, longest_);
+    return earliest;
+}
+
+void Call::on_timeout(CallContext& ctx) {
+    const auto due = [&](const sip::Leg& leg) {
+        const auto deadline = leg.next_deadline();
+        return deadline && *deadline <= ctx.now.mono;
+    };
+    if (caller_ && due(caller_->leg)) caller_->leg.on_timeout(ctx.leg);
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        sip::Leg& leg = branches_[i]->party.leg;
+        if (due(leg)) leg.on_timeout(ctx.leg);
+    }
+    pump(ctx);
+    run_timers(ctx);
+    pump(ctx);
+}
+
+void Call::run_timers(CallContext& ctx) {
+    const auto due = [&](std::optional<Instant>& deadline) {
+        if (!deadline || *deadline > ctx.now.mono) return false;
+        deadline.reset();
+        return true;
+    };
+    for (bool any = true; any;) {
+        const auto late =
+            std::find_if(questions_.begin(), questions_.end(),
+                         [&](const Question& q) { return q.deadline <= ctx.now.mono; });
+        any = late != questions_.end();
+        if (any) on_question_failed(ctx, *take_question(late->request));
+    }
+    if (due(commit_deadline_)) flush_withheld(ctx);
+    if (due(ring_deadline_) && ringing()) on_ring_timeout(ctx);
+    if (due(audit_at_)) {
+        if (caller_) caller_->leg.take_over(ctx.leg);
+        if (Branch* won = winner()) won->party.leg.take_over(ctx.leg);
+    }
+    if (phase_ < Phase::Ending && due(longest_)) {
+        end(ctx, ReleasedBy::System, 480, "longest call reached");
+    }
+}
+
+}  // namespace tandem::call

@@ -1,0 +1,266 @@
+// One call: a caller, the devices that ring for it, the context that carries its media. It turns
+// events of legs and letters of other roles into commands to legs and letters. Transactions,
+// dialogs and offers are the legs' work (sip/dialog/leg.h); here is what joins them.
+//
+// Pure; owned by the B2B role instance, on its shard. After each step the owner looks at
+// next_deadline() and at what the call wants: wants_save(), wants_report(), take_record().
+// RFC 3261 16.7 (choice of the failure told), RFC 5853 (what a B2BUA may do), RFC 7092.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "call/branch.h"
+#include "call/call_context.h"
+#include "call/call_snapshot.h"
+#include "call/trace.h"
+
+namespace tandem::call {
+
+enum class Phase : uint8_t {
+    Arriving,     // the caller's INVITE is being looked at
+    Locating,     // devices of the called account and a media gate are asked for
+    Ringing,      // branches are out, or wait for their ports
+    Committing,   // somebody answered; the caller is told when the call is safe
+    Established,  // the caller was told
+    Ending,       // legs and statistics run out
+    Over,
+};
+std::string_view to_string(Phase phase);
+
+enum class ReleasedBy : uint8_t { System, Caller, Callee };
+
+class Call {
+ public:
+    Call(CallFacts facts, CallSettings settings);
+
+    // The caller's INVITE, authenticated, and where it is to go. An empty route ends it with
+    // `refusal`.
+    struct Route {
+        std::vector<Destination> destinations;
+        int refusal = 404;
+        std::vector<RouteStepNote> notes;
+    };
+    void start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flow,
+               sip::Message invite, Route route);
+
+    // --- What arrives for it. `leg` names one of its legs.
+    void on_request(CallContext& ctx, uint8_t leg, const sip::RequestArrival& arrival,
+                    const ports::Flow& flow, sip::Message request);
+    void on_response(CallContext& ctx, uint8_t leg, const sip::ResponseArrival& arrival,
+                     sip::Message response);
+    void on_layer_event(CallContext& ctx, uint8_t leg, const sip::LayerEvent& event);
+    void on_reply(CallContext& ctx, ports::Letter reply);  // to a letter of the call's
+    void on_media_event(CallContext& ctx, const ports::MediaEvent& event);
+    void on_timeout(CallContext& ctx);
+    std::optional<Instant> next_deadline() const;
+
+    // --- Commands.
+    // Ends it, whatever its phase: CANCEL, a failure to the caller, BYE.
+    void hangup(CallContext& ctx, int status, std::string_view reason);
+    // The snapshot is in the store, or never will be.
+    void on_saved(CallContext& ctx, bool stored);
+    // Its media gate is gone: an answered call moves to another one, any other ends.
+    void on_media_gate_gone(CallContext& ctx);
+    // After restore(): the legs ask whether their phones are still there; the timers run anew.
+    void take_over(CallContext& ctx, Duration audit_after);
+
+    // --- What its owner is to do.
+    bool wants_save() const { return save_wanted_; }
+    CallSnapshot save(Now now);  // clears wants_save()
+    bool take_report_due();      // the phase that others see has changed
+    bool record_due() const { return phase_ == Phase::Over || record_due_; }
+    std::string take_record(UtcTime now);  // the CDR as JSON, once; empty before and after
+    bool is_over() const;                  // nothing more comes: to be destroyed
+
+    // --- Facts.
+    CallId id() const { return facts_.call; }
+    uint64_t base() const { return base_of(facts_.call); }
+    Phase phase() const { return phase_; }
+    const CallFacts& facts() const { return facts_; }
+    const CallSettings& settings() const { return settings_; }
+    bool has_leg(uint8_t index) const { return party(index) != nullptr; }
+    uint8_t leg_of_call_id(std::string_view call_id) const;  // the caller's when none has it
+    ports::Instance media_gate() const { return media_gate_; }
+    bool has_media() const { return media_open_; }
+    bool was_saved() const { return saved_; }
+    ports::CallSummary summary(ports::Instance owner) const;
+    std::string detail_json() const;
+    const Trace& trace() const { return trace_; }
+    Trace& trace() { return trace_; }
+
+    static Call restore(CallSnapshot snapshot, Now now);
+
+ private:
+    // --- call.cc
+    enum class Purpose : uint8_t {
+        Bindings,     // devices of the destination
+        Rebind,       // the flow of one branch failed
+        Place,        // of the media
+        OpenMedia,    // ports for new branches
+        OfferMedia,   // ports for an offer that travels on
+        UpdateMedia,  // what an answer settled
+        CloseMedia,   // final statistics
+    };
+    struct Question {
+        uint64_t request = 0;
+        Purpose purpose = Purpose::Bindings;
+        uint8_t branch = 0;
+        Instant deadline;
+    };
+    struct Wanted {
+        Purpose purpose = Purpose::Bindings;
+        Duration deadline{0};
+        uint8_t branch = 0;
+    };
+    template <typename T>
+    void ask(CallContext& ctx, ports::Instance to, T payload, Wanted wanted);
+    std::optional<Question> take_question(uint64_t request);
+    void pump(CallContext& ctx);
+    void on_leg_event(CallContext& ctx, sip::LegEvent event);
+    void on_caller_event(CallContext& ctx, sip::LegEvent& event);
+    void on_branch_event(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void on_question_failed(CallContext& ctx, const Question& question);
+    void run_timers(CallContext& ctx);
+    sip::LegSettings leg_settings(CallContext& ctx, uint8_t index, const ports::Flow& flow) const;
+    Party* party(uint8_t index);
+    const Party* party(uint8_t index) const;
+    Branch* branch(uint8_t index);
+    Branch* winner();
+    uint8_t peer_of(uint8_t index) const;
+    void set_phase(Phase phase);
+    bool ringing() const { return phase_ == Phase::Locating || phase_ == Phase::Ringing; }
+
+    // --- locate.cc
+    void on_incoming(CallContext& ctx, sip::LegEvent& event);
+    void locate(CallContext& ctx);
+    void on_bindings(CallContext& ctx, const Question& question, ports::BindingsReply& reply);
+    void on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& reply);
+    void on_placed(CallContext& ctx, const ports::MediaPlaced& placed);
+    void located(CallContext& ctx);
+
+    // --- fork.cc
+    uint8_t add_branch(CallContext& ctx, const Destination& destination, ports::Binding binding,
+                       std::optional<MediaProfile> profile);
+    void open_branches(CallContext& ctx);
+    void launch(CallContext& ctx, uint8_t index);
+    void on_provisional(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void pass_early_answer(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void on_branch_failed(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    bool try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event);
+    bool follow_redirection(CallContext& ctx, uint8_t index, const sip::Message& response);
+    void fail_if_exhausted(CallContext& ctx);
+    void cancel_branches(CallContext& ctx, uint8_t except, std::string_view reason);
+    void on_ring_timeout(CallContext& ctx);
+
+    // --- answer.cc
+    void on_answered(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void settle_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer);
+    void commit(CallContext& ctx, sip::Payload answer);
+    void on_confirmed(CallContext& ctx, sip::LegEvent& event);
+    void flush_withheld(CallContext& ctx);
+    void on_callee_offer(CallContext& ctx, uint8_t index, sdp::Session offer);
+    void align_caller(CallContext& ctx);
+
+    // --- in_dialog.cc
+    // An offer of one party on its way to the other.
+    struct Exchange {
+        uint8_t from = 0;
+        sip::ServerKey server;  // of the offer; nil when we began it ourselves
+        sip::Method method = sip::Method::Other;
+        std::optional<sdp::Session> offer;
+        enum class Stage : uint8_t { Ports, Peer, FinalAck } stage = Stage::Ports;
+        bool peer_offers = false;  // the first party asked without an offer
+        PartyMedia before_from;    // to go back to, when the offer is refused
+        PartyMedia before_to;
+    };
+    struct Relayed {
+        uint8_t from = 0;
+        sip::ServerKey server;
+        sip::ClientKey client;
+    };
+    void on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void carry_offer(CallContext& ctx);
+    void on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void on_offer_wanted(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void on_offer_refused(CallContext& ctx, uint8_t index, const sip::LegEvent& event);
+    void refuse_exchange(CallContext& ctx, int status);
+    void on_dialog_request(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void relay_request(CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void on_request_done(CallContext& ctx, const sip::LegEvent& event);
+    void note_hold();
+
+    // --- media.cc
+    void update_media(CallContext& ctx, std::vector<uint8_t> parties, bool joins);
+    void release_terminations(ports::MediaRequest& request);
+    void on_media_reply(CallContext& ctx, const Question& question, ports::MediaReply& reply);
+    void take_local(const ports::MediaReply& reply);
+    void on_media_lost(CallContext& ctx);
+    void reoffer_both(CallContext& ctx);
+    void close_media(CallContext& ctx);
+
+    // --- ending.cc
+    void end(CallContext& ctx, ReleasedBy by, int status, std::string_view reason);
+    void end_leg(CallContext& ctx, uint8_t index, int status, std::string_view reason);
+    void on_party_ended(CallContext& ctx, uint8_t index, const sip::LegEvent& event);
+    void finish_if_done();
+
+    friend struct CallCodec;
+
+    CallFacts facts_;
+    CallSettings settings_;
+    Phase phase_ = Phase::Arriving;
+    std::optional<Party> caller_;
+    std::vector<std::unique_ptr<Branch>> branches_;  // branch i has the leg index i + 1
+    uint8_t winner_ = 0;
+    std::vector<RouteStepNote> route_notes_;
+    std::vector<Destination> destinations_;
+    std::vector<Question> questions_;
+    uint32_t questions_asked_ = 0;
+    std::optional<Instant> ring_deadline_;
+    std::optional<Instant> commit_deadline_;
+    std::optional<Instant> audit_at_;
+    std::optional<Instant> longest_;  // settings_.duration_max
+    size_t redirections_ = 0;
+
+    // --- Media.
+    ports::Instance media_gate_;
+    bool media_open_ = false;
+    bool media_closed_ = false;
+    bool moving_media_ = false;                 // to another gate
+    bool media_moved_ = false;                  // its context is open there
+    std::vector<uint8_t> to_reoffer_;           // parties that do not have its new ports yet
+    std::optional<sdp::Session> offer_;         // the caller's first
+    std::optional<sdp::Session> callee_offer_;  // when the caller made none
+    std::vector<sip::Outbound> withheld_;       // the caller's 2xx, until the call is safe
+    bool caller_reliable_ = false;              // it supports 100rel
+    uint8_t early_ = 0;                         // whose answer the caller hears early
+    bool early_is_final_ = false;               // it went out reliably
+    bool realign_ = false;                      // the winner's description is another one
+    int rang_ = 0;                              // last provisional passed on
+    bool held_ = false;
+    std::optional<Exchange> exchange_;
+    std::vector<Relayed> relayed_;
+    std::vector<ports::StreamStatistics> statistics_;
+
+    // --- The end.
+    UtcTime answered_;
+    UtcTime ended_;
+    ReleasedBy released_by_ = ReleasedBy::System;
+    int end_status_ = 0;
+    std::string end_reason_;
+    bool survived_ = false;
+    bool record_due_ = false;
+    bool record_taken_ = false;
+
+    // --- For the owner.
+    bool save_wanted_ = false;
+    bool saved_ = false;
+    bool report_due_ = false;
+    Trace trace_;
+};
+
+}  // namespace tandem::call

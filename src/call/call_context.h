@@ -1,0 +1,80 @@
+// What a call works with during one step, and the words that its parts share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "call/srtp_policy.h"
+#include "ports/letter.h"
+#include "sip/dialog/leg.h"
+
+namespace tandem::call {
+
+// The number of a leg: 56 bits of its call's id and 8 of its own. Tags, Contacts and Call-IDs that
+// we mint carry it, so that any message finds its leg by reading.
+using LegKey = sip::UserKey;
+inline constexpr unsigned kLegBits = 8;
+constexpr uint64_t base_of(LegKey key) {
+    return key >> kLegBits;
+}
+constexpr uint8_t index_of(LegKey key) {
+    return static_cast<uint8_t>(key);
+}
+constexpr LegKey leg_key(uint64_t base, uint8_t index) {
+    return base << kLegBits | index;
+}
+// The number of a call: the last 56 bits of its id.
+inline uint64_t base_of(CallId call) {
+    return call.bits.low & (~uint64_t{0} >> kLegBits);
+}
+
+struct CallContext {
+    Now now;
+    sip::LegContext leg;  // shares the events with pump()
+    ports::Outbox& out;
+    const ports::Surroundings& around;
+};
+
+enum class Survival : uint8_t { None, Established, All };
+
+// Of the domain and of the instance, as they were when the call began.
+struct CallSettings {
+    Duration ring_timeout = 60s;
+    Duration duration_max = 12h;
+    SrtpPolicy srtp = SrtpPolicy::Optional;
+    Survival survival = Survival::Established;
+    sip::SessionTimerSettings session_timer;
+    sip::Timers timers;
+    uint32_t silence_timeout_s = 0;  // 0: the media gate's default
+    std::string user_agent;
+    bool full_trace = false;  // whole messages in the ladder, not their start lines only
+};
+
+// Who calls, as authenticated, and what was dialled.
+struct CallFacts {
+    CallId call;
+    DomainId domain;
+    std::string domain_name;
+    AccountId caller_account;
+    std::string caller_number;  // number, or login when it has none
+    std::string caller_name;    // shown to the called party
+    bool hide_caller = false;   // RFC 3323: Privacy: id
+    std::string dialled;
+    UtcTime started;
+};
+
+// One account that the route leads to.
+struct Destination {
+    AccountId account;
+    std::string number;
+    std::string name;
+};
+
+// How a step of the route came about, for operators.
+struct RouteStepNote {
+    std::string step;
+    std::string reason;
+};
+
+}  // namespace tandem::call

@@ -1,0 +1,45 @@
+// All of a call that outlives its owner, as plain values. encode() and decode() are in
+// snapshot_codec.cc (proto/call_snapshot.proto).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "call/branch.h"
+#include "call/call_context.h"
+
+namespace tandem::call {
+
+struct PartySnapshot {
+    uint8_t index = 0;  // of the leg
+    sip::LegSnapshot leg;
+    PartyMedia media;
+    ports::Flow flow;
+    std::string user_agent;
+    UtcTime started;
+    UtcTime answered;
+    Destination destination;  // of a branch
+    std::string contact;      // of its binding
+    std::string instance_id;
+    uint32_t reg_id = 0;
+};
+
+struct CallSnapshot {
+    Now saved;  // both clocks, to shift deadlines to another machine's
+    CallFacts facts;
+    CallSettings settings;
+    ports::Instance media_gate;
+    bool media_open = false;
+    bool held = false;
+    uint8_t winner = 0;
+    UtcTime answered;
+    std::vector<PartySnapshot> parties;  // caller first; while it rings all pending branches
+};
+
+std::string encode(const CallSnapshot& snapshot);
+Result<CallSnapshot> decode(std::string_view bytes);
+
+}  // namespace tandem::call

@@ -1,0 +1,212 @@
+// The branches of a call: all devices ring at once, the first to answer has it. RFC 3261 13.2.2,
+// 16.7 (choice among failures).
+#include <algorithm>
+
+#include "call/ask.h"
+#include "call/call.h"
+#include "call/failure.h"
+#include "call/identity.h"
+#include "call/limits.h"
+#include "routing/route.h"
+
+namespace tandem::call {
+
+using sip::HeaderField;
+using sip::SdpPart;
+
+uint8_t Call::add_branch(CallContext& ctx, const Destination& destination, ports::Binding binding,
+                         std::optional<MediaProfile> profile) {
+    const auto index = static_cast<uint8_t>(branches_.size() + 1);
+    const ports::Flow flow = binding.flow;
+    sip::LegSettings settings = leg_settings(ctx, index, flow);
+    settings.envelope.alternative_uri = binding.contact;
+    // An offer in a reliable provisional would have to be answered before the caller has seen it.
+    settings.provisionals =
+        offer_ ? sip::Provisionals::ReliableIfCan : sip::Provisionals::Unreliable;
+    const ProfilePlan plan = profile_for_callee(settings_.srtp, flow.transport);
+    const MediaProfile first = profile.value_or(plan.first);
+    auto fresh = std::make_unique<Branch>(
+        Branch{{sip::Leg(leg_key(base(), index), std::move(settings)),
+                PartyMedia(index + 1u, flow.remote.ip.family, flow.remote.ip, first), flow,
+                binding.user_agent, ctx.now.utc}});
+    fresh->destination = destination;
+    fresh->binding = std::move(binding);
+    fresh->profile = first;
+    fresh->may_try_other_profile = plan.try_other && !profile;
+    branches_.push_back(std::move(fresh));
+    return index;
+}
+
+// Asks for the ports of all branches that have none; they are launched when the reply is here.
+void Call::open_branches(CallContext& ctx) {
+    ports::MediaRequest request;
+    request.context = facts_.call;
+    request.silence_timeout_s = settings_.silence_timeout_s;
+    if (offer_ && !media_open_) request.set.push_back(caller_->media.settings());
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        Branch& fresh = *branches_[i];
+        if (fresh.state != BranchState::Opening || fresh.ports_asked) continue;
+        fresh.ports_asked = true;
+        if (!offer_) {
+            launch(ctx, static_cast<uint8_t>(i + 1));
+            continue;
+        }
+        fresh.party.media.prepare(*offer_);
+        request.set.push_back(fresh.party.media.settings());
+    }
+    if (request.set.empty()) return;
+    media_open_ = true;
+    release_terminations(request);
+    ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
+}
+
+void Call::launch(CallContext& ctx, uint8_t index) {
+    Branch& to = *branch(index);
+    to.state = BranchState::Inviting;
+    sip::OutgoingInvite invite;
+    invite.request_uri = to.binding.contact;
+    invite.from = shown_caller(facts_);
+    invite.to = shown_callee(facts_);
+    invite.call_id = ctx.around.tokens.text(
+        {ports::TokenKind::CallIdHeader, ctx.around.self, leg_key(base(), index)});
+    invite.routes = to.binding.path;
+    if (facts_.hide_caller) invite.payload.headers.push_back({"Privacy", "id"});
+    if (offer_) {
+        invite.payload.sdp = to.party.media.describe(*offer_, SdpRole::Offer, ctx.leg.rng);
+    }
+    to.party.leg.invite(ctx.leg, std::move(invite));
+}
+
+// --- Provisional responses.
+
+void Call::on_provisional(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    Branch* from = branch(index);
+    if (from == nullptr || phase_ != Phase::Ringing || !from->is_pending()) return;
+    from->state = BranchState::Ringing;
+    if (event.sdp && event.sdp_part == SdpPart::Answer) {
+        return pass_early_answer(ctx, index, event);
+    }
+    const bool others_sound = early_ != 0 && early_ != index;
+    if (event.status == rang_ || others_sound) return;
+    rang_ = event.status;
+    caller_->leg.ring(ctx.leg, event.status, {});
+}
+
+// Early media of one branch only: the first that has some. A reliable answer is the answer (RFC
+// 3262 5), so that what other devices say later can't change it but by a new offer.
+void Call::pass_early_answer(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    Branch& from = *branch(index);
+    const bool known = from.answer && sdp::same_description(*from.answer, *event.sdp);
+    if (!known && !from.party.media.learn(*event.sdp, SdpRole::Answer, settings_.srtp)) return;
+    from.answer = std::move(event.sdp);
+    if (early_ != 0 && early_ != index) return;
+    sip::Payload payload;
+    if (!early_is_final_) {
+        payload.sdp = caller_->media.describe(*from.answer, SdpRole::Answer, ctx.leg.rng);
+    } else if (event.status == rang_) {
+        return;
+    }
+    early_ = index;
+    rang_ = event.status;
+    if (!known) update_media(ctx, {0, index}, true);
+    const bool sent = caller_->leg.ring(ctx.leg, event.status, std::move(payload));
+    if (sent && caller_reliable_) early_is_final_ = true;
+}
+
+// --- Failures.
+
+void Call::on_branch_failed(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    Branch* failed = branch(index);
+    if (failed == nullptr || !failed->is_pending()) return;  // cancelled by us
+    failed->state = BranchState::Failed;
+    failed->party.status = event.status;
+    failed->party.ended = ctx.now.utc;
+    if (early_ == index && !early_is_final_) early_ = 0;
+    if (phase_ != Phase::Ringing || try_again(ctx, index, event)) return;
+    // RFC 3261 16.7 step 5: a global failure ends the search.
+    if (event.status >= 600) return end(ctx, ReleasedBy::Callee, event.status, "declined");
+    fail_if_exhausted(ctx);
+}
+
+bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event) {
+    Branch& failed = *branch(index);
+    if (branches_.size() >= kBranchesMax) return false;
+    if (refuses_description(event.status) && failed.may_try_other_profile && offer_) {
+        const MediaProfile other =
+            failed.profile == MediaProfile::Rtp ? MediaProfile::Srtp : MediaProfile::Rtp;
+        add_branch(ctx, failed.destination, failed.binding, other);
+        open_branches(ctx);
+        return true;
+    }
+    if (event.status == 430 && !failed.rebound) {
+        const auto registrar = ctx.around.directory.active(ports::RoleKind::Registrar);
+        if (!registrar) return false;
+        ports::BindingsQuery query{facts_.domain, failed.destination.account};
+        ask(ctx, *registrar, query, {Purpose::Rebind, kBindingsDeadline, index});
+        return true;
+    }
+    return event.status >= 300 && event.status < 400 &&
+           follow_redirection(ctx, index, event.message);
+}
+
+// A phone may forward to accounts of its own domain; anything else would let it spend what is not
+// its own. RFC 3261 8.1.3.4.
+bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Message& response) {
+    const auto registrar = ctx.around.directory.active(ports::RoleKind::Registrar);
+    bool followed = false;
+    for (const auto contact : response.contacts()) {
+        if (!registrar || redirections_ >= kRedirectionsMax) break;
+        if (!contact || contact->star) continue;
+        const auto found = routing::account_of_uri(ctx.around.catalog, facts_.domain, contact->uri);
+        if (!found) continue;
+        const bool known =
+            std::any_of(destinations_.begin(), destinations_.end(),
+                        [&](const Destination& d) { return d.account == found->id; });
+        if (known) continue;
+        ++redirections_;
+        route_notes_.push_back({"redirection", "a phone of " + branch(index)->destination.number +
+                                                   " sent the call to " + found->number});
+        destinations_.push_back({found->id, found->number, found->name});
+        ports::BindingsQuery query{facts_.domain, found->id};
+        ask(ctx, *registrar, query,
+            {Purpose::Bindings, kBindingsDeadline, static_cast<uint8_t>(destinations_.size() - 1)});
+        followed = true;
+    }
+    return followed;
+}
+
+void Call::fail_if_exhausted(CallContext& ctx) {
+    if (phase_ != Phase::Ringing) return;
+    const bool asking = std::any_of(questions_.begin(), questions_.end(), [](const Question& q) {
+        return q.purpose == Purpose::Bindings || q.purpose == Purpose::Rebind;
+    });
+    if (asking) return;
+    std::vector<int> statuses;
+    for (const auto& branch : branches_) {
+        if (branch->is_pending()) return;
+        if (branch->state == BranchState::Failed) {
+            statuses.push_back(shown_failure(branch->party.status));
+        }
+    }
+    const int status = statuses.empty() ? 480 : best_failure(statuses);
+    end(ctx, ReleasedBy::Callee, status, "");
+}
+
+void Call::cancel_branches(CallContext& ctx, uint8_t except, std::string_view reason) {
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        Branch& other = *branches_[i];
+        if (i + 1 == except || !other.is_pending()) continue;
+        other.state = BranchState::Lost;
+        other.party.status = 487;
+        other.party.ended = ctx.now.utc;
+        sip::Payload payload;
+        if (!reason.empty()) payload.headers.push_back({"Reason", std::string(reason)});
+        other.party.leg.hangup(ctx.leg, 487, std::move(payload));
+    }
+}
+
+void Call::on_ring_timeout(CallContext& ctx) {
+    end(ctx, ReleasedBy::System, 480, "nobody answered");
+}
+
+}  // namespace tandem::call

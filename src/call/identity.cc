@@ -1,0 +1,36 @@
+#include "call/identity.h"
+
+#include "sip/uri.h"
+
+namespace tandem::call {
+
+std::string shown_address(std::string_view name, std::string_view number, std::string_view domain) {
+    std::string out;
+    out.reserve(name.size() + number.size() + domain.size() + 16);
+    if (!name.empty()) {
+        out += '"';
+        for (const char c : name) {
+            if (c == '"' || c == '\\') out += '\\';
+            out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+        }
+        out += "\" ";
+    }
+    out += "<sip:";
+    out += sip::escape_user(number);
+    out += '@';
+    out += domain;
+    out += '>';
+    return out;
+}
+
+std::string shown_caller(const CallFacts& facts) {
+    // RFC 3323 4.1.1.3.
+    if (facts.hide_caller) return "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    return shown_address(facts.caller_name, facts.caller_number, facts.domain_name);
+}
+
+std::string shown_callee(const CallFacts& facts) {
+    return shown_address("", facts.dialled, facts.domain_name);
+}
+
+}  // namespace tandem::call

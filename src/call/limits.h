@@ -1,0 +1,46 @@
+// Bounds of call logic, each with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/instant.h"
+
+namespace tandem::call {
+
+// Devices of one account that ring at the same time. People have five; a desk with 16 is a queue.
+inline constexpr size_t kForkMax = 16;
+// Branches that one call may make in all, with retries over another profile or flow and with
+// redirections: the index of a leg has 8 bits, and a call that needs more is looping.
+inline constexpr size_t kBranchesMax = 48;
+// Contacts followed after 3xx answers, all branches together. RFC 3261 8.1.3.4 warns of loops.
+inline constexpr size_t kRedirectionsMax = 8;
+
+// How long the called phones ring when neither the domain nor the phone says otherwise.
+inline constexpr Duration kRingTimeout = 60s;
+// Letters between roles take well below a millisecond in one node and a few between nodes. A call
+// that waits longer than this fails cleanly instead of leaving its caller without a sign.
+inline constexpr Duration kBindingsDeadline = 2s;
+inline constexpr Duration kPlaceDeadline = 2s;
+inline constexpr Duration kMediaDeadline = 2s;
+// The 2xx waits for its snapshot this long and no longer; then the call is unprotected.
+inline constexpr Duration kCommitDeadline = 100ms;
+// An ended call waits this long for its final statistics; the CDR is written without them then.
+inline constexpr Duration kStatisticsDeadline = 2s;
+// After a restart both phones are asked whether they are still there, spread over this time, so
+// that ten thousand restored calls do not ask at once.
+inline constexpr Duration kAuditSpread = 30s;
+
+// Messages kept for the ladder of a call: a basic call has 14; transfers and holds 40.
+inline constexpr size_t kTraceEntriesMax = 64;
+inline constexpr size_t kTraceBytesMax = 48 * 1024;
+// One snapshot. A typical one has 3 to 6 KiB; a larger one leaves the call unprotected.
+inline constexpr size_t kSnapshotBytesMax = 64 * 1024;
+// m-lines that we carry. Further ones are rejected (port 0).
+inline constexpr size_t kStreamsMax = 8;
+// Requests other than INVITE and UPDATE that one party may have on their way to the other.
+inline constexpr size_t kRelayedRequestsMax = 8;
+// Body of an INFO or MESSAGE that is passed through.
+inline constexpr size_t kBodyBytesMax = 16 * 1024;
+
+}  // namespace tandem::call

@@ -1,0 +1,97 @@
+// From the caller's INVITE to the devices that are to ring.
+#include <algorithm>
+
+#include "call/ask.h"
+#include "call/call.h"
+#include "call/failure.h"
+#include "call/limits.h"
+
+namespace tandem::call {
+
+using ports::RoleKind;
+
+void Call::on_incoming(CallContext& ctx, sip::LegEvent& event) {
+    offer_ = std::move(event.sdp);
+    caller_reliable_ = event.message.has_value(sip::HeaderId::Supported, "100rel") ||
+                       event.message.has_value(sip::HeaderId::Require, "100rel");
+    if (end_status_ != 0) {  // the route leads nowhere
+        return end(ctx, ReleasedBy::System, end_status_, "no route");
+    }
+    if (offer_ && !caller_->media.learn(*offer_, SdpRole::Offer, settings_.srtp)) {
+        return end(ctx, ReleasedBy::System, 488, "the media offered cannot be carried");
+    }
+    set_phase(Phase::Locating);
+    locate(ctx);
+}
+
+// Both questions at once: a call waits for the slower one only.
+void Call::locate(CallContext& ctx) {
+    const auto registrar = ctx.around.directory.active(RoleKind::Registrar);
+    const auto controller = ctx.around.directory.active(RoleKind::MediaGateController);
+    if (!registrar || !controller) {
+        return end(ctx, ReleasedBy::System, 503, "no registrar or media gate controller");
+    }
+    for (size_t i = 0; i < destinations_.size(); ++i) {
+        ports::BindingsQuery query{facts_.domain, destinations_[i].account};
+        ask(ctx, *registrar, query,
+            {Purpose::Bindings, kBindingsDeadline, static_cast<uint8_t>(i)});
+    }
+    ports::MediaPlace place{facts_.call, facts_.domain};
+    ask(ctx, *controller, place, {Purpose::Place, kPlaceDeadline});
+}
+
+void Call::on_bindings(CallContext& ctx, const Question& question, ports::BindingsReply& reply) {
+    if (question.purpose == Purpose::Rebind) return on_rebound(ctx, question.branch, reply);
+    if (!ringing() || question.branch >= destinations_.size()) return;
+    const Destination destination = destinations_[question.branch];
+    for (ports::Binding& binding : reply.bindings) {
+        if (branches_.size() >= kForkMax) break;
+        add_branch(ctx, destination, std::move(binding), std::nullopt);
+    }
+    if (phase_ == Phase::Ringing) {  // a redirection led here
+        open_branches(ctx);
+        return fail_if_exhausted(ctx);
+    }
+    located(ctx);
+}
+
+void Call::on_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
+    if (placed.error || !placed.media_gate) {
+        return end(ctx, ReleasedBy::System, 503, "no media gate has room");
+    }
+    media_gate_ = placed.media_gate;
+    if (phase_ == Phase::Established) return reoffer_both(ctx);  // its former gate died
+    located(ctx);
+}
+
+void Call::located(CallContext& ctx) {
+    const bool waiting = std::any_of(questions_.begin(), questions_.end(), [](const Question& q) {
+        return q.purpose == Purpose::Bindings || q.purpose == Purpose::Place;
+    });
+    if (waiting || phase_ != Phase::Locating) return;
+    if (branches_.empty()) return end(ctx, ReleasedBy::System, 480, "no device is registered");
+    set_phase(Phase::Ringing);
+    ring_deadline_ = ctx.now.mono + settings_.ring_timeout;
+    open_branches(ctx);
+}
+
+// A flow failed: the phone may have registered anew, over another one. RFC 5626 5.3.
+void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& reply) {
+    Branch* failed = branch(index);
+    if (failed == nullptr || !ringing()) return;
+    const ports::Binding old = failed->binding;
+    const auto same_device = [&](const ports::Binding& binding) {
+        const bool same = old.instance_id.empty() ? binding.contact == old.contact
+                                                  : binding.instance_id == old.instance_id;
+        return same && !(binding.flow == old.flow);
+    };
+    const auto found = std::find_if(reply.bindings.begin(), reply.bindings.end(), same_device);
+    if (found != reply.bindings.end() && branches_.size() < kBranchesMax) {
+        const uint8_t fresh = add_branch(ctx, failed->destination, std::move(*found), std::nullopt);
+        branch(fresh)->rebound = true;
+        open_branches(ctx);
+    }
+    fail_if_exhausted(ctx);
+}
+
+}  // namespace tandem::call

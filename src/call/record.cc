@@ -1,0 +1,272 @@
+// What is left of a call: its CDR, and its picture for operators while it lives.
+#include <algorithm>
+#include <array>
+
+#include "base/json_text.h"
+#include "call/call.h"
+#include "call/failure.h"
+#include "model/generated/cdr.h"
+
+namespace tandem::call {
+namespace {
+
+model::CallResult result_of(int status, bool answered) {
+    if (answered) return model::CallResult::Answered;
+    switch (status) {
+        case 486:
+        case 600:
+            return model::CallResult::Busy;
+        case 487:
+            return model::CallResult::Cancelled;
+        case 408:
+        case 480:
+            return model::CallResult::NoAnswer;
+        case 403:
+        case 404:
+        case 603:
+            return model::CallResult::Rejected;
+        default:
+            return model::CallResult::Failed;
+    }
+}
+
+model::ReleasedBy released_by_of(ReleasedBy by) {
+    switch (by) {
+        case ReleasedBy::System:
+            return model::ReleasedBy::System;
+        case ReleasedBy::Caller:
+            return model::ReleasedBy::Caller;
+        case ReleasedBy::Callee:
+            return model::ReleasedBy::Callee;
+    }
+    return model::ReleasedBy::System;
+}
+
+std::optional<UtcTime> when(UtcTime time) {
+    return time.unix_ms == 0 ? std::nullopt : std::optional(time);
+}
+
+std::string_view media_name(ports::MediaKind kind) {
+    switch (kind) {
+        case ports::MediaKind::Audio:
+            return "audio";
+        case ports::MediaKind::Video:
+            return "video";
+        case ports::MediaKind::Other:
+            return "other";
+    }
+    return "";
+}
+
+// The first format of the agreed description that carries sound or picture.
+std::string codec_of(const std::optional<sdp::Session>& session, size_t stream) {
+    if (!session || stream >= session->media.size()) return "";
+    const sdp::Media& media = session->media[stream];
+    if (media.formats.empty() || !media.is_rtp()) return "";
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 5> known{
+        {{"0", "PCMU"}, {"3", "GSM"}, {"8", "PCMA"}, {"9", "G722"}, {"18", "G729"}}};
+    const std::string& format = media.formats.front();
+    for (const sdp::RtpMap& map : media.rtpmaps) {
+        if (std::to_string(map.payload_type) == format) return map.encoding;
+    }
+    for (const auto& [number, name] : known) {
+        if (number == format) return std::string(name);
+    }
+    return "";
+}
+
+model::CdrStream stream_of(const ports::StreamStatistics& from,
+                           const std::optional<sdp::Session>& described) {
+    model::CdrStream stream;
+    stream.media = media_name(from.kind);
+    stream.codec = codec_of(described, from.stream);
+    stream.packets_received = static_cast<int64_t>(from.packets_received);
+    stream.packets_sent = static_cast<int64_t>(from.packets_sent);
+    stream.bytes_received = static_cast<int64_t>(from.bytes_received);
+    stream.bytes_sent = static_cast<int64_t>(from.bytes_sent);
+    stream.packets_lost = static_cast<int64_t>(from.packets_lost);
+    stream.jitter_ms = from.jitter_ms;
+    stream.mos = from.mos;
+    return stream;
+}
+
+model::CdrLeg leg_of(const Party& party, model::LegSide side,
+                     const std::vector<ports::StreamStatistics>& statistics) {
+    model::CdrLeg leg;
+    leg.call_id = party.leg.call_id();
+    leg.side = side;
+    leg.user_agent = party.user_agent;
+    leg.start = when(party.started);
+    leg.answer = when(party.answered);
+    leg.end = when(party.ended);
+    leg.sip_status = party.status;
+    for (const ports::StreamStatistics& stream : statistics) {
+        if (stream.termination != party.media.termination()) continue;
+        leg.streams.push_back(stream_of(stream, party.leg.local_sdp()));
+    }
+    return leg;
+}
+
+model::CdrParty party_of(std::string_view number, std::string_view name, AccountId account) {
+    model::CdrParty party;
+    party.number = number;
+    party.display_name = name;
+    if (!account.is_nil()) party.account = account;
+    return party;
+}
+
+}  // namespace
+
+// The record has the call's own id: a second one of the same call is the same record, and is
+// dropped by the history.
+std::string Call::take_record(UtcTime now) {
+    if (record_taken_ || !record_due()) return {};
+    record_taken_ = true;
+    model::Cdr cdr;
+    cdr.id = CdrId{facts_.call.bits};
+    cdr.call = facts_.call;
+    cdr.domain = facts_.domain;
+    cdr.caller = party_of(facts_.caller_number, facts_.caller_name, facts_.caller_account);
+    const Destination* reached = destinations_.empty() ? nullptr : &destinations_.front();
+    if (winner_ != 0) reached = &branches_[winner_ - 1]->destination;
+    if (reached != nullptr) {
+        cdr.callee = party_of(reached->number, reached->name, reached->account);
+    } else {
+        cdr.callee.number = facts_.dialled;
+    }
+    cdr.dialled = facts_.dialled;
+    cdr.start = facts_.started;
+    cdr.answer = when(answered_);
+    cdr.end = ended_.unix_ms == 0 ? now : ended_;
+    if (cdr.answer) {
+        cdr.duration = std::chrono::milliseconds(cdr.end.unix_ms - cdr.answer->unix_ms);
+    }
+    cdr.result = result_of(end_status_, cdr.answer.has_value());
+    cdr.sip_status = end_status_;
+    cdr.reason = end_reason_.substr(0, 256);
+    cdr.released_by = released_by_of(released_by_);
+    cdr.survived = survived_;
+    if (caller_) cdr.legs.push_back(leg_of(*caller_, model::LegSide::Caller, statistics_));
+    for (const auto& branch : branches_) {
+        if (branch->party.started.unix_ms == 0) continue;  // of before a restart
+        model::CdrLeg leg = leg_of(branch->party, model::LegSide::Callee, statistics_);
+        leg.party = party_of(branch->destination.number, branch->destination.name,
+                             branch->destination.account);
+        cdr.legs.push_back(std::move(leg));
+    }
+    if (!cdr.legs.empty()) cdr.legs.front().party = cdr.caller;
+    return model::encode(cdr, model::Audience::Store);
+}
+
+ports::CallSummary Call::summary(ports::Instance owner) const {
+    ports::CallSummary summary;
+    summary.call = facts_.call;
+    summary.domain = facts_.domain;
+    summary.owner = owner;
+    switch (phase_) {
+        case Phase::Arriving:
+        case Phase::Locating:
+            summary.phase = ports::CallPhase::Routing;
+            break;
+        case Phase::Ringing:
+            summary.phase = ports::CallPhase::Ringing;
+            break;
+        case Phase::Committing:
+        case Phase::Established:
+            summary.phase = held_ ? ports::CallPhase::Held : ports::CallPhase::Answered;
+            break;
+        case Phase::Ending:
+        case Phase::Over:
+            summary.phase = ports::CallPhase::Ending;
+            break;
+    }
+    summary.caller = facts_.caller_number;
+    summary.callee = facts_.dialled;
+    summary.caller_account = facts_.caller_account;
+    if (winner_ != 0) summary.callee_account = branches_[winner_ - 1]->destination.account;
+    summary.started = facts_.started;
+    summary.answered = answered_;
+    if (caller_) summary.call_id_headers.push_back(caller_->leg.call_id());
+    for (const auto& branch : branches_) {
+        if (branch->party.leg.call_id().empty()) continue;
+        summary.call_id_headers.push_back(branch->party.leg.call_id());
+    }
+    summary.is_protected = saved_;
+    return summary;
+}
+
+namespace {
+
+void write_streams(JsonWriter& json, const PartyMedia& media) {
+    json.field("streams").begin_list();
+    for (size_t i = 0; i < media.streams().size(); ++i) {
+        const ports::StreamSettings& stream = media.streams()[i].settings;
+        json.begin_object();
+        json.field("media").value(media_name(stream.kind));
+        json.field("enabled").value(stream.enabled);
+        json.field("srtp").value(suite_name(stream.from_party.suite));
+        json.field("remote").value(stream.remote_rtp ? stream.remote_rtp->text() : "");
+        const bool known = i < media.local().size();
+        json.field("local").value(known ? media.local()[i].rtp.text() : "");
+        json.end_object();
+    }
+    json.end_list();
+}
+
+void write_party(JsonWriter& json, const Party& party) {
+    json.field("call_id").value(party.leg.call_id());
+    json.field("local_tag").value(party.leg.local_tag());
+    json.field("remote_tag").value(party.leg.remote_tag());
+    json.field("remote_target").value(party.leg.remote_target());
+    json.field("leg_state").value(sip::to_string(party.leg.state()));
+    json.field("remote").value(party.flow.remote.text());
+    json.field("transport").value(ports::to_string(party.flow.transport));
+    json.field("gate").value(static_cast<uint32_t>(party.flow.gate.number));
+    json.field("user_agent").value(party.user_agent);
+    json.field("sip_status").value(party.status);
+    json.field("start").value(to_rfc3339(party.started));
+    write_streams(json, party.media);
+}
+
+}  // namespace
+
+std::string Call::detail_json() const {
+    JsonWriter json;
+    json.begin_object();
+    json.field("id").value(facts_.call.text());
+    json.field("domain").value(facts_.domain_name);
+    json.field("phase").value(to_string(phase_));
+    json.field("caller").value(facts_.caller_number);
+    json.field("dialled").value(facts_.dialled);
+    json.field("start").value(to_rfc3339(facts_.started));
+    if (answered_.unix_ms != 0) json.field("answer").value(to_rfc3339(answered_));
+    json.field("protected").value(saved_);
+    json.field("survived").value(survived_);
+    json.field("held").value(held_);
+    json.field("media_gate").value(static_cast<uint32_t>(media_gate_.number));
+    json.field("route").begin_list();
+    for (const RouteStepNote& note : route_notes_) {
+        json.begin_object().field("step").value(note.step);
+        json.field("reason").value(note.reason).end_object();
+    }
+    json.end_list();
+    json.field("legs").begin_list();
+    if (caller_) {
+        json.begin_object().field("side").value("caller");
+        write_party(json, *caller_);
+        json.end_object();
+    }
+    for (const auto& branch : branches_) {
+        json.begin_object().field("side").value("callee");
+        json.field("state").value(to_string(branch->state));
+        json.field("number").value(branch->destination.number);
+        json.field("contact").value(branch->binding.contact);
+        write_party(json, branch->party);
+        json.end_object();
+    }
+    json.end_list();
+    json.end_object();
+    return json.take();
+}
+
+}  // namespace tandem::call
