@@ -1,0 +1,230 @@
+// Which requests may begin something: bounds, loops, domain, proof of who calls, route.
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/json_text.h"
+#include "call/identity.h"
+#include "roles/b2bua/b2bua_role.h"
+#include "roles/b2bua/limits.h"
+#include "routing/route.h"
+
+namespace tandem::roles::b2bua {
+
+using sip::HeaderId;
+
+bool B2buaRole::is_overloaded() const {
+    size_t calls_max = kCallsMax;
+    if (const auto* entity = around_.catalog.find_role_instance(around_.self.number)) {
+        if (entity->b2bua) calls_max = static_cast<size_t>(entity->b2bua->calls_max);
+    }
+    return calls_.size() >= calls_max || !layer_.has_room_for_new_calls() ||
+           writer_.waiting() >= kWritesWaitingMax;
+}
+
+// Refuses by itself; nullopt then. RFC 3261 16.3 (Max-Forwards), 22.3.
+std::optional<B2buaRole::Admitted> B2buaRole::admit(Step& step, const ports::SipInbound& in,
+                                                    sip::ServerKey server) {
+    const sip::Message& request = in.message;
+    const auto refused = [&](int status) -> std::optional<Admitted> {
+        ++counters_.refused_other;
+        refuse(step, request, server, status);
+        return std::nullopt;
+    };
+    if (draining_ || is_overloaded()) {
+        ++counters_.refused_overload;
+        refuse(step, request, server, 503);
+        return std::nullopt;
+    }
+    const auto hops = request.max_forwards();
+    if (hops && *hops && **hops == 0) return refused(483);
+    // A request of ours that came back: some contact leads to us. RFC 3261 16.3 step 4.
+    const auto from = request.from();
+    if (from && around_.tokens.read(ports::TokenKind::Tag, from->tag())) return refused(482);
+    Placement placement = place(around_.catalog, request, step.now.utc);
+    if (placement.domain == nullptr || placement.refusal != 0) {
+        return refused(placement.refusal != 0 ? placement.refusal : 404);
+    }
+    const auto outcome = callers_.check(around_.catalog, *placement.domain, request, step.now.utc);
+    switch (outcome.verdict) {
+        case CallerCheck::Verdict::Refused:
+            return refused(outcome.status);
+        case CallerCheck::Verdict::Challenge:
+            ++counters_.challenges;
+            layer_.respond(step.now.mono, server,
+                           callers_.challenge(*placement.domain, request, outcome.stale,
+                                              step.now.utc, around_.rng),
+                           {}, wire_);
+            return std::nullopt;
+        case CallerCheck::Verdict::Passed:
+            break;
+    }
+    return Admitted{placement.domain, outcome.account, std::move(placement.dialled)};
+}
+
+namespace {
+
+// RFC 3323 4.2: values are separated by semicolons.
+bool wants_privacy(const sip::Message& request) {
+    std::string_view rest = request.header(HeaderId::Privacy).value_or("");
+    while (!rest.empty()) {
+        const size_t end = std::min(rest.find_first_of(";,"), rest.size());
+        const std::string_view value = trim(rest.substr(0, end));
+        if (equals_ignoring_case(value, "id") || equals_ignoring_case(value, "user")) return true;
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return false;
+}
+
+}  // namespace
+
+call::CallFacts B2buaRole::facts_of(Step& step, const Admitted& admitted,
+                                    const sip::Message& invite) {
+    call::CallFacts facts;
+    do {
+        facts.call = CallId::mint(step.now.utc, around_.rng);
+    } while (calls_.contains(call::base_of(facts.call)) || call::base_of(facts.call) == 0);
+    const store::AccountRecord& account = *admitted.account;
+    facts.domain = admitted.domain->id;
+    facts.domain_name = admitted.domain->name;
+    facts.caller_account = account.id;
+    facts.caller_number = account.number().empty() ? account.login() : account.number();
+    facts.caller_name = account.display_name();
+    facts.hide_caller = wants_privacy(invite);
+    facts.dialled = admitted.dialled;
+    facts.started = step.now.utc;
+    return facts;
+}
+
+call::CallSettings B2buaRole::settings_of(const store::Entity<model::Domain>& domain) const {
+    const model::DomainSettings& from = domain.settings;
+    call::CallSettings settings;
+    settings.ring_timeout = from.ring_timeout;
+    settings.duration_max = from.call_duration_max;
+    settings.session_timer.session_expires_s = static_cast<uint32_t>(from.session_expires.count());
+    settings.session_timer.min_se_s = static_cast<uint32_t>(from.session_min.count());
+    switch (from.srtp) {
+        case model::SrtpUse::Off:
+            settings.srtp = call::SrtpPolicy::Off;
+            break;
+        case model::SrtpUse::Optional:
+            settings.srtp = call::SrtpPolicy::Optional;
+            break;
+        case model::SrtpUse::Required:
+            settings.srtp = call::SrtpPolicy::Required;
+            break;
+    }
+    settings.full_trace = from.full_traces;
+    settings.timers = options_.timers;
+    settings.user_agent = around_.catalog.system().user_agent;
+    settings.survival = call::Survival::All;
+    const auto* entity = around_.catalog.find_role_instance(around_.self.number);
+    if (entity == nullptr || !entity->b2bua) return settings;
+    switch (entity->b2bua->survival) {
+        case model::Survival::None:
+            settings.survival = call::Survival::None;
+            break;
+        case model::Survival::Established:
+            settings.survival = call::Survival::Established;
+            break;
+        case model::Survival::All:
+            settings.survival = call::Survival::All;
+            break;
+    }
+    return settings;
+}
+
+namespace {
+
+call::Call::Route call_route(routing::Route from) {
+    call::Call::Route route;
+    route.refusal = from.refusal;
+    for (routing::RoutedAccount& account : from.destinations) {
+        route.destinations.push_back(
+            {account.id, std::move(account.number), std::move(account.name)});
+    }
+    for (routing::Step& step : from.steps) {
+        route.notes.push_back({std::move(step.step), std::move(step.reason)});
+    }
+    return route;
+}
+
+}  // namespace
+
+void B2buaRole::on_invite(Step& step, ports::SipInbound& in, sip::ServerKey server) {
+    const auto admitted = admit(step, in, server);
+    if (!admitted) return;
+    ++counters_.calls;
+    const routing::Question question{admitted->domain->id, admitted->account->id, admitted->dialled,
+                                     step.now.utc};
+    call::Call::Route route = call_route(routing::route(around_.catalog, question));
+    auto fresh = std::make_unique<call::Call>(facts_of(step, *admitted, in.message),
+                                              settings_of(*admitted->domain));
+    call::Call& call = *fresh;
+    calls_.emplace(call.base(), std::move(fresh));
+    trace_in(step, call, 0, in);
+    with_call(step, call, [&](auto& ctx) {
+        call.start(ctx, server, in.flow, std::move(in.message), std::move(route));
+    });
+}
+
+void B2buaRole::on_page_message(Step& step, ports::SipInbound& in, sip::ServerKey server) {
+    const auto admitted = admit(step, in, server);
+    if (!admitted) return;
+    if (in.message.body().size() > kPageBytesMax) return refuse(step, in.message, server, 413);
+    const routing::Question question{admitted->domain->id, admitted->account->id, admitted->dialled,
+                                     step.now.utc};
+    const routing::Route route = routing::route(around_.catalog, question);
+    if (route.destinations.empty()) return refuse(step, in.message, server, route.refusal);
+    const call::CallFacts facts = facts_of(step, *admitted, in.message);
+    PageRequest page{server,
+                     std::move(in.message),
+                     facts.domain,
+                     route.destinations.front().id,
+                     call::shown_caller(facts),
+                     call::shown_callee(facts)};
+    const sip::Message copy = page.message;
+    call::CallContext ctx = context(step);
+    if (!pages_.start(ctx, std::move(page))) refuse(step, copy, server, 503);
+}
+
+// What would happen to a call, without making one.
+void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
+    const auto& test = std::get<ports::RouteTest>(letter.payload);
+    const auto* domain = around_.catalog.find_domain(test.domain);
+    if (domain == nullptr) {
+        const auto id = DomainId::parse(test.domain);
+        domain = id ? around_.catalog.find_domain(*id) : nullptr;
+    }
+    ports::RouteTestReply reply;
+    const store::AccountRecord* caller = nullptr;
+    if (domain != nullptr) {
+        caller = around_.catalog.find_account_by_login(domain->id, test.caller);
+        if (caller == nullptr) {
+            caller = around_.catalog.find_account_by_number(domain->id, test.caller);
+        }
+    }
+    if (caller == nullptr) {
+        const std::string_view field = domain == nullptr ? "domain" : "caller";
+        reply.error = make_error(ErrorCode::NotFound, field, "does not exist");
+        return step.out.reply(letter, std::move(reply));
+    }
+    const routing::Route route =
+        routing::route(around_.catalog, {domain->id, caller->id, test.dialled, step.now.utc});
+    JsonWriter json;
+    json.begin_object().field("steps").begin_list();
+    for (const routing::Step& each : route.steps) {
+        json.begin_object().field("step").value(each.step);
+        json.field("reason").value(each.reason).end_object();
+    }
+    json.end_list().field("destinations").begin_list();
+    for (const routing::RoutedAccount& account : route.destinations) {
+        json.begin_object().field("account").value(account.id.text());
+        json.field("number").value(account.number);
+        json.field("display_name").value(account.name).end_object();
+    }
+    json.end_list().field("sip_status").value(route.refusal).end_object();
+    reply.json = json.take();
+    step.out.reply(letter, std::move(reply));
+}
+
+}  // namespace tandem::roles::b2bua

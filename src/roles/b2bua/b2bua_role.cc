@@ -1,0 +1,291 @@
+#include "roles/b2bua/b2bua_role.h"
+
+#include <algorithm>
+
+#include "roles/b2bua/limits.h"
+
+namespace tandem::roles::b2bua {
+
+using call::Call;
+using ports::Letter;
+
+namespace {
+
+sip::LayerSettings layer_settings(const ports::Surroundings& around, const B2buaOptions& options) {
+    sip::LayerSettings settings;
+    settings.timers = options.timers;
+    settings.hash_key = {around.rng.next(), around.rng.next()};
+    settings.first_key = around.rng.next() | 1;
+    return settings;
+}
+
+RoleInstanceId id_of(const ports::Surroundings& around) {
+    const auto* entity = around.catalog.find_role_instance(around.self.number);
+    return entity != nullptr ? entity->id : RoleInstanceId{{0, around.self.number}};
+}
+
+}  // namespace
+
+B2buaRole::B2buaRole(const ports::Surroundings& around, B2buaOptions options)
+    : around_(around),
+      options_(std::move(options)),
+      callers_(options_.keys, around.rng),
+      layer_settings_(layer_settings(around, options_)),
+      layer_(layer_settings_),
+      id_(id_of(around)),
+      writer_(id_.text(), 1) {}
+
+call::CallContext B2buaRole::context(Step& step) {
+    return {step.now, {step.now.mono, layer_, wire_, around_.rng, events_}, step.out, around_};
+}
+
+void B2buaRole::start(Now now, ports::Outbox& out) {
+    Step step{now, out};
+    phase_ = Phase::Restoring;
+    restore_give_up_ = now.mono + kRestoreGiveUp;
+    read_snapshots(step);
+}
+
+Call* B2buaRole::find(uint64_t base) {
+    const auto found = calls_.find(base);
+    return found == calls_.end() ? nullptr : found->second.get();
+}
+
+const Call* B2buaRole::find_call(CallId id) const {
+    const auto found = calls_.find(call::base_of(id));
+    return found == calls_.end() || found->second->id() != id ? nullptr : found->second.get();
+}
+
+Call* B2buaRole::call_of_leg(call::LegKey key) {
+    Call* found = find(call::base_of(key));
+    return found != nullptr && found->has_leg(call::index_of(key)) ? found : nullptr;
+}
+
+void B2buaRole::hang_up(Step& step, Call& call, std::string_view reason) {
+    with_call(step, call, [&](auto& ctx) { call.hangup(ctx, 480, reason); });
+}
+
+void B2buaRole::on_letter(Now now, Letter letter, ports::Outbox& out) {
+    Step step{now, out};
+    if (phase_ == Phase::Restoring) {
+        const auto* reply = std::get_if<store::Reply>(&letter.payload);
+        if (reply != nullptr || (restore_request_ != 0 && letter.request == restore_request_)) {
+            dispatch(step, std::move(letter));
+        } else if (held_.size() < kHeldLettersMax) {
+            held_.push_back(std::move(letter));
+        }
+        return;
+    }
+    dispatch(step, std::move(letter));
+}
+
+void B2buaRole::dispatch(Step& step, Letter letter) {
+    if (std::holds_alternative<ports::SipInbound>(letter.payload)) {
+        on_sip(step, letter);
+    } else if (const auto* reply = std::get_if<store::Reply>(&letter.payload)) {
+        on_store_reply(step, *reply);
+    } else if (!answer_query(step, letter)) {
+        on_notice(step, letter);
+    }
+}
+
+void B2buaRole::on_notice(Step& step, Letter& letter) {
+    if (const auto* failed = std::get_if<ports::SipUndeliverable>(&letter.payload)) {
+        const auto token = around_.tokens.read(ports::TokenKind::Branch, failed->branch);
+        if (!token || token->owner != around_.self) return;
+        layer_.on_undeliverable(step.now.mono, {token->unique}, failed->status, wire_);
+        deliver_layer_events(step);
+        return emit(step, nullptr);
+    }
+    if (const auto* event = std::get_if<ports::MediaEvent>(&letter.payload)) {
+        Call* call = find(call::base_of(event->context));
+        if (call == nullptr || call->id() != event->context) return;
+        return with_call(step, *call, [&](auto& ctx) { call->on_media_event(ctx, *event); });
+    }
+    if (letter.request == 0) return;
+    const uint64_t base = call::base_of(letter.request);
+    if (call::index_of(letter.request) == kPageIndex && pages_.has(base)) {
+        call::CallContext ctx = context(step);
+        pages_.on_bindings(ctx, base, std::get_if<ports::BindingsReply>(&letter.payload));
+        return emit(step, nullptr);
+    }
+    Call* call = find(base);
+    if (call == nullptr) return;
+    with_call(step, *call, [&](auto& ctx) { call->on_reply(ctx, std::move(letter)); });
+}
+
+// --- What leaves.
+
+// Messages become letters to their gates. Those of one call's step go to its ladder, too.
+void B2buaRole::emit(Step& step, Call* traced) {
+    for (sip::Outbound& outbound : wire_.messages) {
+        ports::SipOutbound sip;
+        sip.flow = outbound.envelope.hop.flow<ports::Flow>();
+        if (traced != nullptr) {
+            const bool whole = traced->settings().full_trace;
+            ports::CallTraceEntry entry;
+            entry.at = step.now.utc;
+            entry.from_phone = false;
+            entry.leg = traced->leg_of_call_id(outbound.message.call_id());
+            entry.remote = sip.flow.remote.text();
+            entry.text = call::Trace::text_of(
+                outbound.message, whole ? call::TraceDetail::Whole : call::TraceDetail::StartLine);
+            traced->trace().add(std::move(entry));
+        }
+        if (outbound.branch) {
+            sip.branch = around_.tokens.text(
+                {ports::TokenKind::Branch, around_.self, outbound.branch.value});
+        }
+        sip.contact_token = std::move(outbound.envelope.contact.token);
+        sip.contact_params = std::move(outbound.envelope.contact.params);
+        sip.alternative_uri = std::move(outbound.envelope.alternative_uri);
+        sip.message = std::move(outbound.message);
+        const ports::Instance gate = sip.flow.gate;
+        step.out.send(around_.self, gate, std::move(sip));
+    }
+    wire_.messages.clear();
+}
+
+// What a call wants after its step.
+void B2buaRole::settle(Step& step, Call& stepped) {
+    const uint64_t base = stepped.base();
+    if (!wire_.events.empty()) deliver_layer_events(step);  // may end the call
+    Call* left = find(base);
+    if (left == nullptr) return;
+    Call& call = *left;
+    if (call.wants_save()) save(step, call);
+    // Of its end the index hears with the record, so that nothing comes after that.
+    if (call.take_report_due() && call.phase() < call::Phase::Ending) report(step, call, false);
+    if (call.record_due()) finish(step, call);
+    if (call.is_over()) {
+        scheduled_.erase(base);
+        calls_.erase(base);
+    } else {
+        schedule(call);
+    }
+}
+
+// Timeouts, failed flows and ends of transactions, for whom they concern.
+void B2buaRole::deliver_layer_events(Step& step) {
+    const std::vector<sip::LayerEvent> events = std::exchange(wire_.events, {});
+    for (const sip::LayerEvent& event : events) {
+        if (event.user == 0) continue;
+        const uint8_t index = call::index_of(event.user);
+        const uint64_t base = call::base_of(event.user);
+        if (index == kPageIndex) {
+            const bool failed = event.kind == sip::LayerEvent::Kind::Timeout ||
+                                event.kind == sip::LayerEvent::Kind::TransportError;
+            if (!failed || !pages_.has(base)) continue;
+            call::CallContext ctx = context(step);
+            const int status = event.kind == sip::LayerEvent::Kind::Timeout ? 408 : 503;
+            pages_.on_response(ctx, base, event.client, status);
+            continue;
+        }
+        Call* call = call_of_leg(event.user);
+        if (call == nullptr) continue;
+        with_call(step, *call, [&](auto& ctx) { call->on_layer_event(ctx, index, event); });
+    }
+}
+
+// --- Time.
+
+void B2buaRole::schedule(const Call& call) {
+    if (!directory_look_) directory_look_ = Instant{};  // at once, then regularly
+    const auto deadline = call.next_deadline();
+    if (!deadline) return;
+    const auto [entry, is_new] = scheduled_.try_emplace(call.base(), *deadline);
+    if (!is_new && entry->second <= *deadline) return;
+    entry->second = *deadline;
+    timers_.add(*deadline, call.base());
+}
+
+void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
+    Step step{now, out};
+    if (restore_retry_ && *restore_retry_ <= now.mono) read_snapshots(step);
+    if (phase_ == Phase::Restoring && restore_give_up_ && *restore_give_up_ <= now.mono) {
+        restored(step);
+    }
+    layer_.on_timeout(now.mono, wire_);
+    deliver_layer_events(step);
+    emit(step, nullptr);
+    while (const auto base = timers_.pop_due(now.mono)) {
+        const auto entry = scheduled_.find(*base);
+        if (entry == scheduled_.end() || entry->second > now.mono) continue;
+        scheduled_.erase(entry);
+        Call* call = find(*base);
+        if (call == nullptr) continue;
+        with_call(step, *call, [&](auto& ctx) { call->on_timeout(ctx); });
+    }
+    if (directory_look_ && *directory_look_ <= now.mono) look_at_directory(step);
+    call::CallContext ctx = context(step);
+    pages_.on_timeout(ctx);
+    emit(step, nullptr);
+    const auto write_deadline = writer_.next_deadline();
+    if (write_deadline && *write_deadline <= now.mono) {
+        writer_.on_timeout(now.mono, writes_);
+        drain_writer(step);
+    }
+}
+
+// Calls whose media gate has gone get another one.
+void B2buaRole::look_at_directory(Step& step) {
+    directory_look_.reset();
+    if (!calls_.empty()) directory_look_ = step.now.mono + kDirectoryLook;
+    if (directory_generation_ == around_.directory.generation()) return;
+    directory_generation_ = around_.directory.generation();
+    std::vector<uint64_t> orphans;
+    for (const auto& [base, call] : calls_) {
+        if (!call->has_media() || !call->media_gate()) continue;
+        const auto* entry = around_.directory.find(call->media_gate());
+        if (entry == nullptr || !entry->reachable) orphans.push_back(base);
+    }
+    for (const uint64_t base : orphans) {
+        Call* call = find(base);
+        if (call == nullptr) continue;
+        with_call(step, *call, [&](auto& ctx) { call->on_media_gate_gone(ctx); });
+    }
+}
+
+std::optional<Instant> B2buaRole::next_deadline() const {
+    std::optional<Instant> earliest;
+    const auto sooner = [&](std::optional<Instant> other) {
+        if (other && (!earliest || *other < *earliest)) earliest = other;
+    };
+    sooner(layer_.next_deadline());
+    sooner(timers_.next_deadline());
+    sooner(pages_.next_deadline());
+    sooner(writer_.next_deadline());
+    sooner(restore_retry_);
+    sooner(directory_look_);
+    if (phase_ == Phase::Restoring) sooner(restore_give_up_);
+    return earliest;
+}
+
+void B2buaRole::on_catalog(Now, ports::Outbox&) {}
+
+void B2buaRole::drain(Now, ports::Outbox&) {
+    draining_ = true;
+}
+
+bool B2buaRole::is_idle() const {
+    return calls_.empty() && pages_.size() == 0 && writer_.is_idle();
+}
+
+std::vector<std::pair<std::string, double>> B2buaRole::figures() const {
+    const auto& layer = layer_.counters();
+    return {{"calls", static_cast<double>(calls_.size())},
+            {"calls_total", static_cast<double>(counters_.calls)},
+            {"calls_refused_overload_total", static_cast<double>(counters_.refused_overload)},
+            {"calls_refused_total", static_cast<double>(counters_.refused_other)},
+            {"calls_restored_total", static_cast<double>(counters_.restored)},
+            {"calls_unprotected_total", static_cast<double>(counters_.unprotected)},
+            {"challenges_total", static_cast<double>(counters_.challenges)},
+            {"unknown_dialogs_total", static_cast<double>(counters_.unknown_dialogs)},
+            {"cdr_total", static_cast<double>(counters_.records)},
+            {"sip_transactions", static_cast<double>(layer_.size())},
+            {"sip_retransmissions_in_total", static_cast<double>(layer.retransmissions_in)},
+            {"sip_retransmissions_out_total", static_cast<double>(layer.retransmissions_out)},
+            {"sip_timeouts_total", static_cast<double>(layer.timeouts)}};
+}
+
+}  // namespace tandem::roles::b2bua

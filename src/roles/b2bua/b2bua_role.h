@@ -1,0 +1,168 @@
+// The role B2B: letters in, letters out. It holds the transactions and calls of one shard, finds
+// the call of each message, admits new calls, and keeps what must survive it in the store.
+//
+// Pure; one instance, one shard. The calls are its own; everyone else names them by number.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/timer_queue.h"
+#include "call/call.h"
+#include "model/ids.h"
+#include "ports/letter.h"
+#include "roles/b2bua/caller.h"
+#include "roles/b2bua/page_message.h"
+#include "sip/transaction/transaction_layer.h"
+#include "store/writer.h"
+
+namespace tandem::roles::b2bua {
+
+struct B2buaOptions {
+    CallerKeys keys;
+    sip::Timers timers;
+};
+
+struct B2buaCounters {
+    uint64_t calls = 0;
+    uint64_t answered = 0;
+    uint64_t challenges = 0;
+    uint64_t refused_overload = 0;
+    uint64_t refused_other = 0;
+    uint64_t unknown_dialogs = 0;
+    uint64_t restored = 0;
+    uint64_t unreadable_snapshots = 0;
+    uint64_t records = 0;
+    uint64_t unprotected = 0;  // calls whose snapshot could not be written in time
+};
+
+class B2buaRole final : public ports::Role {
+ public:
+    B2buaRole(const ports::Surroundings& around, B2buaOptions options);
+
+    ports::RoleKind kind() const override { return ports::RoleKind::B2bua; }
+    void start(Now now, ports::Outbox& out) override;
+    void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
+    void on_timeout(Now now, ports::Outbox& out) override;
+    std::optional<Instant> next_deadline() const override;
+    void on_catalog(Now now, ports::Outbox& out) override;
+    void drain(Now now, ports::Outbox& out) override;
+    bool is_idle() const override;
+    std::vector<std::pair<std::string, double>> figures() const override;
+
+    const B2buaCounters& counters() const { return counters_; }
+    const call::Call* find_call(CallId id) const;
+
+ private:
+    using Calls = std::unordered_map<uint64_t, std::unique_ptr<call::Call>>;
+    struct Step {  // one step of the role: what everything works with
+        Now now;
+        ports::Outbox& out;
+    };
+    call::CallContext context(Step& step);
+
+    // --- b2bua_role.cc
+    void dispatch(Step& step, ports::Letter letter);
+    void on_notice(Step& step, ports::Letter& letter);
+    call::Call* find(uint64_t base);
+    call::Call* call_of_leg(call::LegKey key);
+    // Whatever happens to a call happens here: its step, what it sends, what it wants after it. The
+    // call may be gone afterwards.
+    template <typename Act>
+    void with_call(Step& step, call::Call& call, Act act) {
+        call::CallContext ctx = context(step);
+        act(ctx);
+        emit(step, &call);
+        settle(step, call);
+    }
+    void settle(Step& step, call::Call& stepped);
+    void hang_up(Step& step, call::Call& call, std::string_view reason);
+    void deliver_layer_events(Step& step);
+    void emit(Step& step, call::Call* traced);
+    void schedule(const call::Call& call);
+    void look_at_directory(Step& step);
+
+    // --- requests.cc
+    void on_sip(Step& step, ports::Letter& letter);
+    void on_request(Step& step, ports::SipInbound& in);
+    void on_response(Step& step, ports::SipInbound& in);
+    void on_stray(Step& step, const ports::SipInbound& in);
+    bool relay_to_previous(Step& step, ports::SipInbound& in);
+    void on_dialog_request(Step& step, ports::SipInbound& in, const sip::RequestArrival& arrival);
+    void on_fresh_request(Step& step, ports::SipInbound& in, const sip::RequestArrival& arrival);
+    void answer_options(Step& step, const sip::Message& request, sip::ServerKey server);
+    void refuse(Step& step, const sip::Message& request, sip::ServerKey server, int status);
+    void trace_in(Step& step, call::Call& call, uint8_t leg, const ports::SipInbound& in);
+
+    // --- admission.cc
+    struct Admitted {
+        const store::Entity<model::Domain>* domain = nullptr;
+        const store::AccountRecord* account = nullptr;
+        std::string dialled;
+    };
+    std::optional<Admitted> admit(Step& step, const ports::SipInbound& in, sip::ServerKey server);
+    bool is_overloaded() const;
+    void on_invite(Step& step, ports::SipInbound& in, sip::ServerKey server);
+    call::CallFacts facts_of(Step& step, const Admitted& admitted, const sip::Message& invite);
+    call::CallSettings settings_of(const store::Entity<model::Domain>& domain) const;
+    void on_page_message(Step& step, ports::SipInbound& in, sip::ServerKey server);
+    void on_route_test(Step& step, const ports::Letter& letter);
+
+    // --- survival.cc
+    void read_snapshots(Step& step);
+    void on_store_reply(Step& step, const store::Reply& reply);
+    void on_snapshots(Step& step, const store::RangeReply& page);
+    void restore(Step& step, const store::KeyValue& item);
+    void restored(Step& step);
+    void save(Step& step, call::Call& call);
+    void finish(Step& step, call::Call& call);
+    void drain_writer(Step& step);
+    void on_completion(Step& step, const store::Completion& completion);
+    void report(Step& step, const call::Call& call, bool gone);
+    void report_all(Step& step, ports::Instance to);
+    std::string call_key(CallId call) const;
+
+    // --- queries.cc
+    bool answer_query(Step& step, ports::Letter& letter);
+
+    ports::Surroundings around_;
+    B2buaOptions options_;
+    CallerCheck callers_;
+    sip::LayerSettings layer_settings_;
+    sip::TransactionLayer layer_;
+    sip::LayerOutbox wire_;
+    std::vector<sip::LegEvent> events_;
+    Calls calls_;
+    PageMessages pages_;
+    TimerQueue<uint64_t> timers_;
+    std::unordered_map<uint64_t, Instant> scheduled_;  // the earliest entry of each call in timers_
+
+    RoleInstanceId id_;
+    store::Writer writer_;
+    store::WriterOutbox writes_;
+    struct Write {
+        uint64_t base = 0;
+        bool is_end = false;
+    };
+    std::unordered_map<store::Ticket, Write> tickets_;
+    std::unordered_map<uint64_t, bool> saving_;  // calls with a snapshot in flight
+
+    enum class Phase : uint8_t { Starting, Restoring, Serving };
+    Phase phase_ = Phase::Starting;
+    std::string restore_after_;
+    uint64_t restore_request_ = 0;
+    std::optional<Instant> restore_retry_;
+    std::optional<Instant> restore_give_up_;
+    std::deque<ports::Letter> held_;
+    bool draining_ = false;
+    uint64_t directory_generation_ = 0;
+    std::optional<Instant> directory_look_;
+    B2buaCounters counters_;
+};
+
+}  // namespace tandem::roles::b2bua

@@ -1,0 +1,39 @@
+// Bounds of the B2B role, each with its reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/instant.h"
+
+namespace tandem::roles::b2bua {
+
+// Calls of one instance when its settings say nothing: about 16 KiB each, 320 MiB.
+inline constexpr size_t kCallsMax = 20'000;
+// What an overloaded instance tells phones to wait (RFC 3261 20.33); spread by the phones' own
+// randomness.
+inline constexpr int kRetryAfterSeconds = 5;
+// Snapshots waiting for the store. Above it new calls are refused: they could not be made safe.
+inline constexpr size_t kWritesWaitingMax = 8'192;
+// Letters that arrive while the calls of the former incarnation are being read.
+inline constexpr size_t kHeldLettersMax = 4'096;
+// Snapshots read in one go.
+inline constexpr size_t kRestorePage = 256;
+// An answer of the store to a reading of snapshots takes milliseconds; then it is asked again.
+inline constexpr Duration kRestoreRetry = 500ms;
+// Without a store the instance serves new calls after this all the same.
+inline constexpr Duration kRestoreGiveUp = 5s;
+// How often an instance with calls looks whether their media gates still live: sound is to be back
+// within a second of a gate's death.
+inline constexpr Duration kDirectoryLook = 200ms;
+// Calls in one CallReportAll letter.
+inline constexpr size_t kReportPage = 200;
+// How long a page message may wait for a device (RFC 3428 has no dialog to come back to).
+inline constexpr Duration kPageDeadline = 30s;
+inline constexpr size_t kPagesMax = 2'000;
+inline constexpr size_t kPageDevicesMax = 10;
+inline constexpr size_t kPageBytesMax = 16 * 1024;
+// Nonces for calls live as long as those for registrations.
+inline constexpr std::chrono::milliseconds kNonceLifetime{300'000};
+
+}  // namespace tandem::roles::b2bua

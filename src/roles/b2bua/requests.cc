@@ -1,0 +1,223 @@
+// SIP as it comes from the gates: to the transactions first, then to the call it belongs to.
+#include "roles/b2bua/b2bua_role.h"
+#include "roles/b2bua/limits.h"
+#include "sip/status.h"
+#include "sip/tag.h"
+#include "sip/transaction/match_key.h"
+
+namespace tandem::roles::b2bua {
+
+using call::Call;
+using sip::HeaderId;
+using sip::Method;
+
+namespace {
+
+constexpr std::string_view kAllow =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE";
+
+sip::Hop hop_of(const ports::Flow& flow) {
+    return sip::Hop::of(flow, ports::is_reliable(flow.transport) ? sip::Reliability::Reliable
+                                                                 : sip::Reliability::Unreliable);
+}
+
+std::string_view to_tag(const sip::Message& message) {
+    const auto to = message.to();
+    return to ? to->tag() : std::string_view();
+}
+
+}  // namespace
+
+void B2buaRole::on_sip(Step& step, ports::Letter& letter) {
+    auto& in = std::get<ports::SipInbound>(letter.payload);
+    if (in.message.is_request())
+        on_request(step, in);
+    else
+        on_response(step, in);
+}
+
+void B2buaRole::trace_in(Step& step, Call& call, uint8_t leg, const ports::SipInbound& in) {
+    const auto detail =
+        call.settings().full_trace ? call::TraceDetail::Whole : call::TraceDetail::StartLine;
+    call.trace().add(
+        {step.now.utc, true, leg, in.flow.remote.text(), call::Trace::text_of(in.message, detail)});
+}
+
+// The directory may have changed between an INVITE and its CANCEL or ACK: they are relayed once to
+// whom the former generation would have chosen.
+bool B2buaRole::relay_to_previous(Step& step, ports::SipInbound& in) {
+    const Method method = in.message.method();
+    if (!in.previous_owner || in.previous_owner == around_.self) return false;
+    if (method != Method::Cancel && method != Method::Ack) return false;
+    const auto key =
+        sip::server_match_key(layer_settings_.hash_key, in.message, sip::MatchAs::Invite);
+    if (layer_.hop_of({key}) != nullptr) return false;
+    if (call_of_leg(in.owner_key) != nullptr) return false;
+    const ports::Instance to = std::exchange(in.previous_owner, {});
+    step.out.send(around_.self, to, std::move(in));
+    return true;
+}
+
+void B2buaRole::on_request(Step& step, ports::SipInbound& in) {
+    if (relay_to_previous(step, in)) return;
+    const auto arrival = layer_.on_request(step.now.mono, in.message, hop_of(in.flow), wire_);
+    using Kind = sip::RequestArrival::Kind;
+    switch (arrival.kind) {
+        case Kind::Absorbed:
+            break;
+        case Kind::Ack:
+            on_dialog_request(step, in, arrival);
+            break;
+        case Kind::Cancelled: {
+            Call* call = call_of_leg(arrival.user);
+            if (call == nullptr) break;
+            const uint8_t leg = call::index_of(arrival.user);
+            trace_in(step, *call, leg, in);
+            with_call(step, *call, [&](auto& ctx) {
+                call->on_request(ctx, leg, arrival, in.flow, std::move(in.message));
+            });
+            break;
+        }
+        case Kind::Request:
+            if (to_tag(in.message).empty())
+                on_fresh_request(step, in, arrival);
+            else
+                on_dialog_request(step, in, arrival);
+            break;
+    }
+    deliver_layer_events(step);
+    emit(step, nullptr);
+}
+
+// Within a dialog: the tag that we minted names the leg.
+void B2buaRole::on_dialog_request(Step& step, ports::SipInbound& in,
+                                  const sip::RequestArrival& arrival) {
+    const auto token = around_.tokens.read(ports::TokenKind::Tag, to_tag(in.message));
+    const bool ours = token && token->owner == around_.self;
+    Call* call = ours ? call_of_leg(token->unique) : nullptr;
+    if (call == nullptr) {
+        if (arrival.kind == sip::RequestArrival::Kind::Ack) return;
+        ++counters_.unknown_dialogs;
+        return refuse(step, in.message, arrival.server, 481);
+    }
+    const uint8_t leg = call::index_of(token->unique);
+    trace_in(step, *call, leg, in);
+    with_call(step, *call, [&](auto& ctx) {
+        call->on_request(ctx, leg, arrival, in.flow, std::move(in.message));
+    });
+}
+
+void B2buaRole::on_fresh_request(Step& step, ports::SipInbound& in,
+                                 const sip::RequestArrival& arrival) {
+    switch (in.message.method()) {
+        case Method::Invite:
+            return on_invite(step, in, arrival.server);
+        case Method::Message:
+            return on_page_message(step, in, arrival.server);
+        case Method::Options:
+            return answer_options(step, in.message, arrival.server);
+        case Method::Bye:
+        case Method::Cancel:
+        case Method::Notify:
+        case Method::Prack:
+        case Method::Info:
+        case Method::Update:
+            return refuse(step, in.message, arrival.server, 481);
+        case Method::Subscribe:
+            return refuse(step, in.message, arrival.server, 489);
+        case Method::Refer:
+        case Method::Publish:
+        case Method::Register:
+            return refuse(step, in.message, arrival.server, 405);
+        case Method::Other:
+            return refuse(step, in.message, arrival.server, 501);
+        case Method::Ack:
+            return;
+    }
+}
+
+void B2buaRole::refuse(Step& step, const sip::Message& request, sip::ServerKey server, int status) {
+    sip::Message answer = sip::make_response(request, status, {}, sip::make_tag(around_.rng));
+    if (status == 405 || status == 501) answer.append(HeaderId::Allow, kAllow);
+    if (status == 503) {
+        answer.append(HeaderId::RetryAfter, std::to_string(kRetryAfterSeconds));
+    }
+    layer_.respond(step.now.mono, server, std::move(answer), {}, wire_);
+}
+
+// RFC 3261 11.2.
+void B2buaRole::answer_options(Step& step, const sip::Message& request, sip::ServerKey server) {
+    const auto hops = request.max_forwards();
+    if (is_overloaded()) return refuse(step, request, server, 503);
+    if (hops && *hops && **hops == 0) return refuse(step, request, server, 483);
+    sip::Message answer = sip::make_response(request, 200, {}, sip::make_tag(around_.rng));
+    answer.append(HeaderId::Allow, kAllow);
+    answer.append(HeaderId::Accept, "application/sdp");
+    answer.append(HeaderId::Supported, "100rel, timer, replaces");
+    answer.append(HeaderId::AcceptEncoding, "identity");
+    answer.append(HeaderId::AcceptLanguage, "en");
+    layer_.respond(step.now.mono, server, std::move(answer), {}, wire_);
+}
+
+void B2buaRole::on_response(Step& step, ports::SipInbound& in) {
+    const auto arrival = layer_.on_response(step.now.mono, {in.owner_key}, in.message, wire_);
+    using Kind = sip::ResponseArrival::Kind;
+    switch (arrival.kind) {
+        case Kind::Absorbed:
+            break;
+        case Kind::Stray:
+            on_stray(step, in);
+            break;
+        case Kind::Response: {
+            const uint8_t leg = call::index_of(arrival.user);
+            if (leg == kPageIndex) {
+                call::CallContext ctx = context(step);
+                pages_.on_response(ctx, call::base_of(arrival.user), arrival.client,
+                                   in.message.status());
+                break;
+            }
+            Call* call = call_of_leg(arrival.user);
+            if (call == nullptr) {
+                on_stray(step, in);
+                break;
+            }
+            trace_in(step, *call, leg, in);
+            with_call(step, *call, [&](auto& ctx) {
+                call->on_response(ctx, leg, arrival, std::move(in.message));
+            });
+            break;
+        }
+    }
+    deliver_layer_events(step);
+    emit(step, nullptr);
+}
+
+// A 2xx to an INVITE that nobody waits for: a former incarnation sent it, or the call is over. The
+// phone believes in a call, so it gets an ACK and a BYE (RFC 3261 13.2.2.4).
+void B2buaRole::on_stray(Step& step, const ports::SipInbound& in) {
+    const auto cseq = in.message.cseq();
+    const bool answered =
+        cseq && cseq->method == Method::Invite && sip::is_success(in.message.status());
+    const auto contact = in.message.address(HeaderId::Contact);
+    if (!answered || !contact || !*contact || !in.message.from() || !in.message.to()) return;
+    const auto from = in.message.from();
+    const auto token = around_.tokens.read(ports::TokenKind::Tag, from->tag());
+    if (!token || token->owner != around_.self) return;
+    for (const Method method : {Method::Ack, Method::Bye}) {
+        const uint32_t number = method == Method::Ack ? cseq->number : cseq->number + 1;
+        sip::Message request = sip::Message::request(method, (*contact)->uri);
+        request.append(HeaderId::MaxForwards, "70");
+        request.append(HeaderId::From, *in.message.header(HeaderId::From));
+        request.append(HeaderId::To, *in.message.header(HeaderId::To));
+        request.append(HeaderId::CallId, in.message.call_id());
+        request.append(HeaderId::CSeq,
+                       std::to_string(number) + " " + std::string(sip::to_string(method)));
+        sip::Envelope envelope{hop_of(in.flow), {}, {}};
+        if (method == Method::Ack)
+            layer_.send_ack(std::move(request), std::move(envelope), wire_);
+        else
+            layer_.send_request(step.now.mono, std::move(request), std::move(envelope), 0, wire_);
+    }
+}
+
+}  // namespace tandem::roles::b2bua

@@ -1,0 +1,205 @@
+// What outlives the instance: snapshots of calls in the store, the CDR outbox, the index of calls.
+#include <algorithm>
+#include <variant>
+
+#include "call/call_snapshot.h"
+#include "call/limits.h"
+#include "roles/b2bua/b2bua_role.h"
+#include "roles/b2bua/limits.h"
+#include "store/keys.h"
+
+namespace tandem::roles::b2bua {
+
+using call::Call;
+using ports::RoleKind;
+
+std::string B2buaRole::call_key(CallId call) const {
+    return store::keys::call(id_, call);
+}
+
+// --- Writing.
+
+void B2buaRole::drain_writer(Step& step) {
+    for (store::Request& request : writes_.requests) {
+        const uint64_t id = request.id;
+        step.out.send(around_.self, ports::kKeyValue, std::move(request), id);
+    }
+    writes_.requests.clear();
+    const auto completions = std::exchange(writes_.completions, {});
+    for (const store::Completion& completion : completions) on_completion(step, completion);
+}
+
+// One snapshot of a call is in flight at a time; what changed meanwhile goes with the next.
+void B2buaRole::save(Step& step, Call& call) {
+    const auto [entry, is_new] = saving_.try_emplace(call.base(), false);
+    if (!is_new) {
+        entry->second = true;
+        return;
+    }
+    std::string bytes = call::encode(call.save(step.now));
+    const bool fits = bytes.size() <= call::kSnapshotBytesMax;
+    const auto ticket =
+        fits ? writer_.put(step.now.mono, call_key(call.id()), std::move(bytes), writes_)
+             : Result<store::Ticket>(make_error(ErrorCode::TooLarge, "snapshot", "too large"));
+    if (!ticket) {
+        saving_.erase(call.base());
+        ++counters_.unprotected;
+        call::CallContext ctx = context(step);
+        call.on_saved(ctx, false);
+        return emit(step, &call);
+    }
+    tickets_[*ticket] = {call.base(), false};
+    drain_writer(step);
+}
+
+// The record enters the outbox and the snapshot leaves the store in one transaction: a call is
+// never without either, and never has both.
+void B2buaRole::finish(Step& step, Call& call) {
+    const std::string record = call.take_record(step.now.utc);
+    if (record.empty()) return;
+    ++counters_.records;
+    report(step, call, true);
+    store::Member member;
+    member.ops.push_back(store::Put{store::keys::cdr_outbox(CdrId{call.id().bits}), record});
+    const bool stored = call.was_saved() || saving_.contains(call.base());
+    if (stored) member.ops.push_back(store::Delete{call_key(call.id())});
+    const auto ticket = writer_.txn(step.now.mono, std::move(member), writes_);
+    if (ticket) {
+        tickets_[*ticket] = {call.base(), true};
+    } else {
+        step.out.send(
+            around_.self, ports::kJournal,
+            ports::LogLine{ports::LogLine::Level::Error, "A CDR could not be written: " + record,
+                           call.id().text(), call.facts().domain_name});
+    }
+    drain_writer(step);
+}
+
+void B2buaRole::on_completion(Step& step, const store::Completion& completion) {
+    const auto found = tickets_.find(completion.ticket);
+    if (found == tickets_.end()) return;
+    const Write write = found->second;
+    tickets_.erase(found);
+    if (write.is_end) {
+        if (completion.outcome) return;
+        step.out.send(
+            around_.self, ports::kJournal,
+            ports::LogLine{ports::LogLine::Level::Error,
+                           "A CDR could not be stored: " + completion.outcome.error().message});
+        return;
+    }
+    const auto entry = saving_.find(write.base);
+    const bool again = entry != saving_.end() && entry->second;
+    saving_.erase(write.base);
+    Call* call = find(write.base);
+    if (call == nullptr) return;
+    if (!completion.outcome) ++counters_.unprotected;
+    with_call(step, *call, [&](auto& ctx) { call->on_saved(ctx, completion.outcome.has_value()); });
+    call = find(write.base);
+    if (again && call != nullptr && call->phase() < call::Phase::Ending) save(step, *call);
+}
+
+void B2buaRole::on_store_reply(Step& step, const store::Reply& reply) {
+    if (reply.id == restore_request_) {
+        restore_request_ = 0;
+        if (phase_ != Phase::Restoring) return;
+        const auto* page = reply.body ? std::get_if<store::RangeReply>(&*reply.body) : nullptr;
+        if (page != nullptr)
+            on_snapshots(step, *page);
+        else
+            restore_retry_ = step.now.mono + kRestoreRetry;
+        return;
+    }
+    writer_.on_reply(step.now.mono, reply, writes_);
+    drain_writer(step);
+}
+
+// --- Taking up what the former incarnation left.
+
+void B2buaRole::read_snapshots(Step& step) {
+    restore_retry_ = step.now.mono + kRestoreRetry;
+    if (phase_ != Phase::Restoring) {
+        restore_retry_.reset();
+        return;
+    }
+    store::RangeRequest range;
+    range.range = store::KeyRange::prefix(store::keys::calls_of(id_));
+    if (!restore_after_.empty()) range.range.begin = restore_after_ + '\0';
+    range.limit = kRestorePage;
+    static_assert(sizeof(store::RequestId) == 8);
+    restore_request_ = (around_.rng.next() & 0xffff'ffff) | 1;  // the writer's have a channel above
+    step.out.send(around_.self, ports::kKeyValue, store::Request{restore_request_, range},
+                  restore_request_);
+}
+
+void B2buaRole::on_snapshots(Step& step, const store::RangeReply& page) {
+    for (const store::KeyValue& item : page.items) restore(step, item);
+    if (page.more && !page.items.empty()) {
+        restore_after_ = page.items.back().key;
+        return read_snapshots(step);
+    }
+    restored(step);
+}
+
+void B2buaRole::restore(Step& step, const store::KeyValue& item) {
+    auto snapshot = call::decode(item.value);
+    if (!snapshot) {
+        ++counters_.unreadable_snapshots;
+        step.out.send(around_.self, ports::kJournal,
+                      ports::LogLine{ports::LogLine::Level::Error,
+                                     "A stored call cannot be read: " + item.key});
+        return;
+    }
+    // The monotonic clock may be another machine's; the wall clocks say how much time went by.
+    const Duration wall =
+        std::chrono::milliseconds(step.now.utc.unix_ms - snapshot->saved.utc.unix_ms);
+    const Duration by = (step.now.mono - snapshot->saved.mono) - wall;
+    for (call::PartySnapshot& party : snapshot->parties) sip::shift(party.leg, by);
+    auto call = std::make_unique<Call>(Call::restore(std::move(*snapshot), step.now));
+    const uint64_t base = call->base();
+    ++counters_.restored;
+    Call& taken = *calls_.insert_or_assign(base, std::move(call)).first->second;
+    const Duration after =
+        std::chrono::duration_cast<Duration>(call::kAuditSpread) * (around_.rng.below(1000)) / 1000;
+    with_call(step, taken, [&](auto& ctx) { taken.take_over(ctx, after); });
+}
+
+void B2buaRole::restored(Step& step) {
+    phase_ = Phase::Serving;
+    restore_retry_.reset();
+    restore_give_up_.reset();
+    ports::MediaReconcile reconcile{around_.self, {}};
+    for (const auto& [base, call] : calls_) {
+        if (call->has_media()) reconcile.alive.push_back(call->id());
+    }
+    for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
+        if (entry.kind == RoleKind::MediaGate) {
+            step.out.send(around_.self, entry.instance, reconcile);
+        }
+    }
+    if (const auto index = around_.directory.active(RoleKind::CallState)) report_all(step, *index);
+    const auto held = std::exchange(held_, {});
+    for (const ports::Letter& letter : held) dispatch(step, letter);
+}
+
+// --- Telling the index of calls.
+
+void B2buaRole::report(Step& step, const Call& call, bool gone) {
+    const auto index = around_.directory.active(RoleKind::CallState);
+    if (!index) return;
+    step.out.send(around_.self, *index, ports::CallReport{call.summary(around_.self), gone});
+}
+
+void B2buaRole::report_all(Step& step, ports::Instance to) {
+    ports::CallReportAll report{around_.self, {}, true, true};
+    for (const auto& [base, call] : calls_) {
+        if (call->phase() >= call::Phase::Ending) continue;
+        report.calls.push_back(call->summary(around_.self));
+        if (report.calls.size() < kReportPage) continue;
+        step.out.send(around_.self, to, std::exchange(report, {around_.self, {}, true, false}));
+    }
+    report.more = false;
+    step.out.send(around_.self, to, std::move(report));
+}
+
+}  // namespace tandem::roles::b2bua
