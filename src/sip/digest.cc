@@ -113,9 +113,7 @@ Result<DigestCredentials> DigestCredentials::parse(const AuthValue& value) {
     DigestCredentials credentials;
     credentials.algorithm = DigestAlgorithm::Md5;
     for (const Param& param : value.params) {
-        const auto is = [&](std::string_view name) {
-            return equals_ignoring_case(param.name, name);
-        };
+        const auto is = [&](std::string_view name) { return same_name(param.name, name); };
         if (is("username")) credentials.username = param.value;
         if (is("realm")) credentials.realm = param.value;
         if (is("nonce")) credentials.nonce = param.value;

@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "base/bytes.h"
 #include "sip/limits.h"
 #include "sip/scanner.h"
 
@@ -74,7 +73,7 @@ Params::Iterator& Params::Iterator::operator++() {
 
 std::optional<std::string_view> Params::get(std::string_view name) const {
     for (const Param& param : *this) {
-        if (equals_ignoring_case(param.name, name)) return param.value;
+        if (same_name(param.name, name)) return param.value;
     }
     return std::nullopt;
 }
@@ -85,7 +84,12 @@ std::optional<uint32_t> Params::number(std::string_view name) const {
 }
 
 bool Params::well_formed() const {
-    std::array<std::string_view, params_max> names;
+    // Where each name stands. Left uninitialised, since all but a few places stay unused.
+    struct Place {
+        uint32_t offset;
+        uint32_t size;
+    };
+    std::array<Place, params_max> places;
     size_t count = 0;
     std::string_view rest = trim_lws(text_);
     while (!rest.empty()) {
@@ -96,9 +100,10 @@ bool Params::well_formed() const {
         if (param.has_value && !param.quoted && !is_bare_value(param.value)) return false;
         if (count == params_max) return false;
         for (size_t i = 0; i < count; ++i) {
-            if (equals_ignoring_case(names[i], param.name)) return false;
+            if (same_name(text_.substr(places[i].offset, places[i].size), param.name)) return false;
         }
-        names[count++] = param.name;
+        places[count++] = {static_cast<uint32_t>(param.name.data() - text_.data()),
+                           static_cast<uint32_t>(param.name.size())};
     }
     return true;
 }

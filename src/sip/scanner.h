@@ -9,6 +9,17 @@
 
 namespace tandem::sip {
 
+// Names compare without case (RFC 3261 7.3.1). As equals_ignoring_case(), but most names differ in
+// their size, and that is seen here without a call.
+inline bool same_name(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    if (a.size() != b.size()) return false;
+    for (size_t i = 0; i < a.size(); ++i) {
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
+    }
+    return true;
+}
+
 bool is_token_char(char c);
 bool is_token(std::string_view text);  // non-empty, token characters only
 std::string_view trim_lws(std::string_view text);
