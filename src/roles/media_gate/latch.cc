@@ -32,9 +32,9 @@ Latch::Source* Latch::find(uint32_t ssrc) {
 bool Latch::admit(Instant now, const SocketAddress& source, const rtp::Header* header,
                   Proof proof) {
     if (proof == Proof::Authenticated) {
-        // Whoever holds the key is the party, wherever its NAT puts it; the replay window saw to it
-        // that the packet is new.
-        if (locked_ != source) lock(source);
+        // Whoever holds the key is the party, wherever its NAT puts it. A packet held back on its
+        // way and sent from elsewhere is taken, but does not move the stream.
+        if (locked_ != source && !(locked_ && is_older(header))) lock(source);
     } else if (!locked_) {
         if (!is_vouched_for(source.ip)) return false;
         lock(source);
@@ -47,6 +47,11 @@ bool Latch::admit(Instant now, const SocketAddress& source, const rtp::Header* h
     }
     remember(now, header);
     return true;
+}
+
+bool Latch::is_older(const rtp::Header* header) const {
+    const Source* known = header == nullptr ? nullptr : find(header->ssrc);
+    return known != nullptr && static_cast<int16_t>(header->sequence - known->sequence) <= 0;
 }
 
 // A second source beside a live one, at the same address, is an injection: whoever forges the
@@ -105,6 +110,10 @@ void Latch::remember(Instant now, const rtp::Header* header) {
             return a.used != b.used ? !a.used : a.heard < b.heard;
         });
         source_may_change_ = false;
+    } else if (const auto step = static_cast<int16_t>(header->sequence - source->sequence);
+               step <= 0 && step > -kReorderedMax) {
+        source->heard = now;  // overtaken on its way: the numbers stay at the newest
+        return;
     }
     *source = {header->ssrc, header->sequence, header->timestamp, now, true};
 }

@@ -57,6 +57,7 @@ class Latch {
         bool used = false;
     };
     bool is_vouched_for(const IpAddress& ip) const;
+    bool is_older(const rtp::Header* header) const;
     bool admit_source(Instant now, const rtp::Header* header);
     bool may_move(Instant now, const SocketAddress& source, const rtp::Header* header) const;
     bool continues(Instant now, const rtp::Header& header) const;

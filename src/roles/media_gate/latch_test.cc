@@ -128,6 +128,8 @@ TEST_F(LatchTest, SignallingUnlocks) {
 
 TEST_F(LatchTest, ProofMovesAtOnce) {
     const Instant now = talk(10);
+    EXPECT_TRUE(send(now + 1ms, kStranger, packet(5), Proof::Authenticated));
+    EXPECT_EQ(latch.target(), kNat) << "held back on its way: taken, but nobody moves";
     EXPECT_TRUE(send(now + 1ms, kStranger, packet(10), Proof::Authenticated));
     EXPECT_EQ(latch.target(), kStranger);
 }

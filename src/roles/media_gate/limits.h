@@ -28,6 +28,8 @@ inline constexpr Duration kMoveSilence = 500ms;
 inline constexpr Duration kStrangerSilence = 1s;
 // How far sequence numbers may have moved on meanwhile: 10 s of 20 ms packets.
 inline constexpr int kContinuationPackets = 500;
+// A packet this far behind was overtaken; one further behind begins a new numbering.
+inline constexpr int kReorderedMax = 100;
 // Silence and load are looked at so often.
 inline constexpr Duration kTick = 1s;
 
