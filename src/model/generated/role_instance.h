@@ -99,7 +99,7 @@ const Shape& shape_of<MediaGateSettings>();
 // Bounds of a B2B and what survives its death.
 struct B2buaSettings {
     // Which calls are kept in the store to outlive the instance.
-    Survival survival = Survival::All;
+    Survival survival = Survival::Established;
     // Most calls at once.
     int calls_max = 20000;
     // Most new calls a second; 0: no bound.

@@ -1,0 +1,124 @@
+#include "app/cli/client.h"
+
+#include <curl/curl.h>
+
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <fstream>
+
+#include "base/bytes.h"
+
+namespace tandem::cli {
+namespace {
+
+constexpr long kTimeoutSeconds = 15;
+
+size_t collect(char* data, size_t size, size_t count, void* into) {
+    static_cast<std::string*>(into)->append(data, size * count);
+    return size * count;
+}
+
+std::string detail_of(const Answer& answer) {
+    boost::system::error_code error;
+    const boost::json::value json = boost::json::parse(answer.body, error);
+    if (error || !json.is_object()) return "HTTP status " + std::to_string(answer.status);
+    std::string text;
+    if (const auto* field = json.as_object().if_contains("field")) {
+        if (field->is_string()) text = std::string(field->as_string()) + ": ";
+    }
+    const auto* detail = json.as_object().if_contains("detail");
+    return text + (detail && detail->is_string() ? std::string(detail->as_string()) : "refused");
+}
+
+std::string read_line(const std::string& path) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    return std::string(trim(line));
+}
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr ? value : "";
+}
+
+}  // namespace
+
+Client::Client(std::string url, std::string token)
+    : url_(std::move(url)), token_(std::move(token)) {
+    while (url_.ends_with('/')) url_.pop_back();
+}
+
+Result<Answer> Client::call(std::string_view method, const std::string& path,
+                            const std::string& body) {
+    const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
+                                                                   &curl_easy_cleanup);
+    curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
+    list = curl_slist_append(list, ("Authorization: Bearer " + token_).c_str());
+    const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(list,
+                                                                              &curl_slist_free_all);
+    Answer answer;
+    curl_easy_setopt(curl.get(), CURLOPT_URL, (url_ + path).c_str());
+    curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, std::string(method).c_str());
+    curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
+    curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &collect);
+    curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer.body);
+    curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, kTimeoutSeconds);
+    curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
+    if (!body.empty()) {
+        curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
+        curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.c_str());
+    }
+    const CURLcode code = curl_easy_perform(curl.get());
+    if (code != CURLE_OK) {
+        return make_error(ErrorCode::Unavailable, "",
+                          url_ + " does not answer (" + curl_easy_strerror(code) +
+                              "); is tandemd running, and is --url right?");
+    }
+    long status = 0;
+    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+    answer.status = static_cast<int>(status);
+    if (status >= 200 && status < 300) return answer;
+    return make_error(status == 404 ? ErrorCode::NotFound : ErrorCode::Conflict, "",
+                      detail_of(answer));
+}
+
+std::string encode(std::string_view text) {
+    static constexpr char digits[] = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto octet = static_cast<unsigned char>(c);
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+        if (plain) {
+            out += c;
+        } else {
+            out += '%';
+            out += digits[octet >> 4];
+            out += digits[octet & 15];
+        }
+    }
+    return out;
+}
+
+std::string default_url() {
+    const std::string url = environment("TANDEM_URL");
+    return url.empty() ? "http://127.0.0.1:8080" : url;
+}
+
+std::string find_token_in(const std::string& data) {
+    return read_line(data + "/admin.token");
+}
+
+std::string find_token(const std::string& given) {
+    if (!given.empty()) return given;
+    if (std::string token = environment("TANDEM_TOKEN"); !token.empty()) return token;
+    const std::string data = environment("TANDEM_DATA");
+    for (const std::string& folder : {data, std::string("./var"), std::string("/var/lib/tandem")}) {
+        if (folder.empty()) continue;
+        if (std::string token = find_token_in(folder); !token.empty()) return token;
+    }
+    return {};
+}
+
+}  // namespace tandem::cli

@@ -1,0 +1,41 @@
+// The API as the command line sees it: one request, one JSON answer. Over libcurl.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tandem::cli {
+
+struct Answer {
+    int status = 0;
+    std::string body;
+};
+
+class Client {
+ public:
+    // `url` without a trailing slash; `token` may be empty (health needs none).
+    Client(std::string url, std::string token);
+
+    // `path` begins with /api/v1. A non-2xx answer is an error that carries the problem's detail.
+    Result<Answer> call(std::string_view method, const std::string& path,
+                        const std::string& body = {});
+
+ private:
+    std::string url_;
+    std::string token_;
+};
+
+// A part of a path or a query value, percent-encoded (RFC 3986 2.1).
+std::string encode(std::string_view text);
+
+// $TANDEM_URL, else http://127.0.0.1:8080.
+std::string default_url();
+// The file admin.token of that data directory; empty: there is none.
+std::string find_token_in(const std::string& data);
+// `given`, else $TANDEM_TOKEN, else the file admin.token of $TANDEM_DATA, ./var or /var/lib/tandem.
+std::string find_token(const std::string& given);
+
+}  // namespace tandem::cli

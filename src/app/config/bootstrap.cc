@@ -1,0 +1,158 @@
+#include "app/config/bootstrap.h"
+
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <map>
+
+#include "base/net_address.h"
+
+namespace tandem::app {
+namespace {
+
+std::string host_name() {
+    char name[256] = "server1";
+    gethostname(name, sizeof name - 1);
+    return name;
+}
+
+// Reads the fields of one table and remembers the first thing that is wrong.
+class Fields {
+ public:
+    Fields(const toml::table& table, std::string prefix, const std::string& file)
+        : table_(table), prefix_(std::move(prefix)), file_(file) {}
+
+    void text(std::string_view name, std::string& into) {
+        known_[std::string(name)] = true;
+        const toml::node* node = table_.get(name);
+        if (node == nullptr) return;
+        if (!node->is_string()) return wrong(*node, name, "must be a text in quotes");
+        into = node->value_or(std::string());
+    }
+    void choice(std::string_view name, std::string& into,
+                std::initializer_list<const char*> allowed) {
+        text(name, into);
+        std::string list;
+        for (const char* value : allowed) {
+            if (into == value) return;
+            list += (list.empty() ? "" : ", ") + std::string(value);
+        }
+        if (const toml::node* node = table_.get(name))
+            wrong(*node, name, "must be one of: " + list);
+    }
+    template <typename T>
+    void number(std::string_view name, T& into, int64_t min, int64_t max) {
+        known_[std::string(name)] = true;
+        const toml::node* node = table_.get(name);
+        if (node == nullptr) return;
+        const auto value = node->value_exact<int64_t>();
+        if (!value || *value < min || *value > max) {
+            return wrong(*node, name,
+                         "must be a whole number from " + std::to_string(min) + " to " +
+                             std::to_string(max));
+        }
+        into = static_cast<T>(*value);
+    }
+    void table_field(std::string_view name) { known_[std::string(name)] = true; }
+    void wrong(const toml::node& node, std::string_view name, std::string_view what) {
+        if (error_) return;
+        error_ = make_error(ErrorCode::OutOfRange, prefix_ + std::string(name),
+                            file_ + ":" + std::to_string(node.source().begin.line) + ": " +
+                                prefix_ + std::string(name) + " " + std::string(what));
+    }
+    // After all fields were read: those that nobody knows.
+    std::optional<Error> finish() {
+        std::string list;
+        for (const auto& [name, used] : known_) list += (list.empty() ? "" : ", ") + name;
+        for (const auto& [key, node] : table_) {
+            if (known_.contains(std::string(key.str()))) continue;
+            wrong(node, key.str(), "is not known here; allowed are: " + list);
+        }
+        return error_;
+    }
+
+ private:
+    const toml::table& table_;
+    std::string prefix_;
+    const std::string& file_;
+    std::map<std::string, bool> known_;
+    std::optional<Error> error_;
+};
+
+void read_ports(Fields& fields, const toml::table& table, FirstStart& into) {
+    fields.number("sip_port", into.sip_port, 1, 65535);
+    fields.number("sips_port", into.sips_port, 1, 65535);
+    fields.number("wss_port", into.wss_port, 1, 65535);
+    fields.number("http_port", into.http_port, 1, 65535);
+    fields.number("https_port", into.https_port, 1, 65535);
+    fields.number("rtp_port_min", into.rtp_port_min, 1024, 65534);
+    fields.number("rtp_port_max", into.rtp_port_max, 1025, 65535);
+    if (into.rtp_port_min + 3 > into.rtp_port_max) {
+        if (const toml::node* node = table.get("rtp_port_max")) {
+            fields.wrong(*node, "rtp_port_max", "must be at least rtp_port_min + 3");
+        }
+    }
+    std::string nodes = "one";
+    fields.choice("nodes", nodes, {"one", "split"});
+    into.split_nodes = nodes == "split";
+}
+
+Result<Bootstrap> read_table(const toml::table& table, const std::string& file) {
+    Bootstrap bootstrap = default_bootstrap();
+    Fields top(table, "", file);
+    top.text("name", bootstrap.name);
+    top.text("address", bootstrap.address);
+    if (!bootstrap.address.empty() && !IpAddress::parse(bootstrap.address)) {
+        top.wrong(*table.get("address"), "address", "must be an IPv4 or IPv6 address");
+    }
+    top.text("data", bootstrap.data);
+    top.choice("log_level", bootstrap.log_level, {"trace", "debug", "info", "warn", "error"});
+    top.choice("log_format", bootstrap.log_format, {"logfmt", "json"});
+    top.text("log_file", bootstrap.log_file);
+    top.text("tls_certificate", bootstrap.tls_certificate);
+    top.text("tls_key", bootstrap.tls_key);
+    top.number("drain_max_s", bootstrap.drain_max_s, 0, 86400);
+    top.table_field("first_start");
+    const toml::node* first = table.get("first_start");
+    if (first != nullptr && first->is_table()) {
+        Fields fields(*first->as_table(), "first_start.", file);
+        read_ports(fields, *first->as_table(), bootstrap.first_start);
+        if (auto error = fields.finish()) return *error;
+    } else if (first != nullptr) {
+        top.wrong(*first, "first_start", "must be a table");
+    }
+    if (auto error = top.finish()) return *error;
+    return bootstrap;
+}
+
+}  // namespace
+
+Bootstrap default_bootstrap() {
+    Bootstrap bootstrap;
+    bootstrap.name = host_name();
+    const char* data = getenv("TANDEM_DATA");
+    bootstrap.data = data != nullptr && *data != '\0' ? data : "./var";
+    return bootstrap;
+}
+
+Result<Bootstrap> parse_bootstrap(const std::string& text, const std::string& file_name) {
+    try {
+        return read_table(toml::parse(text, file_name), file_name);
+    } catch (const toml::parse_error& error) {
+        return make_error(ErrorCode::Malformed, "",
+                          file_name + ":" + std::to_string(error.source().begin.line) +
+                              ": not valid TOML: " + std::string(error.description()));
+    }
+}
+
+Result<Bootstrap> load_bootstrap(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return make_error(ErrorCode::NotFound, "", path + ": cannot be opened");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    return parse_bootstrap(text, path);
+}
+
+}  // namespace tandem::app

@@ -1,0 +1,43 @@
+#include "app/config/bootstrap.h"
+
+#include <gtest/gtest.h>
+
+namespace tandem::app {
+namespace {
+
+TEST(Bootstrap, ReadsAllFields) {
+    const auto bootstrap = parse_bootstrap(
+        "name = \"a\"\naddress = \"192.0.2.1\"\n[first_start]\nsip_port = 5070\nnodes = "
+        "\"split\"\n",
+        "t.toml");
+    ASSERT_TRUE(bootstrap.has_value());
+    EXPECT_EQ(bootstrap->name, "a");
+    EXPECT_EQ(bootstrap->first_start.sip_port, 5070);
+    EXPECT_TRUE(bootstrap->first_start.split_nodes);
+}
+
+TEST(Bootstrap, ErrorsNameFileLineFieldAndWhatIsAllowed) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"name = 5", "t.toml:1: name must be a text in quotes"},
+        {"\naddress = \"here\"", "t.toml:2: address must be an IPv4 or IPv6 address"},
+        {"log_level = \"loud\"",
+         "t.toml:1: log_level must be one of: trace, debug, info, warn, error"},
+        {"[first_start]\nsip_port = 70000",
+         "t.toml:2: first_start.sip_port must be a whole number from 1 to 65535"},
+        {"first_start = 1", "t.toml:1: first_start must be a table"},
+        {"[first_start]\nrtp_port_min = 40000\nrtp_port_max = 40001",
+         "t.toml:3: first_start.rtp_port_max must be at least rtp_port_min + 3"},
+    };
+    for (const auto& [text, message] : cases) {
+        const auto bootstrap = parse_bootstrap(text, "t.toml");
+        ASSERT_FALSE(bootstrap.has_value()) << text;
+        EXPECT_EQ(bootstrap.error().message, message);
+    }
+    EXPECT_NE(parse_bootstrap("colour = 1", "t.toml").error().message.find("is not known here"),
+              std::string::npos);
+    EXPECT_NE(parse_bootstrap("name = ", "t.toml").error().message.find("t.toml:1"),
+              std::string::npos);
+}
+
+}  // namespace
+}  // namespace tandem::app

@@ -1,0 +1,75 @@
+#include "app/config/site_keys.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "base/bytes.h"
+
+namespace tandem::app {
+namespace {
+
+Error file_error(const std::string& path, const std::string& what) {
+    return make_error(ErrorCode::Internal, "", path + ": " + what);
+}
+
+// Written under another name, flushed and renamed: a crash leaves either nothing or all of it.
+Result<void> write_secret(const std::string& path, const std::string& text) {
+    const std::string fresh = path + ".new";
+    const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) return file_error(path, std::strerror(errno));
+    const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const bool synced = fsync(fd) == 0;
+    close(fd);
+    if (!written || !synced || rename(fresh.c_str(), path.c_str()) != 0) {
+        return file_error(path, std::strerror(errno));
+    }
+    return {};
+}
+
+std::string read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(trim(std::string((std::istreambuf_iterator<char>(file)), {})));
+}
+
+SealKey derive(BytesView root, std::string_view purpose) {
+    return hmac_sha256(root, as_bytes(purpose));
+}
+
+}  // namespace
+
+Result<SiteKeys> load_or_make_site_keys(const std::string& data_directory, Rng& rng) {
+    const std::string path = data_directory + "/site.key";
+    if (access(path.c_str(), F_OK) != 0) {
+        Bytes root(32);
+        for (uint8_t& octet : root) octet = static_cast<uint8_t>(rng.next());
+        TRY(write_secret(path, hex_encode(root) + "\n"));
+    }
+    const auto root = hex_decode(read_file(path));
+    if (!root || root->size() != 32) {
+        return file_error(path, "must hold 64 hexadecimal digits; restore it from a backup");
+    }
+    SiteKeys keys;
+    const SealKey tokens = derive(*root, "tokens");
+    std::memcpy(&keys.tokens, tokens.data(), sizeof keys.tokens);
+    const SealKey call_ids = derive(*root, "call ids");
+    std::memcpy(&keys.call_ids, call_ids.data(), sizeof keys.call_ids);
+    keys.seal = derive(*root, "seal");
+    keys.nonces = derive(*root, "nonces");
+    return keys;
+}
+
+Result<std::string> load_or_make_admin_token(const std::string& data_directory, Rng& rng) {
+    const std::string path = data_directory + "/admin.token";
+    if (access(path.c_str(), F_OK) != 0) TRY(write_secret(path, rng.token(40) + "\n"));
+    std::string token = read_file(path);
+    if (token.size() < 16) return file_error(path, "must hold a token of at least 16 characters");
+    return token;
+}
+
+}  // namespace tandem::app

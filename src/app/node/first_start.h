@@ -1,0 +1,17 @@
+// What happens when a node finds its store empty: the layers of an elementary system are written.
+#pragma once
+
+#include "app/config/bootstrap.h"
+#include "base/result.h"
+#include "base/rng.h"
+
+namespace tandem::runtime {
+class SqliteStore;
+}
+
+namespace tandem::app {
+
+// Nothing is changed in a store that has been started before.
+Result<void> make_first_start(const Bootstrap& bootstrap, runtime::SqliteStore& store, Rng& rng);
+
+}  // namespace tandem::app

@@ -1,0 +1,68 @@
+#include "app/node/media_shard.h"
+
+namespace tandem::app {
+
+MediaShard::MediaShard(roles::host::HostSettings settings, const SiteKeys& keys,
+                       const ports::TokenMint& tokens, Send send)
+    : send_(std::move(send)),
+      factory_(keys, {}),
+      host_(std::move(settings), tokens, rng_, factory_),
+      shard_("media"),
+      ports_(shard_.reactor(), shard_.deliverer(), *this) {}
+
+void MediaShard::start() {
+    shard_.reactor().post([this] {
+        const Now now = shard_.reactor().now();
+        host_.start(now);
+        drive(now);
+    });
+    shard_.start(*this);
+}
+
+void MediaShard::stop() {
+    shard_.stop();
+    shard_.join();
+}
+
+void MediaShard::on_letters(Now now, std::vector<ports::Letter>&& letters) {
+    for (ports::Letter& letter : letters) host_.deliver(std::move(letter));
+    drive(now);
+}
+
+void MediaShard::on_timeout(Now now) {
+    host_.on_timeout(now);
+    drive(now);
+}
+
+std::optional<Instant> MediaShard::next_deadline() const {
+    return host_.next_deadline();
+}
+
+void MediaShard::drive(Now now) {
+    for (ports::Letter& letter : host_.run(now)) {
+        if (letter.to == ports::kMediaPorts) {
+            ports_.handle(std::move(letter));
+        } else {
+            send_(std::move(letter));  // a full shard 0 refuses; askers have deadlines
+        }
+    }
+    serving_.store(host_.is_serving());
+}
+
+void MediaShard::on_packet(Now now, uint32_t port_id, const SocketAddress& source,
+                           std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) {
+    if (auto* plane = factory_.media_plane()) {
+        plane->on_packet(now, port_id, source, buffer, length, out);
+    }
+}
+
+void MediaShard::on_packet_timeout(Now now, ports::PacketSink& out) {
+    if (auto* plane = factory_.media_plane()) plane->on_packet_timeout(now, out);
+}
+
+std::optional<Instant> MediaShard::next_packet_deadline() const {
+    const auto* plane = factory_.media_plane();
+    return plane != nullptr ? plane->next_packet_deadline() : std::nullopt;
+}
+
+}  // namespace tandem::app

@@ -1,0 +1,52 @@
+// The shard of a node's media gate: its host, its ports, and the plane between them. The media gate
+// is made by the host once the catalog is read, the ports before it; until then packets are
+// dropped.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "app/node/factory.h"
+#include "ports/media_plane.h"
+#include "roles/host/node_host.h"
+#include "runtime/media_ports/media_ports.h"
+#include "runtime/reactor/shard.h"
+#include "runtime/reactor/system_rng.h"
+
+namespace tandem::app {
+
+class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
+ public:
+    // What leaves the shard goes to `send`, called on the shard's thread.
+    using Send = std::function<bool(ports::Letter&&)>;
+
+    MediaShard(roles::host::HostSettings settings, const SiteKeys& keys,
+               const ports::TokenMint& tokens, Send send);
+
+    void start();                                                                 // the thread
+    bool send(ports::Letter&& letter) { return shard_.send(std::move(letter)); }  // any thread
+    void stop();
+    bool is_serving() const { return serving_.load(); }
+
+    void on_letters(Now now, std::vector<ports::Letter>&& letters) override;
+    void on_timeout(Now now) override;
+    std::optional<Instant> next_deadline() const override;
+
+ private:
+    void drive(Now now);
+    void on_packet(Now now, uint32_t port_id, const SocketAddress& source,
+                   std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) override;
+    void on_packet_timeout(Now now, ports::PacketSink& out) override;
+    std::optional<Instant> next_packet_deadline() const override;
+
+    Send send_;
+    runtime::SystemRng rng_;
+    NodeRoleFactory factory_;
+    roles::host::NodeHost host_;
+    runtime::Shard shard_;
+    runtime::MediaPorts ports_;
+    std::atomic<bool> serving_{false};
+};
+
+}  // namespace tandem::app

@@ -1,0 +1,295 @@
+#include "app/node/node.h"
+
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "app/node/first_start.h"
+#include "app/node/media_shard.h"
+#include "app/parent/parent.h"
+#include "app/version.h"
+#include "base/check.h"
+#include "runtime/reactor/clock.h"
+#include "runtime/sqlite/cdr_history.h"
+#include "runtime/sqlite/sqlite_store.h"
+
+namespace tandem::app {
+namespace {
+
+constexpr auto kCertificatePoll = std::chrono::seconds(2);
+constexpr auto kDrainPoll = std::chrono::milliseconds(50);
+constexpr uint16_t kStoreNode = 1;  // owns SQLite and serves the other nodes over links
+
+int64_t modified(const std::string& path) {
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) return 0;
+    return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+}
+
+ports::LogLine info(std::string text) {
+    return {ports::LogLine::Level::Info, std::move(text), {}, {}};
+}
+
+}  // namespace
+
+Node::Node(const Bootstrap& bootstrap, uint16_t number, Instant process_start)
+    : bootstrap_(bootstrap),
+      number_(number),
+      process_start_(process_start),
+      shard_("node-" + std::to_string(number)) {}
+
+Node::~Node() = default;
+
+Result<std::unique_ptr<Node>> Node::make(const Bootstrap& bootstrap, uint16_t number,
+                                         Instant process_start) {
+    std::unique_ptr<Node> node(new Node(bootstrap, number, process_start));
+    TRY(node->open());
+    return node;
+}
+
+Result<void> Node::open() {
+    keys_ = TRY(load_or_make_site_keys(bootstrap_.data, rng_));
+    tokens_ = std::make_unique<ports::TokenMint>(keys_.tokens);
+    const std::string admin_token = TRY(load_or_make_admin_token(bootstrap_.data, rng_));
+    runtime::JournalConfig journal;
+    journal.file = bootstrap_.log_file;
+    journal.format = bootstrap_.log_format == "json" ? runtime::JournalFormat::Json
+                                                     : runtime::JournalFormat::Logfmt;
+    journal.level = bootstrap_.log_level;
+    journal.node = number_;
+    journal_ = TRY(runtime::Journal::open(journal));
+    TRY(open_tls());
+    if (number_ == kStoreNode) TRY(open_store());
+
+    const Now now = runtime::read_clocks();
+    runtime::Reactor& reactor = shard_.reactor();
+    transport_ =
+        std::make_unique<runtime::SipTransport>(reactor, shard_.deliverer(), tls_, now.utc);
+    http_ = std::make_unique<runtime::HttpServer>(reactor, shard_.deliverer(), tls_);
+    wire::Hello hello;
+    hello.node = number_;
+    hello.version = kVersion;
+    hello.epoch = static_cast<uint64_t>(now.utc.unix_ms);
+    links_ = std::make_unique<runtime::NodeLinks>(
+        reactor, runtime::NodeLinksConfig{bootstrap_.data + "/run"}, hello, *this);
+    TRY(links_->listen());
+
+    roles::host::HostSettings settings{number_, 0, kVersion, now.utc};
+    factory_ = std::make_unique<NodeRoleFactory>(keys_, admin_token);
+    host_ = std::make_unique<roles::host::NodeHost>(settings, *tokens_, rng_, *factory_);
+    settings.shard = 1;
+    media_ = std::make_unique<MediaShard>(
+        settings, keys_, *tokens_,
+        [this](ports::Letter&& letter) { return shard_.send(std::move(letter)); });
+    if (number_ != kStoreNode) links_->add(kStoreNode);
+    return {};
+}
+
+Result<void> Node::open_store() {
+    auto store =
+        TRY(runtime::SqliteStore::open(bootstrap_.data + "/store.db", runtime::read_monotonic()));
+    auto history = TRY(runtime::CdrHistory::open(bootstrap_.data + "/history.db"));
+    TRY(make_first_start(bootstrap_, *store, rng_));
+    store_ = std::make_unique<StoreService>(std::move(store), std::move(history),
+                                            [this](ports::Letter letter) {
+                                                // The store may wait: its answers must not be lost.
+                                                while (!shard_.send(std::move(letter))) usleep(100);
+                                            });
+    store_shard_ = std::make_unique<runtime::Shard>("store");
+    return {};
+}
+
+Result<void> Node::open_tls() {
+    std::string chain = bootstrap_.tls_certificate;
+    std::string key = bootstrap_.tls_key;
+    if (chain.empty()) {
+        runtime::SelfSignedSubject subject;
+        subject.common_name = bootstrap_.name;
+        subject.dns_names = {bootstrap_.name, "localhost"};
+        if (const auto ip = IpAddress::parse(bootstrap_.address)) subject.addresses = {*ip};
+        const std::string folder = bootstrap_.data + "/tls";
+        TRY(runtime::ensure_self_signed_files(folder, subject, runtime::read_clocks().utc));
+        bootstrap_.tls_certificate = chain = folder + "/server.crt";
+        bootstrap_.tls_key = key = folder + "/server.key";
+    }
+    certificate_stamp_ = modified(chain) ^ modified(key);
+    return tls_.load_files("default", chain, key);
+}
+
+// Certificates that an operator replaces are taken up by new connections.
+void Node::follow_certificates() {
+    const int64_t stamp = modified(bootstrap_.tls_certificate) ^ modified(bootstrap_.tls_key);
+    if (stamp == certificate_stamp_) return;
+    certificate_stamp_ = stamp;
+    const auto loaded = tls_.load_files("default", bootstrap_.tls_certificate, bootstrap_.tls_key);
+    if (loaded.has_value()) return journal_->write(info("took up the new TLS certificate"));
+    journal_->write(
+        {ports::LogLine::Level::Error,
+         "the new TLS certificate is refused, the old one stays: " + loaded.error().message,
+         {},
+         {}});
+}
+
+int Node::run(int signals) {
+    signal_fd_ = signals;
+    signal_watch_ = std::make_unique<runtime::FdWatch>(shard_.reactor(), signal_fd_);
+    signal_watch_->wait(runtime::FdWatch::Interest::Read, [this] { on_signal(); });
+    certificates_timer_ = std::make_unique<runtime::Timer>(shard_.reactor());
+    certificates_timer_->arm_every(kCertificatePoll, [this] { follow_certificates(); });
+    if (store_shard_) store_shard_->start(*store_);
+    media_->start();
+    shard_.reactor().post([this] {
+        const Now now = shard_.reactor().now();
+        host_->start(now);
+        drive(now);
+    });
+    shard_.run(*this);
+    media_->stop();
+    if (store_shard_) {
+        store_shard_->stop();
+        store_shard_->join();
+    }
+    journal_->flush();
+    return 0;
+}
+
+void Node::on_letters(Now now, std::vector<ports::Letter>&& letters) {
+    for (ports::Letter& letter : letters) {
+        const bool is_ours = letter.to == host_->self() || host_->find(letter.to) != nullptr;
+        if (is_ours) {
+            host_->deliver(std::move(letter));
+        } else {
+            route(std::move(letter));
+        }
+    }
+    drive(now);
+}
+
+void Node::on_timeout(Now now) {
+    host_->on_timeout(now);
+    drive(now);
+}
+
+std::optional<Instant> Node::next_deadline() const {
+    return host_->next_deadline();
+}
+
+void Node::drive(Now now) {
+    for (ports::Letter& letter : host_->run(now)) route(std::move(letter));
+    follow_directory();
+    if (!said_serving_ && host_->is_serving() && media_->is_serving()) say_serving(now);
+}
+
+bool Node::is_local_media(ports::Instance instance) const {
+    if (instance == ports::host_of(number_, 1)) return true;
+    const ports::DirectoryEntry* entry = host_->directory().find(instance);
+    return entry != nullptr && entry->kind == ports::RoleKind::MediaGate && entry->node == number_;
+}
+
+void Node::route(ports::Letter letter) {
+    if (letter.to == ports::kTransport) return transport_->handle(std::move(letter));
+    if (letter.to == ports::kHttp) return http_->handle(std::move(letter));
+    if (letter.to == ports::kJournal) return journal_->handle(letter);
+    bool sent = false;
+    if (letter.to == ports::kKeyValue || letter.to == ports::kHistory) {
+        sent =
+            store_shard_ ? store_shard_->send(std::move(letter)) : send_to_node(kStoreNode, letter);
+    } else if (is_local_media(letter.to)) {
+        sent = media_->send(std::move(letter));
+    } else if (const ports::DirectoryEntry* entry = host_->directory().find(letter.to)) {
+        sent = send_to_node(entry->node, letter);
+    } else if (const auto node = ports::node_of_host(letter.to)) {
+        sent = send_to_node(*node, letter);
+    }
+    if (!sent) answer_unreachable(letter);
+}
+
+bool Node::send_to_node(uint16_t node, ports::Letter& letter) {
+    return node != number_ && links_->send(node, letter);
+}
+
+void Node::answer_unreachable(const ports::Letter& letter) {
+    if (letter.request == 0 || !ports::is_question(letter.payload)) return;
+    ports::Letter answer{letter.to, letter.from, letter.request, ports::Unreachable{letter.to}};
+    if (is_local_media(letter.from)) {
+        media_->send(std::move(answer));
+    } else {
+        shard_.deliver(std::move(answer));
+    }
+}
+
+// Membership of nodes follows the logic layer: links to those that host something, and for node 1
+// the list that the parent starts.
+void Node::follow_directory() {
+    if (host_->directory().generation() == directory_generation_) return;
+    directory_generation_ = host_->directory().generation();
+    std::vector<int> nodes{kStoreNode};
+    for (const ports::DirectoryEntry& entry : host_->directory().entries()) {
+        if (std::find(nodes.begin(), nodes.end(), entry.node) == nodes.end()) {
+            nodes.push_back(entry.node);
+        }
+    }
+    for (const int node : nodes) {
+        if (node != number_) links_->add(static_cast<uint16_t>(node));
+    }
+    if (number_ == kStoreNode) {
+        const auto written = write_nodes_file(bootstrap_.data, nodes);
+        if (!written.has_value()) {
+            journal_->write({ports::LogLine::Level::Error, written.error().message, {}, {}});
+        }
+    }
+}
+
+void Node::say_serving(Now now) {
+    said_serving_ = true;
+    const double seconds = std::chrono::duration<double>(now.mono - process_start_).count();
+    char text[160];
+    std::snprintf(text, sizeof text, "tandemd %s node %u serving after %.3f s, data in %s",
+                  kVersion, unsigned{number_}, seconds, bootstrap_.data.c_str());
+    journal_->write(info(text));
+}
+
+void Node::on_link_hello(const wire::Hello& peer) {
+    if (std::find(reachable_.begin(), reachable_.end(), peer.node) == reachable_.end()) {
+        reachable_.push_back(peer.node);
+        journal_->write(info("node " + std::to_string(peer.node) + " is reachable"));
+    }
+    host_->set_reachable_nodes(reachable_);
+    if (peer.node == kStoreNode && !host_->is_serving()) host_->start(shard_.reactor().now());
+}
+
+void Node::on_link_down(uint16_t node) {
+    std::erase(reachable_, node);
+    journal_->write({ports::LogLine::Level::Warn,
+                     "node " + std::to_string(node) + " is not reachable",
+                     {},
+                     {}});
+    host_->set_reachable_nodes(reachable_);
+}
+
+void Node::on_link_letter(uint16_t, ports::Letter letter) {
+    shard_.deliver(std::move(letter));
+}
+
+void Node::on_link_heartbeat(uint16_t, const wire::Heartbeat&) {}
+
+void Node::on_signal() {
+    signalfd_siginfo details;
+    while (read(signal_fd_, &details, sizeof details) == sizeof details) ++signals_;
+    signal_watch_->wait(runtime::FdWatch::Interest::Read, [this] { on_signal(); });
+    if (signals_ >= 2) return shard_.stop();
+    if (drain_timer_) return;
+    journal_->write(info("draining: no new calls, waiting for the ones that are there"));
+    host_->drain(shard_.reactor().now());
+    const Instant give_up =
+        shard_.reactor().now().mono + std::chrono::seconds(bootstrap_.drain_max_s);
+    drain_timer_ = std::make_unique<runtime::Timer>(shard_.reactor());
+    drain_timer_->arm_every(kDrainPoll, [this, give_up] {
+        if (host_->is_idle() || shard_.reactor().now().mono >= give_up) shard_.stop();
+    });
+}
+
+}  // namespace tandem::app

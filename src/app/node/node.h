@@ -1,0 +1,95 @@
+// One node: its shards with their hosts, and everything of the runtime that their letters reach.
+//
+// Shard 0 carries all roles but media gates, the SIP and HTTP sockets and the links to other nodes.
+// Shard 1 carries the media gate and its ports. Node 1 has a third thread, which owns the store.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/config/bootstrap.h"
+#include "app/config/site_keys.h"
+#include "app/node/factory.h"
+#include "app/node/store_service.h"
+#include "base/result.h"
+#include "ports/token.h"
+#include "roles/host/node_host.h"
+#include "runtime/http/http_server.h"
+#include "runtime/journal/journal.h"
+#include "runtime/link/node_links.h"
+#include "runtime/media_ports/media_ports.h"
+#include "runtime/reactor/shard.h"
+#include "runtime/reactor/system_rng.h"
+#include "runtime/sip_transport/sip_transport.h"
+#include "runtime/tls/certificates.h"
+
+namespace tandem::app {
+
+class MediaShard;
+
+class Node final : public runtime::Driver, public runtime::LinkEvents {
+ public:
+    // Opens what the node needs. The error is one line for the operator.
+    static Result<std::unique_ptr<Node>> make(const Bootstrap& bootstrap, uint16_t number,
+                                              Instant process_start);
+    ~Node() override;
+
+    // Until a signal, told by `signals` (make_signal_fd()); the exit code.
+    int run(int signals);
+
+    void on_letters(Now now, std::vector<ports::Letter>&& letters) override;
+    void on_timeout(Now now) override;
+    std::optional<Instant> next_deadline() const override;
+
+    void on_link_hello(const wire::Hello& peer) override;
+    void on_link_down(uint16_t node) override;
+    void on_link_letter(uint16_t node, ports::Letter letter) override;
+    void on_link_heartbeat(uint16_t node, const wire::Heartbeat& heartbeat) override;
+
+ private:
+    Node(const Bootstrap& bootstrap, uint16_t number, Instant process_start);
+
+    Result<void> open();
+    Result<void> open_store();
+    Result<void> open_tls();
+    void follow_certificates();
+    void drive(Now now);
+    void route(ports::Letter letter);
+    bool send_to_node(uint16_t node, ports::Letter& letter);
+    void answer_unreachable(const ports::Letter& letter);
+    bool is_local_media(ports::Instance instance) const;
+    void follow_directory();
+    void on_signal();
+    void say_serving(Now now);
+
+    Bootstrap bootstrap_;
+    uint16_t number_;
+    Instant process_start_;
+    runtime::SystemRng rng_;
+    SiteKeys keys_;
+    std::unique_ptr<ports::TokenMint> tokens_;
+    std::unique_ptr<runtime::Journal> journal_;
+    runtime::TlsContexts tls_;
+    runtime::Shard shard_;
+    std::unique_ptr<StoreService> store_;
+    std::unique_ptr<runtime::Shard> store_shard_;
+    std::unique_ptr<MediaShard> media_;
+    std::unique_ptr<runtime::SipTransport> transport_;
+    std::unique_ptr<runtime::HttpServer> http_;
+    std::unique_ptr<runtime::NodeLinks> links_;
+    std::unique_ptr<NodeRoleFactory> factory_;
+    std::unique_ptr<roles::host::NodeHost> host_;
+    std::unique_ptr<runtime::FdWatch> signal_watch_;
+    std::unique_ptr<runtime::Timer> certificates_timer_;
+    std::unique_ptr<runtime::Timer> drain_timer_;
+    int signal_fd_ = -1;
+    int signals_ = 0;
+    uint64_t directory_generation_ = ~uint64_t{0};
+    std::vector<uint16_t> reachable_;
+    bool said_serving_ = false;
+    int64_t certificate_stamp_ = 0;
+};
+
+}  // namespace tandem::app

@@ -1,0 +1,143 @@
+#include "app/node/store_service.h"
+
+#include "base/json_text.h"
+#include "model/codec.h"
+#include "model/generated/cdr.h"
+#include "runtime/sqlite/cdr_history.h"
+#include "runtime/sqlite/sqlite_store.h"
+
+namespace tandem::app {
+namespace {
+
+Result<runtime::CdrQuery> to_query(const ports::HistoryQuery& asked) {
+    runtime::CdrQuery query;
+    const auto domain = DomainId::parse(asked.domain_id);
+    if (!domain) return make_error(ErrorCode::Missing, "domain", "records are listed by domain");
+    query.domain = *domain;
+    if (asked.from_ms != 0) query.from = UtcTime{asked.from_ms};
+    if (asked.to_ms != 0) query.to = UtcTime{asked.to_ms};
+    if (!asked.number.empty()) query.number = asked.number;
+    query.cursor = asked.after;
+    query.limit = asked.limit;
+    return query;
+}
+
+Result<std::string> page_of(runtime::CdrHistory& history, const ports::HistoryQuery& asked) {
+    const runtime::CdrPage page = TRY(history.query(TRY(to_query(asked))));
+    JsonWriter json;
+    json.begin_object().field("items").begin_list();
+    for (const model::Cdr& record : page.items) {
+        json.raw(model::encode(record, model::Audience::Api));
+    }
+    json.end_list().field("next");
+    if (page.next.empty()) {
+        json.null();
+    } else {
+        json.value(page.next);
+    }
+    return json.end_object().take();
+}
+
+// A record that can't be read is left out rather than holding up all that come after it.
+Result<void> append(runtime::CdrHistory& history, const ports::HistoryAppend& letter) {
+    std::vector<model::Cdr> records;
+    for (const auto& record : letter.records) {
+        auto decoded = model::decode<model::Cdr>(record.json, model::Source::Store);
+        if (decoded.has_value()) records.push_back(std::move(*decoded));
+    }
+    (void)TRY(history.insert(records));
+    return {};
+}
+
+}  // namespace
+
+StoreService::StoreService(std::unique_ptr<runtime::SqliteStore> store,
+                           std::unique_ptr<runtime::CdrHistory> history, Reply reply)
+    : store_(std::move(store)), history_(std::move(history)), reply_(std::move(reply)) {}
+
+StoreService::~StoreService() = default;
+
+void StoreService::on_letters(Now now, std::vector<ports::Letter>&& letters) {
+    for (ports::Letter& letter : letters) {
+        if (std::holds_alternative<store::Request>(letter.payload)) {
+            take_request(std::move(letter));
+        } else {
+            take_history(letter);
+        }
+    }
+    commit(now);
+}
+
+// Requests and watches are numbered by their askers; here they get numbers that are unique.
+void StoreService::take_request(ports::Letter letter) {
+    store::Request request = std::move(std::get<store::Request>(letter.payload));
+    const Asker asker{letter.from, letter.request, request.id};
+    if (auto* watch = std::get_if<store::WatchCreate>(&request.body)) {
+        watches_[next_watch_] = {letter.from, 0, watch->watch};
+        watch->watch = next_watch_++;
+    } else if (auto* cancel = std::get_if<store::WatchCancel>(&request.body)) {
+        for (const auto& [id, watcher] : watches_) {
+            if (watcher.instance != letter.from || watcher.id != cancel->watch) continue;
+            cancel->watch = id;
+            watches_.erase(id);
+            break;
+        }
+    }
+    batch_.push_back(std::move(request));
+    askers_.push_back(asker);
+}
+
+void StoreService::commit(Now now) {
+    if (batch_.empty()) return;
+    store::Outbox out;
+    store_->apply_batch(now.mono, batch_, out);
+    for (size_t i = 0; i < askers_.size(); ++i) {
+        store::Reply reply = std::move(out.replies[i]);
+        reply.id = askers_[i].id;
+        reply_({ports::kKeyValue, askers_[i].instance, askers_[i].request, std::move(reply)});
+    }
+    batch_.clear();
+    askers_.clear();
+    tell_watchers(out);
+}
+
+void StoreService::tell_watchers(store::Outbox& out) {
+    for (store::WatchBatch& batch : out.watches) {
+        const auto watcher = watches_.find(batch.watch);
+        if (watcher == watches_.end()) continue;
+        const Asker asker = watcher->second;
+        if (batch.kind == store::WatchBatch::Kind::Compacted) watches_.erase(watcher);
+        batch.watch = asker.id;
+        reply_({ports::kKeyValue, asker.instance, 0, std::move(batch)});
+    }
+}
+
+void StoreService::take_history(const ports::Letter& letter) {
+    if (const auto* asked = std::get_if<ports::HistoryQuery>(&letter.payload)) {
+        ports::HistoryPage page;
+        auto json = page_of(*history_, *asked);
+        if (json.has_value()) {
+            page.json = std::move(*json);
+        } else {
+            page.error = json.error();
+        }
+        reply_({letter.to, letter.from, letter.request, std::move(page)});
+    } else if (const auto* records = std::get_if<ports::HistoryAppend>(&letter.payload)) {
+        ports::HistoryAppended done;
+        const auto appended = append(*history_, *records);
+        if (!appended.has_value()) done.error = appended.error();
+        reply_({letter.to, letter.from, letter.request, std::move(done)});
+    }
+}
+
+void StoreService::on_timeout(Now now) {
+    store::Outbox out;
+    store_->expire(now.mono, out);
+    tell_watchers(out);
+}
+
+std::optional<Instant> StoreService::next_deadline() const {
+    return store_->next_deadline();
+}
+
+}  // namespace tandem::app

@@ -1,0 +1,51 @@
+// The parent process of a server: no protocol code, it starts the nodes, starts them again when
+// they end, and adopts those that an earlier parent left running.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config/bootstrap.h"
+#include "base/result.h"
+#include "runtime/process/process.h"
+#include "runtime/reactor/reactor.h"
+
+namespace tandem::app {
+
+class Parent {
+ public:
+    // `arguments` are those of this program, given on to each node with --node added.
+    Parent(Bootstrap bootstrap, std::vector<std::string> arguments);
+
+    // Until SIGTERM or SIGINT; the exit code of the program.
+    int run();
+
+ private:
+    void start_node(int number);
+    void follow_nodes_file();
+    void on_signal();
+    void stop_all();
+    void stop_if_done();
+
+    Bootstrap bootstrap_;
+    std::vector<std::string> arguments_;
+    runtime::Reactor reactor_;
+    std::map<int, std::unique_ptr<runtime::Supervised>> nodes_;
+    std::unique_ptr<runtime::Timer> poll_;
+    std::unique_ptr<runtime::FdWatch> signal_watch_;
+    int signal_fd_ = -1;
+    int signals_ = 0;
+    size_t stopped_ = 0;
+};
+
+// The numbers of the nodes that this server is to run, written by node 1 (which knows the logic
+// layer) and read by the parent.
+Result<void> write_nodes_file(const std::string& data, const std::vector<int>& nodes);
+std::vector<int> read_nodes_file(const std::string& data);
+
+// Blocks SIGTERM and SIGINT for all threads and answers a descriptor that tells them.
+int make_signal_fd();
+
+}  // namespace tandem::app

@@ -1,0 +1,28 @@
+// tandem: the command line. It speaks to the API and knows nothing else.
+#include <CLI/CLI.hpp>
+
+#include "app/cli/client.h"
+#include "app/cli/commands.h"
+#include "app/version.h"
+
+int main(int argc, char** argv) {
+    using namespace tandem::cli;
+    Global global;
+    global.url = default_url();
+    CLI::App app{
+        "Tandem's command line. It needs the API's address and a token:\n"
+        "--url or TANDEM_URL; --token, TANDEM_TOKEN or the file admin.token."};
+    app.set_version_flag("--version", tandem::app::kVersion);
+    app.add_option("--url", global.url, "address of the API (default: http://127.0.0.1:8080)");
+    app.add_option("--token", global.token, "Bearer token");
+    app.add_flag("--json", global.json, "print JSON");
+    app.fallthrough();
+    app.require_subcommand(1);
+    add_operation_commands(app, global);
+    add_domain_commands(app, global);
+    add_account_commands(app, global);
+    add_call_commands(app, global);
+    add_demo_command(app, global);
+    CLI11_PARSE(app, argc, argv);
+    return global.exit_code;
+}

@@ -1,0 +1,21 @@
+// Bounds of a node host.
+#pragma once
+
+#include <cstddef>
+
+#include "base/instant.h"
+
+namespace tandem::roles::host {
+
+// Letters handled before the shard looks at its sockets and timers again: about 10 ms of work.
+inline constexpr size_t letters_per_run_max = 4096;
+// Questions to other nodes whose answer is awaited; each takes about 400 bytes. Beyond this a lost
+// node is noticed by the askers' own deadlines.
+inline constexpr size_t questions_awaited_max = 65536;
+// Entries of one page when the catalog is read: about 1 MiB.
+inline constexpr size_t catalog_page_entries = 2000;
+inline constexpr Duration store_retry_pause = 100ms;
+// A page of the catalog that has not come by then is asked for again.
+inline constexpr Duration store_reply_max = 2s;
+
+}  // namespace tandem::roles::host

@@ -1,0 +1,328 @@
+#include "roles/host/node_host.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "roles/host/limits.h"
+#include "store/kv.h"
+
+namespace tandem::roles::host {
+namespace {
+
+constexpr uint64_t kFeedRequests = uint64_t{1} << 32;  // request ids of the feed begin here
+
+uint64_t question_key(ports::Instance from, uint64_t request) {
+    return uint64_t{from.number} << 48 ^ request;
+}
+
+std::string epoch_key(uint16_t node, uint16_t shard) {
+    return "epoch/" + std::to_string(node) + "/" + std::to_string(shard);
+}
+
+}  // namespace
+
+NodeHost::NodeHost(HostSettings settings, const ports::TokenMint& tokens, Rng& rng,
+                   RoleFactory& factory)
+    : settings_(std::move(settings)),
+      tokens_(tokens),
+      rng_(rng),
+      factory_(factory),
+      reader_(settings_.shard == 0 ? CatalogReader::Scope::AllLayers
+                                   : CatalogReader::Scope::WithoutDomains) {}
+
+NodeHost::~NodeHost() = default;
+
+void NodeHost::start(Now now) {
+    phase_ = Phase::Reading;
+    reader_.restart(now);
+    for (store::Request& request : reader_.take_requests()) {
+        outbox_.send(self(), ports::kKeyValue, std::move(request), kFeedRequests);
+    }
+}
+
+std::vector<ports::Letter> NodeHost::run(Now now) {
+    std::vector<ports::Letter> leaving;
+    std::vector<ports::Letter> batch;
+    const auto flush = [&] {
+        for (ports::Letter& letter : outbox_.letters()) route(std::move(letter), leaving);
+        outbox_.letters().clear();
+    };
+    flush();
+    // Bounded, so that a flood between neighbours can't keep the shard from its sockets.
+    for (size_t handled = 0; !queue_.empty() && handled < letters_per_run_max;) {
+        batch.clear();
+        batch.swap(queue_);
+        handled += batch.size();
+        for (ports::Letter& letter : batch) {
+            dispatch(now, std::move(letter));
+            flush();
+        }
+    }
+    remove_idle();
+    return leaving;
+}
+
+void NodeHost::dispatch(Now now, ports::Letter letter) {
+    ++letters_handled_;
+    if (letter.request != 0) awaited_.erase(question_key(letter.to, letter.request));
+    if (letter.to == self()) return on_own_letter(now, std::move(letter));
+    ports::Role* role = find(letter.to);
+    if (role == nullptr) return refuse(letter);
+    role->on_letter(now, std::move(letter), outbox_);
+}
+
+void NodeHost::on_own_letter(Now now, ports::Letter letter) {
+    if (const auto* reply = std::get_if<store::Reply>(&letter.payload)) {
+        on_store_reply(now, *reply);
+    } else if (const auto* batch = std::get_if<store::WatchBatch>(&letter.payload)) {
+        reader_.on_watch(now, *batch);
+    } else if (std::holds_alternative<ports::StatusQuery>(letter.payload)) {
+        outbox_.reply(letter, ports::StatusReply{status_json(now)});
+    } else if (std::holds_alternative<ports::Unreachable>(letter.payload)) {
+        retry_at_ = now.mono + store_retry_pause;
+    }
+    for (store::Request& request : reader_.take_requests()) {
+        outbox_.send(self(), ports::kKeyValue, std::move(request), kFeedRequests);
+    }
+    if (!reader_.is_loaded()) return;
+    if (phase_ == Phase::Reading) return claim_epoch(now);
+    if (phase_ == Phase::Running && take_catalog()) {
+        apply_placements(now);
+        for (Hosted& hosted : hosted_) hosted.role->on_catalog(now, outbox_);
+    }
+}
+
+void NodeHost::on_store_reply(Now now, const store::Reply& reply) {
+    if (reader_.on_reply(now, reply)) return;
+    if (phase_ != Phase::Claiming) return;
+    if (!reply.body.has_value()) {
+        retry_at_ = now.mono + store_retry_pause;
+        return;
+    }
+    on_epoch(now, *reply.body);
+}
+
+// The epoch is raised in the store before any instance starts, so that two incarnations of a shard
+// can never carry the same one.
+void NodeHost::claim_epoch(Now) {
+    phase_ = Phase::Claiming;
+    store::RangeRequest read;
+    read.range = store::KeyRange::one(epoch_key(settings_.node, settings_.shard));
+    send_store(std::move(read));
+}
+
+void NodeHost::on_epoch(Now now, const store::ReplyBody& reply) {
+    const std::string key = epoch_key(settings_.node, settings_.shard);
+    if (const auto* range = std::get_if<store::RangeReply>(&reply)) {
+        store::Txn txn;
+        epoch_ = 1;
+        if (range->items.empty()) {
+            txn.compares.push_back(store::Compare::absent(key));
+        } else {
+            epoch_ = static_cast<uint32_t>(std::stoul(range->items[0].value)) + 1;
+            txn.compares.push_back(
+                store::Compare::mod_revision_is(key, range->items[0].mod_revision));
+        }
+        txn.then_ops.push_back(store::Put{key, std::to_string(epoch_)});
+        return send_store(std::move(txn));
+    }
+    const auto* txn = std::get_if<store::TxnReply>(&reply);
+    if (txn == nullptr) return;
+    if (!txn->succeeded) return claim_epoch(now);
+    phase_ = Phase::Running;
+    take_catalog();
+    apply_placements(now);
+    serving_ = true;
+}
+
+bool NodeHost::take_catalog() {
+    if (!reader_.take_changed()) return false;
+    catalog_ = reader_.snapshot();
+    return true;
+}
+
+void NodeHost::send_store(store::RequestBody body) {
+    outbox_.send(self(), ports::kKeyValue, store::Request{next_request_, std::move(body)},
+                 next_request_);
+    ++next_request_;
+}
+
+bool NodeHost::is_mine(const Placement& placement) const {
+    if (!placement.enabled || placement.node != settings_.node) return false;
+    if (settings_.is_alone_on_node) return true;
+    const bool is_media = placement.kind == ports::RoleKind::MediaGate;
+    return is_media == (settings_.shard == 1);
+}
+
+void NodeHost::apply_placements(Now now) {
+    rebuild_directory();
+    const std::vector<Placement> placements = placements_of(catalog_);
+    for (Hosted& hosted : hosted_) {
+        const bool stays = std::ranges::any_of(placements, [&](const Placement& placement) {
+            return placement.instance == hosted.instance && placement.kind == hosted.kind &&
+                   is_mine(placement);
+        });
+        if (!stays) drain_instance(now, hosted);
+    }
+    if (draining_) return;
+    for (const Placement& placement : placements) {
+        if (is_mine(placement) && find(placement.instance) == nullptr) {
+            start_instance(now, placement);
+        }
+    }
+}
+
+void NodeHost::start_instance(Now now, const Placement& placement) {
+    auto surroundings = std::make_unique<ports::Surroundings>(
+        ports::Surroundings{placement.instance, directory_, catalog_, tokens_, rng_, epoch_});
+    auto role = factory_.make(placement.kind, *surroundings);
+    hosted_.push_back(
+        {placement.instance, placement.kind, false, std::move(surroundings), std::move(role)});
+    hosted_.back().role->start(now, outbox_);
+    outbox_.send(self(), ports::kJournal,
+                 ports::LogLine{ports::LogLine::Level::Info,
+                                "started " + std::string(ports::code_of(placement.kind)) + " " +
+                                    std::to_string(placement.instance.number),
+                                {},
+                                {}});
+}
+
+void NodeHost::drain_instance(Now now, Hosted& hosted) {
+    if (hosted.draining) return;
+    hosted.draining = true;
+    hosted.role->drain(now, outbox_);
+}
+
+void NodeHost::remove_idle() {
+    std::erase_if(hosted_, [&](const Hosted& hosted) {
+        return hosted.draining && !draining_ && hosted.role->is_idle();
+    });
+}
+
+void NodeHost::rebuild_directory() {
+    std::vector<ports::DirectoryEntry> entries;
+    for (const Placement& placement : placements_of(catalog_)) {
+        if (!placement.enabled) continue;
+        const bool reachable = placement.node == settings_.node || is_reachable(placement.node);
+        entries.push_back(
+            {placement.instance, placement.kind, epoch_, 100, reachable, placement.node});
+    }
+    directory_.replace(std::move(entries));
+}
+
+bool NodeHost::is_reachable(uint16_t node) const {
+    return std::ranges::find(reachable_, node) != reachable_.end();
+}
+
+void NodeHost::set_reachable_nodes(std::vector<uint16_t> nodes) {
+    reachable_ = std::move(nodes);
+    rebuild_directory();
+    std::erase_if(awaited_, [&](auto& entry) {
+        if (is_reachable(entry.second.node)) return false;
+        refuse(entry.second.asked_without_payload);
+        return true;
+    });
+}
+
+void NodeHost::route(ports::Letter letter, std::vector<ports::Letter>& leaving) {
+    if (letter.to == self() || find(letter.to) != nullptr) {
+        queue_.push_back(std::move(letter));
+        return;
+    }
+    const ports::DirectoryEntry* entry = directory_.find(letter.to);
+    const auto host_node = ports::node_of_host(letter.to);
+    const uint16_t node = entry != nullptr ? entry->node : host_node.value_or(0);
+    const bool is_runtime = letter.to.number > ports::instances_max && !host_node;
+    if (!is_runtime && node == 0) return refuse(letter);
+    if (node != 0 && node != settings_.node) {
+        if (!is_reachable(node)) return refuse(letter);
+        note_question(letter, node);
+    }
+    leaving.push_back(std::move(letter));
+}
+
+void NodeHost::note_question(const ports::Letter& letter, uint16_t node) {
+    if (letter.request == 0 || !ports::is_question(letter.payload)) return;
+    if (awaited_.size() >= questions_awaited_max) return;  // the asker's own deadline remains
+    awaited_[question_key(letter.from, letter.request)] = {
+        node, ports::Letter{letter.from, letter.to, letter.request, ports::Unreachable{}}};
+}
+
+// Tells the asker that nobody is there.
+void NodeHost::refuse(const ports::Letter& letter) {
+    const bool was_answerable =
+        letter.request != 0 && (ports::is_question(letter.payload) ||
+                                std::holds_alternative<ports::Unreachable>(letter.payload));
+    if (!was_answerable || letter.from == letter.to) return;
+    queue_.push_back({letter.to, letter.from, letter.request, ports::Unreachable{letter.to}});
+}
+
+ports::Role* NodeHost::find(ports::Instance instance) const {
+    for (const Hosted& hosted : hosted_) {
+        if (hosted.instance == instance) return hosted.role.get();
+    }
+    return nullptr;
+}
+
+void NodeHost::on_timeout(Now now) {
+    if (retry_at_ && *retry_at_ <= now.mono) {
+        retry_at_.reset();
+        if (phase_ == Phase::Claiming) claim_epoch(now);
+        if (phase_ == Phase::Reading) start(now);
+    }
+    reader_.on_timeout(now);
+    for (store::Request& request : reader_.take_requests()) {
+        outbox_.send(self(), ports::kKeyValue, std::move(request), kFeedRequests);
+    }
+    for (Hosted& hosted : hosted_) {
+        const auto deadline = hosted.role->next_deadline();
+        if (deadline && *deadline <= now.mono) hosted.role->on_timeout(now, outbox_);
+    }
+}
+
+std::optional<Instant> NodeHost::next_deadline() const {
+    std::optional<Instant> earliest = retry_at_;
+    const auto consider = [&](std::optional<Instant> deadline) {
+        if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
+    };
+    consider(reader_.next_deadline());
+    for (const Hosted& hosted : hosted_) consider(hosted.role->next_deadline());
+    if (!queue_.empty() || !outbox_.empty()) consider(Instant{});
+    return earliest;
+}
+
+void NodeHost::drain(Now now) {
+    draining_ = true;
+    for (Hosted& hosted : hosted_) drain_instance(now, hosted);
+}
+
+bool NodeHost::is_idle() const {
+    return std::ranges::all_of(hosted_, [](const Hosted& h) { return h.role->is_idle(); });
+}
+
+std::string NodeHost::status_json(Now now) const {
+    std::string json = "{\"node\":" + std::to_string(settings_.node) +
+                       ",\"shard\":" + std::to_string(settings_.shard) + ",\"version\":\"" +
+                       settings_.version + "\",\"epoch\":" + std::to_string(epoch_) +
+                       ",\"started\":\"" + to_rfc3339(settings_.started) + "\",\"uptime_s\":" +
+                       std::to_string((now.utc.unix_ms - settings_.started.unix_ms) / 1000) +
+                       ",\"draining\":" + (draining_ ? "true" : "false") +
+                       ",\"letters\":" + std::to_string(letters_handled_) + ",\"instances\":[";
+    for (const Hosted& hosted : hosted_) {
+        if (&hosted != &hosted_.front()) json += ',';
+        json += "{\"role\":\"" + std::string(ports::code_of(hosted.kind)) +
+                "\",\"instance\":" + std::to_string(hosted.instance.number) + ",\"state\":\"" +
+                (hosted.draining ? "draining" : "serving") + "\",\"figures\":{";
+        bool first = true;
+        for (const auto& [name, value] : hosted.role->figures()) {
+            char number[32];
+            std::snprintf(number, sizeof number, "%.17g", value);
+            json += (first ? "\"" : ",\"") + name + "\":" + number;
+            first = false;
+        }
+        json += "}}";
+    }
+    return json + "]}";
+}
+
+}  // namespace tandem::roles::host

@@ -1,0 +1,122 @@
+// The host of one shard of a node: it owns the role instances that the logic layer puts there,
+// feeds them the catalog and the directory, and carries their letters. Letters for anybody else
+// leave through run(), for the shell to take to the runtime, to another shard or to another node.
+//
+// Pure and single-threaded: the shell calls it with the time, the simulation does the same.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/instant.h"
+#include "base/rng.h"
+#include "ports/letter.h"
+#include "roles/host/catalog_reader.h"
+#include "roles/host/placement.h"
+
+namespace tandem::roles::host {
+
+// Makes role instances. The application's knows all kinds; tests may bring their own.
+class RoleFactory {
+ public:
+    virtual ~RoleFactory() = default;
+    virtual std::unique_ptr<ports::Role> make(ports::RoleKind kind,
+                                              const ports::Surroundings& surroundings) = 0;
+};
+
+struct HostSettings {
+    uint16_t node = 1;
+    uint16_t shard = 0;
+    std::string version;
+    UtcTime started;
+    bool is_alone_on_node = false;  // one shard hosts media gates as well (simulation, tests)
+};
+
+class NodeHost {
+ public:
+    NodeHost(HostSettings settings, const ports::TokenMint& tokens, Rng& rng, RoleFactory& factory);
+    ~NodeHost();
+
+    // Reads the catalog; instances start when it is there.
+    void start(Now now);
+    // Queued; handled by the next run().
+    void deliver(ports::Letter letter) { queue_.push_back(std::move(letter)); }
+    // Handles what is queued and what follows from it. Answers the letters that leave this shard.
+    std::vector<ports::Letter> run(Now now);
+    void on_timeout(Now now);
+    std::optional<Instant> next_deadline() const;
+
+    // The nodes that can be reached now, besides this one: instances on others are avoided, and
+    // questions that were on their way to a lost one are answered with Unreachable.
+    void set_reachable_nodes(std::vector<uint16_t> nodes);
+
+    // All instances of this shard take no new work.
+    void drain(Now now);
+    bool is_idle() const;
+    // Every instance that the logic layer gives to this shard has been started.
+    bool is_serving() const { return serving_; }
+
+    const ports::Directory& directory() const { return directory_; }
+    const store::Catalog& catalog() const { return catalog_; }
+    // nullptr: not here.
+    ports::Role* find(ports::Instance instance) const;
+    ports::Instance self() const { return ports::host_of(settings_.node, settings_.shard); }
+    std::string status_json(Now now) const;
+
+ private:
+    enum class Phase { Reading, Claiming, Running };
+    struct Hosted {
+        ports::Instance instance;
+        ports::RoleKind kind = ports::RoleKind::SipGate;
+        bool draining = false;
+        std::unique_ptr<ports::Surroundings> surroundings;  // the role keeps a reference
+        std::unique_ptr<ports::Role> role;
+    };
+    struct Awaited {  // a question that left for another node
+        uint16_t node = 0;
+        ports::Letter asked_without_payload;
+    };
+
+    void dispatch(Now now, ports::Letter letter);
+    void on_own_letter(Now now, ports::Letter letter);
+    void on_store_reply(Now now, const store::Reply& reply);
+    void route(ports::Letter letter, std::vector<ports::Letter>& leaving);
+    void note_question(const ports::Letter& letter, uint16_t node);
+    void refuse(const ports::Letter& letter);
+    void claim_epoch(Now now);
+    void on_epoch(Now now, const store::ReplyBody& reply);
+    void apply_placements(Now now);
+    void start_instance(Now now, const Placement& placement);
+    void drain_instance(Now now, Hosted& hosted);
+    void remove_idle();
+    void rebuild_directory();
+    bool is_reachable(uint16_t node) const;
+    bool is_mine(const Placement& placement) const;
+    bool take_catalog();  // true when it has changed
+    void send_store(store::RequestBody body);
+
+    HostSettings settings_;
+    const ports::TokenMint& tokens_;
+    Rng& rng_;
+    RoleFactory& factory_;
+    CatalogReader reader_;
+    store::Catalog catalog_;
+    ports::Directory directory_;
+    Phase phase_ = Phase::Reading;
+    uint32_t epoch_ = 0;
+    std::optional<Instant> retry_at_;
+    bool serving_ = false;
+    bool draining_ = false;
+    uint64_t letters_handled_ = 0;
+    uint64_t next_request_ = 1;
+    std::vector<ports::Letter> queue_;
+    ports::Outbox outbox_;
+    std::vector<Hosted> hosted_;
+    std::vector<uint16_t> reachable_;
+    std::unordered_map<uint64_t, Awaited> awaited_;  // by sender and request
+};
+
+}  // namespace tandem::roles::host

@@ -1,0 +1,52 @@
+#include "roles/host/placement.h"
+
+#include "store/catalog.h"
+
+namespace tandem::roles::host {
+namespace {
+
+std::optional<ports::RoleKind> kind_of(model::RoleCode code) {
+    switch (code) {
+        case model::RoleCode::Sg:
+            return ports::RoleKind::SipGate;
+        case model::RoleCode::Ws:
+            return ports::RoleKind::WebGate;
+        case model::RoleCode::Mg:
+            return ports::RoleKind::MediaGate;
+        case model::RoleCode::B2b:
+            return ports::RoleKind::B2bua;
+        case model::RoleCode::Sr:
+            return ports::RoleKind::Registrar;
+        case model::RoleCode::Mgc:
+            return ports::RoleKind::MediaGateController;
+        case model::RoleCode::Cs:
+            return ports::RoleKind::CallState;
+        case model::RoleCode::St:
+            return ports::RoleKind::Store;
+        case model::RoleCode::Esg:
+        case model::RoleCode::Ivr:
+        case model::RoleCode::Conf:
+        case model::RoleCode::Svc:
+            return std::nullopt;  // not in this version
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Placement> placements_of(const store::Catalog& catalog) {
+    std::vector<Placement> placements;
+    catalog.visit_role_instances([&](const auto& entity) {
+        const model::RoleInstance& instance = entity;
+        if (const auto kind = kind_of(instance.role)) {
+            placements.push_back({{static_cast<uint16_t>(instance.number)},
+                                  *kind,
+                                  static_cast<uint16_t>(instance.node),
+                                  instance.enabled});
+        }
+        return true;
+    });
+    return placements;
+}
+
+}  // namespace tandem::roles::host

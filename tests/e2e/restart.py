@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""kill -9 of the node: what was acknowledged is there afterwards, and established calls go on."""
+
+import time
+
+from calls import CALLEE_PORT, CALLER_PORT, NODES, records, register
+from harness import expect, finish_sipp, main, running, sipp, wait_for
+
+
+def kill_loses_no_registration_and_no_account(folder):
+    with running(folder, nodes=NODES) as server:
+        for index, user in enumerate(("1001", "1002")):
+            register(server, user, CALLER_PORT + index)
+        server.api("POST", "/domains/demo.test/accounts", {"login": "1003", "password": "x"})
+        began = time.monotonic()
+        server.kill_nodes()
+        server.wait_healthy()
+        away = time.monotonic() - began
+        wait_for(lambda: len(server.api("GET", "/domains/demo.test/bindings")["items"]) == 2,
+                 "both bindings are there again")
+        server.api("GET", "/domains/demo.test/accounts/1003")
+        print(f"        serving again {away:.2f} s after kill -9")
+
+
+def established_call_survives_a_kill(folder):
+    with running(folder, nodes=NODES) as server:
+        register(server, "1002", CALLEE_PORT)
+        called = sipp("callee", server, keys={"user": "1002"}, port=CALLEE_PORT, background=True,
+                      timeout=40)
+        time.sleep(0.3)
+        caller = sipp("caller_long", server, keys={"user": "1001", "callee": "1002"},
+                      port=CALLER_PORT, background=True, timeout=40)
+        wait_for(lambda: [c for c in server.api("GET", "/calls")["items"]
+                          if c["phase"] == "answered" and c["protected"]],
+                 "an answered, protected call")
+        server.kill_nodes()
+        server.wait_healthy()
+        wait_for(lambda: len(server.api("GET", "/calls")["items"]) == 1, "the call is back")
+        finish_sipp(caller, 40)
+        finish_sipp(called, 40)
+        record = records(server)[0]
+        expect(record["result"] == "answered", f"the CDR: {record}")
+        expect(record["duration_ms"] >= 7000, f"duration {record['duration_ms']} ms")
+
+
+if __name__ == "__main__":
+    main(kill_loses_no_registration_and_no_account, established_call_survives_a_kill)
