@@ -83,7 +83,10 @@ Receiver choose(const sip::Message& request, std::string_view to_tag,
     if (const auto token = echoed_owner(request, to_tag, around.tokens)) {
         return to_owner(request, *token, around, call_id_key);
     }
-    if (!to_tag.empty()) return refused(Refusal::NoDialog);
+    // The ACK of a failure repeats that answer's To tag, which need not name an owner (RFC 3261
+    // 17.1.1.3): it follows its INVITE.
+    const bool is_ack = request.method() == sip::Method::Ack;
+    if (!to_tag.empty() && !is_ack) return refused(Refusal::NoDialog);
     if (is_ping(request)) return refused(Refusal::Ping);
     return by_call_id(request, around, call_id_key);
 }

@@ -160,7 +160,6 @@ TEST_F(GateTest, AnOwnerThatIsGoneHasAnHeir) {
 
 TEST_F(GateTest, AnswersByItselfWhatNobodyOwns) {
     EXPECT_EQ(status_in(packet(request("BYE", "sip:bob@acme.test", "stranger"))), 481);
-    EXPECT_TRUE(packet(request("ACK", "sip:bob@acme.test", "stranger")).empty());
     EXPECT_EQ(status_in(packet(request("OPTIONS", "sip:acme.test"))), 200);
     directory.mark_congested(kB2b, true);
     const auto refused = packet(request("INVITE"));
@@ -171,6 +170,13 @@ TEST_F(GateTest, AnswersByItselfWhatNobodyOwns) {
     directory.replace({});
     EXPECT_EQ(status_in(packet(request("INVITE"))), 503);
     EXPECT_EQ(status_in(packet(request("OPTIONS", "sip:acme.test"))), 503);
+}
+
+// B2B's answers before there is a leg (407, 482, 503) have tags that name nobody.
+TEST_F(GateTest, TheAckOfAFailureFollowsItsInvite) {
+    const auto letters = packet(request("ACK", "sip:bob@acme.test", "stranger"));
+    ASSERT_TRUE(inbound_in(letters));
+    EXPECT_EQ(letters[0].to, packet(request("INVITE"))[0].to);
 }
 
 TEST_F(GateTest, TheAckToItsOwnAnswerEndsHere) {
