@@ -92,7 +92,9 @@ void write_media(const Media& media, std::string& text) {
     write_codecs(media, out);
     out.line_unless_empty("a=ptime:", media.ptime);
     out.line_unless_empty("a=maxptime:", media.maxptime);
-    for (const Crypto& crypto : media.cryptos) out.line("a=crypto:", crypto);
+    for (const Crypto& crypto : media.cryptos) {
+        if (!crypto.keys.empty()) out.line("a=crypto:", crypto);  // unknown methods have no text
+    }
     write_ice(media.ice, out);
     write_dtls(media.fingerprint, media.setup, out);
     if (media.rtcp) {

@@ -74,6 +74,7 @@ TEST(Parse, CryptoLines) {
     EXPECT_EQ(first.session_parameters, "UNENCRYPTED_SRTCP");
     EXPECT_TRUE(s.media[0].cryptos[1].keys.empty()) << "an unknown key method is no error";
     EXPECT_EQ(s.media[0].cryptos[2].keys[0].key_and_salt.size(), 28u) << "padding may be missing";
+    EXPECT_EQ(serialize(s).find("F8_128"), std::string::npos) << "a line without a key is no line";
     EXPECT_TRUE(s.media[0].is_secure());
 }
 
