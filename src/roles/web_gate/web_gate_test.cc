@@ -1,0 +1,427 @@
+#include "roles/web_gate/web_gate.h"
+
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <fstream>
+#include <map>
+
+#include "roles/web_gate/limits.h"
+#include "roles/web_gate/views.h"
+#include "store/catalog.h"
+#include "store/keys.h"
+
+namespace tandem::roles::web_gate {
+namespace {
+
+using ports::HttpRequest;
+using ports::HttpResponse;
+using ports::RoleKind;
+
+constexpr ports::Instance kSelf{1}, kStore{2}, kCallState{3}, kRegistrar{4}, kB2b{5}, kGate{6};
+constexpr Bits128 kDomain{1, 1}, kAlice{2, 2}, kCall{3, 3};
+const std::string kToken = "let-me-in";
+
+struct WebTest : testing::Test {
+    WebTest() {
+        model::Domain domain;
+        domain.id = {kDomain};
+        domain.name = "acme.test";
+        load(store::keys::domain(domain.id), domain);
+        model::Account alice;
+        alice.id = {kAlice};
+        alice.domain = domain.id;
+        alice.login = "alice";
+        load(store::keys::account(domain.id, alice.id), alice);
+        catalog = feed.snapshot();
+        directory.replace({{kSelf, RoleKind::WebGate, 0, 100, true, 1},
+                           {kStore, RoleKind::Store, 0, 100, true, 1},
+                           {kCallState, RoleKind::CallState, 0, 100, true, 1},
+                           {kRegistrar, RoleKind::Registrar, 0, 100, true, 1},
+                           {kGate, RoleKind::SipGate, 0, 100, true, 1},
+                           {kB2b, RoleKind::B2bua, 0, 100, true, 2}});
+    }
+    template <typename T>
+    void load(std::string key, const T& value) {
+        feed.load({std::move(key), model::encode_stored(value, {}), {1, 1}, {1, 1}, 0});
+    }
+    static HttpRequest get(std::string path) {
+        HttpRequest request;
+        request.method = "GET";
+        request.path = std::move(path);
+        request.headers = {{"authorization", "Bearer " + kToken}};
+        request.remote = "192.0.2.50:1234";
+        return request;
+    }
+    static HttpRequest with_body(std::string method, std::string path, std::string body) {
+        HttpRequest request = get(std::move(path));
+        request.method = std::move(method);
+        request.headers.emplace_back("content-type", "application/json");
+        request.body = std::move(body);
+        return request;
+    }
+    // The letters that a request causes.
+    std::vector<ports::Letter> ask(HttpRequest request) {
+        ports::Outbox out;
+        web.on_letter(now, {ports::kHttp, kSelf, ++asked, std::move(request)}, out);
+        return out.take();
+    }
+    static const HttpResponse* response_in(const std::vector<ports::Letter>& letters) {
+        return letters.size() == 1 ? std::get_if<HttpResponse>(&letters[0].payload) : nullptr;
+    }
+    std::vector<ports::Letter> answer(const ports::Letter& question, ports::Payload payload) {
+        ports::Outbox out;
+        web.on_letter(now, {question.to, kSelf, question.request, std::move(payload)}, out);
+        return out.take();
+    }
+    // A request that is answered without asking anybody.
+    HttpResponse at_once(HttpRequest request) {
+        const auto letters = ask(std::move(request));
+        const HttpResponse* response = response_in(letters);
+        EXPECT_TRUE(response);
+        return response ? *response : HttpResponse{};
+    }
+    // A request, the one question that it causes, and what its answer makes of it.
+    template <typename Question>
+    HttpResponse through(HttpRequest request, ports::Instance whom, ports::Payload reply,
+                         Question* asked_question = nullptr) {
+        const auto letters = ask(std::move(request));
+        EXPECT_EQ(letters.size(), 1u);
+        if (letters.size() != 1) return {};
+        EXPECT_EQ(letters[0].to, whom);
+        const auto* question = std::get_if<Question>(&letters[0].payload);
+        EXPECT_TRUE(question);
+        if (question && asked_question) *asked_question = *question;
+        const auto answered = answer(letters[0], std::move(reply));
+        const HttpResponse* response = response_in(answered);
+        EXPECT_TRUE(response);
+        if (response) {
+            EXPECT_EQ(answered[0].request, asked);
+        }
+        return response ? *response : HttpResponse{};
+    }
+
+    Now now{{1000s}, {1'790'000'000'000}};
+    store::CatalogFeed feed;
+    store::Catalog catalog;
+    ports::Directory directory;
+    ports::TokenMint tokens{{1, 2}};
+    SeededRng rng{5};
+    ports::Surroundings around{kSelf, directory, catalog, tokens, rng};
+    WebGate web{around, kToken};
+    uint64_t asked = 100;
+};
+
+TEST(Router, EveryRouteIsFoundByItsOwnPattern) {
+    for (const Route& route : all_routes()) {
+        std::string path(route.pattern);
+        for (const char* hole : {"{domain}", "{id}"}) {
+            if (const size_t at = path.find(hole); at != std::string::npos) {
+                path.replace(at, std::string_view(hole).size(), "x");
+            }
+        }
+        const auto match = match_route(path);
+        ASSERT_TRUE(match) << path;
+        EXPECT_EQ(match->route, &route) << path;
+    }
+    for (const char* none :
+         {"", "/", "/api", "/api/v1", "/api/v1/domains/", "/api/v1/domains//accounts",
+          "/api/v1/calls/x/trace/y", "api/v1/health"}) {
+        EXPECT_FALSE(match_route(none)) << none;
+    }
+}
+
+// The contract names exactly what the router has.
+TEST(Router, OpenApiIsInStep) {
+    std::ifstream file("api/openapi.yaml");
+    ASSERT_TRUE(file) << "run from the checkout";
+    std::map<std::string, uint8_t> described;
+    std::string path;
+    for (std::string line; std::getline(file, line) && line != "components:";) {
+        if (line.starts_with("  /") && line.ends_with(":")) {
+            path = line.substr(2, line.size() - 3);
+        } else if (line.size() > 4 && line.starts_with("    ") && line[4] != ' ') {
+            std::string method = line.substr(4, line.find(':') - 4);
+            for (char& c : method) c = static_cast<char>(std::toupper(c));
+            described[path] |= method_bit(method);
+        }
+    }
+    for (const Route& route : all_routes()) {
+        EXPECT_EQ(described[std::string(route.pattern)], route.methods) << route.pattern;
+    }
+    EXPECT_EQ(described.size(), all_routes().size());
+}
+
+TEST_F(WebTest, RefusesWhatMustNotBeCarriedOut) {
+    struct Case {
+        const char* what;
+        HttpRequest request;
+        int status;
+    };
+    std::vector<Case> cases;
+    const auto add = [&](const char* what, int status, HttpRequest request) {
+        cases.push_back({what, std::move(request), status});
+    };
+    HttpRequest request = get("/api/v1/domains");
+    request.headers.clear();
+    add("no token", 401, request);
+    request.headers = {{"authorization", "Bearer let-me-out"}};
+    add("wrong token", 401, request);
+    request.headers = {{"authorization", "Basic " + kToken}};
+    add("wrong scheme", 401, request);
+    add("no such path", 404, get("/api/v1/nothing"));
+    request = get("/api/v1/domains");
+    request.method = "DELETE";
+    add("method", 405, request);
+    request = get("/api/v1/domains");
+    request.headers.emplace_back("accept", "text/html");
+    add("accept", 406, request);
+    add("body", 413, with_body("POST", "/api/v1/domains", std::string((1 << 20) + 1, ' ')));
+    add("path", 414, get("/api/v1/domains/" + std::string(2000, 'x')));
+    request = with_body("POST", "/api/v1/domains", "{}");
+    request.headers.back().second = "text/plain";
+    add("media type", 415, request);
+    request = get("/api/v1/domains");
+    request.query = {{"limit", "0"}};
+    add("limit", 422, request);
+    request.query = {{"limit", "12x"}};
+    add("limit", 422, request);
+    add("domain", 404, get("/api/v1/domains/other.test/bindings"));
+    add("account", 404, get("/api/v1/domains/acme.test/bindings/bob"));
+    add("call", 404, get("/api/v1/calls/nonsense"));
+    request = get("/api/v1/cdr");
+    request.query = {{"from", "yesterday"}};
+    add("time", 422, request);
+    for (const Case& each : cases) {
+        const HttpResponse response = at_once(each.request);
+        EXPECT_EQ(response.status, each.status) << each.what;
+        EXPECT_EQ(response.content_type, "application/problem+json") << each.what;
+        EXPECT_NE(response.body.find("\"status\":" + std::to_string(each.status)),
+                  std::string::npos);
+    }
+}
+
+TEST_F(WebTest, HealthNeedsNoTokenAndTellsTheTruth) {
+    HttpRequest request = get("/api/v1/health");
+    request.headers.clear();
+    EXPECT_EQ(at_once(request).status, 200);
+    directory.replace({{kSelf, RoleKind::WebGate}});
+    const HttpResponse down = at_once(request);
+    EXPECT_EQ(down.status, 503);
+    EXPECT_NE(down.body.find("\"SR\":\"down\""), std::string::npos);
+}
+
+TEST_F(WebTest, EntitiesGoToTheStore) {
+    ports::EntityRequest asked_for;
+    const HttpResponse created = through<ports::EntityRequest>(
+        with_body("POST", "/api/v1/domains/acme.test/accounts", "{\"login\":\"1001\"}"), kStore,
+        ports::EntityReply{std::nullopt, "{\"id\":\"abc\",\"login\":\"1001\"}", "1"}, &asked_for);
+    EXPECT_EQ(created.status, 201);
+    EXPECT_EQ(asked_for.verb, ports::EntityVerb::Create);
+    EXPECT_EQ(asked_for.kind, "account");
+    EXPECT_EQ(asked_for.domain, "acme.test");
+    EXPECT_EQ(asked_for.body, "{\"login\":\"1001\"}");
+    ASSERT_EQ(created.headers.size(), 2u);
+    EXPECT_EQ(created.headers[0].second, "\"1\"");
+    EXPECT_EQ(created.headers[1].second, "/api/v1/domains/acme.test/accounts/abc");
+
+    HttpRequest replace = with_body("PUT", "/api/v1/domains/acme.test", "{}");
+    replace.headers.emplace_back("if-match", "\"7\"");
+    const HttpResponse clash = through<ports::EntityRequest>(
+        replace, kStore,
+        ports::EntityReply{make_error(ErrorCode::Conflict, "", "changed meanwhile"), "", ""},
+        &asked_for);
+    EXPECT_EQ(clash.status, 412);
+    EXPECT_EQ(asked_for.if_match, "7");
+    EXPECT_EQ(asked_for.id, "acme.test");
+
+    const HttpResponse invalid = through<ports::EntityRequest>(
+        with_body("PATCH", "/api/v1/roles/3", "{\"weigth\":1}"), kStore,
+        ports::EntityReply{make_error(ErrorCode::UnknownField, "weigth", "no such field"), "", ""});
+    EXPECT_EQ(invalid.status, 422);
+    EXPECT_NE(invalid.body.find("\"field\":\"weigth\""), std::string::npos);
+
+    const HttpResponse dangling = through<ports::EntityRequest>(
+        with_body("POST", "/api/v1/servers", "{\"site\":\"0\"}"), kStore,
+        ports::EntityReply{make_error(ErrorCode::NotFound, "site", "no such site"), "", ""});
+    EXPECT_EQ(dangling.status, 422);
+    EXPECT_EQ(through<ports::EntityRequest>(
+                  with_body("POST", "/api/v1/domains/b.test/users", "{}"), kStore,
+                  ports::EntityReply{make_error(ErrorCode::NotFound, "domain", "none"), "", ""})
+                  .status,
+              404);
+
+    Error bad_json = make_error(ErrorCode::Malformed, "", "expected a comma");
+    bad_json.offset = 17;
+    const HttpResponse malformed = through<ports::EntityRequest>(
+        with_body("POST", "/api/v1/domains", "{"), kStore, ports::EntityReply{bad_json, "", ""});
+    EXPECT_EQ(malformed.status, 400);
+    EXPECT_NE(malformed.body.find("\"position\":17"), std::string::npos);
+
+    HttpRequest remove = get("/api/v1/domains/acme.test/users/u1");
+    remove.method = "DELETE";
+    EXPECT_EQ(through<ports::EntityRequest>(remove, kStore, ports::EntityReply{}).status, 204);
+
+    HttpRequest unchanged = get("/api/v1/domains/acme.test");
+    unchanged.headers.emplace_back("if-none-match", "\"5\"");
+    EXPECT_EQ(
+        through<ports::EntityRequest>(unchanged, kStore, ports::EntityReply{{}, "{}", "5"}).status,
+        304);
+}
+
+TEST_F(WebTest, LiveThingsComeFromWhoKnowsThem) {
+    ports::CallsPage calls;
+    ports::CallSummary call;
+    call.call = {kCall};
+    call.domain = {kDomain};
+    call.owner = kB2b;
+    call.caller = "1001";
+    calls.calls.push_back(call);
+    calls.total = 1;
+    ports::CallsQuery query;
+    const HttpResponse list = through<ports::CallsQuery>(get("/api/v1/domains/acme.test/calls"),
+                                                         kCallState, calls, &query);
+    EXPECT_EQ(list.status, 200);
+    EXPECT_EQ(query.domain, DomainId{kDomain});
+    EXPECT_NE(list.body.find("\"caller\":\"1001\""), std::string::npos);
+
+    ports::BindingsPage page;
+    page.items.push_back({{kAlice}, "alice", {}});
+    page.items[0].binding.contact = "sip:alice@192.0.2.9";
+    const HttpResponse bindings =
+        through<ports::BindingsList>(get("/api/v1/domains/acme.test/bindings"), kRegistrar, page);
+    EXPECT_NE(bindings.body.find("\"contact\":\"sip:alice@192.0.2.9\""), std::string::npos);
+    EXPECT_NE(bindings.body.find("\"next\":null"), std::string::npos);
+
+    HttpRequest remove = get("/api/v1/domains/acme.test/bindings/alice");
+    remove.method = "DELETE";
+    EXPECT_EQ(through<ports::BindingRemove>(remove, kRegistrar, ports::BindingRemoved{1}).status,
+              204);
+    EXPECT_EQ(through<ports::BindingRemove>(remove, kRegistrar, ports::BindingRemoved{0}).status,
+              404);
+
+    HttpRequest history = get("/api/v1/domains/acme.test/cdr");
+    history.query = {{"from", "2026-09-21T14:13:20Z"}, {"number", "1001"}, {"limit", "5"}};
+    ports::HistoryQuery wanted;
+    const HttpResponse cdr = through<ports::HistoryQuery>(
+        history, ports::kHistory, ports::HistoryPage{{}, "{\"items\":[]}"}, &wanted);
+    EXPECT_EQ(cdr.body, "{\"items\":[]}");
+    EXPECT_EQ(wanted.from_ms, 1'790'000'000'000);
+    EXPECT_EQ(wanted.number, "1001");
+    EXPECT_EQ(wanted.limit, 5u);
+}
+
+TEST_F(WebTest, ACallIsFoundThenAskedItself) {
+    const std::string path = "/api/v1/calls/" + CallId{kCall}.text();
+    ports::CallsPage found;
+    found.calls.emplace_back();
+    found.calls[0].call = {kCall};
+    found.calls[0].owner = kB2b;
+    const auto find = [&](std::string method, std::string_view suffix) {
+        HttpRequest request = get(path + std::string(suffix));
+        request.method = std::move(method);
+        const auto query = ask(request);
+        EXPECT_EQ(query.size(), 1u);
+        return answer(query.at(0), found);
+    };
+    auto letters = find("GET", "");
+    ASSERT_EQ(letters.size(), 1u);
+    EXPECT_EQ(letters[0].to, kB2b);
+    EXPECT_TRUE(std::holds_alternative<ports::CallDetailQuery>(letters[0].payload));
+    auto answered = answer(letters[0], ports::CallDetail{{}, "{\"id\":1}"});
+    ASSERT_TRUE(response_in(answered));
+    EXPECT_EQ(response_in(answered)->body, "{\"id\":1}");
+
+    letters = find("DELETE", "");
+    ASSERT_EQ(letters.size(), 1u);
+    EXPECT_TRUE(std::holds_alternative<ports::CallHangup>(letters[0].payload));
+    answered = answer(letters[0], ports::CallHangupDone{});
+    EXPECT_EQ(response_in(answered)->status, 204);
+
+    letters = find("GET", "/trace");
+    ASSERT_EQ(letters.size(), 1u);
+    EXPECT_TRUE(std::holds_alternative<ports::CallTraceQuery>(letters[0].payload));
+
+    found.calls.clear();
+    letters = find("GET", "");
+    ASSERT_TRUE(response_in(letters));
+    EXPECT_EQ(response_in(letters)->status, 404);
+}
+
+TEST_F(WebTest, LateAnswersAre504AndForgotten) {
+    const auto letters = ask(get("/api/v1/domains"));
+    ASSERT_EQ(letters.size(), 1u);
+    ASSERT_TRUE(web.next_deadline());
+    now.mono = *web.next_deadline();
+    ports::Outbox out;
+    web.on_timeout(now, out);
+    auto sent = out.take();
+    ASSERT_TRUE(response_in(sent));
+    EXPECT_EQ(response_in(sent)->status, 504);
+    EXPECT_TRUE(answer(letters[0], ports::EntityReply{{}, "{}", ""}).empty());
+    EXPECT_FALSE(web.next_deadline());
+    const auto again = ask(get("/api/v1/domains"));
+    sent = answer(again.at(0), ports::Unreachable{kStore});
+    EXPECT_EQ(response_in(sent)->status, 503);
+    directory.replace({{kSelf, RoleKind::WebGate}});
+    EXPECT_EQ(at_once(get("/api/v1/domains")).status, 503);
+}
+
+TEST_F(WebTest, OpenQuestionsAreBounded) {
+    for (size_t i = 0; i < pending_max; ++i) ASSERT_EQ(ask(get("/api/v1/domains")).size(), 1u);
+    EXPECT_EQ(at_once(get("/api/v1/domains")).status, 503);
+}
+
+TEST_F(WebTest, MetricsGatherAllNodes) {
+    HttpRequest request = get("/metrics");
+    request.headers.clear();
+    EXPECT_EQ(at_once(request).status, 401);
+    request.remote = "127.0.0.1:999";
+    const auto letters = ask(request);
+    ASSERT_EQ(letters.size(), 2u);  // two nodes
+    EXPECT_TRUE(
+        answer(letters[0],
+               ports::StatusReply{"{\"node\":1,\"figures\":{\"letters\":5},\"instances\":[{"
+                                  "\"instance\":6,\"role\":\"SG\",\"figures\":{\"sip_sent\":7}}]}"})
+            .empty());
+    const auto sent = answer(letters[1], ports::StatusReply{"broken"});
+    const HttpResponse* response = response_in(sent);
+    ASSERT_TRUE(response);
+    EXPECT_NE(response->body.find("tandem_letters{node=\"1\"} 5\n"), std::string::npos);
+    EXPECT_NE(response->body.find("tandem_sip_sent{node=\"1\",role=\"SG\",instance=\"6\"} 7\n"),
+              std::string::npos);
+}
+
+TEST_F(WebTest, ANodeThatIsLateIsLeftOut) {
+    const auto letters = ask(get("/api/v1/status"));
+    ASSERT_EQ(letters.size(), 2u);
+    EXPECT_TRUE(answer(letters[0], ports::StatusReply{"{\"node\":1}"}).empty());
+    now.mono = *web.next_deadline();
+    ports::Outbox out;
+    web.on_timeout(now, out);
+    const auto sent = out.take();
+    ASSERT_TRUE(response_in(sent));
+    EXPECT_EQ(response_in(sent)->status, 200);
+    EXPECT_EQ(response_in(sent)->body, "{\"nodes\":[{\"node\":1}]}");
+}
+
+TEST_F(WebTest, RouteTestAndLogLevelCheckTheirFields) {
+    EXPECT_EQ(at_once(with_body("POST", "/api/v1/log-level", "{\"level\":\"loud\"}")).status, 422);
+    EXPECT_EQ(at_once(with_body("POST", "/api/v1/log-level", "{\"level\":\"info\"} x")).status,
+              400);
+    EXPECT_EQ(at_once(with_body("POST", "/api/v1/log-level", "{\"leven\":\"info\"}")).status, 422);
+    const auto told = ask(with_body("POST", "/api/v1/log-level", "{\"level\":\"debug\"}"));
+    EXPECT_EQ(told.size(), 3u);  // two nodes and the answer
+    EXPECT_EQ(at_once(with_body("POST", "/api/v1/route-test", "{\"domain\":\"acme.test\"}")).status,
+              422);
+    ports::RouteTest test;
+    const HttpResponse routed =
+        through<ports::RouteTest>(with_body("POST", "/api/v1/domains/acme.test/route-test",
+                                            "{\"caller\":\"1001\",\"dialled\":\"1002\"}"),
+                                  kB2b, ports::RouteTestReply{{}, "{\"steps\":[]}"}, &test);
+    EXPECT_EQ(routed.body, "{\"steps\":[]}");
+    EXPECT_EQ(test.domain, "acme.test");
+}
+
+}  // namespace
+}  // namespace tandem::roles::web_gate
