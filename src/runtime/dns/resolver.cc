@@ -1,7 +1,6 @@
 #include "runtime/dns/resolver.h"
 
 #include <ares.h>
-#include <ares_dns.h>
 #include <arpa/nameser.h>
 
 #include <fstream>

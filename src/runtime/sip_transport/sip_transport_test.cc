@@ -117,6 +117,25 @@ TEST_F(SipTransportTest, UdpInBatchesAndBack) {
     }
 }
 
+TEST_F(SipTransportTest, AnswersStunOnUdp) {
+    make();
+    const NativeAddress to(open(Transport::Udp));
+    UniqueFd phone(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(phone.get(), to.get(), to.size), 0);
+    const std::string binding(
+        "\0\x01\0\0\x21\x12\xa4\x42"
+        "transaction!",
+        20);
+    ASSERT_EQ(::send(phone.get(), binding.data(), binding.size(), 0), 20);
+    char buffer[256];
+    ssize_t got = -1;
+    EXPECT_TRUE(until([&] { return (got = recv(phone.get(), buffer, sizeof(buffer), 0)) > 0; }));
+    const std::string_view answer(buffer, got > 0 ? size_t(got) : 0);
+    EXPECT_TRUE(answer.starts_with("\x01\x01"));  // a success response to Binding
+    EXPECT_NE(answer.find("transaction!"), std::string_view::npos);
+    EXPECT_TRUE(letters_.empty());
+}
+
 TEST_F(SipTransportTest, UdpThatCannotBeSentIsTold) {
     make();
     open(Transport::Udp);

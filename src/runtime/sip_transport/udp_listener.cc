@@ -13,6 +13,7 @@
 #include "runtime/stream/socket_error.h"
 #include "sip/limits.h"
 #include "sip/parser.h"
+#include "stun/message.h"
 
 namespace tandem::runtime {
 
@@ -139,12 +140,26 @@ void UdpListener::take(const mmsghdr& datagram) {
     const std::string_view bytes(static_cast<const char*>(header.msg_iov->iov_base),
                                  datagram.msg_len);
     if (sip::is_keep_alive(bytes)) return;
+    const SocketAddress source = address_of(static_cast<const sockaddr*>(header.msg_name));
+    // RFC 5626 8: no SIP message begins with two zero bits and a zero or one.
+    if (static_cast<uint8_t>(bytes.front()) < 2) return answer_stun(bytes, source);
     ports::PacketIn packet{flow_, address_, std::string(bytes)};
-    packet.flow.remote = address_of(static_cast<const sockaddr*>(header.msg_name));
+    packet.flow.remote = source;
     if (address_.ip.is_unspecified()) {
         if (const auto destination = destination_of(header)) packet.local.ip = *destination;
     }
     handlers_.received(std::move(packet));
+}
+
+void UdpListener::answer_stun(std::string_view datagram, const SocketAddress& source) {
+    std::array<uint8_t, 128> buffer;
+    const BytesView answer = stun::answer_binding(as_bytes(datagram), source, buffer);
+    if (answer.empty()) return;
+    ports::PacketOut packet;
+    packet.flow = flow_;
+    packet.flow.remote = source;
+    packet.bytes = as_text(answer);
+    send(std::move(packet));
 }
 
 void UdpListener::send(ports::PacketOut packet) {

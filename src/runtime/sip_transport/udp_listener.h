@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -42,6 +43,7 @@ class UdpListener {
     void wait();
     void receive();
     void take(const mmsghdr& datagram);
+    void answer_stun(std::string_view datagram, const SocketAddress& source);
     void flush();
     size_t send_batch(size_t begin);
     void fail(const ports::PacketOut& packet);
