@@ -1,0 +1,97 @@
+// A stage for tests: one B2B instance among a registrar, a media gate and a store that are played
+// here, and phones that speak SIP as text. Time stands still unless a test moves it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "roles/b2bua/b2bua_role.h"
+#include "store/memory_store.h"
+
+namespace tandem::roles::b2bua {
+
+inline constexpr ports::Instance kGate{1};
+inline constexpr ports::Instance kRegistrar{2};
+inline constexpr ports::Instance kSelf{3};
+inline constexpr ports::Instance kController{4};
+inline constexpr ports::Instance kMedia{5};
+inline constexpr ports::Instance kIndex{6};
+
+class Stage {
+ public:
+    Stage();
+
+    // --- The world.
+    bool has_account(std::string_view number) const { return accounts_.contains(number); }
+    void add_account(std::string_view number);  // its password is "secret"
+    void register_phone(std::string_view number, uint16_t port,
+                        ports::Transport transport = ports::Transport::Udp);
+    void change_domain(const std::function<void(model::Domain&)>& change);
+    void change_survival(model::Survival survival);
+    void restart();  // the instance dies; the next incarnation starts
+    void advance(Duration time);
+    void tick();  // what is due now
+    // Letters for these are kept, unanswered, until they are handed over.
+    bool hold_bindings = false;
+    bool hold_media = false;
+    bool hold_store = false;
+    bool media_refuses = false;
+
+    // --- Phones. A message is text with LF; Content-Length is added.
+    void from_phone(uint16_t port, std::string_view text, uint64_t owner_key = 0);
+    void give(ports::Payload payload, ports::Instance from, uint64_t request = 0);
+    // What went to the phone at `port` since the last look, oldest first.
+    std::vector<ports::SipOutbound> at(uint16_t port);
+    ports::SipOutbound one_at(uint16_t port);  // exactly one
+    // A response of the phone to a request that it got.
+    void respond(uint16_t port, const ports::SipOutbound& request, int status,
+                 std::string_view sdp = {}, std::string_view more_headers = {});
+
+    // The caller's INVITE with credentials, sent and challenged and sent again.
+    void call(uint16_t port, std::string_view from, std::string_view to, std::string_view sdp,
+              std::string_view more_headers = {});
+    // The CANCEL of the INVITE that call() sent last.
+    std::string cancel_of_last_call() const { return cancel_; }
+    std::string request_in_dialog(std::string_view method, const sip::Message& answer,
+                                  uint32_t cseq, std::string_view body = {});
+    static std::string sdp(uint16_t port, std::string_view direction = "sendrecv");
+    static std::string sdp_secure(uint16_t port);
+
+    // --- What came of it.
+    std::vector<ports::MediaRequest> media;
+    std::vector<ports::CallReport> reports;
+    std::vector<std::string> records() const;  // CDRs in the outbox
+    size_t stored_calls() const;
+    B2buaRole& role() { return *role_; }
+    Now now;
+    ports::Directory directory;
+    void pump();
+
+ private:
+    void play(ports::Letter& letter);
+    void answer_media(const ports::Letter& letter, const ports::MediaRequest& request);
+    void load(std::string key, std::string value);
+    size_t count(std::string_view prefix) const;
+
+    store::CatalogFeed feed_;
+    store::Catalog catalog_;
+    ports::TokenMint tokens_{{11, 22}};
+    SeededRng rng_{7};
+    mutable store::MemoryStore store_;
+    std::map<AccountId, std::vector<ports::Binding>> bindings_;
+    std::map<std::string, AccountId, std::less<>> accounts_;
+    std::unique_ptr<B2buaRole> role_;
+    ports::Outbox out_;
+    std::vector<ports::SipOutbound> sent_;
+    std::vector<ports::Letter> held_;
+    model::Domain domain_;
+    uint64_t branches_ = 0;
+    uint32_t calls_ = 0;
+    std::string cancel_;
+};
+
+}  // namespace tandem::roles::b2bua

@@ -1,0 +1,234 @@
+#include "sim/b2bua_subject.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "model/generated/cdr.h"
+#include "roles/b2bua/stage.h"
+#include "sim/ladder_text.h"
+
+namespace tandem::sim {
+namespace {
+
+using roles::b2bua::Stage;
+using sip::HeaderId;
+
+constexpr Instant kEpoch{1000s};
+
+struct LadderPhone {
+    std::string account;
+    uint16_t port = 0;
+    std::optional<sip::Message> dialog;  // our response to it, or our request with its tag
+    uint32_t cseq = 2;                   // of its last request
+    uint32_t invite_cseq = 2;
+    std::vector<ports::SipOutbound> requests;  // that it got
+};
+
+Error wrong(std::string_view what) {
+    return make_error(ErrorCode::Malformed, "step", what);
+}
+
+std::string sdp_text(const LadderStep& step) {
+    const auto option = step.option("sdp");
+    if (!option) return {};
+    const size_t slash = std::min(option->find('/'), option->size());
+    uint16_t port = 0;
+    std::from_chars(option->data(), option->data() + slash, port);
+    return Stage::sdp(port, slash < option->size() ? option->substr(slash + 1) : "sendrecv");
+}
+
+class B2buaSubject final : public LadderSubject {
+ public:
+    explicit B2buaSubject(const LadderStep& first) {
+        if (first.option("survival") == "none") stage_.change_survival(model::Survival::None);
+        for (size_t i = 2; i < first.words.size(); ++i) add_phone(first.words[i]);
+    }
+
+    Result<void> run(const LadderStep& step, Instant now, std::vector<std::string>& out) override {
+        set_clock(now);
+        TRY(act(step));
+        drain(out);
+        return {};
+    }
+    void on_timeout(Instant now, std::vector<std::string>& out) override {
+        set_clock(now);
+        stage_.tick();
+        drain(out);
+    }
+    std::optional<Instant> next_deadline() const override {
+        const auto next = stage_.role().next_deadline();
+        if (!next) return std::nullopt;
+        return std::max(Instant{}, Instant{*next - kEpoch});
+    }
+    // Transactions die with their instance, so a restart is a step of its own.
+    void restore() override {}
+
+ private:
+    void add_phone(const std::string& word) {
+        const size_t equals = word.find('=');
+        const size_t colon = word.find(':');
+        if (equals == word.npos || colon == word.npos) return;
+        LadderPhone phone;
+        phone.account = word.substr(equals + 1, colon - equals - 1);
+        std::from_chars(word.data() + colon + 1, word.data() + word.size(), phone.port);
+        if (!stage_.has_account(phone.account)) stage_.add_account(phone.account);
+        stage_.register_phone(phone.account, phone.port);
+        phones_.emplace_back(word.substr(0, equals), std::move(phone));
+    }
+    void set_clock(Instant now) {
+        stage_.now.mono = kEpoch + now.since_epoch;
+        stage_.now.utc.unix_ms =
+            1'800'000'000'000 +
+            std::chrono::duration_cast<std::chrono::milliseconds>(now.since_epoch).count();
+    }
+    LadderPhone* phone(std::string_view name) {
+        for (auto& [known, phone] : phones_) {
+            if (known == name) return &phone;
+        }
+        return nullptr;
+    }
+    Result<void> act(const LadderStep& step);
+    Result<void> request(LadderPhone& from, const LadderStep& step);
+    Result<void> respond(LadderPhone& from, const LadderStep& step, int status);
+    void remember(LadderPhone& phone, ports::SipOutbound& sip);
+    void drain(std::vector<std::string>& out);
+    void drain_media(std::vector<std::string>& out);
+    void drain_store(std::vector<std::string>& out);
+
+    mutable Stage stage_;
+    std::vector<std::pair<std::string, LadderPhone>> phones_;
+    size_t media_told_ = 0;
+    size_t records_told_ = 0;
+    size_t calls_told_ = 0;
+};
+
+Result<void> B2buaSubject::act(const LadderStep& step) {
+    if (step.word(0) == "call") {
+        LadderPhone* from = phone(step.word(1));
+        if (from == nullptr) return wrong("no such phone");
+        stage_.call(from->port, from->account, step.word(2), sdp_text(step));
+        return {};
+    }
+    if (step.word(0) == "restart") {
+        stage_.restart();
+        return {};
+    }
+    if (step.word(0) == "silence") {
+        stage_.give(ports::MediaEvent{stage_.media.back().context}, roles::b2bua::kMedia);
+        return {};
+    }
+    if (step.word(1) == "store") {
+        stage_.hold_store = step.word(0) == "hold";
+        stage_.pump();
+        return {};
+    }
+    LadderPhone* from = phone(step.word(0));
+    if (from == nullptr) return wrong("neither a command nor a phone");
+    int status = 0;
+    const std::string_view word = step.word(1);
+    std::from_chars(word.data(), word.data() + word.size(), status);
+    return status == 0 ? request(*from, step) : respond(*from, step, status);
+}
+
+Result<void> B2buaSubject::request(LadderPhone& from, const LadderStep& step) {
+    const std::string_view method = step.word(1);
+    if (!from.dialog) return wrong("this phone has no call");
+    const bool repeats = method == "ACK" || method == "CANCEL";
+    const uint32_t cseq = repeats ? from.invite_cseq : ++from.cseq;
+    if (method == "INVITE") from.invite_cseq = cseq;
+    if (method == "CANCEL") {
+        stage_.from_phone(from.port, stage_.cancel_of_last_call());
+        return {};
+    }
+    stage_.from_phone(from.port,
+                      stage_.request_in_dialog(method, *from.dialog, cseq, sdp_text(step)));
+    return {};
+}
+
+Result<void> B2buaSubject::respond(LadderPhone& from, const LadderStep& step, int status) {
+    std::string_view method = step.word(2);
+    if (method.empty() || method.find('=') != method.npos) method = "INVITE";
+    const auto found = std::find_if(from.requests.rbegin(), from.requests.rend(), [&](auto& sip) {
+        return sip.message.method_token() == method;
+    });
+    if (found == from.requests.rend()) return wrong("this phone got no such request");
+    std::string headers;
+    for (const std::string& detail : step.details) headers += detail + "\n";
+    stage_.respond(from.port, *found, status, sdp_text(step), headers);
+    return {};
+}
+
+void B2buaSubject::remember(LadderPhone& phone, ports::SipOutbound& sip) {
+    if (sip.message.is_request()) {
+        const bool begins = sip.message.method() == sip::Method::Invite && !phone.dialog;
+        phone.requests.push_back(sip);
+        if (!begins) return;
+        phone.dialog = sip.message;
+        phone.dialog->replace(HeaderId::To, std::string(*sip.message.header(HeaderId::To)) +
+                                                ";tag=phone" + std::to_string(phone.port));
+        return;
+    }
+    const auto cseq = sip.message.cseq();
+    const auto to = sip.message.to();
+    const bool has_tag = to && !to->tag().empty();
+    if (!phone.dialog && has_tag && cseq && cseq->method == sip::Method::Invite) {
+        phone.dialog = sip.message;
+    }
+}
+
+void B2buaSubject::drain(std::vector<std::string>& out) {
+    for (auto& [name, phone] : phones_) {
+        for (ports::SipOutbound& sip : stage_.at(phone.port)) {
+            out.push_back(name + " gets " + message_line(sip.message));
+            remember(phone, sip);
+        }
+    }
+    drain_media(out);
+    drain_store(out);
+}
+
+void B2buaSubject::drain_media(std::vector<std::string>& out) {
+    for (; media_told_ < stage_.media.size(); ++media_told_) {
+        const ports::MediaRequest& request = stage_.media[media_told_];
+        std::string line = "media";
+        for (const auto& set : request.set) {
+            line += " set " + std::to_string(set.termination);
+            for (const auto& stream : set.streams) {
+                line += stream.remote_rtp ? ":" + std::to_string(stream.remote_rtp->port) : ":?";
+            }
+        }
+        for (const uint32_t gone : request.remove) line += " remove " + std::to_string(gone);
+        if (request.joined) {
+            for (const auto& [a, b] : *request.joined) {
+                line += " join " + std::to_string(a) + "-" + std::to_string(b);
+            }
+        }
+        if (request.close) line += " close";
+        out.push_back(std::move(line));
+    }
+}
+
+void B2buaSubject::drain_store(std::vector<std::string>& out) {
+    if (const size_t calls = stage_.stored_calls(); calls != calls_told_) {
+        calls_told_ = calls;
+        out.push_back("store holds " + std::to_string(calls) + " calls");
+    }
+    const auto records = stage_.records();
+    for (; records_told_ < records.size(); ++records_told_) {
+        const auto cdr = model::decode<model::Cdr>(records[records_told_], model::Source::Store);
+        if (!cdr) continue;
+        out.push_back("record " + std::string(model::to_string(cdr->result)) + " " +
+                      std::to_string(cdr->sip_status) + " released by " +
+                      std::string(model::to_string(cdr->released_by)) +
+                      (cdr->survived ? " survived" : ""));
+    }
+}
+
+}  // namespace
+
+std::unique_ptr<LadderSubject> make_b2bua_subject(const LadderStep& first) {
+    return std::make_unique<B2buaSubject>(first);
+}
+
+}  // namespace tandem::sim

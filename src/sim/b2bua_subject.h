@@ -1,0 +1,21 @@
+// The subject "b2bua": the role B2B among a played registrar, media gate and store
+// (roles/b2bua/stage.h), with phones that the ladder plays.
+//
+//   subject b2bua alice=1001:5001 bob=1002:5002 desk=1002:5003 [survival=none]
+//   call alice 1002 [sdp=4000]     alice's phone calls, is challenged, and calls with credentials
+//   bob 180 [METHOD] [sdp=4100]    bob's phone answers the last METHOD (INVITE) that it got
+//   alice BYE [sdp=]               a request within her call: ACK, BYE, CANCEL, INVITE, INFO ...
+//   silence                        the media gate hears nothing any more
+//   hold store, release store      its answers wait
+//   restart                        the instance dies, and its next incarnation starts
+//
+// Results: what each phone gets, what the media gate is told, what is left in the store.
+#pragma once
+
+#include "sim/ladder.h"
+
+namespace tandem::sim {
+
+std::unique_ptr<LadderSubject> make_b2bua_subject(const LadderStep& first);
+
+}  // namespace tandem::sim
