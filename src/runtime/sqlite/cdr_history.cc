@@ -9,23 +9,39 @@
 namespace tandem::runtime {
 namespace {
 
-// cdr_term is the index of whom and what a record concerns: one row for each different account
-// ("a" and its id) and number ("n" and the number).
+// cdr_term is the index of whom and what a record concerns: one row for its call ("c" and the id)
+// and for each different account ("a" and its id) and number ("n" and the number).
 constexpr const char* schema = R"(
 CREATE TABLE IF NOT EXISTS cdr(
     id TEXT NOT NULL UNIQUE, domain TEXT NOT NULL, start INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS cdr_time ON cdr(domain, start, id);
-CREATE INDEX IF NOT EXISTS cdr_age ON cdr(start);
+CREATE INDEX IF NOT EXISTS cdr_age ON cdr(start, id);
 CREATE TABLE IF NOT EXISTS cdr_term(
     domain TEXT NOT NULL, term TEXT NOT NULL, start INTEGER NOT NULL, id TEXT NOT NULL,
-    PRIMARY KEY(domain, term, start, id)) WITHOUT ROWID;
+    PRIMARY KEY(term, domain, start, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS cdr_term_age ON cdr_term(start);
 )";
 
 constexpr int64_t start_max = INT64_MAX;
+constexpr size_t terms_max = 3;  // account, number and call
+
+// ?1 domain, ?2 from, ?3 to, ?4 the cursor's start, ?5 its id, ?6 limit, ?7 and on: terms. The
+// first term leads, the others must be there for the same record.
+std::string page_sql(bool in_domain, size_t terms) {
+    std::string sql = terms == 0 ? "SELECT x.body FROM cdr x WHERE "
+                                 : "SELECT c.body FROM cdr_term x JOIN cdr c ON c.id = x.id WHERE "
+                                   "x.term = ?7 AND ";
+    for (size_t i = 1; i < terms; ++i)
+        sql += "EXISTS(SELECT 1 FROM cdr_term y WHERE y.term = ?" + std::to_string(7 + i) +
+               " AND y.domain = x.domain AND y.start = x.start AND y.id = x.id) AND ";
+    if (in_domain) sql += "x.domain = ?1 AND ";
+    return sql +
+           "x.start >= ?2 AND x.start < ?3 AND (x.start, x.id) < (?4, ?5)"
+           " ORDER BY x.start DESC, x.id DESC LIMIT ?6";
+}
 
 std::set<std::string> terms_of(const model::Cdr& record) {
-    std::set<std::string> terms;
+    std::set<std::string> terms = {"c" + record.call.text()};
     for (const model::CdrParty* party : {&record.caller, &record.callee}) {
         if (party->account) terms.insert("a" + party->account->text());
         if (!party->number.empty()) terms.insert("n" + party->number);
@@ -59,7 +75,8 @@ struct CdrHistory::State {
     explicit State(Database opened) : database(std::move(opened)) {}
     Database database;
     Statement begin, commit, rollback;
-    Statement insert, insert_term, by_domain, by_term, by_terms, count, expired, erase_terms, erase;
+    Statement insert, insert_term, count, expired, erase_terms, erase;
+    Statement pages[2][terms_max + 1];  // [in one domain][number of terms]
 
     Result<void> prepare();
     Result<size_t> insert_all(std::span<const model::Cdr> records);
@@ -91,20 +108,9 @@ Result<void> CdrHistory::State::prepare() {
     rollback = TRY(database.prepare("ROLLBACK"));
     insert = TRY(database.prepare("INSERT OR IGNORE INTO cdr VALUES(?1, ?2, ?3, ?4)"));
     insert_term = TRY(database.prepare("INSERT OR IGNORE INTO cdr_term VALUES(?1, ?2, ?3, ?4)"));
-    // ?1 domain, ?2 from, ?3 to, ?4 cursor's start, ?5 cursor's id, ?6 limit, ?7 and ?8 terms.
-    const std::string page =
-        " AND x.start >= ?2 AND x.start < ?3 AND (x.start, x.id) < (?4, ?5)"
-        " ORDER BY x.start DESC, x.id DESC LIMIT ?6";
-    by_domain = TRY(database.prepare("SELECT x.body FROM cdr x WHERE x.domain = ?1" + page));
-    const std::string joined =
-        "SELECT c.body FROM cdr_term x JOIN cdr c ON c.id = x.id WHERE x.domain = ?1 AND x.term = "
-        "?7";
-    by_term = TRY(database.prepare(joined + page));
-    by_terms = TRY(
-        database.prepare(joined +
-                         " AND EXISTS(SELECT 1 FROM cdr_term y WHERE y.domain = ?1 AND y.term = ?8"
-                         " AND y.start = x.start AND y.id = x.id)" +
-                         page));
+    for (int in_domain = 0; in_domain < 2; ++in_domain)
+        for (size_t terms = 0; terms <= terms_max; ++terms)
+            pages[in_domain][terms] = TRY(database.prepare(page_sql(in_domain != 0, terms)));
     count = TRY(database.prepare("SELECT count(*) FROM cdr WHERE domain = ?1"));
     expired = TRY(
         database.prepare("SELECT max(start), count(*) FROM (SELECT start FROM cdr WHERE start < ?1"
@@ -153,13 +159,13 @@ Result<CdrPage> CdrHistory::query(const CdrQuery& query) {
         return make_error(ErrorCode::OutOfRange, "limit", "must be an integer from 1 to 1000");
     const Cursor cursor = TRY(parse_cursor(query.cursor));
     std::vector<std::string> terms;
+    if (query.call) terms.push_back("c" + query.call->text());
     if (query.account) terms.push_back("a" + query.account->text());
     if (query.number) terms.push_back("n" + *query.number);
-    Statement& statement = terms.empty()       ? state_->by_domain
-                           : terms.size() == 1 ? state_->by_term
-                                               : state_->by_terms;
-    const std::string domain = query.domain.text();
-    statement.text(1, domain).integer(2, query.from.value_or(UtcTime{INT64_MIN}).unix_ms);
+    Statement& statement = state_->pages[query.domain ? 1 : 0][terms.size()];
+    const std::string domain = query.domain ? query.domain->text() : std::string();
+    if (query.domain) statement.text(1, domain);
+    statement.integer(2, query.from.value_or(UtcTime{INT64_MIN}).unix_ms);
     statement.integer(3, query.to.value_or(UtcTime{start_max}).unix_ms);
     statement.integer(4, cursor.start).text(5, cursor.id);
     statement.integer(6, static_cast<int64_t>(query.limit) + 1);

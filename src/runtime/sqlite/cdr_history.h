@@ -17,13 +17,14 @@ namespace tandem::runtime {
 inline constexpr size_t cdr_page_max = 1000;  // a page of JSON stays below about 1 MiB
 
 struct CdrQuery {
-    DomainId domain;
+    std::optional<DomainId> domain;     // none: all domains, for the operator of the system
     std::optional<UtcTime> from;        // start of the call, included
     std::optional<UtcTime> to;          // excluded
     std::optional<AccountId> account;   // as caller or callee
     std::optional<std::string> number;  // as caller, callee or dialled
-    std::string cursor;                 // `next` of the page before; empty: the newest
-    size_t limit = 100;                 // 1..cdr_page_max
+    std::optional<CallId> call;
+    std::string cursor;  // `next` of the page before; empty: the newest
+    size_t limit = 100;  // 1..cdr_page_max
 };
 struct CdrPage {
     std::vector<model::Cdr> items;  // the newest first

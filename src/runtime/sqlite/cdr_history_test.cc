@@ -105,6 +105,15 @@ TEST_F(History, AnswersByTimeAccountAndNumber) {
     EXPECT_EQ(ask(query), "1003>1001@30 1001>1002@10 ");
     query.domain = other;
     EXPECT_EQ(ask(query), "") << "another domain's records are not seen";
+    query = {};
+    EXPECT_EQ(ask(query), "1003>1001@30 1002>1003@20 1001>9@15 1001>1002@10 ");
+    query.number = "1001";
+    EXPECT_EQ(ask(query), "1003>1001@30 1001>9@15 1001>1002@10 ");
+    query.call = first.call;
+    query.account = account;
+    EXPECT_EQ(ask(query), "1001>1002@10 ");
+    query.call = second.call;
+    EXPECT_EQ(ask(query), "");
 }
 
 TEST_F(History, PagesWithoutGapsOrDoubles) {
