@@ -55,6 +55,7 @@ struct StreamSettings {
     SrtpKey from_party;                // decrypts what the party sends
     SrtpKey to_party;                  // encrypts what we send it
     uint8_t telephone_event_type = 0;  // RFC 4733 payload type; 0: none
+    friend bool operator==(const StreamSettings&, const StreamSettings&) = default;
 };
 
 // Adds a termination, or changes it when it exists. Streams keep their ports; new m-lines get new
