@@ -26,18 +26,18 @@ def established_call_survives_a_kill(folder):
     with running(folder, nodes=NODES) as server:
         register(server, "1002", CALLEE_PORT)
         called = sipp("callee_restored", server, keys={"user": "1002"}, port=CALLEE_PORT, background=True,
-                      timeout=40)
+                      timeout=60)
         time.sleep(0.3)
         caller = sipp("caller_restored", server, keys={"user": "1001", "callee": "1002"},
-                      port=CALLER_PORT, background=True, timeout=40)
+                      port=CALLER_PORT, background=True, timeout=60)
         wait_for(lambda: [c for c in server.api("GET", "/calls")["items"]
                           if c["phase"] == "answered" and c["protected"]],
                  "an answered, protected call")
         server.kill_nodes()
         server.wait_healthy()
         wait_for(lambda: len(server.api("GET", "/calls")["items"]) == 1, "the call is back")
-        finish_sipp(caller, 40)
-        finish_sipp(called, 40)
+        finish_sipp(caller, 60)
+        finish_sipp(called, 60)
         record = records(server)[0]
         expect(record["result"] == "answered", f"the CDR: {record}")
         expect(record["duration_ms"] >= 3000, f"duration {record['duration_ms']} ms")

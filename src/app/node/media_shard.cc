@@ -24,6 +24,21 @@ void MediaShard::stop() {
     shard_.join();
 }
 
+void MediaShard::set_reachable_nodes(std::vector<roles::host::ReachableNode> nodes) {
+    shard_.reactor().post([this, nodes = std::move(nodes)]() mutable {
+        host_.set_reachable_nodes(std::move(nodes));
+        drive(shard_.reactor().now());
+    });
+}
+
+void MediaShard::on_store_returned() {
+    shard_.reactor().post([this] {
+        const Now now = shard_.reactor().now();
+        host_.on_store_returned(now);
+        drive(now);
+    });
+}
+
 void MediaShard::on_letters(Now now, std::vector<ports::Letter>&& letters) {
     for (ports::Letter& letter : letters) host_.deliver(std::move(letter));
     drive(now);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "app/node/factory.h"
 #include "ports/media_plane.h"
@@ -27,6 +28,9 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     void start();                                                                 // the thread
     bool send(ports::Letter&& letter) { return shard_.send(std::move(letter)); }  // any thread
     void stop();
+    // From any thread; see NodeHost.
+    void set_reachable_nodes(std::vector<roles::host::ReachableNode> nodes);
+    void on_store_returned();
     bool is_serving() const { return serving_.load(); }
 
     void on_letters(Now now, std::vector<ports::Letter>&& letters) override;

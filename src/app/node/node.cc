@@ -253,21 +253,32 @@ void Node::say_serving(Now now) {
 }
 
 void Node::on_link_hello(const wire::Hello& peer) {
-    if (std::find(reachable_.begin(), reachable_.end(), peer.node) == reachable_.end()) {
-        reachable_.push_back(peer.node);
-        journal_->write(info("node " + std::to_string(peer.node) + " is reachable"));
+    if (std::ranges::find(reachable_, peer.node, &roles::host::ReachableNode::node) !=
+        reachable_.end()) {
+        return;
     }
-    host_->set_reachable_nodes(reachable_);
-    if (peer.node == kStoreNode && !host_->is_serving()) host_->start(shard_.reactor().now());
+    reachable_.push_back({peer.node, static_cast<uint32_t>(peer.epoch)});
+    journal_->write(info("node " + std::to_string(peer.node) + " is reachable"));
+    tell_reachable();
+    if (peer.node != kStoreNode) return;
+    host_->on_store_returned(shard_.reactor().now());
+    media_->on_store_returned();
+    shard_.reactor().want_turn();
 }
 
 void Node::on_link_down(uint16_t node) {
-    std::erase(reachable_, node);
+    std::erase_if(reachable_, [&](const auto& each) { return each.node == node; });
     journal_->write({ports::LogLine::Level::Warn,
                      "node " + std::to_string(node) + " is not reachable",
                      {},
                      {}});
+    tell_reachable();
+}
+
+void Node::tell_reachable() {
     host_->set_reachable_nodes(reachable_);
+    media_->set_reachable_nodes(reachable_);
+    shard_.reactor().want_turn();
 }
 
 void Node::on_link_letter(uint16_t, ports::Letter letter) {

@@ -61,6 +61,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     void answer_unreachable(const ports::Letter& letter);
     bool is_local_media(ports::Instance instance) const;
     void follow_directory();
+    void tell_reachable();
     void on_signal();
     void say_serving(Now now);
 
@@ -87,7 +88,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     int signal_fd_ = -1;
     int signals_ = 0;
     uint64_t directory_generation_ = ~uint64_t{0};
-    std::vector<uint16_t> reachable_;
+    std::vector<roles::host::ReachableNode> reachable_;
     bool said_serving_ = false;
     int64_t certificate_stamp_ = 0;
 };

@@ -73,18 +73,29 @@ void StoreService::take_request(ports::Letter letter) {
     store::Request request = std::move(std::get<store::Request>(letter.payload));
     const Asker asker{letter.from, letter.request, request.id};
     if (auto* watch = std::get_if<store::WatchCreate>(&request.body)) {
+        // An asker that began anew, in a new process perhaps, counts its watches from the start.
+        if (const auto former = take_watch(letter.from, watch->watch); former != 0) {
+            batch_.push_back({0, store::WatchCancel{former}});
+            askers_.push_back({});
+        }
         watches_[next_watch_] = {letter.from, 0, watch->watch};
         watch->watch = next_watch_++;
     } else if (auto* cancel = std::get_if<store::WatchCancel>(&request.body)) {
-        for (const auto& [id, watcher] : watches_) {
-            if (watcher.instance != letter.from || watcher.id != cancel->watch) continue;
-            cancel->watch = id;
-            watches_.erase(id);
-            break;
-        }
+        cancel->watch = take_watch(letter.from, cancel->watch);  // 0 is nobody's
     }
     batch_.push_back(std::move(request));
     askers_.push_back(asker);
+}
+
+// Our number of the asker's watch, which is forgotten here; 0: there is none.
+store::WatchId StoreService::take_watch(ports::Instance asker, store::WatchId theirs) {
+    for (const auto& [id, watcher] : watches_) {
+        if (watcher.instance != asker || watcher.id != theirs) continue;
+        const store::WatchId ours = id;
+        watches_.erase(ours);
+        return ours;
+    }
+    return 0;
 }
 
 void StoreService::commit(Now now) {
@@ -92,6 +103,7 @@ void StoreService::commit(Now now) {
     store::Outbox out;
     store_->apply_batch(now.mono, batch_, out);
     for (size_t i = 0; i < askers_.size(); ++i) {
+        if (!askers_[i].instance) continue;
         store::Reply reply = std::move(out.replies[i]);
         reply.id = askers_[i].id;
         reply_({ports::kKeyValue, askers_[i].instance, askers_[i].request, std::move(reply)});

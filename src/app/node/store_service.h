@@ -41,6 +41,7 @@ class StoreService final : public runtime::Driver {
     };
 
     void take_request(ports::Letter letter);
+    store::WatchId take_watch(ports::Instance asker, store::WatchId theirs);
     void commit(Now now);
     void tell_watchers(store::Outbox& out);
     void take_history(const ports::Letter& letter);

@@ -273,7 +273,12 @@ bool B2buaRole::is_idle() const {
 
 std::vector<std::pair<std::string, double>> B2buaRole::figures() const {
     const auto& layer = layer_.counters();
-    return {{"calls", static_cast<double>(calls_.size())},
+    // A call that has ended stays for 64 * T1, to answer what phones repeat (RFC 3261 13.3.1.4,
+    // 17.2.1).
+    const auto ended = std::ranges::count_if(
+        calls_, [](const auto& each) { return each.second->phase() >= call::Phase::Ending; });
+    return {{"calls", static_cast<double>(calls_.size()) - static_cast<double>(ended)},
+            {"calls_ended_and_kept", static_cast<double>(ended)},
             {"calls_total", static_cast<double>(counters_.calls)},
             {"calls_refused_overload_total", static_cast<double>(counters_.refused_overload)},
             {"calls_refused_total", static_cast<double>(counters_.refused_other)},

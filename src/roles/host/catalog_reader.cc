@@ -13,9 +13,10 @@ CatalogReader::CatalogReader(Scope scope)
 }
 
 void CatalogReader::restart(Now now) {
-    for (size_t i = 0; i < layers_.size() && first_watch_ != 0; ++i) {
+    for (size_t i = 0; i < layers_.size() && watching_; ++i) {
         requests_.push_back({++next_id_, store::WatchCancel{first_watch_ + i}});
     }
+    watching_ = false;
     // Fresh watch ids: events of the old ones that are still on their way are not taken.
     first_watch_ += layers_.size() + 1;
     feed_.reset();
@@ -37,6 +38,9 @@ void CatalogReader::read_page(std::string begin) {
 }
 
 bool CatalogReader::on_reply(Now now, const store::Reply& reply) {
+    const bool of_watch = watching_ && reply.id > last_page_ && reply.id <= next_id_;
+    if (of_watch && !reply.body.has_value()) retry_at_ = now.mono + store_retry_pause;
+    if (of_watch) return true;
     if (reply.id != awaited_ || awaited_ == 0) return false;
     awaited_ = 0;
     const auto* page =
@@ -57,12 +61,14 @@ void CatalogReader::on_page(const store::RangeReply& page) {
     if (page.more) return read_page(page.items.back().key + '\0');
     if (++layer_ < layers_.size()) return read_page(layers_[layer_]);
     feed_.set_revision(page.revision);
+    last_page_ = next_id_;
     for (size_t i = 0; i < layers_.size(); ++i) {
         requests_.push_back(
             {++next_id_, store::WatchCreate{first_watch_ + i, store::KeyRange::prefix(layers_[i]),
                                             reading_at_}});
     }
     retry_at_.reset();
+    watching_ = true;
     loaded_ = true;
     changed_ = true;
 }

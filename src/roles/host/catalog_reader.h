@@ -44,8 +44,10 @@ class CatalogReader {
     store::Revision reading_at_;  // of its first page
     store::RequestId next_id_ = 0;
     store::RequestId awaited_ = 0;
+    store::RequestId last_page_ = 0;  // requests after it ask for the watches
     store::WatchId first_watch_ = 0;
     std::optional<Instant> retry_at_;
+    bool watching_ = false;
     bool loaded_ = false;
     bool changed_ = false;
     std::vector<store::Request> requests_;

@@ -40,6 +40,15 @@ void NodeHost::start(Now now) {
     }
 }
 
+// Whoever keeps the store has lost our watches with it, and perhaps an answer that we wait for.
+void NodeHost::on_store_returned(Now now) {
+    if (phase_ != Phase::Running) return start(now);
+    reader_.restart(now);
+    for (store::Request& request : reader_.take_requests()) {
+        outbox_.send(self(), ports::kKeyValue, std::move(request), kFeedRequests);
+    }
+}
+
 std::vector<ports::Letter> NodeHost::run(Now now) {
     std::vector<ports::Letter> leaving;
     std::vector<ports::Letter> batch;
@@ -203,22 +212,25 @@ void NodeHost::rebuild_directory() {
     std::vector<ports::DirectoryEntry> entries;
     for (const Placement& placement : placements_of(catalog_)) {
         if (!placement.enabled) continue;
-        const bool reachable = placement.node == settings_.node || is_reachable(placement.node);
-        entries.push_back(
-            {placement.instance, placement.kind, epoch_, 100, reachable, placement.node});
+        const bool is_ours = placement.node == settings_.node;
+        const ReachableNode* other = is_ours ? nullptr : reachable(placement.node);
+        const uint32_t epoch = is_ours ? epoch_ : other != nullptr ? other->epoch : 0;
+        entries.push_back({placement.instance, placement.kind, epoch, 100,
+                           is_ours || other != nullptr, placement.node});
     }
     directory_.replace(std::move(entries));
 }
 
-bool NodeHost::is_reachable(uint16_t node) const {
-    return std::ranges::find(reachable_, node) != reachable_.end();
+const ReachableNode* NodeHost::reachable(uint16_t node) const {
+    const auto found = std::ranges::find(reachable_, node, &ReachableNode::node);
+    return found == reachable_.end() ? nullptr : &*found;
 }
 
-void NodeHost::set_reachable_nodes(std::vector<uint16_t> nodes) {
+void NodeHost::set_reachable_nodes(std::vector<ReachableNode> nodes) {
     reachable_ = std::move(nodes);
     rebuild_directory();
     std::erase_if(awaited_, [&](auto& entry) {
-        if (is_reachable(entry.second.node)) return false;
+        if (reachable(entry.second.node) != nullptr) return false;
         refuse(entry.second.asked_without_payload);
         return true;
     });
@@ -235,7 +247,7 @@ void NodeHost::route(ports::Letter letter, std::vector<ports::Letter>& leaving) 
     const bool is_runtime = letter.to.number > ports::instances_max && !host_node;
     if (!is_runtime && node == 0) return refuse(letter);
     if (node != 0 && node != settings_.node) {
-        if (!is_reachable(node)) return refuse(letter);
+        if (reachable(node) == nullptr) return refuse(letter);
         note_question(letter, node);
     }
     leaving.push_back(std::move(letter));

@@ -35,6 +35,11 @@ struct HostSettings {
     bool is_alone_on_node = false;  // one shard hosts media gates as well (simulation, tests)
 };
 
+struct ReachableNode {
+    uint16_t node = 0;
+    uint32_t epoch = 0;  // another one after each start of the node
+};
+
 class NodeHost {
  public:
     NodeHost(HostSettings settings, const ports::TokenMint& tokens, Rng& rng, RoleFactory& factory);
@@ -42,6 +47,8 @@ class NodeHost {
 
     // Reads the catalog; instances start when it is there.
     void start(Now now);
+    // The store can be reached again: the catalog is read anew.
+    void on_store_returned(Now now);
     // Queued; handled by the next run().
     void deliver(ports::Letter letter) { queue_.push_back(std::move(letter)); }
     // Handles what is queued and what follows from it. Answers the letters that leave this shard.
@@ -51,7 +58,7 @@ class NodeHost {
 
     // The nodes that can be reached now, besides this one: instances on others are avoided, and
     // questions that were on their way to a lost one are answered with Unreachable.
-    void set_reachable_nodes(std::vector<uint16_t> nodes);
+    void set_reachable_nodes(std::vector<ReachableNode> nodes);
 
     // All instances of this shard take no new work.
     void drain(Now now);
@@ -93,7 +100,7 @@ class NodeHost {
     void drain_instance(Now now, Hosted& hosted);
     void remove_idle();
     void rebuild_directory();
-    bool is_reachable(uint16_t node) const;
+    const ReachableNode* reachable(uint16_t node) const;  // nullptr: it is not
     bool is_mine(const Placement& placement) const;
     bool take_catalog();  // true when it has changed
     void send_store(store::RequestBody body);
@@ -115,7 +122,7 @@ class NodeHost {
     std::vector<ports::Letter> queue_;
     ports::Outbox outbox_;
     std::vector<Hosted> hosted_;
-    std::vector<uint16_t> reachable_;
+    std::vector<ReachableNode> reachable_;
     std::unordered_map<uint64_t, Awaited> awaited_;  // by sender and request
 };
 

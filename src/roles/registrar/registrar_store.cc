@@ -8,6 +8,7 @@ namespace {
 
 constexpr store::WatchId kWatchOfBindings = 0x5352'0000'0000'0000;
 constexpr Duration kLoadRetry = 200ms;
+constexpr Duration kLoadAnswerMax = 2s;
 constexpr size_t kDeletesPerMember = 64;
 
 struct KeyParts {
@@ -32,8 +33,9 @@ std::optional<KeyParts> parse_key(std::string_view key) {
 
 // ---- loading and following
 
-void Registrar::load_page(Now, std::string begin, ports::Outbox& out) {
+void Registrar::load_page(Now now, std::string begin, ports::Outbox& out) {
     load_from_ = begin;
+    retry_at_ = now.mono + kLoadAnswerMax;  // the node of the store may die with the question
     // Bit 47 keeps these apart from the writer's, which count up from 1 in the same channel.
     reading_ = uint64_t{around_.self.number} << 48 | uint64_t{1} << 47 | ++reads_;
     store::RangeRequest range;
@@ -52,6 +54,7 @@ void Registrar::on_store_reply(Now now, const store::Reply& reply, ports::Outbox
         return;
     }
     reading_ = 0;
+    retry_at_.reset();
     const auto* page = reply.body ? std::get_if<store::RangeReply>(&*reply.body) : nullptr;
     if (page) {
         on_loaded_page(now, *page, out);

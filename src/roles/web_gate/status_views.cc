@@ -49,12 +49,31 @@ void add_figures(const json::object& holder, const std::string& labels, Metrics&
     }
 }
 
+// The instances of both; all else as shard 0 says it.
+void merge_shard(json::object& into, json::object shard) {
+    if (text_of(shard, "shard") == "0") std::swap(into, shard);
+    const json::value* more = shard.if_contains("instances");
+    json::value& instances = into["instances"];
+    if (!instances.is_array()) instances = json::array();
+    if (!more || !more->is_array()) return;
+    for (const json::value& each : more->get_array()) instances.get_array().push_back(each);
+}
+
 }  // namespace
 
+// Each shard answers for itself; people ask for nodes.
 std::string status_json(const std::vector<std::string>& nodes) {
     json::array items;
+    std::map<std::string, size_t> places;  // of the nodes in `items`
     for (const std::string& text : nodes) {
-        if (auto node = object_of(text)) items.emplace_back(std::move(*node));
+        auto node = object_of(text);
+        if (!node) continue;
+        const auto [place, is_new] = places.try_emplace(text_of(*node, "node"), items.size());
+        if (is_new) {
+            items.emplace_back(std::move(*node));
+        } else {
+            merge_shard(items[place->second].get_object(), std::move(*node));
+        }
     }
     return json::serialize(json::object{{"nodes", std::move(items)}});
 }

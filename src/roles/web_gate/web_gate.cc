@@ -237,19 +237,24 @@ void WebGate::ask_store(Now now, Incoming incoming, ports::Outbox& out) {
 }
 
 void WebGate::ask_nodes(Now now, Incoming incoming, ports::Outbox& out) {
-    std::vector<uint16_t> nodes;
+    // Media gates have a shard of their own, with a host of its own.
+    std::vector<ports::Instance> hosts;
     for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
         if (!entry.reachable) continue;
-        if (std::find(nodes.begin(), nodes.end(), entry.node) == nodes.end()) {
-            nodes.push_back(entry.node);
+        for (const uint16_t shard : {0, 1}) {
+            const ports::Instance host = ports::host_of(entry.node, shard);
+            const bool runs = shard == 0 || entry.kind == RoleKind::MediaGate;
+            if (runs && std::find(hosts.begin(), hosts.end(), host) == hosts.end()) {
+                hosts.push_back(host);
+            }
         }
     }
     const uint64_t request = remember(now, std::move(incoming), status_deadline);
-    pending_.at(request).awaited = nodes.size();
-    for (const uint16_t node : nodes) {
-        out.send(around_.self, ports::host_of(node), ports::StatusQuery{}, request);
+    pending_.at(request).awaited = hosts.size();
+    for (const ports::Instance host : hosts) {
+        out.send(around_.self, host, ports::StatusQuery{}, request);
     }
-    if (nodes.empty()) on_answer(now, request, ports::Unreachable{}, out);
+    if (hosts.empty()) on_answer(now, request, ports::Unreachable{}, out);
 }
 
 void WebGate::set_log_level(Incoming incoming, ports::Outbox& out) {

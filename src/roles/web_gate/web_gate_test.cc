@@ -405,6 +405,25 @@ TEST_F(WebTest, ANodeThatIsLateIsLeftOut) {
     EXPECT_EQ(response_in(sent)->body, "{\"nodes\":[{\"node\":1}]}");
 }
 
+TEST_F(WebTest, TheShardOfAMediaGateIsAskedTooAndShownWithItsNode) {
+    directory.replace({{kSelf, RoleKind::WebGate, 0, 100, true, 1},
+                       {kGate, RoleKind::MediaGate, 0, 100, true, 1}});
+    const auto letters = ask(get("/api/v1/status"));
+    ASSERT_EQ(letters.size(), 2u);
+    EXPECT_EQ(letters[0].to, ports::host_of(1, 0));
+    EXPECT_EQ(letters[1].to, ports::host_of(1, 1));
+    const auto status = [](int shard, std::string role) {
+        return ports::StatusReply{"{\"node\":1,\"shard\":" + std::to_string(shard) +
+                                  ",\"instances\":[{\"role\":\"" + role + "\"}]}"};
+    };
+    EXPECT_TRUE(answer(letters[1], status(1, "MG")).empty());
+    const auto sent = answer(letters[0], status(0, "WS"));
+    ASSERT_TRUE(response_in(sent));
+    EXPECT_EQ(response_in(sent)->body,
+              "{\"nodes\":[{\"node\":1,\"shard\":0,\"instances\":[{\"role\":\"WS\"},"
+              "{\"role\":\"MG\"}]}]}");
+}
+
 TEST_F(WebTest, RouteTestAndLogLevelCheckTheirFields) {
     EXPECT_EQ(at_once(with_body("POST", "/api/v1/log-level", "{\"level\":\"loud\"}")).status, 422);
     EXPECT_EQ(at_once(with_body("POST", "/api/v1/log-level", "{\"level\":\"info\"} x")).status,
