@@ -158,15 +158,18 @@ def password_of(login):
 
 
 def sipp(scenario, server, *, calls=1, rate=10, keys=None, csv=None, port=0, timeout=60,
-         extra=(), background=False, name=None, netns=None, transport="u1", local="127.0.0.1"):
-    """Runs a scenario of tests/e2e/sipp against the server; Failed unless every call succeeded."""
+         extra=(), background=False, name=None, netns=None, transport="u1", local="127.0.0.1",
+         messages=True):
+    """Runs a scenario of tests/e2e/sipp against the server; Failed unless every call succeeded.
+    `messages`: all of them are kept for the report of a failure; too much under load."""
     path = os.path.join(SIPP_DIR, scenario + ".xml")
     log = os.path.join(server.folder, f"{name or scenario}-{port or os.urandom(2).hex()}")
     command = ["sipp", f"{server.address}:5060" if transport[0] != "l" else
                f"{server.address}:5061", "-sf", path, "-m", str(calls), "-r", str(rate),
                "-i", local, "-t", transport, "-nostdin", "-timeout", f"{timeout}s", "-timeout_error",
-               "-trace_err", "-error_file", log + ".err", "-trace_msg", "-message_file", log + ".msg",
-               "-cid_str", "%u-%p@sipp"]
+               "-trace_err", "-error_file", log + ".err", "-cid_str", "%u-%p@sipp"]
+    if messages:
+        command += ["-trace_msg", "-message_file", log + ".msg"]
     if port:
         command += ["-p", str(port)]
     if csv:
