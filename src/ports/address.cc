@@ -1,7 +1,10 @@
 #include "ports/address.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
 namespace tandem::ports {
 namespace {
@@ -14,13 +17,17 @@ uint64_t mix(uint64_t value) {  // the finaliser of splitmix64
     return value ^ (value >> 31);
 }
 
+bool can_be_picked(const DirectoryEntry& entry, RoleKind kind) {
+    return entry.kind == kind && entry.reachable && entry.weight != 0;
+}
+
 // Weighted rendezvous hashing: the highest -weight / ln(u) wins, with u drawn from key and copy.
 std::optional<Instance> rendezvous(std::span<const DirectoryEntry> entries, RoleKind kind,
                                    uint64_t key) {
     std::optional<Instance> best;
     double best_score = -1;
     for (const DirectoryEntry& entry : entries) {
-        if (entry.kind != kind || !entry.reachable || entry.weight == 0) continue;
+        if (!can_be_picked(entry, kind)) continue;
         const uint64_t drawn = mix(key ^ mix(entry.instance.number + 0x9e3779b97f4a7c15));
         const double u = (static_cast<double>(drawn >> 11) + 0.5) * 0x1p-53;
         const double score = -entry.weight / std::log(u);
@@ -30,6 +37,22 @@ std::optional<Instance> rendezvous(std::span<const DirectoryEntry> entries, Role
         }
     }
     return best;
+}
+
+// Whether pick() chooses alike in both.
+bool same_choice(const std::vector<DirectoryEntry>& a, const std::vector<DirectoryEntry>& b,
+                 RoleKind kind) {
+    std::vector<std::pair<uint16_t, uint16_t>> left;
+    std::vector<std::pair<uint16_t, uint16_t>> right;
+    for (const DirectoryEntry& entry : a) {
+        if (can_be_picked(entry, kind)) left.emplace_back(entry.instance.number, entry.weight);
+    }
+    for (const DirectoryEntry& entry : b) {
+        if (can_be_picked(entry, kind)) right.emplace_back(entry.instance.number, entry.weight);
+    }
+    std::sort(left.begin(), left.end());
+    std::sort(right.begin(), right.end());
+    return left == right;
 }
 
 bool same_members(const std::vector<DirectoryEntry>& a, const std::vector<DirectoryEntry>& b) {
@@ -88,7 +111,16 @@ std::optional<Instance> Directory::active(RoleKind kind) const {
 
 void Directory::replace(std::vector<DirectoryEntry> entries) {
     if (same_members(entries, entries_)) return;
-    previous_ = std::move(entries_);
+    // Of each role the last choice that was another: a media gate that comes must not make the
+    // former choice among B2Bs forgotten.
+    std::vector<DirectoryEntry> previous;
+    for (size_t i = 0; i < kCodes.size(); ++i) {
+        const auto kind = static_cast<RoleKind>(i);
+        const auto& from = same_choice(entries, entries_, kind) ? previous_ : entries_;
+        std::copy_if(from.begin(), from.end(), std::back_inserter(previous),
+                     [&](const DirectoryEntry& entry) { return entry.kind == kind; });
+    }
+    previous_ = std::move(previous);
     entries_ = std::move(entries);
     ++generation_;
 }

@@ -41,6 +41,29 @@ TEST(Flow, TextRoundTrip) {
     }
 }
 
+TEST(Directory, OtherRolesDoNotMakeTheFormerChoiceForgotten) {
+    Directory directory;
+    const DirectoryEntry first{Instance{1}, RoleKind::B2bua}, second{Instance{2}, RoleKind::B2bua};
+    const DirectoryEntry gate{Instance{3}, RoleKind::SipGate};
+    DirectoryEntry draining = first;
+    draining.weight = 0;
+    directory.replace({first});
+    directory.replace({first, second});
+    directory.replace({first, second, gate});
+    for (uint64_t key = 0; key < 100; ++key) {
+        EXPECT_EQ(directory.pick_previous(RoleKind::B2bua, key), Instance{1});
+    }
+    directory.replace({second, gate});
+    directory.replace({second, gate, draining});
+    size_t to_first = 0;
+    for (uint64_t key = 0; key < 100; ++key) {
+        EXPECT_EQ(directory.pick(RoleKind::B2bua, key), Instance{2});
+        to_first += directory.pick_previous(RoleKind::B2bua, key) == Instance{1} ? 1 : 0;
+    }
+    EXPECT_GT(to_first, 20u);
+    EXPECT_LT(to_first, 80u);
+}
+
 TEST(Directory, RendezvousMovesOnlyTheLostShare) {
     Directory directory;
     std::vector<DirectoryEntry> three;

@@ -186,6 +186,74 @@ def register_is_repeated_across_a_crash(folder):
         expect(len(after) == 1 and after[0]["contact"] == before[0]["contact"], f"{after}")
 
 
+def calls_of_each_b2b(server):
+    """By instance number: its calls that go on, while it runs (drained ones included)."""
+    return {instance["instance"]: int(instance["figures"]["calls"])
+            for node in server.api("GET", "/status")["nodes"] for instance in node["instances"]
+            if instance["role"] == "B2B"}
+
+
+def add_role(server, role, number, **settings):
+    """Starts one more instance, in a node of its own if the others are, and waits for it."""
+    like = [r for r in server.api("GET", "/roles")["items"] if r["role"] == role][0]
+    node = number if NODES == "split" else like["node"]
+    made = server.api("POST", "/roles", {"role": role, "server": like["server"], "node": node,
+                                         "number": number, **settings})
+
+    def serves():
+        return [i for n in server.api("GET", "/status")["nodes"] for i in n["instances"]
+                if i["instance"] == number and i["state"] == "serving"]
+    wait_for(serves, f"{role} {number} serves")
+    return made
+
+
+def while_calls_go_on(server, caller, callee, change, count=20):
+    """Calls `change()` when `count` calls ring or are answered; each must end as it is meant to."""
+    options = {"calls": count, "timeout": 30, "background": True}
+    called = sipp(callee, server, keys={"user": "1002"}, port=CALLEE_PORT, **options)
+    time.sleep(0.3)
+    calling = sipp(caller, server, rate=100, keys={"user": "1001", "callee": "1002"},
+                   port=CALLER_PORT, extra=("-d", "3000"), **options)
+    try:
+        wait_for(lambda: sum(calls_of_each_b2b(server).values()) == count, f"{count} calls", 5, 0.01)
+        change()
+        finish_sipp(calling, 30)
+        finish_sipp(called, 30)
+    finally:
+        for process in (calling, called):
+            if process.poll() is None:
+                process.kill()
+
+
+def members_change_during_calls(folder):
+    """Between INVITE and CANCEL or BYE a B2B and a gate are added, or a B2B is removed: what
+    follows still reaches its call."""
+    with running(folder, nodes=NODES) as server:
+        register(server, "1002", CALLEE_PORT)
+        second = {}
+
+        def add_b2b_and_gate():
+            second.update(add_role(server, "B2B", 20))
+            add_role(server, "SG", 21, sip_gate={"udp_port": 5070, "tcp_port": 5070, "tls_port": 0,
+                                                 "wss_port": 0})
+
+        def remove_b2b():
+            shares = calls_of_each_b2b(server)
+            expect(shares.get(20), f"the added B2B has none of the calls: {shares}")
+            server.api("DELETE", f"/roles/{second['id']}")
+        while_calls_go_on(server, "caller_cancels_late", "callee_rings", add_b2b_and_gate)
+        while_calls_go_on(server, "caller_cancels_late", "callee_rings", remove_b2b)
+        for record in records(server, 40):
+            expect(record["result"] == "cancelled", f"{record}")
+        wait_for(lambda: 20 not in calls_of_each_b2b(server), "the removed B2B is gone", 45, 0.2)
+        second.update(add_role(server, "B2B", 20))
+        while_calls_go_on(server, "load_caller", "load_callee", remove_b2b)
+        answered = [r for r in records(server, 60) if r["result"] == "answered"]
+        expect(len(answered) == 20 and all(r["duration_ms"] > 2000 for r in answered),
+               f"answered calls: {answered}")
+        nothing_left(server)
+
+
 def everything_returns_to_zero(folder):
     """After many calls no context, port, transaction, call or store key is left."""
     with running(folder, nodes=NODES) as server:
@@ -204,4 +272,4 @@ if __name__ == "__main__":
     in_own_network()
     sys.argv[1:] = GIVEN.tests
     main(steady_rate_without_a_failed_call, lost_packets_fail_no_call, bye_crosses_bye,
-         register_is_repeated_across_a_crash, everything_returns_to_zero)
+         register_is_repeated_across_a_crash, members_change_during_calls, everything_returns_to_zero)

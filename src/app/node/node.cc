@@ -69,12 +69,11 @@ Result<void> Node::open() {
     transport_ =
         std::make_unique<runtime::SipTransport>(reactor, shard_.deliverer(), tls_, now.utc);
     http_ = std::make_unique<runtime::HttpServer>(reactor, shard_.deliverer(), tls_);
-    wire::Hello hello;
-    hello.node = number_;
-    hello.version = kVersion;
-    hello.epoch = static_cast<uint64_t>(now.utc.unix_ms);
+    hello_.node = number_;
+    hello_.version = kVersion;
+    hello_.epoch = static_cast<uint64_t>(now.utc.unix_ms);
     links_ = std::make_unique<runtime::NodeLinks>(
-        reactor, runtime::NodeLinksConfig{bootstrap_.data + "/run"}, hello, *this);
+        reactor, runtime::NodeLinksConfig{bootstrap_.data + "/run"}, hello_, *this);
     TRY(links_->listen());
 
     roles::host::HostSettings settings{number_, 0, kVersion, now.utc};
@@ -226,6 +225,8 @@ void Node::answer_unreachable(const ports::Letter& letter) {
 void Node::follow_directory() {
     if (host_->directory().generation() == directory_generation_) return;
     directory_generation_ = host_->directory().generation();
+    hello_.instances = host_->draining_instances();
+    links_->announce(hello_);
     std::vector<int> nodes{kStoreNode};
     for (const ports::DirectoryEntry& entry : host_->directory().entries()) {
         if (std::find(nodes.begin(), nodes.end(), entry.node) == nodes.end()) {
@@ -253,11 +254,12 @@ void Node::say_serving(Now now) {
 }
 
 void Node::on_link_hello(const wire::Hello& peer) {
-    if (std::ranges::find(reachable_, peer.node, &roles::host::ReachableNode::node) !=
-        reachable_.end()) {
-        return;
+    const auto known = std::ranges::find(reachable_, peer.node, &roles::host::ReachableNode::node);
+    if (known != reachable_.end()) {
+        known->draining = peer.instances;
+        return tell_reachable();
     }
-    reachable_.push_back({peer.node, static_cast<uint32_t>(peer.epoch)});
+    reachable_.push_back({peer.node, static_cast<uint32_t>(peer.epoch), peer.instances});
     journal_->write(info("node " + std::to_string(peer.node) + " is reachable"));
     tell_reachable();
     if (peer.node != kStoreNode) return;

@@ -87,6 +87,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     std::unique_ptr<runtime::Timer> drain_timer_;
     int signal_fd_ = -1;
     int signals_ = 0;
+    wire::Hello hello_;
     uint64_t directory_generation_ = ~uint64_t{0};
     std::vector<roles::host::ReachableNode> reachable_;
     bool said_serving_ = false;

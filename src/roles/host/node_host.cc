@@ -164,7 +164,6 @@ bool NodeHost::is_mine(const Placement& placement) const {
 }
 
 void NodeHost::apply_placements(Now now) {
-    rebuild_directory();
     const std::vector<Placement> placements = placements_of(catalog_);
     for (Hosted& hosted : hosted_) {
         const bool stays = std::ranges::any_of(placements, [&](const Placement& placement) {
@@ -173,6 +172,7 @@ void NodeHost::apply_placements(Now now) {
         });
         if (!stays) drain_instance(now, hosted);
     }
+    rebuild_directory();
     if (draining_) return;
     for (const Placement& placement : placements) {
         if (is_mine(placement) && find(placement.instance) == nullptr) {
@@ -203,9 +203,19 @@ void NodeHost::drain_instance(Now now, Hosted& hosted) {
 }
 
 void NodeHost::remove_idle() {
-    std::erase_if(hosted_, [&](const Hosted& hosted) {
+    const size_t removed = std::erase_if(hosted_, [&](const Hosted& hosted) {
         return hosted.draining && !draining_ && hosted.role->is_idle();
     });
+    if (removed > 0) rebuild_directory();
+}
+
+std::vector<ports::DirectoryEntry> NodeHost::draining_instances() const {
+    std::vector<ports::DirectoryEntry> draining;
+    for (const Hosted& each : hosted_) {
+        if (!each.draining) continue;
+        draining.push_back({each.instance, each.kind, epoch_, 0, true, settings_.node});
+    }
+    return draining;
 }
 
 void NodeHost::rebuild_directory() {
@@ -218,6 +228,17 @@ void NodeHost::rebuild_directory() {
         entries.push_back({placement.instance, placement.kind, epoch, 100,
                            is_ours || other != nullptr, placement.node});
     }
+    // Weight 0: found by who names them, never chosen for anything new.
+    const auto add_missing = [&](const std::vector<ports::DirectoryEntry>& draining) {
+        for (const ports::DirectoryEntry& each : draining) {
+            const bool is_there =
+                std::ranges::find(entries, each.instance, &ports::DirectoryEntry::instance) !=
+                entries.end();
+            if (!is_there) entries.push_back(each);
+        }
+    };
+    add_missing(draining_instances());
+    for (const ReachableNode& node : reachable_) add_missing(node.draining);
     directory_.replace(std::move(entries));
 }
 

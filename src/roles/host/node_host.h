@@ -38,6 +38,8 @@ struct HostSettings {
 struct ReachableNode {
     uint16_t node = 0;
     uint32_t epoch = 0;  // another one after each start of the node
+    // Instances that it drains: the logic layer has them no more, their calls go on.
+    std::vector<ports::DirectoryEntry> draining;
 };
 
 class NodeHost {
@@ -60,6 +62,8 @@ class NodeHost {
     // questions that were on their way to a lost one are answered with Unreachable.
     void set_reachable_nodes(std::vector<ReachableNode> nodes);
 
+    // Instances of this shard that finish what they have; other nodes are to find them.
+    std::vector<ports::DirectoryEntry> draining_instances() const;
     // All instances of this shard take no new work.
     void drain(Now now);
     bool is_idle() const;

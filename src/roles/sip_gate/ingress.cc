@@ -39,9 +39,14 @@ Receiver by_call_id(const sip::Message& request, const ports::Surroundings& arou
                     SipHashKey call_id_key) {
     const uint64_t key = siphash(call_id_key, as_bytes(request.call_id()));
     const auto chosen = around.directory.pick(RoleKind::B2bua, key);
-    if (!chosen) return refused(Refusal::NoReceiver);
-    Receiver receiver{Refusal::None, *chosen, 0, {}};
     const auto before = around.directory.pick_previous(RoleKind::B2bua, key);
+    if (!chosen) {
+        // The last one drains: calls that ring there can still be cancelled.
+        const auto* last = before ? around.directory.find(*before) : nullptr;
+        if (!last || !last->reachable) return refused(Refusal::NoReceiver);
+        return Receiver{Refusal::None, *before, 0, {}};
+    }
+    Receiver receiver{Refusal::None, *chosen, 0, {}};
     if (before && *before != *chosen) receiver.previous_owner = *before;
     return receiver;
 }

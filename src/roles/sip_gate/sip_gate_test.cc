@@ -158,6 +158,15 @@ TEST_F(GateTest, AnOwnerThatIsGoneHasAnHeir) {
     EXPECT_EQ(inbound->previous_owner, kB2b);
 }
 
+TEST_F(GateTest, TheLastOneThatDrainsStillHearsOfItsCalls) {
+    directory.replace({{kB2b, RoleKind::B2bua}});
+    ASSERT_TRUE(inbound_in(packet(request("INVITE"))));
+    directory.replace({{kB2b, RoleKind::B2bua, 0, 0}});
+    const auto letters = packet(request("CANCEL"));
+    ASSERT_TRUE(inbound_in(letters));
+    EXPECT_EQ(letters[0].to, kB2b);
+}
+
 TEST_F(GateTest, AnswersByItselfWhatNobodyOwns) {
     EXPECT_EQ(status_in(packet(request("BYE", "sip:bob@acme.test", "stranger"))), 481);
     EXPECT_EQ(status_in(packet(request("OPTIONS", "sip:acme.test"))), 200);
