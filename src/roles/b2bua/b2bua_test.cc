@@ -416,12 +416,13 @@ TEST_F(B2buaTest, AnOperatorLooksAndHangsUp) {
 
 TEST_F(B2buaTest, StrangersAndLoopsAreRefused) {
     const auto send = [&](std::string_view uri, std::string_view from, std::string_view more) {
-        static int branch = 0;
+        static int sent = 0;
+        const std::string number = std::to_string(++sent);
         stage.from_phone(kAlice, "INVITE " + std::string(uri) +
                                      " SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1:5001;branch=z9hG4bKx" +
-                                     std::to_string(++branch) + "\nFrom: " + std::string(from) +
+                                     number + "\nFrom: " + std::string(from) +
                                      "\nTo: <" + std::string(uri) + ">\nCall-ID: x" +
-                                     std::to_string(branch) + "\nCSeq: 1 INVITE\n" +
+                                     number + "\nCSeq: 1 INVITE\n" +
                                      "Contact: <sip:p@192.0.2.1>\n" + std::string(more));
         return stage.one_at(kAlice).message.status();
     };
