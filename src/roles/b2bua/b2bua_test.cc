@@ -420,10 +420,10 @@ TEST_F(B2buaTest, StrangersAndLoopsAreRefused) {
         const std::string number = std::to_string(++sent);
         stage.from_phone(kAlice, "INVITE " + std::string(uri) +
                                      " SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1:5001;branch=z9hG4bKx" +
-                                     number + "\nFrom: " + std::string(from) +
-                                     "\nTo: <" + std::string(uri) + ">\nCall-ID: x" +
-                                     number + "\nCSeq: 1 INVITE\n" +
-                                     "Contact: <sip:p@192.0.2.1>\n" + std::string(more));
+                                     number + "\nFrom: " + std::string(from) + "\nTo: <" +
+                                     std::string(uri) + ">\nCall-ID: x" + number +
+                                     "\nCSeq: 1 INVITE\n" + "Contact: <sip:p@192.0.2.1>\n" +
+                                     std::string(more));
         return stage.one_at(kAlice).message.status();
     };
     const std::string alice = "<sip:1001@acme.test>;tag=x";

@@ -1,3 +1,5 @@
+#include "roles/store/entity_writer.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include "model/secret.h"
 #include "roles/store/entity_reader.h"
 #include "roles/store/entity_rules.h"
-#include "roles/store/entity_writer.h"
 #include "roles/store/first_start.h"
 #include "store/keys.h"
 #include "store/memory_store.h"

@@ -80,7 +80,7 @@ struct StoreRoleTest : testing::Test {
         EXPECT_EQ(sent[0].request, 5u);
         return std::get<EntityReply>(sent[0].payload);
     }
-    EntityReply create_domain(std::string name) {
+    EntityReply create_domain(const std::string& name) {
         return ask({EntityVerb::Create, "domain", "", "", "{\"name\":\"" + name + "\"}"});
     }
     void wait(Duration duration) {

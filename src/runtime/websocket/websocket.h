@@ -83,7 +83,7 @@ class WebSocketReader {
     // The next item; nullopt: more bytes are needed. An error is final; close_code_of() says how to
     // close.
     Result<std::optional<WebSocketItem>> pop();
-    bool mid_message() const { return unread().size() > 0 || fragments_ > 0; }
+    bool mid_message() const { return !unread().empty() || fragments_ > 0; }
 
  private:
     struct Frame {
