@@ -172,11 +172,11 @@ std::optional<Call::Question> Call::take_question(uint64_t request) {
 void Call::on_reply(CallContext& ctx, ports::Letter reply) {
     const auto question = take_question(reply.request);
     if (!question) return;  // too late: its deadline has passed
-    if (auto* bindings = std::get_if<ports::BindingsReply>(&reply.payload)) {
+    if (auto* bindings = get_if<ports::BindingsReply>(&reply.payload)) {
         on_bindings(ctx, *question, *bindings);
-    } else if (const auto* placed = std::get_if<ports::MediaPlaced>(&reply.payload)) {
+    } else if (const auto* placed = get_if<ports::MediaPlaced>(&reply.payload)) {
         on_placed(ctx, *placed);
-    } else if (auto* media = std::get_if<ports::MediaReply>(&reply.payload)) {
+    } else if (auto* media = get_if<ports::MediaReply>(&reply.payload)) {
         on_media_reply(ctx, *question, *media);
     } else {
         on_question_failed(ctx, *question);

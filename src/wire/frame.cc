@@ -22,14 +22,14 @@ constexpr uint32_t kHeartbeat = 3;
 // Of a letter: 1 from, 2 to, 3 request, the rest is its payload.
 constexpr uint32_t kFirstPayload = 10;
 
-template <size_t I = 0>
 void read_payload(Reader& in, ports::Payload& payload, bool& known) {
-    if constexpr (I < std::variant_size_v<ports::Payload>) {
-        using T = std::variant_alternative_t<I, ports::Payload>;
-        if (in.number() != payload_number<T>) return read_payload<I + 1>(in, payload, known);
-        in.get(payload.emplace<I>());
+    ports::Payloads::each([&]<typename T>() {
+        if (known || in.number() != payload_number<T>) return;
+        T value;
+        in.get(value);
+        payload = std::move(value);
         known = true;
-    }
+    });
 }
 
 }  // namespace
@@ -51,8 +51,8 @@ void describe(Writer& out, ports::Letter& letter) {
     out(1, letter.from);
     out(2, letter.to);
     out(3, letter.request);
-    std::visit([&]<typename T>(const T& payload) { out.put(payload_number<T>, payload); },
-               letter.payload);
+    visit([&]<typename T>(const T& payload) { out.put(payload_number<T>, payload); },
+          letter.payload);
 }
 
 namespace {

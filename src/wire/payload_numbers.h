@@ -135,7 +135,7 @@ template <>
 inline constexpr uint32_t payload_number<store::WatchBatch> = 172;
 
 template <typename... Ts>
-constexpr bool has_unique_numbers(const std::variant<Ts...>*) {
+constexpr bool has_unique_numbers(ports::PayloadList<Ts...>) {
     constexpr uint32_t numbers[] = {payload_number<Ts>...};
     for (size_t i = 0; i < sizeof...(Ts); ++i) {
         if (numbers[i] == 0) return false;
@@ -145,7 +145,6 @@ constexpr bool has_unique_numbers(const std::variant<Ts...>*) {
     }
     return true;
 }
-static_assert(has_unique_numbers(static_cast<const ports::Payload*>(nullptr)),
-              "each payload needs a number of its own here");
+static_assert(has_unique_numbers(ports::Payloads()), "each payload needs a number of its own here");
 
 }  // namespace tandem::wire

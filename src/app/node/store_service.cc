@@ -59,7 +59,7 @@ StoreService::~StoreService() = default;
 
 void StoreService::on_letters(Now now, std::vector<ports::Letter>&& letters) {
     for (ports::Letter& letter : letters) {
-        if (std::holds_alternative<store::Request>(letter.payload)) {
+        if (holds_alternative<store::Request>(letter.payload)) {
             take_request(std::move(letter));
         } else {
             take_history(letter);
@@ -70,7 +70,7 @@ void StoreService::on_letters(Now now, std::vector<ports::Letter>&& letters) {
 
 // Requests and watches are numbered by their askers; here they get numbers that are unique.
 void StoreService::take_request(ports::Letter letter) {
-    store::Request request = std::move(std::get<store::Request>(letter.payload));
+    store::Request request = std::move(get<store::Request>(letter.payload));
     const Asker asker{letter.from, letter.request, request.id};
     if (auto* watch = std::get_if<store::WatchCreate>(&request.body)) {
         // An asker that began anew, in a new process perhaps, counts its watches from the start.
@@ -125,7 +125,7 @@ void StoreService::tell_watchers(store::Outbox& out) {
 }
 
 void StoreService::take_history(const ports::Letter& letter) {
-    if (const auto* asked = std::get_if<ports::HistoryQuery>(&letter.payload)) {
+    if (const auto* asked = get_if<ports::HistoryQuery>(&letter.payload)) {
         ports::HistoryPage page;
         auto json = page_of(*history_, *asked);
         if (json.has_value()) {
@@ -134,7 +134,7 @@ void StoreService::take_history(const ports::Letter& letter) {
             page.error = json.error();
         }
         reply_({letter.to, letter.from, letter.request, std::move(page)});
-    } else if (const auto* records = std::get_if<ports::HistoryAppend>(&letter.payload)) {
+    } else if (const auto* records = get_if<ports::HistoryAppend>(&letter.payload)) {
         ports::HistoryAppended done;
         const auto appended = append(*history_, *records);
         if (!appended.has_value()) done.error = appended.error();

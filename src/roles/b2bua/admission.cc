@@ -189,7 +189,7 @@ void B2buaRole::on_page_message(Step& step, ports::SipInbound& in, sip::ServerKe
 
 // What would happen to a call, without making one.
 void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
-    const auto& test = std::get<ports::RouteTest>(letter.payload);
+    const auto& test = get<ports::RouteTest>(letter.payload);
     const auto* domain = around_.catalog.find_domain(test.domain);
     if (domain == nullptr) {
         const auto id = DomainId::parse(test.domain);

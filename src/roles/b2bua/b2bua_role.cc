@@ -68,7 +68,7 @@ void B2buaRole::hang_up(Step& step, Call& call, std::string_view reason) {
 void B2buaRole::on_letter(Now now, Letter letter, ports::Outbox& out) {
     Step step{now, out};
     if (phase_ == Phase::Restoring) {
-        const auto* reply = std::get_if<store::Reply>(&letter.payload);
+        const auto* reply = get_if<store::Reply>(&letter.payload);
         if (reply != nullptr || (restore_request_ != 0 && letter.request == restore_request_)) {
             dispatch(step, std::move(letter));
         } else if (held_.size() < kHeldLettersMax) {
@@ -80,9 +80,9 @@ void B2buaRole::on_letter(Now now, Letter letter, ports::Outbox& out) {
 }
 
 void B2buaRole::dispatch(Step& step, Letter letter) {
-    if (std::holds_alternative<ports::SipInbound>(letter.payload)) {
+    if (holds_alternative<ports::SipInbound>(letter.payload)) {
         on_sip(step, letter);
-    } else if (const auto* reply = std::get_if<store::Reply>(&letter.payload)) {
+    } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         on_store_reply(step, *reply);
     } else if (!answer_query(step, letter)) {
         on_notice(step, letter);
@@ -90,14 +90,14 @@ void B2buaRole::dispatch(Step& step, Letter letter) {
 }
 
 void B2buaRole::on_notice(Step& step, Letter& letter) {
-    if (const auto* failed = std::get_if<ports::SipUndeliverable>(&letter.payload)) {
+    if (const auto* failed = get_if<ports::SipUndeliverable>(&letter.payload)) {
         const auto token = around_.tokens.read(ports::TokenKind::Branch, failed->branch);
         if (!token || token->owner != around_.self) return;
         layer_.on_undeliverable(step.now.mono, {token->unique}, failed->status, wire_);
         deliver_layer_events(step);
         return emit(step, nullptr);
     }
-    if (const auto* event = std::get_if<ports::MediaEvent>(&letter.payload)) {
+    if (const auto* event = get_if<ports::MediaEvent>(&letter.payload)) {
         Call* call = find(call::base_of(event->context));
         if (call == nullptr || call->id() != event->context) return;
         return with_call(step, *call, [&](auto& ctx) { call->on_media_event(ctx, *event); });
@@ -106,7 +106,7 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
     const uint64_t base = call::base_of(letter.request);
     if (call::index_of(letter.request) == kPageIndex && pages_.has(base)) {
         call::CallContext ctx = context(step);
-        pages_.on_bindings(ctx, base, std::get_if<ports::BindingsReply>(&letter.payload));
+        pages_.on_bindings(ctx, base, get_if<ports::BindingsReply>(&letter.payload));
         return emit(step, nullptr);
     }
     Call* call = find(base);

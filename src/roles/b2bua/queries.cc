@@ -19,7 +19,7 @@ bool B2buaRole::answer_query(Step& step, ports::Letter& letter) {
         Call* call = find(call::base_of(id));
         return call != nullptr && call->id() == id ? call : nullptr;
     };
-    if (const auto* query = std::get_if<ports::CallDetailQuery>(&letter.payload)) {
+    if (const auto* query = get_if<ports::CallDetailQuery>(&letter.payload)) {
         ports::CallDetail detail;
         if (const Call* call = call_named(query->call))
             detail.json = call->detail_json();
@@ -28,7 +28,7 @@ bool B2buaRole::answer_query(Step& step, ports::Letter& letter) {
         step.out.reply(letter, std::move(detail));
         return true;
     }
-    if (const auto* query = std::get_if<ports::CallTraceQuery>(&letter.payload)) {
+    if (const auto* query = get_if<ports::CallTraceQuery>(&letter.payload)) {
         ports::CallTrace trace;
         if (const Call* call = call_named(query->call))
             trace.entries = call->trace().entries();
@@ -37,7 +37,7 @@ bool B2buaRole::answer_query(Step& step, ports::Letter& letter) {
         step.out.reply(letter, std::move(trace));
         return true;
     }
-    if (const auto* hangup = std::get_if<ports::CallHangup>(&letter.payload)) {
+    if (const auto* hangup = get_if<ports::CallHangup>(&letter.payload)) {
         ports::CallHangupDone done;
         Call* call = call_named(hangup->call);
         if (call == nullptr)
@@ -47,11 +47,11 @@ bool B2buaRole::answer_query(Step& step, ports::Letter& letter) {
         step.out.reply(letter, std::move(done));
         return true;
     }
-    if (std::holds_alternative<ports::CallReportWanted>(letter.payload)) {
+    if (holds_alternative<ports::CallReportWanted>(letter.payload)) {
         report_all(step, letter.from);
         return true;
     }
-    if (std::holds_alternative<ports::RouteTest>(letter.payload)) {
+    if (holds_alternative<ports::RouteTest>(letter.payload)) {
         on_route_test(step, letter);
         return true;
     }

@@ -29,7 +29,7 @@ std::string_view to_tag(const sip::Message& message) {
 }  // namespace
 
 void B2buaRole::on_sip(Step& step, ports::Letter& letter) {
-    auto& in = std::get<ports::SipInbound>(letter.payload);
+    auto& in = get<ports::SipInbound>(letter.payload);
     if (in.message.is_request())
         on_request(step, in);
     else

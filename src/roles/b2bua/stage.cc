@@ -141,22 +141,22 @@ void Stage::play(Letter& letter) {
     const auto answer = [&](auto payload) {
         role_->on_letter(now, Letter{letter.to, kSelf, letter.request, std::move(payload)}, out_);
     };
-    if (auto* sip = std::get_if<ports::SipOutbound>(&letter.payload)) {
+    if (auto* sip = get_if<ports::SipOutbound>(&letter.payload)) {
         sent_.push_back(std::move(*sip));
-    } else if (const auto* query = std::get_if<ports::BindingsQuery>(&letter.payload)) {
+    } else if (const auto* query = get_if<ports::BindingsQuery>(&letter.payload)) {
         if (hold_bindings) return held_.push_back(std::move(letter));
         answer(ports::BindingsReply{bindings_[query->account], false});
-    } else if (std::holds_alternative<ports::MediaPlace>(letter.payload)) {
+    } else if (holds_alternative<ports::MediaPlace>(letter.payload)) {
         answer(ports::MediaPlaced{kMedia, std::nullopt});
-    } else if (const auto* request = std::get_if<ports::MediaRequest>(&letter.payload)) {
+    } else if (const auto* request = get_if<ports::MediaRequest>(&letter.payload)) {
         if (hold_media) return held_.push_back(std::move(letter));
         answer_media(letter, *request);
-    } else if (const auto* change = std::get_if<store::Request>(&letter.payload)) {
+    } else if (const auto* change = get_if<store::Request>(&letter.payload)) {
         if (hold_store) return held_.push_back(std::move(letter));
         store::Outbox done;
         store_.apply(now.mono, *change, done);
         for (store::Reply& reply : done.replies) answer(std::move(reply));
-    } else if (auto* report = std::get_if<ports::CallReport>(&letter.payload)) {
+    } else if (auto* report = get_if<ports::CallReport>(&letter.payload)) {
         reports.push_back(std::move(*report));
     }
 }

@@ -51,7 +51,7 @@ struct CallStateTest : testing::Test {
         EXPECT_EQ(answer.size(), 1u);
         EXPECT_EQ(answer.at(0).to, kAsker);
         EXPECT_EQ(answer.at(0).request, 5u);
-        return std::get<CallsPage>(answer.at(0).payload);
+        return get<CallsPage>(answer.at(0).payload);
     }
     std::vector<Letter> wait(Duration time) {
         now.mono = now.mono + time;
@@ -74,7 +74,7 @@ TEST_F(CallStateTest, AsksEachOwnerOnceAnIncarnation) {
     auto letters = out.take();
     ASSERT_EQ(letters.size(), 1u);
     EXPECT_EQ(letters[0].to, Instance{1});
-    EXPECT_TRUE(std::holds_alternative<CallReportWanted>(letters[0].payload));
+    EXPECT_TRUE(holds_alternative<CallReportWanted>(letters[0].payload));
     EXPECT_TRUE(wait(kSweep).empty());
     owners({{1, 2}, {2, 1}});
     EXPECT_EQ(wait(kSweep).size(), 2u);

@@ -66,11 +66,11 @@ void CallStateRole::on_report_all(ports::CallReportAll& report) {
 }
 
 void CallStateRole::on_letter(Now, ports::Letter letter, ports::Outbox& out) {
-    if (auto* report = std::get_if<ports::CallReport>(&letter.payload)) {
+    if (auto* report = get_if<ports::CallReport>(&letter.payload)) {
         on_report(*report);
-    } else if (auto* all = std::get_if<ports::CallReportAll>(&letter.payload)) {
+    } else if (auto* all = get_if<ports::CallReportAll>(&letter.payload)) {
         on_report_all(*all);
-    } else if (const auto* query = std::get_if<ports::CallsQuery>(&letter.payload)) {
+    } else if (const auto* query = get_if<ports::CallsQuery>(&letter.payload)) {
         out.reply(letter, index_.page(*query));
     }
 }

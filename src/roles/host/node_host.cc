@@ -81,13 +81,13 @@ void NodeHost::dispatch(Now now, ports::Letter letter) {
 }
 
 void NodeHost::on_own_letter(Now now, ports::Letter letter) {
-    if (const auto* reply = std::get_if<store::Reply>(&letter.payload)) {
+    if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         on_store_reply(now, *reply);
-    } else if (const auto* batch = std::get_if<store::WatchBatch>(&letter.payload)) {
+    } else if (const auto* batch = get_if<store::WatchBatch>(&letter.payload)) {
         reader_.on_watch(now, *batch);
-    } else if (std::holds_alternative<ports::StatusQuery>(letter.payload)) {
+    } else if (holds_alternative<ports::StatusQuery>(letter.payload)) {
         outbox_.reply(letter, ports::StatusReply{status_json(now)});
-    } else if (std::holds_alternative<ports::Unreachable>(letter.payload)) {
+    } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
         retry_at_ = now.mono + store_retry_pause;
     }
     for (store::Request& request : reader_.take_requests()) {
@@ -285,7 +285,7 @@ void NodeHost::note_question(const ports::Letter& letter, uint16_t node) {
 void NodeHost::refuse(const ports::Letter& letter) {
     const bool was_answerable =
         letter.request != 0 && (ports::is_question(letter.payload) ||
-                                std::holds_alternative<ports::Unreachable>(letter.payload));
+                                holds_alternative<ports::Unreachable>(letter.payload));
     if (!was_answerable || letter.from == letter.to) return;
     queue_.push_back({letter.to, letter.from, letter.request, ports::Unreachable{letter.to}});
 }

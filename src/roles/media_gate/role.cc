@@ -18,17 +18,17 @@ void MediaGateRole::start(Now now, ports::Outbox& out) {
 
 void MediaGateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     GateOutput effects;
-    if (const auto* request = std::get_if<ports::MediaRequest>(&letter.payload)) {
+    if (const auto* request = get_if<ports::MediaRequest>(&letter.payload)) {
         auto reply = gate_.on_request(now.mono, letter.from, *request, effects);
         flush(effects, out);  // ports are open before anybody is told of them
         if (letter.request != 0) out.reply(letter, std::move(reply));
         return;
     }
-    if (const auto* query = std::get_if<ports::MediaStatisticsQuery>(&letter.payload)) {
+    if (const auto* query = get_if<ports::MediaStatisticsQuery>(&letter.payload)) {
         out.reply(letter, gate_.statistics(query->context));
-    } else if (const auto* alive = std::get_if<ports::MediaReconcile>(&letter.payload)) {
+    } else if (const auto* alive = get_if<ports::MediaReconcile>(&letter.payload)) {
         gate_.reconcile(*alive, effects);
-    } else if (const auto* failed = std::get_if<ports::MediaPortFailed>(&letter.payload)) {
+    } else if (const auto* failed = get_if<ports::MediaPortFailed>(&letter.payload)) {
         out.send(around_.self, ports::kJournal,
                  ports::LogLine{ports::LogLine::Level::Warn,
                                 "media port " + std::to_string(failed->port_id) +

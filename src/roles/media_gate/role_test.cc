@@ -39,15 +39,15 @@ TEST_F(RoleTest, OpensPortsBeforeItAnswers) {
     ASSERT_EQ(letters.size(), 3u);
     for (size_t i = 0; i < 2; ++i) {
         EXPECT_EQ(letters[i].to, ports::kMediaPorts);
-        EXPECT_TRUE(std::holds_alternative<ports::MediaPortOpen>(letters[i].payload));
+        EXPECT_TRUE(holds_alternative<ports::MediaPortOpen>(letters[i].payload));
     }
     EXPECT_EQ(letters[2].to, kB2b);
     EXPECT_EQ(letters[2].request, 5u);
-    const auto& reply = std::get<ports::MediaReply>(letters[2].payload);
+    const auto& reply = get<ports::MediaReply>(letters[2].payload);
     EXPECT_EQ(reply.local[0].streams[0].rtp, SocketAddress::parse("127.0.0.1:30000"))
         << "without an interface in the catalog, this machine only";
     const auto answer = send(ports::MediaStatisticsQuery{request.context}, 6);
-    EXPECT_EQ(std::get<ports::MediaReply>(answer.at(0).payload).statistics.size(), 1u);
+    EXPECT_EQ(get<ports::MediaReply>(answer.at(0).payload).statistics.size(), 1u);
     EXPECT_FALSE(role.is_idle());
 }
 
@@ -64,13 +64,13 @@ TEST_F(RoleTest, ReportsItsLoadEachSecond) {
     auto letters = out.take();
     ASSERT_EQ(letters.size(), 1u);
     EXPECT_EQ(letters[0].to, kController);
-    const auto& load = std::get<ports::MediaLoad>(letters[0].payload);
+    const auto& load = get<ports::MediaLoad>(letters[0].payload);
     EXPECT_EQ(load.contexts, 1u);
     EXPECT_EQ(load.ports_used, 2u);
     EXPECT_EQ(load.ports_total, 10'000u);
     role.drain(now, out);
     letters = out.take();
-    const auto& full = std::get<ports::MediaLoad>(letters.at(0).payload);
+    const auto& full = get<ports::MediaLoad>(letters.at(0).payload);
     EXPECT_EQ(full.ports_used, full.ports_total) << "nothing new, please";
 }
 
@@ -80,7 +80,7 @@ TEST_F(RoleTest, TellsTheOwnerOfAFailedPort) {
     const auto letters = send(ports::MediaPortFailed{30000, error}, 0);
     ASSERT_EQ(letters.size(), 4u);  // a line for the journal, two ports to close, the event
     EXPECT_EQ(letters[3].to, kB2b);
-    EXPECT_EQ(std::get<ports::MediaEvent>(letters[3].payload).kind, ports::MediaEvent::Kind::Lost);
+    EXPECT_EQ(get<ports::MediaEvent>(letters[3].payload).kind, ports::MediaEvent::Kind::Lost);
 }
 
 }  // namespace

@@ -12,11 +12,11 @@ MediaGateControllerRole::MediaGateControllerRole(ports::Surroundings surrounding
 void MediaGateControllerRole::start(Now, ports::Outbox&) {}
 
 void MediaGateControllerRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
-    if (const auto* load = std::get_if<ports::MediaLoad>(&letter.payload)) {
+    if (const auto* load = get_if<ports::MediaLoad>(&letter.payload)) {
         placement_.on_load(now.mono, *load);
         return;
     }
-    const auto* place = std::get_if<ports::MediaPlace>(&letter.payload);
+    const auto* place = get_if<ports::MediaPlace>(&letter.payload);
     if (place == nullptr) return;
     const auto gate = placement_.place(now.mono, place->call, around_.directory);
     ports::MediaPlaced placed;

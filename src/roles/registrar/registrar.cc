@@ -13,7 +13,7 @@ using sip::Message;
 namespace {
 
 const Message& request_of(const ports::Letter& letter) {
-    return std::get<ports::SipInbound>(letter.payload).message;
+    return get<ports::SipInbound>(letter.payload).message;
 }
 
 // Of the same length as a real one, so that the arithmetic over it takes as long.
@@ -78,21 +78,21 @@ void Registrar::start(Now now, ports::Outbox& out) {
 }
 
 void Registrar::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
-    if (const auto* reply = std::get_if<store::Reply>(&letter.payload)) {
+    if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         on_store_reply(now, *reply, out);
-    } else if (const auto* batch = std::get_if<store::WatchBatch>(&letter.payload)) {
+    } else if (const auto* batch = get_if<store::WatchBatch>(&letter.payload)) {
         on_watch(now, *batch, out);
-    } else if (const auto* closed = std::get_if<ports::FlowClosed>(&letter.payload)) {
+    } else if (const auto* closed = get_if<ports::FlowClosed>(&letter.payload)) {
         book_.connection_closed(closed->flow.gate, closed->flow.connection);
     } else if (phase_ == Phase::Loading) {
         if (held_.size() < held_letters_max) held_.push_back(std::move(letter));
-    } else if (std::holds_alternative<ports::SipInbound>(letter.payload)) {
+    } else if (holds_alternative<ports::SipInbound>(letter.payload)) {
         on_sip(now, std::move(letter), out);
-    } else if (std::holds_alternative<ports::BindingsQuery>(letter.payload)) {
+    } else if (holds_alternative<ports::BindingsQuery>(letter.payload)) {
         on_query(now, letter, out);
-    } else if (std::holds_alternative<ports::BindingsList>(letter.payload)) {
+    } else if (holds_alternative<ports::BindingsList>(letter.payload)) {
         on_list(now, letter, out);
-    } else if (std::holds_alternative<ports::BindingRemove>(letter.payload)) {
+    } else if (holds_alternative<ports::BindingRemove>(letter.payload)) {
         on_remove(now, std::move(letter), out);
     }
 }
@@ -158,7 +158,7 @@ void Registrar::on_sip(Now now, ports::Letter letter, ports::Outbox& out) {
 
 void Registrar::on_register(Now now, ports::Letter letter, ports::Outbox& out) {
     ++counters_.requests;
-    const auto& inbound = std::get<ports::SipInbound>(letter.payload);
+    const auto& inbound = get<ports::SipInbound>(letter.payload);
     const uint64_t fingerprint = fingerprint_of(fingerprint_key_, inbound);
     if (in_progress_.contains(fingerprint)) {
         ++counters_.retransmissions;  // the answer to the first is on its way
@@ -254,7 +254,7 @@ void Registrar::carry_out(Now now, Admitted admitted, ports::Outbox& out) {
         open->second.push_back(std::move(admitted));
         return;
     }
-    const auto& inbound = std::get<ports::SipInbound>(admitted.letter.payload);
+    const auto& inbound = get<ports::SipInbound>(admitted.letter.payload);
     const auto wanted = read_register(inbound.message, admitted.domain.expiry);
     if (!wanted) {
         reject(admitted.letter, wanted.error(), out);
@@ -308,7 +308,7 @@ void Registrar::answer_ok(Now now, const ports::Letter& letter, AccountId accoun
 }
 
 void Registrar::respond(const ports::Letter& letter, Message answer, ports::Outbox& out) {
-    const auto& inbound = std::get<ports::SipInbound>(letter.payload);
+    const auto& inbound = get<ports::SipInbound>(letter.payload);
     ports::SipOutbound outbound;
     outbound.flow = inbound.flow;
     outbound.message = std::move(answer);

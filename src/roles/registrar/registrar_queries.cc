@@ -9,7 +9,7 @@ namespace tandem::roles::registrar {
 // Contacts over a connection that has ended are left out: nothing can be sent to them. They stay
 // registered, as their phone will come back and refresh them (RFC 5626 4.2).
 void Registrar::on_query(Now now, const ports::Letter& letter, ports::Outbox& out) {
-    const auto& query = std::get<ports::BindingsQuery>(letter.payload);
+    const auto& query = get<ports::BindingsQuery>(letter.payload);
     std::vector<const BindingRecord*> reachable;
     for (const BindingRecord& record : book_.of(query.account)) {
         if (record.expires > now.utc && !record.flow_gone) reachable.push_back(&record);
@@ -30,7 +30,7 @@ void Registrar::on_query(Now now, const ports::Letter& letter, ports::Outbox& ou
 
 // A page holds whole accounts, so it may exceed the limit by the contacts of its last one.
 void Registrar::on_list(Now now, const ports::Letter& letter, ports::Outbox& out) {
-    const auto& list = std::get<ports::BindingsList>(letter.payload);
+    const auto& list = get<ports::BindingsList>(letter.payload);
     const size_t limit = std::clamp<size_t>(list.limit, 1, page_limit_max);
     ports::BindingsPage page;
     page.total = book_.count_of(list.domain);
@@ -50,7 +50,7 @@ void Registrar::on_list(Now now, const ports::Letter& letter, ports::Outbox& out
 }
 
 void Registrar::on_remove(Now now, ports::Letter letter, ports::Outbox& out) {
-    const auto remove = std::get<ports::BindingRemove>(letter.payload);
+    const auto remove = get<ports::BindingRemove>(letter.payload);
     Write pending{remove.domain, remove.account, {}, {}, 0, 0};
     for (const BindingRecord& record : book_.of(remove.account)) {
         if (remove.contact.empty() || record.contact() == remove.contact) {

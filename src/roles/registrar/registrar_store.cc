@@ -131,8 +131,7 @@ bool Registrar::write(Now now, Write pending, ports::Outbox& out) {
     const auto ticket = writer_.txn(now.mono, std::move(member), box);
     if (!ticket) {
         ++counters_.unavailable;
-        if (pending.question &&
-            std::holds_alternative<ports::SipInbound>(pending.question->payload))
+        if (pending.question && holds_alternative<ports::SipInbound>(pending.question->payload))
             reject(*pending.question,
                    {503, {{sip::HeaderId::RetryAfter, std::to_string(retry_after_s)}}, {}}, out);
         return false;
@@ -166,7 +165,7 @@ void Registrar::on_completion(Now now, const store::Completion& completion, port
     writes_.erase(found);
     in_progress_.erase(done.fingerprint);
     const bool is_register =
-        done.question && std::holds_alternative<ports::SipInbound>(done.question->payload);
+        done.question && holds_alternative<ports::SipInbound>(done.question->payload);
     if (completion.outcome) {
         apply(now, done);
         if (is_register) answer_ok(now, *done.question, done.account, done.fingerprint, out);

@@ -112,7 +112,7 @@ struct RegistrarTest : testing::Test {
     void settle(ports::Outbox& out) {
         while (!out.empty()) {
             for (ports::Letter& letter : out.take()) {
-                auto* request = std::get_if<store::Request>(&letter.payload);
+                auto* request = get_if<store::Request>(&letter.payload);
                 if (!request) {
                     sent.push_back(std::move(letter));
                 } else if (store.hold) {
@@ -197,7 +197,7 @@ struct RegistrarTest : testing::Test {
     }
     std::optional<sip::Message> answer() {
         if (sent.empty()) return std::nullopt;
-        auto* outbound = std::get_if<ports::SipOutbound>(&sent.back().payload);
+        auto* outbound = get_if<ports::SipOutbound>(&sent.back().payload);
         return outbound ? std::optional(outbound->message) : std::nullopt;
     }
     // With its challenge.
@@ -215,7 +215,7 @@ struct RegistrarTest : testing::Test {
     ports::BindingsReply query() {
         sent.clear();
         deliver(ports::BindingsQuery{{kDomain}, {kAlice}});
-        return std::get<ports::BindingsReply>(sent.back().payload);
+        return get<ports::BindingsReply>(sent.back().payload);
     }
     size_t stored() const {
         size_t count = 0;
@@ -532,15 +532,15 @@ TEST_F(RegistrarTest, ListsAndRemoves) {
     ASSERT_EQ(log_in(phone, "Contact: <sip:1@192.0.2.9>, <sip:2@192.0.2.9>\r\n")->status(), 200);
     sent.clear();
     deliver(ports::BindingsList{{kDomain}, {}, 10});
-    const auto page = std::get<ports::BindingsPage>(sent.back().payload);
+    const auto page = get<ports::BindingsPage>(sent.back().payload);
     ASSERT_EQ(page.items.size(), 2u);
     EXPECT_EQ(page.items[0].login, "alice");
     EXPECT_EQ(page.total, 2u);
     EXPECT_TRUE(page.next.empty());
     deliver(ports::BindingRemove{{kDomain}, {kAlice}, "sip:1@192.0.2.9"});
-    EXPECT_EQ(std::get<ports::BindingRemoved>(sent.back().payload).removed, 1u);
+    EXPECT_EQ(get<ports::BindingRemoved>(sent.back().payload).removed, 1u);
     deliver(ports::BindingRemove{{kDomain}, {kAlice}, ""});
-    EXPECT_EQ(std::get<ports::BindingRemoved>(sent.back().payload).removed, 1u);
+    EXPECT_EQ(get<ports::BindingRemoved>(sent.back().payload).removed, 1u);
     EXPECT_EQ(stored(), 0u);
 }
 

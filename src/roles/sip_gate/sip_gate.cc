@@ -29,19 +29,19 @@ void SipGate::on_catalog(Now, ports::Outbox& out) {
 }
 
 void SipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
-    if (auto* packet = std::get_if<ports::PacketIn>(&letter.payload)) {
+    if (auto* packet = get_if<ports::PacketIn>(&letter.payload)) {
         on_packet(now, std::move(*packet), out);
-    } else if (auto* outbound = std::get_if<ports::SipOutbound>(&letter.payload)) {
+    } else if (auto* outbound = get_if<ports::SipOutbound>(&letter.payload)) {
         on_outbound(now, std::move(*outbound), out);
-    } else if (const auto* closed = std::get_if<ports::FlowClosed>(&letter.payload)) {
+    } else if (const auto* closed = get_if<ports::FlowClosed>(&letter.payload)) {
         if (const auto registrar = around_.directory.active(ports::RoleKind::Registrar)) {
             send(*registrar, *closed, out);
         }
-    } else if (const auto* failed = std::get_if<ports::PacketFailed>(&letter.payload)) {
+    } else if (const auto* failed = get_if<ports::PacketFailed>(&letter.payload)) {
         on_failed(now, failed->flow, failed->branch, out);
-    } else if (const auto* opened = std::get_if<ports::ListenerOpened>(&letter.payload)) {
+    } else if (const auto* opened = get_if<ports::ListenerOpened>(&letter.payload)) {
         on_opened(*opened);
-    } else if (const auto* refused = std::get_if<ports::ListenerFailed>(&letter.payload)) {
+    } else if (const auto* refused = get_if<ports::ListenerFailed>(&letter.payload)) {
         on_open_failed(now, *refused, out);
     }
 }

@@ -81,10 +81,10 @@ std::string request(std::string_view method, std::string_view uri = "sip:bob@acm
 }
 
 const ports::SipInbound* inbound_in(const std::vector<ports::Letter>& letters) {
-    return letters.size() == 1 ? std::get_if<ports::SipInbound>(&letters[0].payload) : nullptr;
+    return letters.size() == 1 ? get_if<ports::SipInbound>(&letters[0].payload) : nullptr;
 }
 const ports::PacketOut* packet_in(const std::vector<ports::Letter>& letters) {
-    return letters.size() == 1 ? std::get_if<ports::PacketOut>(&letters[0].payload) : nullptr;
+    return letters.size() == 1 ? get_if<ports::PacketOut>(&letters[0].payload) : nullptr;
 }
 int status_in(const std::vector<ports::Letter>& letters) {
     const auto* packet = packet_in(letters);
@@ -306,7 +306,7 @@ TEST_F(GateTest, AFlowThatFailedIsToldToTheOwner) {
         now, {ports::kTransport, kGate, 0, ports::PacketFailed{packet->flow, packet->branch}}, out);
     ASSERT_EQ(out.letters().size(), 1u);
     EXPECT_EQ(out.letters()[0].to, kB2b);
-    const auto& failed = std::get<ports::SipUndeliverable>(out.letters()[0].payload);
+    const auto& failed = get<ports::SipUndeliverable>(out.letters()[0].payload);
     EXPECT_EQ(failed.status, 430);
 }
 
@@ -373,8 +373,8 @@ TEST_F(GateTest, ListenersFollowTheSettings) {
     ports::Outbox out;
     gate.apply(fewer, out);
     ASSERT_EQ(out.letters().size(), 2u);
-    EXPECT_EQ(std::get<ports::ListenerClose>(out.letters()[0].payload).number, 2);
-    EXPECT_EQ(std::get<ports::ListenerOpen>(out.letters()[1].payload).address.port, 5080);
+    EXPECT_EQ(get<ports::ListenerClose>(out.letters()[0].payload).number, 2);
+    EXPECT_EQ(get<ports::ListenerOpen>(out.letters()[1].payload).address.port, 5080);
     (void)out.take();
     gate.apply(fewer, out);
     EXPECT_TRUE(out.empty());
@@ -390,7 +390,7 @@ TEST_F(GateTest, AListenerThatFailedIsTriedAgain) {
     gate.on_timeout(now, out);
     const auto again = out.take();
     ASSERT_EQ(again.size(), 1u);
-    EXPECT_EQ(std::get<ports::ListenerOpen>(again[0].payload).number, 2);
+    EXPECT_EQ(get<ports::ListenerOpen>(again[0].payload).number, 2);
     EXPECT_FALSE(gate.next_deadline());
 }
 

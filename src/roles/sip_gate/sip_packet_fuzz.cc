@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto letters = out.take();
     if (letters.size() > 1) std::abort();
     for (const ports::Letter& letter : letters) {
-        const auto* answer = std::get_if<ports::PacketOut>(&letter.payload);
+        const auto* answer = get_if<ports::PacketOut>(&letter.payload);
         if (answer && !sip::parse_message(answer->bytes)) std::abort();
     }
     return 0;

@@ -14,7 +14,7 @@ using ports::EntityVerb;
 namespace {
 
 const EntityRequest& request_of(const ports::Letter& question) {
-    return std::get<EntityRequest>(question.payload);
+    return get<EntityRequest>(question.payload);
 }
 
 constexpr store::WatchId kWatchOfOutbox = 0x5354'0000'0000'0000;
@@ -36,16 +36,16 @@ void StoreRole::start(Now now, ports::Outbox& out) {
 }
 
 void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
-    if (std::holds_alternative<EntityRequest>(letter.payload)) {
+    if (holds_alternative<EntityRequest>(letter.payload)) {
         on_entity(now, std::move(letter), out);
-    } else if (const auto* reply = std::get_if<store::Reply>(&letter.payload)) {
+    } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         on_store_reply(now, *reply, out);
-    } else if (std::holds_alternative<store::WatchBatch>(letter.payload)) {
+    } else if (holds_alternative<store::WatchBatch>(letter.payload)) {
         outbox_dirty_ = true;
         if (outbox_phase_ == Outbound::Idle && !outbox_retry_) read_outbox(out);
-    } else if (const auto* appended = std::get_if<ports::HistoryAppended>(&letter.payload)) {
+    } else if (const auto* appended = get_if<ports::HistoryAppended>(&letter.payload)) {
         on_appended(now, *appended, out);
-    } else if (std::holds_alternative<ports::Unreachable>(letter.payload)) {
+    } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
         if (outbox_phase_ == Outbound::Appending) pause_outbox(now);
     }
 }

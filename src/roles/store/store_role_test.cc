@@ -44,9 +44,9 @@ struct StoreRoleTest : testing::Test {
     void settle(ports::Outbox& out) {
         for (int round = 0; round < 50; ++round) {
             for (ports::Letter& letter : out.take()) {
-                if (auto* request = std::get_if<store::Request>(&letter.payload)) {
+                if (auto* request = get_if<store::Request>(&letter.payload)) {
                     to_store(*request);
-                } else if (auto* append = std::get_if<ports::HistoryAppend>(&letter.payload)) {
+                } else if (auto* append = get_if<ports::HistoryAppend>(&letter.payload)) {
                     for (auto& record : append->records) history.push_back(record.id);
                     ports::HistoryAppended appended;
                     if (history_fails) appended.error = make_error(ErrorCode::Unavailable, "", "");
@@ -78,7 +78,7 @@ struct StoreRoleTest : testing::Test {
         settle(out);
         if (sent.size() != 1) return EntityReply{make_error(ErrorCode::Internal, "", "no answer")};
         EXPECT_EQ(sent[0].request, 5u);
-        return std::get<EntityReply>(sent[0].payload);
+        return get<EntityReply>(sent[0].payload);
     }
     EntityReply create_domain(const std::string& name) {
         return ask({EntityVerb::Create, "domain", "", "", "{\"name\":\"" + name + "\"}"});
@@ -175,7 +175,7 @@ TEST_F(StoreRoleTest, AnAnswerWaitsForTheCatalogButNotForEver) {
     EXPECT_FALSE(role->is_idle());
     wait(catalog_wait_max);
     ASSERT_EQ(sent.size(), 1u);
-    EXPECT_FALSE(std::get<EntityReply>(sent[0].payload).error);
+    EXPECT_FALSE(get<EntityReply>(sent[0].payload).error);
 }
 
 TEST_F(StoreRoleTest, APassiveCopyReadsButDoesNotWrite) {

@@ -63,9 +63,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     size_t responses = 0;
     for (int round = 0; round < 3; ++round) {
         for (const ports::Letter& letter : out.take()) {
-            if (std::holds_alternative<ports::HttpResponse>(letter.payload)) {
+            if (holds_alternative<ports::HttpResponse>(letter.payload)) {
                 ++responses;
-            } else if (round == 0 && std::holds_alternative<ports::StatusQuery>(letter.payload)) {
+            } else if (round == 0 && holds_alternative<ports::StatusQuery>(letter.payload)) {
                 web.on_letter(now, {letter.to, self, letter.request, ports::StatusReply{body}},
                               out);
             } else {

@@ -24,7 +24,7 @@ HttpResponse no_content() {
 }
 
 const ports::HttpRequest& request_of(const ports::Letter& question) {
-    return std::get<ports::HttpRequest>(question.payload);
+    return get<ports::HttpRequest>(question.payload);
 }
 
 std::string quoted(std::string_view etag) {
@@ -56,55 +56,55 @@ void WebGate::on_answer(Now now, uint64_t request, const ports::Payload& payload
 std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pending& pending,
                                                  const ports::Payload& payload,
                                                  ports::Outbox& out) {
-    if (const auto* entity = std::get_if<ports::EntityReply>(&payload)) {
+    if (const auto* entity = get_if<ports::EntityReply>(&payload)) {
         return entity_response(pending, *entity);
     }
-    if (const auto* page = std::get_if<ports::CallsPage>(&payload)) {
+    if (const auto* page = get_if<ports::CallsPage>(&payload)) {
         if (pending.match.route->action == Action::Calls) return ok(calls_json(*page));
         return forward_to_owner(request, pending, *page, out);
     }
-    if (const auto* page = std::get_if<ports::BindingsPage>(&payload)) {
+    if (const auto* page = get_if<ports::BindingsPage>(&payload)) {
         return ok(bindings_json(*page, now.utc));
     }
-    if (const auto* reply = std::get_if<ports::BindingsReply>(&payload)) {
+    if (const auto* reply = get_if<ports::BindingsReply>(&payload)) {
         const auto domain = find_domain(around_.catalog, pending.match.domain);
         const auto account = domain ? find_account(around_.catalog, *domain, pending.match.id)
                                     : std::optional<AccountId>();
         return ok(bindings_json(*reply, account.value_or(AccountId{}), pending.match.id, now.utc));
     }
-    if (const auto* removed = std::get_if<ports::BindingRemoved>(&payload)) {
+    if (const auto* removed = get_if<ports::BindingRemoved>(&payload)) {
         return removed->removed > 0 ? no_content() : problem(404, "there is no such binding");
     }
-    if (const auto* detail = std::get_if<ports::CallDetail>(&payload)) {
+    if (const auto* detail = get_if<ports::CallDetail>(&payload)) {
         return detail->error ? problem(*detail->error) : ok(detail->json);
     }
-    if (const auto* hangup = std::get_if<ports::CallHangupDone>(&payload)) {
+    if (const auto* hangup = get_if<ports::CallHangupDone>(&payload)) {
         return hangup->error ? problem(*hangup->error) : no_content();
     }
-    if (const auto* trace = std::get_if<ports::CallTrace>(&payload)) {
+    if (const auto* trace = get_if<ports::CallTrace>(&payload)) {
         return trace->error ? problem(*trace->error) : ok(trace_json(*trace));
     }
-    if (const auto* page = std::get_if<ports::HistoryPage>(&payload)) {
+    if (const auto* page = get_if<ports::HistoryPage>(&payload)) {
         return page->error ? problem(*page->error) : ok(page->json);
     }
-    if (const auto* test = std::get_if<ports::RouteTestReply>(&payload)) {
+    if (const auto* test = get_if<ports::RouteTestReply>(&payload)) {
         return test->error ? problem(*test->error) : ok(test->json);
     }
-    if (const auto* status = std::get_if<ports::StatusReply>(&payload)) {
+    if (const auto* status = get_if<ports::StatusReply>(&payload)) {
         pending.answers.push_back(status->json);
         if (pending.answers.size() < pending.awaited) return std::nullopt;
         return nodes_response(pending);
     }
-    if (std::holds_alternative<ports::Unreachable>(payload)) {
+    if (holds_alternative<ports::Unreachable>(payload)) {
         const Action action = pending.match.route->action;
         if (action == Action::Status || action == Action::Metrics) {
             // A node that is gone or late is left out.
-            const bool late = !std::get<ports::Unreachable>(payload).who;
+            const bool late = !get<ports::Unreachable>(payload).who;
             if (!late && pending.awaited > 0) --pending.awaited;
             if (!late && pending.answers.size() < pending.awaited) return std::nullopt;
             return nodes_response(pending);
         }
-        if (std::get<ports::Unreachable>(payload).who) {
+        if (get<ports::Unreachable>(payload).who) {
             return problem(503, "who could answer cannot be reached");
         }
         return problem(504, "no answer came in time; the effect is unknown");

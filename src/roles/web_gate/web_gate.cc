@@ -38,9 +38,9 @@ void WebGate::apply(WebSettings settings, ports::Outbox& out) {
 }
 
 void WebGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
-    if (std::holds_alternative<HttpRequest>(letter.payload)) {
+    if (holds_alternative<HttpRequest>(letter.payload)) {
         on_request(now, std::move(letter), out);
-    } else if (const auto* failed = std::get_if<ports::HttpListenerFailed>(&letter.payload)) {
+    } else if (const auto* failed = get_if<ports::HttpListenerFailed>(&letter.payload)) {
         listeners_retry_at_ = now.mono + listener_retry_pause;
         out.send(around_.self, ports::kJournal,
                  ports::LogLine{ports::LogLine::Level::Error,
@@ -95,7 +95,7 @@ std::vector<std::pair<std::string, double>> WebGate::figures() const {
 // ---- asking
 
 void WebGate::on_request(Now now, ports::Letter letter, ports::Outbox& out) {
-    const auto& request = std::get<HttpRequest>(letter.payload);
+    const auto& request = get<HttpRequest>(letter.payload);
     if (request.path.size() > path_bytes_max) {
         respond(letter, problem(414, "the path is too long"), out);
         return;
@@ -163,7 +163,7 @@ uint64_t WebGate::remember(Now now, Incoming incoming, Duration deadline) {
     pending.match = incoming.match;
     pending.method = incoming.method;
     pending.question = std::move(incoming.letter);
-    std::get<HttpRequest>(pending.question.payload).body.clear();
+    get<HttpRequest>(pending.question.payload).body.clear();
     pending_.emplace(request, std::move(pending));
     auto& queue = deadline == status_deadline ? status_deadlines_ : deadlines_;
     queue.emplace_back(now.mono + deadline, request);
@@ -172,7 +172,7 @@ uint64_t WebGate::remember(Now now, Incoming incoming, Duration deadline) {
 
 void WebGate::respond(const ports::Letter& question, HttpResponse response, ports::Outbox& out) {
     ++served_;
-    if (std::get<HttpRequest>(question.payload).method == "HEAD") response.body.clear();
+    if (get<HttpRequest>(question.payload).method == "HEAD") response.body.clear();
     out.reply(question, std::move(response));
 }
 

@@ -48,7 +48,7 @@ class WebGate final : public ports::Role {
         RouteMatch match;
         uint8_t method = kGet;
         const ports::HttpRequest& request() const {
-            return std::get<ports::HttpRequest>(letter.payload);
+            return get<ports::HttpRequest>(letter.payload);
         }
     };
 

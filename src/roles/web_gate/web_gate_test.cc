@@ -67,7 +67,7 @@ struct WebTest : testing::Test {
         return out.take();
     }
     static const HttpResponse* response_in(const std::vector<ports::Letter>& letters) {
-        return letters.size() == 1 ? std::get_if<HttpResponse>(&letters[0].payload) : nullptr;
+        return letters.size() == 1 ? get_if<HttpResponse>(&letters[0].payload) : nullptr;
     }
     std::vector<ports::Letter> answer(const ports::Letter& question, ports::Payload payload) {
         ports::Outbox out;
@@ -89,7 +89,7 @@ struct WebTest : testing::Test {
         EXPECT_EQ(letters.size(), 1u);
         if (letters.size() != 1) return {};
         EXPECT_EQ(letters[0].to, whom);
-        const auto* question = std::get_if<Question>(&letters[0].payload);
+        const auto* question = get_if<Question>(&letters[0].payload);
         EXPECT_TRUE(question);
         if (question && asked_question) *asked_question = *question;
         const auto answered = answer(letters[0], std::move(reply));
@@ -327,20 +327,20 @@ TEST_F(WebTest, ACallIsFoundThenAskedItself) {
     auto letters = find("GET", "");
     ASSERT_EQ(letters.size(), 1u);
     EXPECT_EQ(letters[0].to, kB2b);
-    EXPECT_TRUE(std::holds_alternative<ports::CallDetailQuery>(letters[0].payload));
+    EXPECT_TRUE(holds_alternative<ports::CallDetailQuery>(letters[0].payload));
     auto answered = answer(letters[0], ports::CallDetail{{}, "{\"id\":1}"});
     ASSERT_TRUE(response_in(answered));
     EXPECT_EQ(response_in(answered)->body, "{\"id\":1}");
 
     letters = find("DELETE", "");
     ASSERT_EQ(letters.size(), 1u);
-    EXPECT_TRUE(std::holds_alternative<ports::CallHangup>(letters[0].payload));
+    EXPECT_TRUE(holds_alternative<ports::CallHangup>(letters[0].payload));
     answered = answer(letters[0], ports::CallHangupDone{});
     EXPECT_EQ(response_in(answered)->status, 204);
 
     letters = find("GET", "/trace");
     ASSERT_EQ(letters.size(), 1u);
-    EXPECT_TRUE(std::holds_alternative<ports::CallTraceQuery>(letters[0].payload));
+    EXPECT_TRUE(holds_alternative<ports::CallTraceQuery>(letters[0].payload));
 
     found.calls.clear();
     letters = find("GET", "");

@@ -164,17 +164,17 @@ void HttpServer::set_sip_upgrade(std::move_only_function<void(SipUpgrade)> upgra
 }
 
 void HttpServer::handle(ports::Letter letter) {
-    if (const auto* response = std::get_if<ports::HttpResponse>(&letter.payload)) {
+    if (const auto* response = get_if<ports::HttpResponse>(&letter.payload)) {
         state_->answer(letter.request, *response);
-    } else if (std::holds_alternative<ports::Unreachable>(letter.payload)) {
+    } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
         ports::HttpResponse unavailable;
         unavailable.status = 503;
         unavailable.headers.emplace_back("retry-after", "1");
         unavailable.body = R"({"error":{"code":"unavailable","message":"try again later"}})";
         state_->answer(letter.request, unavailable);
-    } else if (const auto* open = std::get_if<ports::HttpListenerOpen>(&letter.payload)) {
+    } else if (const auto* open = get_if<ports::HttpListenerOpen>(&letter.payload)) {
         state_->open(letter.from, *open, letter.request);
-    } else if (const auto* close = std::get_if<ports::HttpListenerClose>(&letter.payload)) {
+    } else if (const auto* close = get_if<ports::HttpListenerClose>(&letter.payload)) {
         state_->close({letter.from.number, close->number});
     }
 }

@@ -187,7 +187,7 @@ TEST_F(HttpServerTest, AnswersInOrderAndKeepsTheConnection) {
             "HEAD /two HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
         auto one = next();
         ASSERT_TRUE(one.has_value());
-        const auto& request = std::get<ports::HttpRequest>(one->payload);
+        const auto& request = get<ports::HttpRequest>(one->payload);
         EXPECT_EQ(request.path, "/one");
         EXPECT_EQ(request.remote, "127.0.0.1");
         EXPECT_EQ(request.secure, secure);
@@ -196,7 +196,7 @@ TEST_F(HttpServerTest, AnswersInOrderAndKeepsTheConnection) {
         answer(*one, "{\"n\":1}");
         auto two = next();
         ASSERT_TRUE(two.has_value());
-        EXPECT_EQ(std::get<ports::HttpRequest>(two->payload).path, "/two");
+        EXPECT_EQ(get<ports::HttpRequest>(two->payload).path, "/two");
         answer(*two, "{\"n\":2}");
         EXPECT_TRUE(until([&] { return browser.ended; }));
         EXPECT_EQ(browser.received,
@@ -263,7 +263,7 @@ TEST_F(HttpServerTest, Says503ForAGateThatIsGoneAndClosesListeners) {
     to_server(ports::HttpListenerOpen{3, *server_->bound(kGate, 2), false});
     const auto failure = next();
     ASSERT_TRUE(failure.has_value());
-    EXPECT_EQ(std::get<ports::HttpListenerFailed>(failure->payload).number, 3);
+    EXPECT_EQ(get<ports::HttpListenerFailed>(failure->payload).number, 3);
 }
 
 TEST_F(HttpServerTest, HandsSipOverWebSocketOn) {

@@ -122,11 +122,11 @@ void Journal::trace(const ports::SipTrace& trace) {
 }
 
 void Journal::handle(const ports::Letter& letter) {
-    if (const auto* line = std::get_if<ports::LogLine>(&letter.payload)) {
+    if (const auto* line = get_if<ports::LogLine>(&letter.payload)) {
         write(*line, letter.from);
-    } else if (const auto* sip = std::get_if<ports::SipTrace>(&letter.payload)) {
+    } else if (const auto* sip = get_if<ports::SipTrace>(&letter.payload)) {
         trace(*sip);
-    } else if (const auto* level = std::get_if<ports::LogLevelSet>(&letter.payload)) {
+    } else if (const auto* level = get_if<ports::LogLevelSet>(&letter.payload)) {
         // An unknown level was refused where it was asked for; here the old one stays.
         (void)set_level(level->level);
     }

@@ -156,12 +156,12 @@ MediaPorts::MediaPorts(Reactor& reactor, Deliver deliver, ports::MediaDataPlane&
 MediaPorts::~MediaPorts() = default;
 
 void MediaPorts::handle(ports::Letter letter) {
-    if (const auto* open = std::get_if<ports::MediaPortOpen>(&letter.payload)) {
+    if (const auto* open = get_if<ports::MediaPortOpen>(&letter.payload)) {
         const auto opened = state_->open(*open);
         if (opened) return;
         state_->deliver({ports::kMediaPorts, letter.from, letter.request,
                          ports::MediaPortFailed{open->port_id, opened.error()}});
-    } else if (const auto* close = std::get_if<ports::MediaPortClose>(&letter.payload)) {
+    } else if (const auto* close = get_if<ports::MediaPortClose>(&letter.payload)) {
         state_->close(close->port_id);
     }
 }

@@ -135,7 +135,7 @@ TEST_P(MediaPortsTest, ClosesReopensAndRefuses) {
     ASSERT_EQ(letters_.size(), 4u);
     for (const auto& letter : letters_) {
         EXPECT_EQ(letter.to, ports::Instance{5});
-        EXPECT_TRUE(std::holds_alternative<ports::MediaPortFailed>(letter.payload));
+        EXPECT_TRUE(holds_alternative<ports::MediaPortFailed>(letter.payload));
     }
 }
 

@@ -285,11 +285,11 @@ SipTransport::SipTransport(Reactor& reactor, Deliver deliver, TlsContexts& tls, 
 SipTransport::~SipTransport() = default;
 
 void SipTransport::handle(ports::Letter letter) {
-    if (auto* packet = std::get_if<ports::PacketOut>(&letter.payload)) {
+    if (auto* packet = get_if<ports::PacketOut>(&letter.payload)) {
         state_->send(std::move(*packet));
-    } else if (const auto* open = std::get_if<ports::ListenerOpen>(&letter.payload)) {
+    } else if (const auto* open = get_if<ports::ListenerOpen>(&letter.payload)) {
         state_->open(letter.from, *open, letter.request);
-    } else if (const auto* close = std::get_if<ports::ListenerClose>(&letter.payload)) {
+    } else if (const auto* close = get_if<ports::ListenerClose>(&letter.payload)) {
         state_->listeners.erase({letter.from.number, close->number});
     }
 }

@@ -60,7 +60,7 @@ class SipTransportTest : public testing::Test {
         ports::Letter letter = std::move(letters_.front());
         letters_.pop_front();
         EXPECT_EQ(letter.to, kGate);
-        auto* payload = std::get_if<T>(&letter.payload);
+        auto* payload = get_if<T>(&letter.payload);
         EXPECT_NE(payload, nullptr) << "payload " << letter.payload.index();
         return payload ? std::optional<T>(std::move(*payload)) : std::nullopt;
     }
