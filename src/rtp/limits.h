@@ -13,6 +13,12 @@ inline constexpr size_t kSrtpOverheadMax = 20;
 // SSRCs of one SRTP context: a party has one or two a stream; transfers and restarts bring new
 // ones.
 inline constexpr size_t kSrtpSourcesMax = 32;
+// Rollover counters tried for the first source of a context: 64 times 65536 packets are a day of
+// sound (20 ms), or 2 h of video at 500 packets/s.
+inline constexpr uint32_t kRolloversTriedMax = 64;
+// Packets for which they are tried, so that forgeries cost no more than this: 64 times 64 digests
+// are 2 ms.
+inline constexpr uint32_t kRolloverSearchesMax = 64;
 // Packets of one compound RTCP packet; real ones have two to five.
 inline constexpr size_t kRtcpPacketsMax = 32;
 inline constexpr size_t kReportBlocksMax = 31;  // five-bit count (RFC 3550 6.4.1)

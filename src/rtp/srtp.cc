@@ -1,6 +1,7 @@
 #include "rtp/srtp.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
@@ -143,6 +144,7 @@ Result<SrtpContext> SrtpContext::restore(const SrtpSnapshot& snapshot) {
         if (snapshot.use == SrtpUse::Send && source.rtcp.started)
             source.rtcp.commit(source.rtcp.highest + kRestoredIndexSkip);
         context.uses_ = std::max(context.uses_, source.used);
+        context.heard_ = context.heard_ || source.rtp.started;
         context.sources_.push_back(source);
     }
     return context;
@@ -216,24 +218,50 @@ SrtpOutcome SrtpContext::unprotect(std::span<uint8_t> packet) {
     const auto index = guess_index(window, header->sequence);
     if (!index || *index > kRtpIndexMax || !window.is_fresh(*index)) return {SrtpStatus::Replayed};
 
+    std::optional<uint64_t> opened = index;
+    if (heard_ || searches_left_ == 0) {
+        if (!open_rtp(*header, *index, packet)) opened.reset();
+    } else {
+        opened = find_rollovers(*header, packet);
+    }
+    if (!opened) return {SrtpStatus::BadTag};
+    heard_ = true;
+    adopt(header->ssrc)->rtp.commit(*opened);  // only now: forgeries must not move the window
+    return {SrtpStatus::Ok, packet.size() - shape.rtp_tag_bytes};
+}
+
+// Decrypts the packet if it is the one of `index`; otherwise its payload may be anything.
+bool SrtpContext::open_rtp(const Header& header, uint64_t index, std::span<uint8_t> packet) {
+    const SuiteShape& shape = shape_of(suite_);
     const size_t length = packet.size() - shape.rtp_tag_bytes;
-    const auto vector = rtp_cipher_->vector_for(header->ssrc, *index);
-    const size_t clear = header->header_bytes;
+    const auto vector = rtp_cipher_->vector_for(header.ssrc, index);
+    const size_t clear = header.header_bytes;
     const auto payload = packet.subspan(clear, length - clear);
     uint8_t* tag = packet.data() + length;
-    if (shape.gcm) {
-        if (!rtp_cipher_->open(vector, packet.first(clear), payload, tag))
-            return {SrtpStatus::BadTag};
-    } else {
-        uint8_t received[10];
-        std::memcpy(received, tag, shape.rtp_tag_bytes);
-        store32(tag, static_cast<uint32_t>(*index >> 16));
-        const auto digest = rtp_cipher_->authenticate(packet.first(length + 4));
-        if (!equal_tags(received, digest.data(), shape.rtp_tag_bytes)) return {SrtpStatus::BadTag};
-        rtp_cipher_->xor_keystream(vector, payload);
+    if (shape.gcm) return rtp_cipher_->open(vector, packet.first(clear), payload, tag);
+    uint8_t received[10];
+    std::memcpy(received, tag, shape.rtp_tag_bytes);
+    store32(tag, static_cast<uint32_t>(index >> 16));
+    const auto digest = rtp_cipher_->authenticate(packet.first(length + 4));
+    if (!equal_tags(received, digest.data(), shape.rtp_tag_bytes)) return false;
+    rtp_cipher_->xor_keystream(vector, payload);
+    return true;
+}
+
+// RFC 3711 3.3.1 leaves it to key management to tell a late joiner the counter; SDES does not (RFC
+// 4568 6.4 has it begin at 0). A wrong one does not authenticate.
+std::optional<uint64_t> SrtpContext::find_rollovers(const Header& header,
+                                                    std::span<uint8_t> packet) {
+    if (packet.size() > kPacketBytesMax) return std::nullopt;
+    std::array<uint8_t, kPacketBytesMax> copy;
+    std::memcpy(copy.data(), packet.data(), packet.size());
+    for (uint64_t rollovers = 0; rollovers < kRolloversTriedMax; ++rollovers) {
+        const uint64_t index = rollovers << 16 | header.sequence;
+        if (open_rtp(header, index, packet)) return index;
+        std::memcpy(packet.data(), copy.data(), packet.size());
     }
-    adopt(header->ssrc)->rtp.commit(*index);  // only now: forgeries must not move the window
-    return {SrtpStatus::Ok, length};
+    --searches_left_;
+    return std::nullopt;
 }
 
 // SRTCP, RFC 3711 3.4: header and SSRC in clear | encrypted | E and index | tag; the tag covers the

@@ -16,6 +16,7 @@
 namespace tandem::rtp {
 
 class SrtpCipher;
+struct Header;
 
 enum class SrtpSuite : uint8_t {
     AesCm128HmacSha1_80,
@@ -82,6 +83,8 @@ struct SrtpSnapshot {
 // One master key, used for sending or for receiving, with the state of each SSRC. Owned by a stream
 // of the media gate. Packets are transformed in their buffer; nothing is allocated after create().
 // A sender refuses sequence numbers twice too, as the keystream would repeat (RFC 3711 9.1).
+// A receiver whose first source is in the middle of its life (the gate was restarted, and the party
+// kept its key) finds the source's rollover counter by trying.
 // Default session keys only (key derivation rate 0), no MKI.
 class SrtpContext {
  public:
@@ -105,6 +108,8 @@ class SrtpContext {
 
  private:
     SrtpContext(SrtpSuite suite, SrtpUse use, BytesView key_and_salt);
+    bool open_rtp(const Header& header, uint64_t index, std::span<uint8_t> packet);
+    std::optional<uint64_t> find_rollovers(const Header& header, std::span<uint8_t> packet);
     SrtpSource* find(uint32_t ssrc);
     SrtpSource* adopt(uint32_t ssrc);  // nullptr: no room for a sender
 
@@ -116,6 +121,8 @@ class SrtpContext {
     std::vector<SrtpSource> sources_;  // at most kSrtpSourcesMax, reserved by create()
     size_t recent_ = 0;
     uint64_t uses_ = 0;
+    bool heard_ = false;  // a packet has authenticated
+    uint32_t searches_left_ = kRolloverSearchesMax;
 };
 
 }  // namespace tandem::rtp

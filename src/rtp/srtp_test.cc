@@ -137,6 +137,43 @@ TEST(Srtp, RoundTripThroughRolloverLossAndReordering) {
     }
 }
 
+TEST(Srtp, AReceiverFindsTheRolloverCounterOfItsFirstSource) {
+    for (const SrtpSuite suite : kSuites) {
+        SrtpContext sender = context_of(suite, SrtpUse::Send);
+        for (uint32_t sequence = 0; sequence < 3 * 65536; sequence += 16384) {
+            Packet packet = rtp_packet(static_cast<uint16_t>(sequence));
+            ASSERT_EQ(sender.protect(packet.bytes, packet.length).status, SrtpStatus::Ok);
+        }
+        SrtpContext late = context_of(suite, SrtpUse::Receive);
+        for (uint16_t sequence = 49153; sequence < 49160; ++sequence) {
+            Packet packet = rtp_packet(sequence);
+            const Bytes plain = packet.copy();
+            packet.length = sender.protect(packet.bytes, packet.length).length;
+            const SrtpOutcome opened = late.unprotect(packet.view());
+            ASSERT_EQ(opened.status, SrtpStatus::Ok) << sdes_name(suite);
+            packet.length = opened.length;
+            EXPECT_EQ(packet.copy(), plain);
+        }
+        // Another source of the same party begins anew, and is not searched for.
+        Packet other = rtp_packet(7, 0xbeef);
+        other.length = sender.protect(other.bytes, other.length).length;
+        EXPECT_EQ(late.unprotect(other.view()).status, SrtpStatus::Ok);
+    }
+}
+
+TEST(Srtp, ForgeriesDoNotMakeItSearchForever) {
+    SrtpContext sender = context_of(SrtpSuite::AesCm128HmacSha1_80, SrtpUse::Send);
+    SrtpContext receiver = context_of(SrtpSuite::AesCm128HmacSha1_80, SrtpUse::Receive);
+    for (uint16_t i = 0; i < 2 * kRolloverSearchesMax; ++i) {
+        Packet forged = rtp_packet(i);
+        forged.length += 10;
+        EXPECT_EQ(receiver.unprotect(forged.view()).status, SrtpStatus::BadTag);
+    }
+    Packet packet = rtp_packet(5);
+    packet.length = sender.protect(packet.bytes, packet.length).length;
+    EXPECT_EQ(receiver.unprotect(packet.view()).status, SrtpStatus::Ok);
+}
+
 TEST(Srtp, RefusesForgeriesAndStaysUsable) {
     for (const SrtpSuite suite : kSuites) {
         SrtpContext send = context_of(suite, SrtpUse::Send);
