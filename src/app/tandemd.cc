@@ -32,6 +32,7 @@ Result<Bootstrap> read_bootstrap(const Options& options) {
     Bootstrap bootstrap =
         options.config.empty() ? default_bootstrap() : TRY(load_bootstrap(options.config));
     if (!options.data.empty()) bootstrap.data = options.data;
+    if (bootstrap.name.size() > 63) bootstrap.name.resize(63);  // of the machine
     return bootstrap;
 }
 
@@ -54,7 +55,10 @@ int run_node(const Bootstrap& bootstrap, int number) {
     // Before any thread is made: each inherits the blocked signals.
     const int signals = make_signal_fd();
     auto node = Node::make(bootstrap, static_cast<uint16_t>(number), runtime::read_monotonic());
-    if (!node.has_value()) return fail(node.error().message);
+    if (!node.has_value()) {
+        fail(node.error().message);
+        return kUnusableExit;
+    }
     return (*node)->run(signals);
 }
 

@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -12,6 +13,8 @@
 
 namespace tandem::app {
 namespace {
+
+constexpr uintmax_t kFileBytesMax = 1 << 20;  // a real one has 20 lines
 
 std::string host_name() {
     char name[256] = "server1";
@@ -31,6 +34,13 @@ class Fields {
         if (node == nullptr) return;
         if (!node->is_string()) return wrong(*node, name, "must be a text in quotes");
         into = node->value_or(std::string());
+    }
+    // As text(), but neither empty nor longer than `max`.
+    void name_text(std::string_view name, std::string& into, size_t max) {
+        text(name, into);
+        const toml::node* node = table_.get(name);
+        if (node == nullptr || (!into.empty() && into.size() <= max)) return;
+        wrong(*node, name, "must have 1 to " + std::to_string(max) + " characters");
     }
     void choice(std::string_view name, std::string& into,
                 std::initializer_list<const char*> allowed) {
@@ -82,6 +92,22 @@ class Fields {
     std::optional<Error> error_;
 };
 
+// Two listeners over TCP cannot have one port.
+void check_distinct(Fields& fields, const toml::table& table, const FirstStart& ports) {
+    const std::pair<std::string_view, uint16_t> over_tcp[] = {{"sip_port", ports.sip_port},
+                                                              {"sips_port", ports.sips_port},
+                                                              {"wss_port", ports.wss_port},
+                                                              {"http_port", ports.http_port},
+                                                              {"https_port", ports.https_port}};
+    for (const auto& [name, port] : over_tcp) {
+        for (const auto& [other, taken] : over_tcp) {
+            const toml::node* node = table.get(name);
+            if (node == nullptr || name == other || port != taken) continue;
+            fields.wrong(*node, name, "must differ from " + std::string(other));
+        }
+    }
+}
+
 void read_ports(Fields& fields, const toml::table& table, FirstStart& into) {
     fields.number("sip_port", into.sip_port, 1, 65535);
     fields.number("sips_port", into.sips_port, 1, 65535);
@@ -91,29 +117,48 @@ void read_ports(Fields& fields, const toml::table& table, FirstStart& into) {
     fields.number("rtp_port_min", into.rtp_port_min, 1024, 65534);
     fields.number("rtp_port_max", into.rtp_port_max, 1025, 65535);
     if (into.rtp_port_min + 3 > into.rtp_port_max) {
-        if (const toml::node* node = table.get("rtp_port_max")) {
-            fields.wrong(*node, "rtp_port_max", "must be at least rtp_port_min + 3");
+        const toml::node* max = table.get("rtp_port_max");
+        const toml::node* min = table.get("rtp_port_min");
+        if (max != nullptr) {
+            fields.wrong(*max, "rtp_port_max", "must be at least rtp_port_min + 3");
+        } else if (min != nullptr) {
+            fields.wrong(*min, "rtp_port_min",
+                         "must be at most rtp_port_max - 3, which is " +
+                             std::to_string(into.rtp_port_max - 3));
         }
     }
+    check_distinct(fields, table, into);
     std::string nodes = "one";
     fields.choice("nodes", nodes, {"one", "split"});
     into.split_nodes = nodes == "split";
 }
 
+void check_pair(Fields& fields, const toml::table& table) {
+    const toml::node* certificate = table.get("tls_certificate");
+    const toml::node* key = table.get("tls_key");
+    if (certificate != nullptr && key == nullptr) {
+        fields.wrong(*certificate, "tls_certificate", "needs tls_key beside it");
+    }
+    if (key != nullptr && certificate == nullptr) {
+        fields.wrong(*key, "tls_key", "needs tls_certificate beside it");
+    }
+}
+
 Result<Bootstrap> read_table(const toml::table& table, const std::string& file) {
     Bootstrap bootstrap = default_bootstrap();
     Fields top(table, "", file);
-    top.text("name", bootstrap.name);
+    top.name_text("name", bootstrap.name, 63);
     top.text("address", bootstrap.address);
     if (!bootstrap.address.empty() && !IpAddress::parse(bootstrap.address)) {
         top.wrong(*table.get("address"), "address", "must be an IPv4 or IPv6 address");
     }
-    top.text("data", bootstrap.data);
+    top.name_text("data", bootstrap.data, 4096);
     top.choice("log_level", bootstrap.log_level, {"trace", "debug", "info", "warn", "error"});
     top.choice("log_format", bootstrap.log_format, {"logfmt", "json"});
     top.text("log_file", bootstrap.log_file);
     top.text("tls_certificate", bootstrap.tls_certificate);
     top.text("tls_key", bootstrap.tls_key);
+    check_pair(top, table);
     top.number("drain_max_s", bootstrap.drain_max_s, 0, 86400);
     top.table_field("first_start");
     const toml::node* first = table.get("first_start");
@@ -149,6 +194,14 @@ Result<Bootstrap> parse_bootstrap(const std::string& text, const std::string& fi
 }
 
 Result<Bootstrap> load_bootstrap(const std::string& path) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    if (error) {
+        return make_error(ErrorCode::NotFound, "", path + ": cannot be read: " + error.message());
+    }
+    if (size > kFileBytesMax) {
+        return make_error(ErrorCode::TooLarge, "", path + ": must have at most 1 MiB");
+    }
     std::ifstream file(path, std::ios::binary);
     if (!file) return make_error(ErrorCode::NotFound, "", path + ": cannot be opened");
     const std::string text((std::istreambuf_iterator<char>(file)), {});

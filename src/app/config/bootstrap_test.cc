@@ -27,6 +27,15 @@ TEST(Bootstrap, ErrorsNameFileLineFieldAndWhatIsAllowed) {
         {"first_start = 1", "t.toml:1: first_start must be a table"},
         {"[first_start]\nrtp_port_min = 40000\nrtp_port_max = 40001",
          "t.toml:3: first_start.rtp_port_max must be at least rtp_port_min + 3"},
+        {"[first_start]\nrtp_port_min = 39997",
+         "t.toml:2: first_start.rtp_port_min must be at most rtp_port_max - 3, which is 39996"},
+        {"[first_start]\nsip_port = 8080",
+         "t.toml:2: first_start.sip_port must differ from http_port"},
+        {"name = \"\"", "t.toml:1: name must have 1 to 63 characters"},
+        {"data = \"\"", "t.toml:1: data must have 1 to 4096 characters"},
+        {"tls_key = \"k.pem\"", "t.toml:1: tls_key needs tls_certificate beside it"},
+        {"drain_max_s = 1.5", "t.toml:1: drain_max_s must be a whole number from 0 to 86400"},
+        {"log_format = 1", "t.toml:1: log_format must be a text in quotes"},
     };
     for (const auto& [text, message] : cases) {
         const auto bootstrap = parse_bootstrap(text, "t.toml");

@@ -8,11 +8,14 @@
 #include <cstdio>
 #include <fstream>
 
+#include "runtime/reactor/clock.h"
+
 namespace tandem::app {
 namespace {
 
 // How often the parent looks which nodes there are to be.
 constexpr auto kNodesPoll = std::chrono::milliseconds(100);
+constexpr auto kFirstStart = std::chrono::seconds(5);
 
 std::string nodes_path(const std::string& data) {
     return data + "/run/nodes";
@@ -61,10 +64,14 @@ Parent::Parent(Bootstrap bootstrap, std::vector<std::string> arguments)
 int Parent::run() {
     const auto lock = runtime::LockFile::acquire(bootstrap_.data + "/run/tandemd.lock");
     if (!lock.has_value()) {
-        std::fprintf(stderr, "tandemd: another tandemd runs with the data directory %s\n",
-                     bootstrap_.data.c_str());
+        const bool held = lock.error().code == ErrorCode::Conflict;
+        const std::string why =
+            held ? "another tandemd runs with the data directory " + bootstrap_.data
+                 : lock.error().message;
+        std::fprintf(stderr, "tandemd: %s\n", why.c_str());
         return 1;
     }
+    started_ = runtime::read_monotonic();
     signal_fd_ = make_signal_fd();
     signal_watch_ = std::make_unique<runtime::FdWatch>(reactor_, signal_fd_);
     signal_watch_->wait(runtime::FdWatch::Interest::Read, [this] { on_signal(); });
@@ -73,7 +80,7 @@ int Parent::run() {
     poll_ = std::make_unique<runtime::Timer>(reactor_);
     poll_->arm_every(kNodesPoll, [this] { follow_nodes_file(); });
     reactor_.run();
-    return 0;
+    return unusable_ ? 1 : 0;
 }
 
 void Parent::start_node(int number) {
@@ -87,6 +94,10 @@ void Parent::start_node(int number) {
     auto node = std::make_unique<runtime::Supervised>(reactor_, bootstrap_.data + "/run", spec);
     node->on_end([this, number](runtime::ProcessEnd end) {
         if (signals_ > 0 || (end.signal == 0 && end.exit_code == 0)) return;
+        if (number == 1 && end.signal == 0 && end.exit_code == kUnusableExit && is_first_start()) {
+            unusable_ = true;  // the node has said why: nothing gets better by trying again
+            return reactor_.stop();
+        }
         std::fprintf(stderr, "tandemd: node %d ended (%s %d), starting it again\n", number,
                      end.signal != 0 ? "signal" : "exit code",
                      end.signal != 0 ? end.signal : end.exit_code);
@@ -96,6 +107,12 @@ void Parent::start_node(int number) {
         std::fprintf(stderr, "tandemd: node %d: %s\n", number, started.error().message.c_str());
     }
     nodes_[number] = std::move(node);
+}
+
+// Nothing of an earlier life runs, and this one has just begun: whoever starts us is told, rather
+// than left with a parent that tries for ever. Later a full disk, say, may be freed.
+bool Parent::is_first_start() const {
+    return runtime::read_monotonic() - started_ < kFirstStart && nodes_.size() == 1;
 }
 
 void Parent::follow_nodes_file() {

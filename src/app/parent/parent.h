@@ -14,6 +14,10 @@
 
 namespace tandem::app {
 
+// How a node ends when its data or its settings cannot be used, so that trying again would not
+// help.
+inline constexpr int kUnusableExit = 78;  // EX_CONFIG of sysexits.h
+
 class Parent {
  public:
     // `arguments` are those of this program, given on to each node with --node added.
@@ -25,6 +29,7 @@ class Parent {
  private:
     void start_node(int number);
     void follow_nodes_file();
+    bool is_first_start() const;
     void on_signal();
     void stop_all();
     void stop_if_done();
@@ -38,6 +43,8 @@ class Parent {
     int signal_fd_ = -1;
     int signals_ = 0;
     size_t stopped_ = 0;
+    Instant started_;
+    bool unusable_ = false;
 };
 
 // The numbers of the nodes that this server is to run, written by node 1 (which knows the logic

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -214,8 +215,7 @@ void Supervised::Body::on_exit() {
     const bool asked = state == State::Stopping && !std::exchange(again, false);
     const bool at_once = state == State::Stopping && !asked;
     state = asked ? State::Stopped : State::Waiting;
-    // One that ran for a while has earned a quick restart.
-    if (read_monotonic() - started > restart_pause_last) pause = restart_pause_first;
+    if (read_monotonic() - started > restart_pause_forgotten) pause = restart_pause_first;
     if (!asked) {
         timer.arm(at_once ? Duration::zero() : pause, [this] { relaunch(); });
         pause = std::min<Duration>(2 * pause, restart_pause_last);
@@ -286,7 +286,10 @@ void Supervised::on_end(std::move_only_function<void(ProcessEnd)> ended) {
 
 Result<LockFile> LockFile::acquire(const std::string& path) {
     UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
-    if (!fd) return make_error(ErrorCode::Unavailable, "path", "cannot open " + path);
+    if (!fd) {
+        return make_error(ErrorCode::Unavailable, "path",
+                          path + ": cannot be written: " + std::strerror(errno));
+    }
     if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         return make_error(ErrorCode::Conflict, "path", path + " is held by another process");
     }
