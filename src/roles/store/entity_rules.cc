@@ -21,8 +21,11 @@ Error used(std::string_view by) {
     return make_error(ErrorCode::Conflict, "", by);
 }
 
-Error licence_full(std::string_view what) {
-    return make_error(ErrorCode::Forbidden, "", what);
+// `field` of the licence, what it allows, and what one more would make of it.
+Error licence_full(std::string_view field, int most, size_t now) {
+    return make_error(ErrorCode::Forbidden, field,
+                      "the licence has " + std::to_string(most) + ", and " +
+                          std::to_string(now + 1) + " are needed");
 }
 
 // Whether one that `visit` comes by is another entity with the same name.
@@ -119,7 +122,8 @@ Result<void> check_domain_licence(const Catalog& catalog, const model::Domain& d
         return true;
     });
     if (children >= *licence->child_domains_max)
-        return licence_full("the licence of the parent allows no more domains");
+        return licence_full("licence.child_domains_max", *licence->child_domains_max,
+                            static_cast<size_t>(children));
     return {};
 }
 
@@ -238,7 +242,8 @@ Result<void> check_rules(const Catalog& catalog, const model::User& user, Fresh 
     const auto* licence = catalog.find_licence(user.domain);
     if (fresh == Fresh::Yes && licence != nullptr &&
         !has_room(licence->users_max, catalog.user_count(user.domain)))
-        return licence_full("the licence of the domain allows no more users");
+        return licence_full("licence.users_max", *licence->users_max,
+                            catalog.user_count(user.domain));
     return {};
 }
 
@@ -254,7 +259,8 @@ Result<void> check_rules(const Catalog& catalog, const model::Account& account, 
     const auto* licence = catalog.find_licence(account.domain);
     if (fresh == Fresh::Yes && licence != nullptr &&
         !has_room(licence->accounts_max, catalog.account_count(account.domain)))
-        return licence_full("the licence of the domain allows no more accounts");
+        return licence_full("licence.accounts_max", *licence->accounts_max,
+                            catalog.account_count(account.domain));
     return {};
 }
 
