@@ -48,6 +48,8 @@ class StreamCutter {
     size_t buffered() const { return buffer_.size() - consumed_; }
     // Part of a message is here: the owner may bound how long it waits for the rest.
     bool mid_message() const { return buffered() > 0; }
+    // What is here of the message that comes next, or that broke the stream.
+    std::string_view unread() const { return std::string_view(buffer_).substr(consumed_); }
     const ParserLimits& limits() const { return limits_; }
 
  private:
@@ -56,7 +58,6 @@ class StreamCutter {
     Result<std::optional<size_t>> find_message_size();
     StreamBytes take_message();
     void consume(size_t count);
-    std::string_view unread() const { return std::string_view(buffer_).substr(consumed_); }
 
     ParserLimits limits_;
     std::string buffer_;

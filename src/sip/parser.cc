@@ -258,7 +258,9 @@ std::optional<Message> answer_to_rejected(std::string_view bytes, const Error& e
     if (!salvaged || salvaged->is_response() || salvaged->method() == Method::Ack) {
         return std::nullopt;
     }
-    if (!salvaged->top_via() || !salvaged->has(HeaderId::CSeq)) return std::nullopt;
+    // A Via that cannot be read goes back as it came: the answer goes to where the request came
+    // from.
+    if (!salvaged->has(HeaderId::Via) || !salvaged->has(HeaderId::CSeq)) return std::nullopt;
     return make_response(*salvaged, error.sip_status);
 }
 

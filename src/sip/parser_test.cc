@@ -115,6 +115,12 @@ TEST(Parser, AnswersWhatItRefused) {
               "SIP/2.0 400 Bad Request\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n"
               "From: <sip:x>;tag=1\r\nTo: <sip:y>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n"
               "Content-Length: 0\r\n\r\n");
+    // A Via that cannot be read is given back as it came.
+    std::string odd = bytes;
+    odd.replace(odd.find(";branch=z9hG4bK1"), 16, ";;,;,,");
+    const auto back = answer_to_rejected(odd, error);
+    ASSERT_TRUE(back.has_value());
+    EXPECT_NE(back->to_text().find("Via: SIP/2.0/UDP h;;,;,,\r\n"), std::string::npos);
     // An ACK is never answered, nor a response, nor what has no way back.
     std::string ack = bytes;
     ack.replace(0, 6, "ACK");

@@ -61,7 +61,9 @@ std::optional<ports::Token> echoed_owner(const sip::Message& request, std::strin
 }
 
 bool is_ping(const sip::Message& request) {
-    if (request.method() != sip::Method::Options) return false;
+    // What is required of us is looked at by a B2B (RFC 3261 8.2.2.3).
+    if (request.method() != sip::Method::Options || request.has(sip::HeaderId::Require))
+        return false;
     const auto uri = request.parsed_request_uri();
     return uri && uri->is_sip() && !uri->has_user;
 }

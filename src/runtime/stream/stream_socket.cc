@@ -66,6 +66,7 @@ struct StreamSocket::Body : std::enable_shared_from_this<StreamSocket::Body> {
     bool flush_asked = false;
     bool paused = false;
     bool finishing = false;
+    size_t discarded = 0;  // while finishing
 
     void start_client();
     void on_connected();
@@ -183,7 +184,12 @@ void StreamSocket::Body::on_writable() {
 
 // False: this socket was closed by the handler, or is to read no more for now.
 bool StreamSocket::Body::discard_or_tell(std::string_view bytes) {
-    if (phase == Phase::Lingering || finishing) return true;
+    if (phase == Phase::Lingering || finishing) {
+        discarded += bytes.size();
+        if (discarded <= linger_bytes_max) return true;
+        end(StreamEnd::Peer);
+        return false;
+    }
     events->on_stream_bytes(bytes);
     return phase == Phase::Open && !paused;
 }
