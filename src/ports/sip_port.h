@@ -101,6 +101,10 @@ struct ListenerOpen {
     SocketAddress address;  // to bind; port 0 asks for any
     std::string tls;        // TLS and WSS: the certificate's name in the bootstrap file; empty: its
                             // default
+    // Of all connections of the gate: the last opening counts, and one with nothing else new
+    // changes nothing else. 0: the runtime's own bounds.
+    uint32_t connections_max = 0;
+    uint32_t idle_max_s = 0;
 };
 struct ListenerOpened {
     uint16_t number = 0;

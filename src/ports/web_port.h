@@ -37,6 +37,8 @@ struct HttpListenerOpen {
     uint16_t number = 0;
     SocketAddress address;
     bool secure = false;  // TLS with the node's certificate
+    // Of all connections of the gate; 0: the runtime's own bound.
+    uint32_t connections_max = 0;
 };
 struct HttpListenerClose {
     uint16_t number = 0;

@@ -89,6 +89,8 @@ void describe(A& a, ports::ListenerOpen& v) {
     a(2, v.transport);
     a(3, v.address);
     a(4, v.tls);
+    a(5, v.connections_max);
+    a(6, v.idle_max_s);
 }
 template <typename A>
 void describe(A& a, ports::ListenerOpened& v) {

@@ -107,6 +107,7 @@ void describe(A& a, ports::HttpListenerOpen& v) {
     a(1, v.number);
     a(2, v.address);
     a(3, v.secure);
+    a(4, v.connections_max);
 }
 template <typename A>
 void describe(A& a, ports::HttpListenerClose& v) {

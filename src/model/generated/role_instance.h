@@ -116,8 +116,9 @@ const Shape& shape_of<B2buaSettings>();
 struct RegistrarSettings {
     // Most bindings at once.
     int bindings_max = 2000000;
-    // Refreshes that stay within this step of the stored expiry write nothing.
-    std::chrono::seconds expiry_step{60};
+    // How far the stored expiry may lie behind the granted one, so that refreshes need no write; 0:
+    // each is written.
+    std::chrono::seconds expiry_step{3600};
 
     friend bool operator==(const RegistrarSettings&, const RegistrarSettings&) = default;
 };

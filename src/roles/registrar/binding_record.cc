@@ -107,11 +107,11 @@ std::string key_text(uint64_t key) {
     return text;
 }
 
-UtcTime stored_expiry(UtcTime expires, int64_t granted_s) {
-    if (granted_s < quantised_from_s) return expires;
+UtcTime stored_expiry(UtcTime expires, int64_t granted_s, int64_t step_max_s) {
+    if (granted_s < quantised_from_s || step_max_s <= 0) return expires;
     // Rounded up to a whole period: a phone that refreshes at half its period writes every second
     // time, and one that left is forgotten within two periods at the most.
-    const int64_t step = granted_s * 1000;
+    const int64_t step = std::min(granted_s, step_max_s) * 1000;
     return {(expires.unix_ms / step + 1) * step};
 }
 

@@ -61,6 +61,6 @@ Result<BindingRecord> decode_binding(std::string_view json);
 
 // The expiry to store for one of `granted_s` seconds: far enough away that the refreshes of the
 // next while need no write, near enough that a phone which left is forgotten after a restart too.
-UtcTime stored_expiry(UtcTime expires, int64_t granted_s);
+UtcTime stored_expiry(UtcTime expires, int64_t granted_s, int64_t step_max_s);
 
 }  // namespace tandem::roles::registrar

@@ -35,9 +35,11 @@ TEST(StoredExpiry, LiesAheadButNotFar) {
     for (const int64_t granted : {60, 119, 120, 600, 3600, 86'400}) {
         for (int64_t at = 0; at < 20; ++at) {
             const UtcTime expires{1'790'000'000'000 + at * 7'777'777};
-            const UtcTime stored = stored_expiry(expires, granted);
+            const UtcTime stored = stored_expiry(expires, granted, 3600);
             EXPECT_GE(stored, expires);
-            EXPECT_LE(stored.unix_ms - expires.unix_ms, granted * 1000);
+            EXPECT_LE(stored.unix_ms - expires.unix_ms, std::min<int64_t>(granted, 3600) * 1000);
+            EXPECT_LE((stored_expiry(expires, granted, 60).unix_ms - expires.unix_ms), 60'000);
+            EXPECT_EQ(stored_expiry(expires, granted, 0), expires);
             if (granted < 120) {
                 EXPECT_EQ(stored, expires);
             }

@@ -64,7 +64,8 @@ void add_put(const ContactChange& change, const RegisterRequest& wanted, const U
     }
     const bool covered = is_covered(record, old);
     record.stored_until =
-        covered ? old->stored_until : stored_expiry(record.expires, change.expires_s);
+        covered ? old->stored_until
+                : stored_expiry(record.expires, change.expires_s, source.expiry_step_s);
     update.puts.push_back(std::move(record));
 }
 

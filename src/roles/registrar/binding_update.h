@@ -23,6 +23,7 @@ struct UpdateSource {
     ports::Flow flow;
     UtcTime now;
     size_t contacts_max = 10;
+    int64_t expiry_step_s = 3600;  // 0: what is stored expires with its binding
 };
 
 std::expected<BindingUpdate, Rejection> plan_update(std::span<const BindingRecord> current,

@@ -53,6 +53,13 @@ std::optional<sip::DigestCredentials> credentials_for(const Message& request,
     return std::nullopt;
 }
 
+// Bindings that the account does not have yet.
+size_t added_by(const BindingUpdate& update, std::span<const BindingRecord> current) {
+    return static_cast<size_t>(std::ranges::count_if(update.puts, [&](const BindingRecord& put) {
+        return std::ranges::find(current, put.key, &BindingRecord::key) == current.end();
+    }));
+}
+
 std::string login_in(const Message& request, std::string& host) {
     const auto to = request.to();
     const auto uri = to ? to->parsed_uri() : Result<sip::UriView>(to.error());
@@ -71,6 +78,12 @@ Registrar::Registrar(const ports::Surroundings& around, RegistrarOptions options
       fingerprint_key_{around.rng.next(), around.rng.next()},
       writer_("sr-" + std::to_string(around.self.number), around.self.number) {
     if (options_.guard) writer_.set_guard(*options_.guard);
+}
+
+model::RegistrarSettings Registrar::settings() const {
+    const auto* entity = around_.catalog.find_role_instance(around_.self.number);
+    return entity != nullptr ? entity->registrar.value_or(model::RegistrarSettings{})
+                             : model::RegistrarSettings{};
 }
 
 void Registrar::start(Now now, ports::Outbox& out) {
@@ -262,10 +275,19 @@ void Registrar::carry_out(Now now, Admitted admitted, ports::Outbox& out) {
     }
     const size_t contacts_max =
         admitted.account.contacts_max.value_or(admitted.domain.contacts_max);
-    const UpdateSource source{inbound.message, inbound.flow, now.utc, contacts_max};
+    const model::RegistrarSettings settings = this->settings();
+    const UpdateSource source{inbound.message, inbound.flow, now.utc, contacts_max,
+                              settings.expiry_step.count()};
     auto update = plan_update(book_.of(account), *wanted, source);
     if (!update) {
         reject(admitted.letter, update.error(), out);
+        return;
+    }
+    const size_t more = added_by(*update, book_.of(account));
+    if (more > 0 && book_.size() + more > static_cast<size_t>(settings.bindings_max)) {
+        ++counters_.unavailable;
+        reject(admitted.letter, {503, {{HeaderId::RetryAfter, std::to_string(retry_after_s)}}, {}},
+               out);
         return;
     }
     const bool more_devices = book_.of(account).empty() && !update->puts.empty();

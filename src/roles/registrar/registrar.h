@@ -14,6 +14,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "model/generated/role_instance.h"
 #include "ports/letter.h"
 #include "roles/registrar/accounts.h"
 #include "roles/registrar/answered_requests.h"
@@ -93,6 +94,7 @@ class Registrar final : public ports::Role {
     void put_stored(Now now, const store::KeyValue& entry);
     void remove_stored(std::string_view key);
     bool is_active() const;
+    model::RegistrarSettings settings() const;
 
     // REGISTER: registrar.cc
     void on_sip(Now now, ports::Letter letter, ports::Outbox& out);

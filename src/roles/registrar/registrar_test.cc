@@ -598,5 +598,33 @@ TEST_F(RegistrarTest, APassiveCopyFollowsTheStore) {
     EXPECT_EQ(query().bindings.size(), 0u);
 }
 
+TEST_F(RegistrarTest, SettingsOfTheInstanceBoundAndStepBindings) {
+    const auto change = [&](int bindings_max, int expiry_step_s) {
+        model::RoleInstance self;
+        self.id = {{1, 1}};
+        self.role = model::RoleCode::Sr;
+        self.number = kSelf.number;
+        self.registrar.emplace();
+        self.registrar->bindings_max = bindings_max;
+        self.registrar->expiry_step = std::chrono::seconds(expiry_step_s);
+        load(store::keys::role_instance(self.id), self);
+        catalog = feed.snapshot();
+    };
+    change(1, 0);
+    Phone desk;
+    EXPECT_EQ(log_in(desk, "Contact: <sip:alice@192.0.2.9>\r\nExpires: 600\r\n")->status(), 200);
+    Phone mobile;
+    mobile.call_id = "phone-2";
+    const auto refused = log_in(mobile, "Contact: <sip:alice@192.0.2.10>\r\nExpires: 600\r\n");
+    EXPECT_EQ(refused->status(), 503);
+    EXPECT_TRUE(refused->has(HeaderId::RetryAfter));
+    // One that is there may be refreshed; with a step of 0 each refresh is written.
+    wait(10s);
+    EXPECT_EQ(send(desk, "Contact: <sip:alice@192.0.2.9>\r\nExpires: 600\r\n")->status(), 200);
+    EXPECT_EQ(registrar->counters().unwritten_refreshes, 0u);
+    change(2, 3600);
+    EXPECT_EQ(send(mobile, "Contact: <sip:alice@192.0.2.10>\r\nExpires: 600\r\n")->status(), 200);
+}
+
 }  // namespace
 }  // namespace tandem::roles::registrar

@@ -24,6 +24,7 @@ struct Listener {
     std::vector<IpAddress> local;  // addresses it can be reached at, when bound to all
     bool open = false;
     std::optional<Instant> retry_at;  // after a failure
+    std::string failure;              // as told to the journal
 
     void learn_local(const IpAddress& address);
     // What to tell a phone at `remote`.

@@ -32,6 +32,8 @@ void SipGate::apply(GateSettings settings, ports::Outbox& out) {
         if (!stays) send(ports::kTransport, ports::ListenerClose{old.settings.number}, out);
     }
     std::vector<Listener> before = std::exchange(listeners_, {});
+    const bool other_bounds = settings_.connections_max != settings.connections_max ||
+                              settings_.connection_idle != settings.connection_idle;
     settings_ = std::move(settings);
     for (const ListenerSettings& wanted : settings_.listeners) {
         const auto old = std::find_if(before.begin(), before.end(), [&](const Listener& each) {
@@ -43,6 +45,7 @@ void SipGate::apply(GateSettings settings, ports::Outbox& out) {
         if (same_socket) {
             listeners_.push_back(std::move(*old));
             listeners_.back().settings = wanted;
+            if (other_bounds) send_open(wanted, out);
         } else {
             open_listener(wanted, out);
         }
@@ -54,8 +57,15 @@ void SipGate::open_listener(const ListenerSettings& wanted, ports::Outbox& out) 
     fresh.settings = wanted;
     fresh.port = wanted.bind.port;
     listeners_.push_back(std::move(fresh));
+    send_open(wanted, out);
+}
+
+void SipGate::send_open(const ListenerSettings& wanted, ports::Outbox& out) {
+    const auto idle = std::chrono::duration_cast<std::chrono::seconds>(settings_.connection_idle);
     send(ports::kTransport,
-         ports::ListenerOpen{wanted.number, wanted.transport, wanted.bind, wanted.tls}, out);
+         ports::ListenerOpen{wanted.number, wanted.transport, wanted.bind, wanted.tls,
+                             settings_.connections_max, static_cast<uint32_t>(idle.count())},
+         out);
 }
 
 void SipGate::on_opened(const ports::ListenerOpened& opened) {
@@ -63,6 +73,7 @@ void SipGate::on_opened(const ports::ListenerOpened& opened) {
     if (!known) return;
     known->open = true;
     known->retry_at.reset();
+    known->failure.clear();
     known->port = opened.address.port;
     for (const IpAddress& address : opened.local) known->learn_local(address);
 }
@@ -72,6 +83,8 @@ void SipGate::on_open_failed(Now now, const ports::ListenerFailed& failed, ports
     if (!known) return;
     known->open = false;
     known->retry_at = now.mono + listener_retry_pause;
+    if (known->failure == failed.error.message) return;  // said already
+    known->failure = failed.error.message;
     std::string text = "SIP over ";
     text += to_string(known->settings.transport);
     text += " at " + known->settings.bind.text() + " cannot be opened: " + failed.error.message;
@@ -83,9 +96,7 @@ void SipGate::retry_listeners(Now now, ports::Outbox& out) {
     for (Listener& each : listeners_) {
         if (!each.retry_at || *each.retry_at > now.mono) continue;
         each.retry_at.reset();
-        const ListenerSettings& wanted = each.settings;
-        send(ports::kTransport,
-             ports::ListenerOpen{wanted.number, wanted.transport, wanted.bind, wanted.tls}, out);
+        send_open(each.settings, out);
     }
 }
 

@@ -42,6 +42,8 @@ struct GateSettings {
     std::vector<IpNetwork> trusted_networks;  // exempt from SourceLimits, as local networks are
     SourceLimits source;
     size_t message_bytes_max = 65'535;
+    uint32_t connections_max = 50'000;
+    Duration connection_idle = 3600s;
     bool trace = false;             // every message goes to the journal as SipTrace
     std::string server = "Tandem";  // of answers that the gate gives itself
 

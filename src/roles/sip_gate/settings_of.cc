@@ -98,6 +98,8 @@ GateSettings settings_of(const store::Catalog& catalog, ports::Instance self) {
     settings.trace = !system.hep_target.empty();
     settings.server = system.user_agent;
     settings.message_bytes_max = static_cast<size_t>(gate.message_bytes_max);
+    settings.connections_max = static_cast<uint32_t>(gate.connections_max);
+    settings.connection_idle = gate.connection_idle;
     settings.source.messages_per_s = static_cast<uint32_t>(gate.source_rate_max);
     settings.source.burst = 2 * settings.source.messages_per_s;
     settings.source.offences_max = static_cast<uint32_t>(gate.ban_failures);

@@ -72,6 +72,7 @@ class SipGate final : public ports::Role {
     void trace_in(Now now, const ports::PacketIn& packet, ports::Outbox& out);
     void trace_out(Now now, const ports::PacketOut& packet, ports::Outbox& out);
     void open_listener(const ListenerSettings& settings, ports::Outbox& out);
+    void send_open(const ListenerSettings& wanted, ports::Outbox& out);
     void on_opened(const ports::ListenerOpened& opened);
     void on_open_failed(Now now, const ports::ListenerFailed& failed, ports::Outbox& out);
     void retry_listeners(Now now, ports::Outbox& out);

@@ -13,7 +13,10 @@ void add_listeners(const model::Interface& interface, const model::WebGateSettin
         const int port = secure ? ports.https_port : ports.http_port;
         if (port == 0) continue;
         const auto number = static_cast<uint16_t>(settings.listeners.size() + 1);
-        settings.listeners.push_back({number, {*address, static_cast<uint16_t>(port)}, secure});
+        settings.listeners.push_back({number,
+                                      {*address, static_cast<uint16_t>(port)},
+                                      secure,
+                                      static_cast<uint32_t>(ports.connections_max)});
     }
 }
 

@@ -42,6 +42,9 @@ void WebGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_request(now, std::move(letter), out);
     } else if (const auto* failed = get_if<ports::HttpListenerFailed>(&letter.payload)) {
         listeners_retry_at_ = now.mono + listener_retry_pause;
+        std::string& told = listener_failures_[failed->number];
+        if (told == failed->error.message) return;
+        told = failed->error.message;
         out.send(around_.self, ports::kJournal,
                  ports::LogLine{ports::LogLine::Level::Error,
                                 "HTTP listener " + std::to_string(failed->number) +

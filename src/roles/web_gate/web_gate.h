@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -91,6 +92,7 @@ class WebGate final : public ports::Role {
     std::deque<std::pair<Instant, uint64_t>> deadlines_;         // of reply_deadline
     std::deque<std::pair<Instant, uint64_t>> status_deadlines_;  // of status_deadline
     std::optional<Instant> listeners_retry_at_;
+    std::map<uint16_t, std::string> listener_failures_;  // as told to the journal
     uint64_t last_request_ = 0;
     uint64_t served_ = 0;
     uint64_t refused_ = 0;

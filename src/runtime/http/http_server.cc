@@ -41,6 +41,11 @@ struct HttpServer::State final : HttpHub {
     uint64_t next_request = 1;
     uint64_t requests = 0;
     uint64_t refused = 0;
+    struct GateBound {
+        uint32_t connections_max = 0;
+        size_t connections = 0;
+    };
+    std::map<uint16_t, GateBound> gates;
 
     void open(ports::Instance gate, const ports::HttpListenerOpen& wanted, uint64_t request);
     Result<void> listen(ListenerKey key, const ports::HttpListenerOpen& wanted);
@@ -55,6 +60,7 @@ struct HttpServer::State final : HttpHub {
 
 void HttpServer::State::open(ports::Instance gate, const ports::HttpListenerOpen& wanted,
                              uint64_t request) {
+    gates[gate.number].connections_max = wanted.connections_max;
     const ListenerKey key{gate.number, wanted.number};
     const auto found = listeners.find(key);
     if (found != listeners.end()) {
@@ -90,8 +96,11 @@ void HttpServer::State::close(ListenerKey key) {
 void HttpServer::State::accepted(ListenerKey key, UniqueFd fd, const SocketAddress& remote) {
     const auto listener = listeners.find(key);
     const auto here = per_address.find({remote.ip, 0});
+    const auto theirs = gates.find(key.first);
+    const bool gate_is_full = theirs != gates.end() && theirs->second.connections_max != 0 &&
+                              theirs->second.connections >= theirs->second.connections_max;
     const bool crowded =
-        connections.size() >= limits.connections_max ||
+        gate_is_full || connections.size() >= limits.connections_max ||
         (here != per_address.end() && here->second >= limits.connections_per_address_max);
     if (crowded || listener == listeners.end()) {
         ++refused;
@@ -106,6 +115,7 @@ void HttpServer::State::accepted(ListenerKey key, UniqueFd fd, const SocketAddre
     auto connection = std::make_unique<HttpConnection>(reactor, limits, *this, id, remote);
     connection->accept(std::move(fd), context);
     ++per_address[{remote.ip, 0}];
+    ++gates[key.first].connections;
     connections.emplace(id, Entry{std::move(connection), key});
 }
 
@@ -125,7 +135,10 @@ void HttpServer::State::on_http_gone(HttpConnection& connection) {
     const auto here = per_address.find({connection.remote().ip, 0});
     if (here != per_address.end() && --here->second == 0) per_address.erase(here);
     by_request.erase(connection.request_id);
-    connections.erase(connection.id());
+    const auto gone = connections.find(connection.id());
+    if (gone == connections.end()) return;
+    --gates[gone->second.listener.first].connections;
+    connections.erase(gone);
 }
 
 bool HttpServer::State::on_http_upgrade(HttpConnection& connection, std::string_view bytes) {

@@ -2,6 +2,7 @@
 
 #include "runtime/reactor/native_address.h"
 #include "sip/limits.h"
+#include "sip/parser.h"
 
 namespace tandem::runtime {
 
@@ -46,6 +47,7 @@ Connection::Connection(Reactor& reactor, const ports::Flow& flow, const SipTrans
       timer_(reactor),
       ping_timer_(reactor),
       reader_(reader_for(flow.transport)),
+      idle_max_(limits.idle_max),
       started_(reactor.now().mono),
       last_received_(started_) {}
 
@@ -129,7 +131,12 @@ void Connection::take_sip(std::string_view bytes) {
     cutter.push(bytes);
     while (!ended_) {
         auto cut = cutter.pop();
-        if (!cut) return end(ConnectionEnd::Malformed);
+        if (!cut) {
+            // The gate will not see it, as where it ends is not known (RFC 3261 18.3).
+            const auto answer = sip::answer_to_rejected(cutter.unread(), cut.error());
+            if (answer) socket_->send(answer->to_text());
+            return end(ConnectionEnd::Malformed);
+        }
         if (!*cut) break;
         if (std::holds_alternative<sip::StreamPing>(**cut)) socket_->send(kPong);
         if (auto* message = std::get_if<sip::StreamBytes>(&**cut)) {
@@ -223,7 +230,7 @@ Instant Connection::due() const {
     if (!open_) return started_ + (ours_ ? limits_.connect_max : limits_.handshake_max);
     if (message_started_) return *message_started_ + limits_.message_max;
     if (!greeted_) return started_ + limits_.first_message_max;
-    return last_received_ + limits_.idle_max;
+    return last_received_ + idle_max_;
 }
 
 void Connection::watch_time() {

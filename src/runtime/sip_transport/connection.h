@@ -49,6 +49,7 @@ class Connection final : public StreamEvents {
     const ports::Flow& flow() const { return flow_; }
     SocketAddress local() const { return local_; }
     bool is_open() const { return open_; }
+    void set_idle_max(Duration idle_max) { idle_max_ = idle_max; }
     bool is_ours() const { return ours_; }  // we opened it
     std::vector<std::string> take_waiting_branches() { return std::exchange(branches_, {}); }
 
@@ -81,6 +82,7 @@ class Connection final : public StreamEvents {
     std::variant<sip::StreamCutter, WebSocketReader> reader_;
     std::string head_;  // of the WebSocket upgrade, until it is whole
     std::vector<std::string> branches_;
+    Duration idle_max_;
     Instant started_;
     Instant last_received_;
     std::optional<Instant> message_started_;

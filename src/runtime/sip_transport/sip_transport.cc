@@ -1,6 +1,7 @@
 #include "runtime/sip_transport/sip_transport.h"
 
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -76,7 +77,13 @@ struct SipTransport::State final : ConnectionHub {
     std::unordered_map<uint64_t, std::unique_ptr<Connection>> leaving;  // writing their last bytes
     std::unordered_map<PeerKey, uint64_t, PeerHash> by_peer;            // the newest of each
     std::unordered_map<SocketAddress, uint32_t> per_address;            // port 0
-    size_t handshakes = 0;
+    std::set<uint64_t> handshakes;  // connections that are not open yet, the oldest first
+    struct GateBounds {
+        uint32_t connections_max = 0;
+        uint32_t idle_max_s = 0;
+        size_t connections = 0;
+    };
+    std::map<uint16_t, GateBounds> gates;
     uint64_t refused = 0;
     uint64_t opened = 0;
     uint64_t ended[7] = {};  // by ConnectionEnd
@@ -89,7 +96,8 @@ struct SipTransport::State final : ConnectionHub {
     void tell_opened(Instance gate, uint16_t number, const SocketAddress& bound, uint64_t request);
     Result<SocketAddress> open_udp(Instance gate, StreamEntry& entry);
     Result<SocketAddress> open_stream(Instance gate, StreamEntry& entry);
-    bool is_crowded(const IpAddress& remote) const;
+    bool is_crowded(Instance gate, const IpAddress& remote) const;
+    void make_room_for_handshake();
     void accepted(Instance gate, uint16_t number, UniqueFd fd, const SocketAddress& remote);
     void send(ports::PacketOut packet);
     void send_udp(ports::PacketOut packet);
@@ -114,6 +122,8 @@ void SipTransport::State::tell_opened(Instance gate, uint16_t number, const Sock
 }
 
 void SipTransport::State::open(Instance gate, const ports::ListenerOpen& wanted, uint64_t request) {
+    gates[gate.number].connections_max = wanted.connections_max;
+    gates[gate.number].idle_max_s = wanted.idle_max_s;
     const ListenerKey key{gate.number, wanted.number};
     const auto found = listeners.find(key);
     if (found != listeners.end() && same_settings(found->second.settings, wanted)) {
@@ -159,17 +169,28 @@ Result<SocketAddress> SipTransport::State::open_stream(Instance gate, StreamEntr
     return entry.listener->address();
 }
 
-bool SipTransport::State::is_crowded(const IpAddress& remote) const {
+bool SipTransport::State::is_crowded(Instance gate, const IpAddress& remote) const {
     if (connections.size() >= limits.connections_max) return true;
-    if (handshakes >= limits.handshakes_max) return true;
+    const auto bounds = gates.find(gate.number);
+    if (bounds != gates.end() && bounds->second.connections_max != 0 &&
+        bounds->second.connections >= bounds->second.connections_max) {
+        return true;
+    }
     const auto here = per_address.find({remote, 0});
     return here != per_address.end() && here->second >= limits.connections_per_address_max;
+}
+
+// Whoever connects and then says nothing must not keep others out: the oldest handshake yields.
+void SipTransport::State::make_room_for_handshake() {
+    if (handshakes.size() < limits.handshakes_max) return;
+    const auto oldest = connections.find(*handshakes.begin());
+    if (oldest != connections.end()) oldest->second->finish();
 }
 
 void SipTransport::State::accepted(Instance gate, uint16_t number, UniqueFd fd,
                                    const SocketAddress& remote) {
     const auto listener = listeners.find({gate.number, number});
-    if (listener == listeners.end() || is_crowded(remote.ip)) {
+    if (listener == listeners.end() || is_crowded(gate, remote.ip)) {
         ++refused;
         return;
     }
@@ -181,6 +202,7 @@ void SipTransport::State::accepted(Instance gate, uint16_t number, UniqueFd fd,
         how.tls = tls.server(settings.tls);
         if (!how.tls) return;
     }
+    make_room_for_handshake();
     auto connection = std::make_unique<Connection>(reactor, flow, limits, *this);
     connection->accept(std::move(fd), how);
     add(std::move(connection));
@@ -188,14 +210,17 @@ void SipTransport::State::accepted(Instance gate, uint16_t number, UniqueFd fd,
 
 void SipTransport::State::add(std::unique_ptr<Connection> connection) {
     const Flow& flow = connection->flow();
-    ++handshakes;
+    GateBounds& bounds = gates[flow.gate.number];
+    ++bounds.connections;
+    if (bounds.idle_max_s != 0) connection->set_idle_max(std::chrono::seconds(bounds.idle_max_s));
+    handshakes.insert(flow.connection);
     ++per_address[{flow.remote.ip, 0}];
     by_peer[peer_of(flow)] = flow.connection;
     connections.emplace(flow.connection, std::move(connection));
 }
 
-void SipTransport::State::on_connection_open(Connection&) {
-    --handshakes;
+void SipTransport::State::on_connection_open(Connection& connection) {
+    handshakes.erase(connection.flow().connection);
     ++opened;
 }
 
@@ -207,7 +232,8 @@ void SipTransport::State::on_connection_message(Connection& connection, std::str
 void SipTransport::State::on_connection_end(Connection& connection, ConnectionEnd why) {
     const Flow& flow = connection.flow();
     ++ended[static_cast<size_t>(why)];
-    if (!connection.is_open()) --handshakes;
+    handshakes.erase(flow.connection);
+    --gates[flow.gate.number].connections;
     for (std::string& branch : connection.take_waiting_branches()) {
         ++failed;
         tell(flow.gate, ports::PacketFailed{flow, std::move(branch)});
@@ -310,7 +336,7 @@ void SipTransport::close_connections(Instance gate) {
 
 void SipTransport::adopt_websocket(const Flow& flow, std::unique_ptr<StreamSocket> socket,
                                    std::string_view bytes) {
-    if (state_->is_crowded(flow.remote.ip)) {
+    if (state_->is_crowded(flow.gate, flow.remote.ip)) {
         ++state_->refused;
         return;
     }

@@ -301,6 +301,60 @@ TEST_F(SipTransportTest, RefusesMoreConnectionsThanAllowed) {
     EXPECT_TRUE(until([&] { return transport_->connections() == 1; }));
 }
 
+TEST_F(SipTransportTest, AGateMayHaveSoManyConnectionsAndChangeThat) {
+    make();
+    const SocketAddress server = open(Transport::Tcp);
+    const auto allow = [&](uint32_t connections_max) {
+        send(ports::ListenerOpen{
+            listener_, Transport::Tcp, *SocketAddress::parse("127.0.0.1:0"), {}, connections_max});
+        EXPECT_EQ(next<ports::ListenerOpened>()->address, server) << "it stays open as it is";
+    };
+    allow(2);
+    std::vector<std::unique_ptr<Phone>> phones;
+    for (int i = 0; i < 4; ++i) {
+        phones.push_back(std::make_unique<Phone>());
+        connect(*phones.back(), server);
+    }
+    const auto ended = [&] {
+        return std::count_if(phones.begin(), phones.end(), [](auto& p) { return p->ended; });
+    };
+    EXPECT_TRUE(until([&] { return ended() == 2 && transport_->connections() == 2; }));
+    allow(3);
+    Phone late;
+    connect(late, server);
+    EXPECT_TRUE(until([&] { return transport_->connections() == 3; }));
+}
+
+// Strangers who connect over TLS and say nothing do not keep others out.
+TEST_F(SipTransportTest, TheOldestHandshakeYields) {
+    SipTransportLimits limits;
+    limits.handshakes_max = 3;
+    make(limits);
+    const SocketAddress server = open(Transport::Tls);
+    std::vector<std::unique_ptr<Phone>> silent;
+    for (int i = 0; i < 5; ++i) {
+        silent.push_back(std::make_unique<Phone>());
+        connect(*silent.back(), server);
+        EXPECT_TRUE(until([&] { return silent.back()->opened; }));
+    }
+    Phone phone;
+    connect(phone, server, true);
+    EXPECT_TRUE(until([&] { return phone.opened; }));
+    EXPECT_TRUE(until([&] { return silent.front()->ended; }));
+}
+
+TEST_F(SipTransportTest, ABrokenStreamIsAnsweredBeforeItEnds) {
+    make();
+    const SocketAddress server = open(Transport::Tcp);
+    Phone phone;
+    connect(phone, server);
+    phone.socket->send(
+        "OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/TCP b;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\n"
+        "To: <sip:b>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: -4\r\n\r\n");
+    EXPECT_TRUE(until([&] { return phone.ended; }));
+    EXPECT_TRUE(phone.received.starts_with("SIP/2.0 400 ")) << phone.received;
+}
+
 TEST_F(SipTransportTest, OpensTheSameListenerOnceAndSaysWhyOneFails) {
     make();
     const ports::ListenerOpen wanted{1, Transport::Tcp, *SocketAddress::parse("127.0.0.1:0"), {}};
