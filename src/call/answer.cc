@@ -92,6 +92,8 @@ void Call::flush_withheld(CallContext& ctx) {
 }
 
 void Call::on_saved(CallContext& ctx, bool stored) {
+    kept_ = kept_ || stored;
+    if (!save_is_of_answer_) return;  // the answer waits for the next one
     if (stored && !saved_) report_due_ = true;
     saved_ = saved_ || stored;
     flush_withheld(ctx);

@@ -187,9 +187,11 @@ void Call::on_reply(CallContext& ctx, ports::Letter reply) {
 // The answerer is gone, or took too long: what hangs on it fails cleanly.
 void Call::on_question_failed(CallContext& ctx, const Question& question) {
     switch (question.purpose) {
-        case Purpose::Bindings:
         case Purpose::Place:
         case Purpose::OpenMedia:
+            if (move_) return try_move_again(ctx);
+            [[fallthrough]];
+        case Purpose::Bindings:
             return end(ctx, ReleasedBy::System, 503, "no answer within");
         case Purpose::Rebind: {
             ports::BindingsReply none;
@@ -199,6 +201,8 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
             return refuse_exchange(ctx, 500);
         case Purpose::UpdateMedia:
             return on_media_lost(ctx);
+        case Purpose::CheckMedia:
+            return on_media_unchecked(ctx);
         case Purpose::CloseMedia:
             media_closed_ = true;
             record_due_ = true;
@@ -272,6 +276,7 @@ std::optional<Instant> Call::next_deadline() const {
     sooner(earliest, ring_deadline_);
     sooner(earliest, commit_deadline_);
     sooner(earliest, audit_at_);
+    sooner(earliest, next_move_deadline());
     if (phase_ < Phase::Ending) sooner(earliest, longest_);
     return earliest;
 }
@@ -304,6 +309,7 @@ void Call::run_timers(CallContext& ctx) {
         any = late != questions_.end();
         if (any) on_question_failed(ctx, *take_question(late->request));
     }
+    run_move_timers(ctx);
     if (due(commit_deadline_)) flush_withheld(ctx);
     if (due(ring_deadline_) && ringing()) on_ring_timeout(ctx);
     if (due(audit_at_)) {

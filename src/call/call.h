@@ -16,6 +16,7 @@
 #include "call/branch.h"
 #include "call/call_context.h"
 #include "call/call_snapshot.h"
+#include "call/media_move.h"
 #include "call/trace.h"
 
 namespace tandem::call {
@@ -86,7 +87,7 @@ class Call {
     uint8_t leg_of_call_id(std::string_view call_id) const;  // the caller's when none has it
     ports::Instance media_gate() const { return media_gate_; }
     bool has_media() const { return media_open_; }
-    bool was_saved() const { return saved_; }
+    bool was_saved() const { return kept_; }  // the store has something of it
     ports::CallSummary summary(ports::Instance owner) const;
     std::string detail_json() const;
     const Trace& trace() const { return trace_; }
@@ -103,6 +104,7 @@ class Call {
         OpenMedia,    // ports for new branches
         OfferMedia,   // ports for an offer that travels on
         UpdateMedia,  // what an answer settled
+        CheckMedia,   // whether the gate still has the context
         CloseMedia,   // final statistics
     };
     struct Question {
@@ -176,6 +178,7 @@ class Call {
         bool peer_offers = false;  // the first party asked without an offer
         PartyMedia before_from;    // to go back to, when the offer is refused
         PartyMedia before_to;
+        bool is_of_old_ports = false;  // offered before the media moved
     };
     struct Relayed {
         uint8_t from = 0;
@@ -198,9 +201,23 @@ class Call {
     void release_terminations(ports::MediaRequest& request);
     void on_media_reply(CallContext& ctx, const Question& question, ports::MediaReply& reply);
     void take_local(const ports::MediaReply& reply);
-    void on_media_lost(CallContext& ctx);
-    void reoffer_both(CallContext& ctx);
     void close_media(CallContext& ctx);
+
+    // --- media_move.cc
+    void check_media(CallContext& ctx);
+    void on_media_unchecked(CallContext& ctx);
+    void on_media_lost(CallContext& ctx);
+    void place_again(CallContext& ctx);
+    void try_move_again(CallContext& ctx);
+    void on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed);
+    void on_move_opened(CallContext& ctx);
+    void offer_move(CallContext& ctx);
+    bool is_move_answer(uint8_t index) const;
+    void on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer);
+    void on_move_refused(CallContext& ctx, uint8_t index, int status);
+    void note_exchange_for_move(const Exchange& exchange);
+    void run_move_timers(CallContext& ctx);
+    std::optional<Instant> next_move_deadline() const;
 
     // --- ending.cc
     void end(CallContext& ctx, ReleasedBy by, int status, std::string_view reason);
@@ -230,9 +247,9 @@ class Call {
     ports::Instance media_gate_;
     bool media_open_ = false;
     bool media_closed_ = false;
-    bool moving_media_ = false;                 // to another gate
-    bool media_moved_ = false;                  // its context is open there
-    std::vector<uint8_t> to_reoffer_;           // parties that do not have its new ports yet
+    std::optional<MediaMove> move_;             // to another context
+    std::optional<Instant> media_check_again_;  // after a restart
+    std::optional<Instant> media_check_give_up_;
     std::optional<sdp::Session> offer_;         // the caller's first
     std::optional<sdp::Session> callee_offer_;  // when the caller made none
     std::vector<sip::Outbound> withheld_;       // the caller's 2xx, until the call is safe
@@ -258,7 +275,9 @@ class Call {
 
     // --- For the owner.
     bool save_wanted_ = false;
-    bool saved_ = false;
+    bool saved_ = false;  // as an answered call
+    bool kept_ = false;
+    bool save_is_of_answer_ = false;  // the snapshot under way
     bool report_due_ = false;
     Trace trace_;
 };

@@ -34,7 +34,8 @@ struct CallSnapshot {
     ports::Instance media_gate;
     bool media_open = false;
     bool held = false;
-    uint8_t winner = 0;
+    bool ringing = false;  // nobody has answered: kept to be ended properly, not to go on
+    uint8_t winner = 0;    // 0 while it rings
     UtcTime answered;
     std::vector<PartySnapshot> parties;  // caller first; while it rings all pending branches
 };

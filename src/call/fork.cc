@@ -75,6 +75,7 @@ void Call::launch(CallContext& ctx, uint8_t index) {
         invite.payload.sdp = to.party.media.describe(*offer_, SdpRole::Offer, ctx.leg.rng);
     }
     to.party.leg.invite(ctx.leg, std::move(invite));
+    if (settings_.survival == Survival::All) save_wanted_ = true;
 }
 
 // --- Provisional responses.
@@ -206,6 +207,7 @@ void Call::cancel_branches(CallContext& ctx, uint8_t except, std::string_view re
 }
 
 void Call::on_ring_timeout(CallContext& ctx) {
+    if (survived_) return end(ctx, ReleasedBy::System, 503, "the exchange was restarted");
     end(ctx, ReleasedBy::System, 480, "nobody answered");
 }
 

@@ -16,7 +16,9 @@ using sip::Method;
 void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     Party& from = *party(index);
     Party* to = winner_ == 0 ? nullptr : party(peer_of(index));
-    const bool settled = phase_ == Phase::Established && to != nullptr;
+    // While there is no media gate no offer could be carried.
+    const bool has_media = !move_ || move_->stage == MediaMove::Stage::Offering;
+    const bool settled = phase_ == Phase::Established && to != nullptr && has_media;
     if (!settled || exchange_ || callee_offer_ || (index != 0 && index != winner_)) {
         from.leg.refuse(ctx.leg, event.server, 491, {});
         return;
@@ -40,6 +42,7 @@ void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event
     exchange.stage = Exchange::Stage::Ports;
     ports::MediaRequest request;
     request.context = facts_.call;
+    request.must_exist = true;
     request.set = {from.media.settings(), to->media.settings()};
     ask(ctx, media_gate_, std::move(request), {Purpose::OfferMedia, kMediaDeadline});
 }
@@ -62,6 +65,7 @@ void Call::carry_offer(CallContext& ctx) {
 }
 
 void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    if (event.sdp && is_move_answer(index)) return on_move_answer(ctx, index, *event.sdp);
     if (!exchange_ || !event.sdp) return;
     const Exchange exchange = std::move(*exchange_);
     const bool last = exchange.stage == Exchange::Stage::FinalAck;
@@ -93,7 +97,8 @@ void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& even
     update_media(ctx, {0, winner_}, false);
     note_hold();
     save_wanted_ = save_wanted_ || settings_.survival != Survival::None;
-    if (!exchange.server) reoffer_both(ctx);
+    note_exchange_for_move(exchange);
+    offer_move(ctx);
 }
 
 // The first party asked for an offer; here is the peer's.
@@ -109,11 +114,13 @@ void Call::on_offer_wanted(CallContext& ctx, uint8_t index, sip::LegEvent& event
     if (from.media.has_ports_for(*exchange_->offer)) return carry_offer(ctx);
     ports::MediaRequest request;
     request.context = facts_.call;
+    request.must_exist = true;
     request.set = {from.media.settings(), to.media.settings()};
     ask(ctx, media_gate_, std::move(request), {Purpose::OfferMedia, kMediaDeadline});
 }
 
 void Call::on_offer_refused(CallContext& ctx, uint8_t index, const sip::LegEvent& event) {
+    if (is_move_answer(index)) return on_move_refused(ctx, index, event.status);
     if (!exchange_ || index == exchange_->from) return;
     refuse_exchange(ctx, event.status >= 300 ? event.status : 500);
 }
@@ -128,8 +135,6 @@ void Call::refuse_exchange(CallContext& ctx, int status) {
     // A challenge or a timeout of the peer is none of this party's (RFC 3261 16.7 step 6).
     const bool told = status == 488 || status == 491 || status == 415 || status == 606;
     if (exchange.server) from.leg.refuse(ctx.leg, exchange.server, told ? status : 500, {});
-    // Nobody asked but we: for a new media gate, without which there is no sound.
-    if (!exchange.server && moving_media_) end(ctx, ReleasedBy::System, 503, "media was lost");
 }
 
 void Call::note_hold() {

@@ -25,11 +25,27 @@ inline constexpr Duration kPlaceDeadline = 2s;
 inline constexpr Duration kMediaDeadline = 2s;
 // The 2xx waits for its snapshot this long and no longer; then the call is unprotected.
 inline constexpr Duration kCommitDeadline = 100ms;
+// A call that rang when its B2B died is ended this long after the restart: links to other nodes are
+// there within tens of milliseconds.
+inline constexpr Duration kRestoredRinging = 300ms;
+// After a restart the gate is asked whether it has the call's context. While it cannot be reached
+// it may be starting, or the link to it: below the second in which sound is to be back.
+inline constexpr Duration kMediaCheckGiveUp = 400ms;
+// A gate, or a leg with another offer under way, is asked again after this.
+inline constexpr Duration kMediaTryAgain = 20ms;
+// No gate is there: ten thousand calls may ask, so less often.
+inline constexpr Duration kMediaPlaceAgain = 50ms;
+// A phone that refused the new ports for the moment is offered them again after this.
+inline constexpr Duration kMoveOfferAgain = 1s;
+// A call that has no media gate for so long ends: nobody listens to silence for longer.
+inline constexpr Duration kMediaMoveGiveUp = 30s;
 // An ended call waits this long for its final statistics; the CDR is written without them then.
 inline constexpr Duration kStatisticsDeadline = 2s;
-// After a restart both phones are asked whether they are still there, spread over this time, so
-// that ten thousand restored calls do not ask at once.
-inline constexpr Duration kAuditSpread = 30s;
+// After a restart both phones are asked whether they are still there: not before media had its time
+// to come back, and so many at a time that ten thousand restored calls do not ask at once.
+inline constexpr Duration kAuditPause = 1s;
+inline constexpr Duration kAuditOfCall = 2ms;
+inline constexpr Duration kAuditSpreadMax = 30s;
 
 // Messages kept for the ladder of a call: a basic call has 14; transfers and holds 40.
 inline constexpr size_t kTraceEntriesMax = 64;

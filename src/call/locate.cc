@@ -56,11 +56,11 @@ void Call::on_bindings(CallContext& ctx, const Question& question, ports::Bindin
 }
 
 void Call::on_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
+    if (move_) return on_move_placed(ctx, placed);
     if (placed.error || !placed.media_gate) {
         return end(ctx, ReleasedBy::System, 503, "no media gate has room");
     }
     media_gate_ = placed.media_gate;
-    if (phase_ == Phase::Established) return reoffer_both(ctx);  // its former gate died
     located(ctx);
 }
 

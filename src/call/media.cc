@@ -8,9 +8,11 @@ namespace tandem::call {
 // What descriptions have settled. Nobody waits for the reply: ports stay as they are. A refusal
 // means that the context is gone.
 void Call::update_media(CallContext& ctx, std::vector<uint8_t> parties, bool joins) {
-    if (!media_open_) return;
+    // Without a context there is nothing to update: it will be opened with all of this.
+    if (!media_open_ || (move_ && move_->stage != MediaMove::Stage::Offering)) return;
     ports::MediaRequest request;
     request.context = facts_.call;
+    request.must_exist = true;
     for (const uint8_t index : parties) request.set.push_back(party(index)->media.settings());
     if (joins && request.set.size() == 2) {
         request.joined = {{request.set[0].termination, request.set[1].termination}};
@@ -43,8 +45,8 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
     switch (question.purpose) {
         case Purpose::OpenMedia:
             if (phase_ == Phase::Ending) return;
+            if (move_) return reply.error ? try_move_again(ctx) : on_move_opened(ctx);
             if (reply.error) return end(ctx, ReleasedBy::System, 503, "no media ports");
-            if (phase_ == Phase::Established) return reoffer_both(ctx);
             if (callee_offer_) {
                 sip::Payload payload;
                 payload.sdp = caller_->media.describe(*callee_offer_, SdpRole::Offer, ctx.leg.rng);
@@ -60,6 +62,7 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
             if (reply.error) return refuse_exchange(ctx, 488);
             return carry_offer(ctx);
         case Purpose::UpdateMedia:
+        case Purpose::CheckMedia:
             if (reply.error) on_media_lost(ctx);
             return;
         case Purpose::CloseMedia:
@@ -91,54 +94,8 @@ void Call::on_media_event(CallContext& ctx, const ports::MediaEvent& event) {
 }
 
 void Call::on_media_gate_gone(CallContext& ctx) {
-    if (media_open_ && !moving_media_) on_media_lost(ctx);
+    if (media_open_ && (!move_ || move_->stage != MediaMove::Stage::Placing)) on_media_lost(ctx);
     pump(ctx);
-}
-
-// The gate is gone, or lost the context: an answered call gets another one, with new ports and keys
-// (reusing keys with new counters would repeat the key stream, RFC 3711 9.1); both parties are
-// offered them.
-void Call::on_media_lost(CallContext& ctx) {
-    if (phase_ == Phase::Ending || phase_ == Phase::Over) return;
-    const auto controller = ctx.around.directory.active(ports::RoleKind::MediaGateController);
-    const bool can_move =
-        phase_ == Phase::Established && controller && !moving_media_ && !exchange_ && winner_ != 0;
-    if (!can_move) return end(ctx, ReleasedBy::System, 503, "media was lost");
-    moving_media_ = true;
-    to_reoffer_.clear();
-    ask(ctx, *controller, ports::MediaPlace{facts_.call, facts_.domain},
-        {Purpose::Place, kPlaceDeadline});
-}
-
-// Opens the context on the new gate, then offers its ports to one party after the other.
-void Call::reoffer_both(CallContext& ctx) {
-    if (!moving_media_ || phase_ != Phase::Established) return;
-    if (to_reoffer_.empty() && !media_moved_) {
-        media_moved_ = true;
-        to_reoffer_ = {winner_, 0};
-        caller_->media.forget_keys();
-        winner()->party.media.forget_keys();
-        ports::MediaRequest request;
-        request.context = facts_.call;
-        request.silence_timeout_s = settings_.silence_timeout_s;
-        request.set = {caller_->media.settings(), winner()->party.media.settings()};
-        request.joined = {{request.set[0].termination, request.set[1].termination}};
-        return ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
-    }
-    if (to_reoffer_.empty()) {
-        moving_media_ = media_moved_ = false;
-        return;
-    }
-    const uint8_t index = to_reoffer_.back();
-    to_reoffer_.pop_back();
-    Party& to = *party(index);
-    const auto& other = party(peer_of(index))->leg.remote_sdp();
-    if (!other) return end(ctx, ReleasedBy::System, 503, "media was lost");
-    exchange_ = Exchange{peer_of(index),        {},    sip::Method::Invite,          std::nullopt,
-                         Exchange::Stage::Peer, false, party(peer_of(index))->media, to.media};
-    sip::Payload payload;
-    payload.sdp = to.media.describe(*other, SdpRole::Offer, ctx.leg.rng);
-    if (!to.leg.reoffer(ctx.leg, std::move(payload))) exchange_.reset();
 }
 
 void Call::close_media(CallContext& ctx) {

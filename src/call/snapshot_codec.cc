@@ -175,6 +175,11 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
     out.set_remote_allow(leg.remote_allow);
     out.set_confirmed_told(leg.confirmed_told);
     out.set_server_key(leg.server.value);
+    out.set_local_tag(leg.settings.local_tag);
+    if (!leg.dialog || leg.state == sip::LegState::Ringing) {
+        out.set_invite(leg.invite.to_text());
+        out.set_client_key(leg.client.value);
+    }
     if (leg.dialog) encode(*leg.dialog, *out.mutable_dialog());
     encode(leg.offers, *out.mutable_offers());
     encode(leg.session_timer, *out.mutable_session_timer());
@@ -193,7 +198,9 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
 
 Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings& settings) {
     const auto flow = ports::Flow::parse(in.flow());
-    if (!flow || in.index() > 254 || !in.has_dialog()) return malformed("party");
+    if (!flow || in.index() > 254 || (!in.has_dialog() && !in.has_invite())) {
+        return malformed("party");
+    }
     if (in.state() > static_cast<uint32_t>(sip::LegState::Gone)) return malformed("party.state");
     PartySnapshot out;
     out.index = static_cast<uint8_t>(in.index());
@@ -206,7 +213,9 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     leg.remote_allow = in.remote_allow();
     leg.confirmed_told = in.confirmed_told();
     leg.server = {in.server_key()};
-    leg.dialog = decode(in.dialog());
+    if (in.has_dialog()) leg.dialog = decode(in.dialog());
+    if (in.has_invite()) leg.invite = TRY(sip::parse_message(std::string_view(in.invite())));
+    leg.client = {in.client_key()};
     leg.offers = decode(in.offers());
     leg.session_timer = decode(in.session_timer());
     if (in.has_two_hundred()) leg.two_hundred = decode(in.two_hundred(), settings.timers);
@@ -215,7 +224,7 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     leg.settings.envelope.hop = sip::Hop::of(*flow, reliability);
     leg.settings.envelope.contact.token = in.contact_token();
     leg.settings.envelope.alternative_uri = in.alternative_uri();
-    leg.settings.local_tag = leg.dialog->dialog.local_tag;
+    leg.settings.local_tag = in.has_dialog() ? leg.dialog->dialog.local_tag : in.local_tag();
     leg.settings.origin = leg.offers.origin;
     leg.settings.session_timer = leg.session_timer.settings;
     leg.settings.timers = settings.timers;
@@ -356,6 +365,7 @@ std::string encode(const CallSnapshot& snapshot) {
     out.set_media_gate(snapshot.media_gate.number);
     out.set_media_open(snapshot.media_open);
     out.set_held(snapshot.held);
+    out.set_ringing(snapshot.ringing);
     encode_settings(snapshot.settings, out);
     for (const PartySnapshot& party : snapshot.parties) encode(party, *out.add_parties());
     return out.SerializeAsString();
@@ -379,6 +389,7 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     out.media_gate = {static_cast<uint16_t>(in.media_gate())};
     out.media_open = in.media_open();
     out.held = in.held();
+    out.ringing = in.ringing();
     out.settings = decode_settings(in);
     if (out.facts.call.is_nil()) return malformed("call.id");
     bool has_caller = false;
@@ -389,7 +400,8 @@ Result<CallSnapshot> decode(std::string_view bytes) {
         has_winner = has_winner || (party.index() != 0 && party.index() == in.winner());
     }
     // Whoever restores it joins these two; a call with one party is no call.
-    if (!has_caller || !has_winner || in.winner() > 254) return malformed("call.parties");
+    const bool complete = has_caller && (has_winner || out.ringing);
+    if (!complete || in.winner() > 254) return malformed("call.parties");
     out.winner = static_cast<uint8_t>(in.winner());
     return out;
 }

@@ -51,7 +51,8 @@ std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
 
 }  // namespace
 
-// The caller and the device that answered: branches that lost are of no use to anybody.
+// The caller and the device that answered, or those that ring: branches that lost are of no use to
+// anybody.
 CallSnapshot Call::save(Now now) {
     save_wanted_ = false;
     CallSnapshot snapshot;
@@ -63,14 +64,20 @@ CallSnapshot Call::save(Now now) {
     snapshot.held = held_;
     snapshot.winner = winner_;
     snapshot.answered = answered_;
+    snapshot.ringing = phase_ == Phase::Ringing;
+    save_is_of_answer_ = !snapshot.ringing;
     if (caller_) snapshot.parties.push_back(snapshot_of(0, *caller_));
-    if (winner_ != 0) {
-        const Branch& won = *branches_[winner_ - 1];
-        PartySnapshot party = snapshot_of(winner_, won.party);
-        party.destination = won.destination;
-        party.contact = won.binding.contact;
-        party.instance_id = won.binding.instance_id;
-        party.reg_id = won.binding.reg_id;
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        const Branch& branch = *branches_[i];
+        const auto index = static_cast<uint8_t>(i + 1);
+        const bool rings = snapshot.ringing && (branch.state == BranchState::Inviting ||
+                                                branch.state == BranchState::Ringing);
+        if (index != winner_ && !rings) continue;
+        PartySnapshot party = snapshot_of(index, branch.party);
+        party.destination = branch.destination;
+        party.contact = branch.binding.contact;
+        party.instance_id = branch.binding.instance_id;
+        party.reg_id = branch.binding.reg_id;
         snapshot.parties.push_back(std::move(party));
     }
     return snapshot;
@@ -79,13 +86,14 @@ CallSnapshot Call::save(Now now) {
 // Indexes of legs stay, as tags and Contacts carry them: lost branches leave empty places.
 Call Call::restore(CallSnapshot snapshot, Now now) {
     Call call(std::move(snapshot.facts), std::move(snapshot.settings));
-    call.phase_ = Phase::Established;
+    call.phase_ = snapshot.ringing ? Phase::Ringing : Phase::Established;
     call.media_gate_ = snapshot.media_gate;
     call.media_open_ = snapshot.media_open;
     call.held_ = snapshot.held;
     call.winner_ = snapshot.winner;
     call.answered_ = snapshot.answered;
-    call.saved_ = true;
+    call.saved_ = !snapshot.ringing;
+    call.kept_ = true;
     call.survived_ = true;
     call.report_due_ = true;
     for (PartySnapshot& party : snapshot.parties) {
@@ -94,28 +102,36 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
             call.caller_.emplace(party_of(party));
             continue;
         }
-        if (party.index != snapshot.winner) continue;
+        if (party.index != snapshot.winner && !snapshot.ringing) continue;
         while (call.branches_.size() + 1 < party.index) {
             call.branches_.push_back(empty_place(call.base(), call.branches_.size() + 1));
         }
-        auto won = std::make_unique<Branch>(Branch{party_of(party)});
-        won->state = BranchState::Won;
-        won->ports_asked = true;
-        won->destination = std::move(party.destination);
-        won->binding.contact = std::move(party.contact);
-        won->binding.instance_id = std::move(party.instance_id);
-        won->binding.reg_id = party.reg_id;
-        won->binding.flow = party.flow;
-        call.branches_.push_back(std::move(won));
+        auto branch = std::make_unique<Branch>(Branch{party_of(party)});
+        branch->state = snapshot.ringing ? BranchState::Inviting : BranchState::Won;
+        branch->ports_asked = true;
+        branch->destination = std::move(party.destination);
+        branch->binding.contact = std::move(party.contact);
+        branch->binding.instance_id = std::move(party.instance_id);
+        branch->binding.reg_id = party.reg_id;
+        branch->binding.flow = party.flow;
+        if (snapshot.ringing) call.destinations_.push_back(branch->destination);
+        call.branches_.push_back(std::move(branch));
     }
     return call;
 }
 
 void Call::take_over(CallContext& ctx, Duration audit_after) {
+    // What the devices had offered and been offered is not kept: the call ends, with a CANCEL for
+    // each of them. Not at once, as the way to their gates may have to be opened first.
+    if (phase_ == Phase::Ringing) {
+        ring_deadline_ = ctx.now.mono + kRestoredRinging;
+        return;
+    }
     audit_at_ = ctx.now.mono + audit_after;
     const auto left =
         settings_.duration_max - std::chrono::milliseconds(ctx.now.utc.unix_ms - answered_.unix_ms);
     longest_ = ctx.now.mono + left;
+    check_media(ctx);
 }
 
 }  // namespace tandem::call

@@ -65,6 +65,9 @@ struct TerminationSettings {
     AddressFamily family = AddressFamily::V4;  // of the address that the party is to send to
     IpAddress signalling_source;               // where the party's SIP comes from; may latch there
     std::vector<StreamSettings> streams;
+    // Ports that the party knows from a context that was lost, by stream (0: none): it gets them
+    // again where they are free.
+    std::vector<uint16_t> ports_wanted;
 };
 
 // One letter carries all changes of one moment: they are applied in the order of these members.
@@ -74,6 +77,7 @@ struct MediaRequest {
     std::vector<uint32_t> remove;
     // Who hears whom: both ways between each pair. Replaces the former list when set.
     std::optional<std::vector<std::pair<uint32_t, uint32_t>>> joined;
+    bool must_exist = false;         // NotFound when MG does not have it, instead of making it
     bool close = false;              // ends the context; the reply has the final statistics
     uint32_t silence_timeout_s = 0;  // of the context; 0: the media gate's default
 };
@@ -81,6 +85,7 @@ struct MediaRequest {
 struct LocalStream {
     SocketAddress rtp;   // advertised addresses, for our SDP
     SocketAddress rtcp;  // equals rtp when multiplexed
+    friend bool operator==(const LocalStream&, const LocalStream&) = default;
 };
 struct LocalTermination {
     uint32_t termination = 0;

@@ -39,6 +39,7 @@ void describe(A& a, ports::TerminationSettings& v) {
     a(2, v.family);
     a(3, v.signalling_source);
     a(4, v.streams);
+    a(5, v.ports_wanted);
 }
 template <typename A>
 void describe(A& a, ports::MediaRequest& v) {
@@ -48,6 +49,7 @@ void describe(A& a, ports::MediaRequest& v) {
     a(4, v.joined);
     a(5, v.close);
     a(6, v.silence_timeout_s);
+    a(7, v.must_exist);
 }
 template <typename A>
 void describe(A& a, ports::LocalStream& v) {

@@ -21,6 +21,21 @@ bool B2buaRole::is_overloaded() const {
            writer_.waiting() >= kWritesWaitingMax;
 }
 
+// call_rate_max, with one second's calls in advance. Asked when the caller has proved who he is, so
+// that a flood of INVITEs from strangers does not use up what users are allowed.
+bool B2buaRole::takes_call_now(Now now) {
+    const auto* entity = around_.catalog.find_role_instance(around_.self.number);
+    const int64_t rate_max = entity != nullptr && entity->b2bua ? entity->b2bua->call_rate_max : 0;
+    if (rate_max <= 0) return true;
+    const double elapsed_s = std::chrono::duration<double>(now.mono - calls_allowed_at_).count();
+    const auto rate = static_cast<double>(rate_max);
+    calls_allowed_ = std::min(rate, calls_allowed_ + elapsed_s * rate);
+    calls_allowed_at_ = now.mono;
+    if (calls_allowed_ < 1) return false;
+    calls_allowed_ -= 1;
+    return true;
+}
+
 // Refuses by itself; nullopt then. RFC 3261 16.3 (Max-Forwards), 22.3.
 std::optional<B2buaRole::Admitted> B2buaRole::admit(Step& step, const ports::SipInbound& in,
                                                     sip::ServerKey server) {
@@ -153,6 +168,10 @@ call::Call::Route call_route(routing::Route from) {
 void B2buaRole::on_invite(Step& step, ports::SipInbound& in, sip::ServerKey server) {
     const auto admitted = admit(step, in, server);
     if (!admitted) return;
+    if (!takes_call_now(step.now)) {
+        ++counters_.refused_overload;
+        return refuse(step, in.message, server, 503);
+    }
     ++counters_.calls;
     const routing::Question question{admitted->domain->id, admitted->account->id, admitted->dialled,
                                      step.now.utc};

@@ -1,6 +1,7 @@
 #include "roles/b2bua/b2bua_role.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "roles/b2bua/limits.h"
 
@@ -153,7 +154,7 @@ void B2buaRole::settle(Step& step, Call& stepped) {
     Call* left = find(base);
     if (left == nullptr) return;
     Call& call = *left;
-    if (call.wants_save()) save(step, call);
+    if (call.wants_save() && call.phase() < call::Phase::Ending) save(step, call);
     // Of its end the index hears with the record, so that nothing comes after that.
     if (call.take_report_due() && call.phase() < call::Phase::Ending) report(step, call, false);
     if (call.record_due()) finish(step, call);
@@ -227,23 +228,47 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
     }
 }
 
-// Calls whose media gate has gone get another one.
+// Media gates come, go, and come back empty: their calls get another context.
 void B2buaRole::look_at_directory(Step& step) {
     directory_look_.reset();
-    if (!calls_.empty()) directory_look_ = step.now.mono + kDirectoryLook;
-    if (directory_generation_ == around_.directory.generation()) return;
-    directory_generation_ = around_.directory.generation();
-    std::vector<uint64_t> orphans;
+    if (directory_generation_ != around_.directory.generation()) {
+        std::unordered_set<uint16_t> lost;
+        waits_for_gate_ = false;
+        for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
+            if (entry.kind != ports::RoleKind::MediaGate) continue;
+            if (!entry.reachable || greet_gate(step, entry)) lost.insert(entry.instance.number);
+            waits_for_gate_ = waits_for_gate_ || !entry.reachable;
+        }
+        std::vector<uint64_t> orphans;
+        for (const auto& [base, call] : calls_) {
+            if (!call->has_media() || !call->media_gate()) continue;
+            const bool is_lost = lost.contains(call->media_gate().number) ||
+                                 around_.directory.find(call->media_gate()) == nullptr;
+            if (is_lost) orphans.push_back(base);
+        }
+        directory_generation_ = around_.directory.generation();
+        for (const uint64_t base : orphans) {
+            Call* call = find(base);
+            if (call == nullptr) continue;
+            with_call(step, *call, [&](auto& ctx) { call->on_media_gate_gone(ctx); });
+        }
+    }
+    if (!calls_.empty() || waits_for_gate_) directory_look_ = step.now.mono + kDirectoryLook;
+}
+
+// Tells a gate which contexts we still know, once in its life and ours: it closes the others. True:
+// it was restarted, and has none of them.
+bool B2buaRole::greet_gate(Step& step, const ports::DirectoryEntry& gate) {
+    const auto known = gates_.find(gate.instance.number);
+    const bool is_new = known == gates_.end();
+    if (!is_new && known->second == gate.epoch) return false;
+    gates_[gate.instance.number] = gate.epoch;
+    ports::MediaReconcile reconcile{around_.self, {}};
     for (const auto& [base, call] : calls_) {
-        if (!call->has_media() || !call->media_gate()) continue;
-        const auto* entry = around_.directory.find(call->media_gate());
-        if (entry == nullptr || !entry->reachable) orphans.push_back(base);
+        if (call->has_media()) reconcile.alive.push_back(call->id());
     }
-    for (const uint64_t base : orphans) {
-        Call* call = find(base);
-        if (call == nullptr) continue;
-        with_call(step, *call, [&](auto& ctx) { call->on_media_gate_gone(ctx); });
-    }
+    step.out.send(around_.self, gate.instance, std::move(reconcile));
+    return !is_new;
 }
 
 std::optional<Instant> B2buaRole::next_deadline() const {

@@ -86,6 +86,7 @@ class B2buaRole final : public ports::Role {
     void emit(Step& step, call::Call* traced);
     void schedule(const call::Call& call);
     void look_at_directory(Step& step);
+    bool greet_gate(Step& step, const ports::DirectoryEntry& gate);
 
     // --- requests.cc
     void on_sip(Step& step, ports::Letter& letter);
@@ -107,6 +108,7 @@ class B2buaRole final : public ports::Role {
     };
     std::optional<Admitted> admit(Step& step, const ports::SipInbound& in, sip::ServerKey server);
     bool is_overloaded() const;
+    bool takes_call_now(Now now);
     void on_invite(Step& step, ports::SipInbound& in, sip::ServerKey server);
     call::CallFacts facts_of(Step& step, const Admitted& admitted, const sip::Message& invite);
     call::CallSettings settings_of(const store::Entity<model::Domain>& domain) const;
@@ -118,6 +120,7 @@ class B2buaRole final : public ports::Role {
     void on_store_reply(Step& step, const store::Reply& reply);
     void on_snapshots(Step& step, const store::RangeReply& page);
     void restore(Step& step, const store::KeyValue& item);
+    void resume_ringing(Step& step, call::CallSnapshot& snapshot);
     void restored(Step& step);
     void save(Step& step, call::Call& call);
     void finish(Step& step, call::Call& call);
@@ -160,7 +163,11 @@ class B2buaRole final : public ports::Role {
     std::optional<Instant> restore_give_up_;
     std::deque<ports::Letter> held_;
     bool draining_ = false;
+    double calls_allowed_ = 0;  // by call_rate_max, as of calls_allowed_at_
+    Instant calls_allowed_at_;
     uint64_t directory_generation_ = 0;
+    bool waits_for_gate_ = false;                   // one that has not heard of us yet
+    std::unordered_map<uint16_t, uint32_t> gates_;  // media gates: the epoch that has heard of us
     std::optional<Instant> directory_look_;
     B2buaCounters counters_;
 };

@@ -447,25 +447,242 @@ TEST_F(B2buaTest, ASessionRefreshStaysOnItsSide) {
     EXPECT_TRUE(stage.at(kBob).empty());
 }
 
-TEST_F(B2buaTest, ACallMovesToAnotherMediaGate) {
-    const auto answer = establish();
-    stage.directory.replace({{kGate, ports::RoleKind::SipGate},
-                             {kRegistrar, ports::RoleKind::Registrar},
-                             {kSelf, ports::RoleKind::B2bua},
-                             {kController, ports::RoleKind::MediaGateController},
-                             {kIndex, ports::RoleKind::CallState}});
-    stage.advance(300ms);
+TEST_F(B2buaTest, BothPartiesAreOfferedTheNewPortsAtOnce) {
+    establish();
+    stage.lose_media(40000);
     const auto to_alice = stage.one_at(kAlice);
+    const auto to_bob = stage.one_at(kBob);
     ASSERT_EQ(to_alice.message.method(), sip::Method::Invite);
+    ASSERT_EQ(to_bob.message.method(), sip::Method::Invite);
+    EXPECT_EQ(body_of(to_alice).media.at(0).port, 40100);
+    EXPECT_EQ(body_of(to_bob).media.at(0).port, 40200);
     stage.respond(kAlice, to_alice, 200, Stage::sdp(4000));
     EXPECT_EQ(count(stage.at(kAlice), sip::Method::Ack), 1u);
-    const auto to_bob = stage.one_at(kBob);
-    ASSERT_EQ(to_bob.message.method(), sip::Method::Invite);
     stage.respond(kBob, to_bob, 200, Stage::sdp(4100));
     EXPECT_EQ(count(stage.at(kBob), sip::Method::Ack), 1u);
     const auto opened = std::count_if(stage.media.begin(), stage.media.end(),
                                       [](const auto& request) { return request.joined; });
     EXPECT_EQ(opened, 2);
+    stage.advance(5s);
+    EXPECT_TRUE(stage.at(kAlice).empty());
+    EXPECT_TRUE(stage.at(kBob).empty());
+}
+
+TEST_F(B2buaTest, WhoHasPlainRtpAndTheSamePortsAgainNoticesNothing) {
+    establish();
+    stage.lose_media(30000);
+    EXPECT_TRUE(stage.at(kAlice).empty());
+    EXPECT_TRUE(stage.at(kBob).empty());
+    const auto opened =
+        std::find_if(stage.media.rbegin(), stage.media.rend(),
+                     [](const ports::MediaRequest& request) { return !request.set.empty(); });
+    ASSERT_NE(opened, stage.media.rend());
+    EXPECT_FALSE(opened->must_exist);
+    EXPECT_EQ(opened->set.at(0).ports_wanted, std::vector<uint16_t>{30100});
+    EXPECT_EQ(opened->set.at(1).ports_wanted, std::vector<uint16_t>{30200});
+    EXPECT_EQ(opened->set.at(1).streams.at(0).remote_rtp->text(), "192.0.2.1:4100");
+}
+
+TEST_F(B2buaTest, ACallWaitsForAMediaGateToComeBack) {
+    establish();
+    const auto without = [](bool gate) {
+        std::vector<ports::DirectoryEntry> all{
+            {kGate, ports::RoleKind::SipGate},
+            {kRegistrar, ports::RoleKind::Registrar},
+            {kSelf, ports::RoleKind::B2bua},
+            {kIndex, ports::RoleKind::CallState},
+            {kMedia, ports::RoleKind::MediaGate, 1, 100, gate},
+        };
+        if (gate) all.push_back({kController, ports::RoleKind::MediaGateController});
+        return all;
+    };
+    stage.directory.replace(without(false));
+    stage.advance(2s);
+    EXPECT_TRUE(stage.at(kAlice).empty());
+    const size_t before = stage.media.size();
+    stage.directory.replace(without(true));
+    stage.advance(100ms);
+    ASSERT_GT(stage.media.size(), before);
+    EXPECT_TRUE(stage.media.at(before).joined);
+    // It never comes back: silence for ever is no call.
+    stage.directory.replace(without(false));
+    stage.advance(31s);
+    EXPECT_EQ(count(stage.at(kAlice), sip::Method::Bye), 1u);
+}
+
+// The gate is gone for less than a look, but its incarnation is another one.
+TEST_F(B2buaTest, ARestartOfTheGateIsSeenByItsEpoch) {
+    establish();
+    stage.advance(100ms);
+    stage.directory.replace({{kGate, ports::RoleKind::SipGate},
+                             {kRegistrar, ports::RoleKind::Registrar},
+                             {kSelf, ports::RoleKind::B2bua},
+                             {kController, ports::RoleKind::MediaGateController},
+                             {kMedia, ports::RoleKind::MediaGate, 2},
+                             {kIndex, ports::RoleKind::CallState}});
+    const size_t before = stage.media.size();
+    stage.advance(100ms);
+    ASSERT_GT(stage.media.size(), before);
+    EXPECT_FALSE(stage.media.at(before).must_exist);
+    EXPECT_TRUE(stage.media.at(before).joined);
+}
+
+TEST_F(B2buaTest, ABusyPhoneIsOfferedTheNewPortsAgain) {
+    establish();
+    stage.lose_media(40000);
+    stage.respond(kBob, stage.one_at(kBob), 200, Stage::sdp(4100));
+    stage.at(kBob);
+    stage.respond(kAlice, stage.one_at(kAlice), 491);
+    stage.at(kAlice);
+    stage.advance(2100ms);  // RFC 3261 14.1: up to 2 s, as the Call-ID is hers
+    const auto again = stage.one_at(kAlice);
+    ASSERT_EQ(again.message.method(), sip::Method::Invite);
+    EXPECT_EQ(body_of(again).media.at(0).port, 40100);
+    stage.respond(kAlice, again, 200, Stage::sdp(4000));
+    EXPECT_EQ(count(stage.at(kAlice), sip::Method::Ack), 1u);
+}
+
+// Alice's own offer went first: it carries the new ports to both.
+TEST_F(B2buaTest, AnOfferOfThePhoneGivesItTheNewPorts) {
+    const auto answer = establish();
+    stage.lose_media(40000);
+    stage.respond(kBob, stage.one_at(kBob), 200, Stage::sdp(4100));
+    stage.at(kBob);
+    stage.respond(kAlice, stage.one_at(kAlice), 491);
+    stage.at(kAlice);
+    stage.from_phone(kAlice,
+                     stage.request_in_dialog("INVITE", answer.message, 3, Stage::sdp(4002)));
+    const auto to_bob = stage.one_at(kBob);
+    ASSERT_EQ(to_bob.message.method(), sip::Method::Invite);
+    stage.respond(kBob, to_bob, 200, Stage::sdp(4100));
+    const auto at_alice = stage.at(kAlice);
+    ASSERT_TRUE(has_status(at_alice, 200));
+    EXPECT_EQ(body_of(at_alice.back()).media.at(0).port, 40100);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 3));
+    stage.at(kBob);
+    stage.advance(5s);
+    EXPECT_EQ(count(stage.at(kAlice), sip::Method::Invite), 0u);
+}
+
+TEST_F(B2buaTest, APhoneThatRefusesTheNewPortsForGoodEndsTheCall) {
+    establish();
+    stage.lose_media(40000);
+    stage.respond(kAlice, stage.one_at(kAlice), 488);
+    EXPECT_EQ(count(stage.at(kBob), sip::Method::Bye), 1u);
+}
+
+TEST_F(B2buaTest, EncryptedMediaMovesWithNewKeys) {
+    const auto invite = ring(Stage::sdp_secure(4000));
+    stage.respond(kBob, invite, 200, Stage::sdp(4100));
+    const auto answer = stage.one_at(kAlice);
+    ASSERT_EQ(answer.message.status(), 200);
+    stage.at(kBob);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 2));
+    const auto key_of = [&](const ports::SipOutbound& sip) {
+        return body_of(sip).media.at(0).cryptos.at(0).keys.at(0).key_and_salt;
+    };
+    stage.lose_media(30000);
+    EXPECT_TRUE(stage.at(kBob).empty());
+    const auto offer = stage.one_at(kAlice);
+    ASSERT_EQ(offer.message.method(), sip::Method::Invite);
+    EXPECT_NE(key_of(offer), key_of(answer));
+}
+
+TEST_F(B2buaTest, ARestoredCallWhoseContextIsGoneGetsAnother) {
+    establish();
+    stage.restart();
+    const size_t kept = stage.media.size();
+    EXPECT_TRUE(stage.media.at(kept - 1).must_exist);
+    EXPECT_TRUE(stage.media.at(kept - 1).set.empty());
+    EXPECT_TRUE(stage.at(kAlice).empty());
+    stage.restart();
+    stage.lose_media(40000);
+    EXPECT_EQ(stage.one_at(kAlice).message.method(), sip::Method::Invite);
+    EXPECT_EQ(stage.one_at(kBob).message.method(), sip::Method::Invite);
+}
+
+TEST_F(B2buaTest, NewCallsASecondAreBounded) {
+    stage.change_instance([](model::B2buaSettings& settings) { settings.call_rate_max = 2; });
+    stage.advance(2s);
+    const auto refused = [&] {
+        stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
+        return has_status(stage.at(kAlice), 503);
+    };
+    EXPECT_FALSE(refused());
+    EXPECT_FALSE(refused());
+    EXPECT_TRUE(refused());
+    stage.advance(500ms);
+    EXPECT_FALSE(refused());
+    EXPECT_TRUE(refused());
+    stage.change_instance([](model::B2buaSettings& settings) { settings.call_rate_max = 0; });
+    EXPECT_FALSE(refused());
+}
+
+TEST_F(B2buaTest, ExtensionsThatAreRequiredMustBeKnown) {
+    stage.from_phone(kAlice,
+                     "OPTIONS sip:1002@acme.test SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1:5001;branch="
+                     "z9hG4bKo\nFrom: <sip:1001@acme.test>;tag=o\nTo: <sip:1002@acme.test>\n"
+                     "Call-ID: o\nCSeq: 1 OPTIONS\nMax-Forwards: 70\nRequire: timer, psychic\n");
+    const auto answer = stage.one_at(kAlice);
+    EXPECT_EQ(answer.message.status(), 420);
+    EXPECT_EQ(answer.message.header(HeaderId::Unsupported), "psychic");
+}
+
+TEST_F(B2buaTest, RingingCallsEndProperlyAfterARestart) {
+    stage.change_survival(model::Survival::All);
+    const auto invite = ring();
+    stage.respond(kBob, invite, 180);
+    stage.at(kAlice);
+    EXPECT_EQ(stage.stored_calls(), 1u);
+    stage.restart();
+    stage.advance(10ms);
+    // Over UDP the INVITE goes out again: the phone answers with what it had answered.
+    const auto again = stage.one_at(kBob);
+    ASSERT_EQ(again.message.method(), sip::Method::Invite);
+    EXPECT_EQ(again.branch, invite.branch);
+    stage.respond(kBob, again, 180);
+    stage.at(kAlice);
+    stage.advance(400ms);
+    const auto cancel = stage.one_at(kBob);
+    ASSERT_EQ(cancel.message.method(), sip::Method::Cancel);
+    EXPECT_EQ(cancel.branch, invite.branch);
+    EXPECT_EQ(cancel.message.cseq()->number, invite.message.cseq()->number);
+    EXPECT_TRUE(has_status(stage.at(kAlice), 503));
+    stage.respond(kBob, cancel, 200);
+    stage.respond(kBob, invite, 487);
+    EXPECT_EQ(count(stage.at(kBob), sip::Method::Ack), 1u);
+    EXPECT_EQ(stage.stored_calls(), 0u);
+    const model::Cdr cdr = record();
+    EXPECT_EQ(cdr.result, model::CallResult::Failed);
+    EXPECT_EQ(cdr.callee.number, "1002");
+    EXPECT_TRUE(cdr.survived);
+}
+
+TEST_F(B2buaTest, AnAnswerThatComesAfterTheRestartIsEnded) {
+    stage.change_survival(model::Survival::All);
+    const auto invite = ring();
+    stage.respond(kBob, invite, 180);
+    stage.at(kAlice);
+    stage.restart();
+    stage.advance(400ms);
+    stage.at(kBob);
+    EXPECT_TRUE(has_status(stage.at(kAlice), 503));
+    stage.respond(kBob, invite, 200, Stage::sdp(4100));
+    const auto at_bob = stage.at(kBob);
+    EXPECT_EQ(count(at_bob, sip::Method::Ack), 1u);
+    EXPECT_EQ(count(at_bob, sip::Method::Bye), 1u);
+    EXPECT_EQ(stage.records().size(), 1u);
+}
+
+TEST_F(B2buaTest, TheAnswerWaitsForItsOwnSnapshot) {
+    stage.change_survival(model::Survival::All);
+    const auto invite = ring();
+    stage.respond(kBob, invite, 180);
+    stage.at(kAlice);
+    EXPECT_EQ(stage.stored_calls(), 1u);
+    stage.hold_store = true;
+    stage.respond(kBob, invite, 200, Stage::sdp(4100));
+    EXPECT_TRUE(stage.at(kAlice).empty());
 }
 
 TEST_F(B2buaTest, MessagesOutsideACallReachEveryDevice) {

@@ -24,8 +24,9 @@ inline constexpr Duration kRestoreRetry = 500ms;
 // Without a store the instance serves new calls after this all the same.
 inline constexpr Duration kRestoreGiveUp = 5s;
 // How often an instance with calls looks whether their media gates still live: sound is to be back
-// within a second of a gate's death.
-inline constexpr Duration kDirectoryLook = 200ms;
+// within a second of a gate's death, and a gate is back within a quarter of it. A look compares one
+// number.
+inline constexpr Duration kDirectoryLook = 50ms;
 // Calls in one CallReportAll letter.
 inline constexpr size_t kReportPage = 200;
 // How long a page message may wait for a device (RFC 3428 has no dialog to come back to).

@@ -107,8 +107,28 @@ void B2buaRole::on_dialog_request(Step& step, ports::SipInbound& in,
     });
 }
 
+namespace {
+
+// RFC 3261 8.2.2.3. Of an INVITE the leg sees to it.
+std::string unsupported_extensions(const sip::Message& request) {
+    std::string unsupported;
+    if (request.method() == Method::Invite) return unsupported;
+    for (const std::string_view tag : request.values(HeaderId::Require)) {
+        if (tag == "100rel" || tag == "timer") continue;
+        unsupported.append(unsupported.empty() ? "" : ", ").append(tag);
+    }
+    return unsupported;
+}
+
+}  // namespace
+
 void B2buaRole::on_fresh_request(Step& step, ports::SipInbound& in,
                                  const sip::RequestArrival& arrival) {
+    if (const std::string tags = unsupported_extensions(in.message); !tags.empty()) {
+        sip::Message answer = sip::make_response(in.message, 420, {}, sip::make_tag(around_.rng));
+        answer.append(HeaderId::Unsupported, tags);
+        return layer_.respond(step.now.mono, arrival.server, std::move(answer), {}, wire_);
+    }
     switch (in.message.method()) {
         case Method::Invite:
             return on_invite(step, in, arrival.server);

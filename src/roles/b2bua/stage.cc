@@ -79,12 +79,16 @@ void Stage::change_domain(const std::function<void(model::Domain&)>& change) {
 }
 
 void Stage::change_survival(model::Survival survival) {
+    change_instance([&](model::B2buaSettings& settings) { settings.survival = survival; });
+}
+
+void Stage::change_instance(const std::function<void(model::B2buaSettings&)>& change) {
+    change(settings_);
     model::RoleInstance instance;
     instance.id = kRole;
     instance.role = model::RoleCode::B2b;
     instance.number = kSelf.number;
-    instance.b2bua.emplace();
-    instance.b2bua->survival = survival;
+    instance.b2bua = settings_;
     load(store::keys::role_instance(kRole), model::encode_stored(instance, {}));
 }
 
@@ -166,11 +170,17 @@ void Stage::answer_media(const Letter& letter, const ports::MediaRequest& reques
     ports::MediaReply reply;
     reply.context = request.context;
     if (media_refuses) reply.error = make_error(ErrorCode::Unavailable, "", "full");
+    if (request.must_exist && !contexts_.contains(request.context)) {
+        reply.error = make_error(ErrorCode::NotFound, "context", "unknown", 481);
+    }
+    if (!reply.error) contexts_.insert(request.context);
+    if (request.close) contexts_.erase(request.context);
     for (const ports::TerminationSettings& set : request.set) {
         ports::LocalTermination local{set.termination, {}};
         for (size_t i = 0; i < set.streams.size(); ++i) {
             const IpAddress ip = *IpAddress::parse("198.51.100.9");
-            const auto port = static_cast<uint16_t>(30000 + set.termination * 100 + i * 2);
+            const auto port =
+                static_cast<uint16_t>(media_first_port_ + set.termination * 100 + i * 2);
             local.streams.push_back({{ip, port}, {ip, static_cast<uint16_t>(port + 1)}});
         }
         reply.local.push_back(std::move(local));
@@ -182,6 +192,14 @@ void Stage::answer_media(const Letter& letter, const ports::MediaRequest& reques
         reply.statistics.push_back(stream);
     }
     role_->on_letter(now, Letter{kMedia, kSelf, letter.request, std::move(reply)}, out_);
+}
+
+void Stage::lose_media(uint16_t first_port) {
+    media_first_port_ = first_port;
+    const auto contexts = std::exchange(contexts_, {});
+    for (const CallId& context : contexts) {
+        give(ports::MediaEvent{context, ports::MediaEvent::Kind::Lost, 1, 0}, kMedia);
+    }
 }
 
 void Stage::tick() {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,7 @@ class Stage {
                         ports::Transport transport = ports::Transport::Udp);
     void change_domain(const std::function<void(model::Domain&)>& change);
     void change_survival(model::Survival survival);
+    void change_instance(const std::function<void(model::B2buaSettings&)>& change);
     void restart();  // the instance dies; the next incarnation starts
     void advance(Duration time);
     void tick();  // what is due now
@@ -40,6 +42,8 @@ class Stage {
     bool hold_media = false;
     bool hold_store = false;
     bool media_refuses = false;
+    // The gate loses all contexts, and gives out ports from here on.
+    void lose_media(uint16_t first_port);
 
     // --- Phones. A message is text with LF; Content-Length is added.
     void from_phone(uint16_t port, std::string_view text, uint64_t owner_key = 0);
@@ -83,12 +87,15 @@ class Stage {
     SeededRng rng_{7};
     mutable store::MemoryStore store_;
     std::map<AccountId, std::vector<ports::Binding>> bindings_;
+    std::set<CallId> contexts_;
+    uint16_t media_first_port_ = 30000;
     std::map<std::string, AccountId, std::less<>> accounts_;
     std::unique_ptr<B2buaRole> role_;
     ports::Outbox out_;
     std::vector<ports::SipOutbound> sent_;
     std::vector<ports::Letter> held_;
     model::Domain domain_;
+    model::B2buaSettings settings_;
     uint64_t branches_ = 0;
     uint32_t calls_ = 0;
     std::string cancel_;

@@ -89,14 +89,15 @@ void B2buaRole::on_completion(Step& step, const store::Completion& completion) {
         return;
     }
     const auto entry = saving_.find(write.base);
-    const bool again = entry != saving_.end() && entry->second;
+    const bool again = entry != saving_.end() && entry->second;  // with_call() may do it first
     saving_.erase(write.base);
     Call* call = find(write.base);
     if (call == nullptr) return;
     if (!completion.outcome) ++counters_.unprotected;
     with_call(step, *call, [&](auto& ctx) { call->on_saved(ctx, completion.outcome.has_value()); });
     call = find(write.base);
-    if (again && call != nullptr && call->phase() < call::Phase::Ending) save(step, *call);
+    const bool changed = again && call != nullptr && call->wants_save();
+    if (changed && call->phase() < call::Phase::Ending) save(step, *call);
 }
 
 void B2buaRole::on_store_reply(Step& step, const store::Reply& reply) {
@@ -155,28 +156,41 @@ void B2buaRole::restore(Step& step, const store::KeyValue& item) {
         std::chrono::milliseconds(step.now.utc.unix_ms - snapshot->saved.utc.unix_ms);
     const Duration by = (step.now.mono - snapshot->saved.mono) - wall;
     for (call::PartySnapshot& party : snapshot->parties) sip::shift(party.leg, by);
+    if (snapshot->ringing) resume_ringing(step, *snapshot);
     auto call = std::make_unique<Call>(Call::restore(std::move(*snapshot), step.now));
     const uint64_t base = call->base();
     ++counters_.restored;
     Call& taken = *calls_.insert_or_assign(base, std::move(call)).first->second;
-    const Duration after =
-        std::chrono::duration_cast<Duration>(call::kAuditSpread) * (around_.rng.below(1000)) / 1000;
+    const Duration spread =
+        std::min<Duration>(call::kAuditSpreadMax, call::kAuditOfCall * counters_.restored);
+    const Duration after = call::kAuditPause + spread * around_.rng.below(1000) / 1000;
     with_call(step, taken, [&](auto& ctx) { taken.take_over(ctx, after); });
+}
+
+// The transactions of a call that rang: the caller's, to be answered; the devices', to be
+// cancelled.
+void B2buaRole::resume_ringing(Step& step, call::CallSnapshot& snapshot) {
+    const uint64_t base = call::base_of(snapshot.facts.call);
+    for (call::PartySnapshot& party : snapshot.parties) {
+        const call::LegKey key = call::leg_key(base, party.index);
+        if (party.index != 0) {
+            layer_.resume_invite(
+                step.now.mono,
+                {party.leg.client, party.leg.invite, party.leg.settings.envelope, key}, wire_);
+            continue;
+        }
+        const auto arrival = layer_.on_request(step.now.mono, party.leg.invite,
+                                               party.leg.settings.envelope.hop, wire_);
+        party.leg.server = arrival.server;
+        layer_.adopt(arrival.server, key);
+    }
 }
 
 void B2buaRole::restored(Step& step) {
     phase_ = Phase::Serving;
     restore_retry_.reset();
     restore_give_up_.reset();
-    ports::MediaReconcile reconcile{around_.self, {}};
-    for (const auto& [base, call] : calls_) {
-        if (call->has_media()) reconcile.alive.push_back(call->id());
-    }
-    for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
-        if (entry.kind == RoleKind::MediaGate) {
-            step.out.send(around_.self, entry.instance, reconcile);
-        }
-    }
+    look_at_directory(step);
     if (const auto index = around_.directory.active(RoleKind::CallState)) report_all(step, *index);
     const auto held = std::exchange(held_, {});
     for (const ports::Letter& letter : held) dispatch(step, letter);

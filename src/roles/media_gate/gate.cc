@@ -55,7 +55,7 @@ const AddressPlan* Gate::plan_of(AddressFamily family) const {
 Result<void> Gate::check_request(const ports::MediaRequest& request) const {
     const auto found = contexts_.find(request.context);
     if (found != contexts_.end()) return check_terminations(request, &found->second);
-    if (request.set.empty() || request.close)
+    if (request.set.empty() || request.close || request.must_exist)
         return make_error(ErrorCode::NotFound, "context", "the media gate does not have it", 481);
     if (refuses_new_) return no_room("the media gate is being drained");
     if (contexts_.size() >= settings_.contexts_max) return no_room("the media gate is full");
@@ -141,7 +141,10 @@ void Gate::set_termination(Context& context, const ports::TerminationSettings& s
     for (size_t i = 0; i < settings.streams.size(); ++i) {
         Stream& stream = *termination.streams[i];
         if (settings.streams[i].enabled && stream.ports().rtp == 0) {
-            stream.set_ports({pool_.take().value_or(0)});  // check_terminations() saw to it
+            const uint16_t wanted =
+                i < settings.ports_wanted.size() ? settings.ports_wanted[i] : uint16_t{0};
+            // check_terminations() saw to it that there are enough.
+            stream.set_ports({pool_.take_this(wanted) ? wanted : pool_.take().value_or(0)});
             open_ports(termination, stream.ports().rtp, out);
         }
         stream.configure(settings.streams[i], settings.signalling_source);

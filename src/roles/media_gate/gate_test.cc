@@ -322,6 +322,36 @@ TEST_F(GateTest, ARequestIsAppliedWholeOrNotAtAll) {
     EXPECT_EQ(ask().error->code, ErrorCode::NotFound);
 }
 
+TEST_F(GateTest, ALostContextGetsItsPortsAgainWhereTheyAreFree) {
+    request.set[0].ports_wanted = {30008};
+    request.set[1].ports_wanted = {30008};
+    ASSERT_FALSE(ask().error.has_value());
+    EXPECT_EQ(alice(), 30008);
+    EXPECT_NE(bob(), 30008);
+    request.set[1].ports_wanted = {30010};
+    ASSERT_FALSE(ask().error.has_value());
+    EXPECT_NE(bob(), 30010) << "streams keep their ports";
+    request.context.bits = {3, 4};
+    request.set[0].ports_wanted = {30001};
+    request.set[1].ports_wanted = {40000, 5};
+    ASSERT_FALSE(ask().error.has_value());
+    EXPECT_EQ(alice() % 2, 0) << "what is no port of ours is not given";
+}
+
+TEST_F(GateTest, WhatMustExistIsNotMade) {
+    request.must_exist = true;
+    EXPECT_EQ(ask().error->code, ErrorCode::NotFound);
+    EXPECT_EQ(gate.contexts(), 0u);
+    request.must_exist = false;
+    ask();
+    ports::MediaRequest check;
+    check.context = request.context;
+    check.must_exist = true;
+    EXPECT_FALSE(gate.on_request(now, kOwner, check, output).error.has_value());
+    receive(alice(), kAlice, rtp_packet(1));
+    EXPECT_EQ(sink.count, 1u) << "asking changes nothing";
+}
+
 TEST_F(GateTest, ClosingGivesStatisticsAndPortsBack) {
     ask();
     for (uint16_t n = 0; n < 100; ++n) {

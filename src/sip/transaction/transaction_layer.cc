@@ -206,6 +206,27 @@ ClientKey TransactionLayer::send_request(Instant now, Message request, Envelope 
     return ClientKey{key};
 }
 
+void TransactionLayer::resume_invite(Instant now, SentInvite sent, LayerOutbox& out) {
+    InviteClientSnapshot snapshot;
+    snapshot.reliability = sent.envelope.hop.reliability();
+    snapshot.timers = settings_.timers;
+    snapshot.invite = std::move(sent.invite);
+    if (snapshot.reliability == Reliability::Reliable) {
+        snapshot.state = InviteClientState::Proceeding;
+    } else {
+        snapshot.interval_a = settings_.timers.t1;
+        snapshot.timer_a = now;
+        snapshot.timer_b = now + settings_.timers.times_64();
+    }
+    clients_.insert_or_assign(sent.key.value,
+                              Client{InviteClientTransaction::restore(std::move(snapshot)),
+                                     std::move(sent.envelope),
+                                     sent.user,
+                                     {},
+                                     {}});
+    settle_client(now, Table::Client, clients_.find(sent.key.value), out);
+}
+
 ClientKey TransactionLayer::send_ack(Message ack, Envelope envelope, LayerOutbox& out,
                                      ClientKey again) {
     const ClientKey key = again ? again : ClientKey{new_key()};

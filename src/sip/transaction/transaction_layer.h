@@ -150,6 +150,16 @@ class TransactionLayer {
     // Client side. Nil key: the layer is full, nothing was sent (act as on 503).
     ClientKey send_request(Instant now, Message request, Envelope envelope, UserKey user,
                            LayerOutbox& out);
+    // An INVITE that a former incarnation sent with the same key, and that may still ring:
+    // responses to it come here, and it can be cancelled. Over UDP it is sent again, as its phone
+    // may not have heard it, and answers with what it answered before (RFC 3261 17.2.1).
+    struct SentInvite {
+        ClientKey key;
+        Message invite;
+        Envelope envelope;
+        UserKey user = 0;
+    };
+    void resume_invite(Instant now, SentInvite sent, LayerOutbox& out);
     // The ACK of a 2xx, which has no transaction: sent with a branch of its own. To send it again,
     // give the same key again.
     ClientKey send_ack(Message ack, Envelope envelope, LayerOutbox& out, ClientKey again = {});

@@ -1,0 +1,189 @@
+// The way to another media context, when the one of an answered call is gone.
+//
+// A gate that was restarted is asked for the same ports: parties with plain RTP notice nothing.
+// Whoever has SRTP is offered new keys (reused ones with new counters would repeat the key stream,
+// RFC 3711 9.1), and whoever is to send elsewhere the new ports, both parties at once.
+#include "call/media_move.h"
+
+#include <algorithm>
+
+#include "call/ask.h"
+#include "call/call.h"
+#include "call/limits.h"
+
+namespace tandem::call {
+
+using Stage = MediaMove::Stage;
+
+// Whether the gate still has the context: asked after a restart of ours, which may have been one of
+// the gate's, too.
+void Call::check_media(CallContext& ctx) {
+    media_check_again_.reset();
+    if (!media_open_ || phase_ >= Phase::Ending || move_) return;
+    if (!media_check_give_up_) media_check_give_up_ = ctx.now.mono + kMediaCheckGiveUp;
+    ports::MediaRequest request;
+    request.context = facts_.call;
+    request.must_exist = true;
+    ask(ctx, media_gate_, std::move(request), {Purpose::CheckMedia, kMediaDeadline});
+}
+
+// A gate that cannot be reached may be starting, or its link: only for so long.
+void Call::on_media_unchecked(CallContext& ctx) {
+    if (media_check_give_up_ && ctx.now.mono < *media_check_give_up_) {
+        media_check_again_ = ctx.now.mono + kMediaTryAgain;
+        return;
+    }
+    on_media_lost(ctx);
+}
+
+void Call::on_media_lost(CallContext& ctx) {
+    if (phase_ == Phase::Ending || phase_ == Phase::Over) return;
+    const bool answered = phase_ == Phase::Established || phase_ == Phase::Committing;
+    const bool settled = answered && winner_ != 0 && !callee_offer_;
+    if (!settled) return end(ctx, ReleasedBy::System, 503, "media was lost");
+    // Answers of the old context mean nothing any more.
+    std::erase_if(questions_, [](const Question& q) {
+        return q.purpose == Purpose::UpdateMedia || q.purpose == Purpose::OpenMedia ||
+               q.purpose == Purpose::CheckMedia || q.purpose == Purpose::Place;
+    });
+    media_check_again_.reset();
+    if (!move_) {
+        move_.emplace();
+        move_->give_up = ctx.now.mono + kMediaMoveGiveUp;
+        move_->before = {caller_->media.local(), winner()->party.media.local()};
+    }
+    move_->stage = Stage::Placing;
+    move_->sides = {};
+    place_again(ctx);
+}
+
+void Call::place_again(CallContext& ctx) {
+    move_->again.reset();
+    const auto controller = ctx.around.directory.active(ports::RoleKind::MediaGateController);
+    if (!controller) return try_move_again(ctx);
+    ask(ctx, *controller, ports::MediaPlace{facts_.call, facts_.domain},
+        {Purpose::Place, kPlaceDeadline});
+}
+
+// No controller, no gate, or one that died between two letters.
+void Call::try_move_again(CallContext& ctx) {
+    move_->stage = Stage::Placing;
+    move_->again = ctx.now.mono + kMediaPlaceAgain;
+}
+
+void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
+    if (placed.error || !placed.media_gate) return try_move_again(ctx);
+    media_gate_ = placed.media_gate;
+    move_->stage = Stage::Opening;
+    ports::MediaRequest request;
+    request.context = facts_.call;
+    request.silence_timeout_s = settings_.silence_timeout_s;
+    for (const uint8_t index : {uint8_t{0}, winner_}) {
+        PartyMedia& media = party(index)->media;
+        media.forget_keys();
+        request.set.push_back(media.settings());
+        for (const ports::LocalStream& known : move_->before[index == 0 ? 0 : 1]) {
+            request.set.back().ports_wanted.push_back(known.rtp.port);
+        }
+    }
+    request.joined = {{request.set[0].termination, request.set[1].termination}};
+    ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
+}
+
+void Call::on_move_opened(CallContext& ctx) {
+    move_->stage = Stage::Offering;
+    if (exchange_) exchange_->is_of_old_ports = true;
+    for (const uint8_t index : {uint8_t{0}, winner_}) {
+        const PartyMedia& media = party(index)->media;
+        const size_t at = index == 0 ? 0 : 1;
+        const bool encrypted = std::any_of(
+            media.streams().begin(), media.streams().end(), [](const PartyStream& stream) {
+                return stream.settings.enabled &&
+                       stream.settings.from_party.suite != ports::SrtpSuite::None;
+            });
+        move_->sides[at] = {encrypted || media.local() != move_->before[at], false, {}};
+    }
+    save_wanted_ = settings_.survival != Survival::None;
+    offer_move(ctx);
+}
+
+// Offers what is new to whom it is new to; over when nobody is left.
+void Call::offer_move(CallContext& ctx) {
+    if (!move_ || move_->stage != Stage::Offering || phase_ >= Phase::Ending) return;
+    for (const uint8_t index : {uint8_t{0}, winner_}) {
+        MoveSide& side = move_->sides[index == 0 ? 0 : 1];
+        if (!side.wanted || side.offering) continue;
+        if (side.again && *side.again > ctx.now.mono) continue;
+        const auto& other = party(peer_of(index))->leg.remote_sdp();
+        if (!other) return end(ctx, ReleasedBy::System, 503, "media was lost");
+        Party& to = *party(index);
+        sip::Payload payload;
+        payload.sdp = to.media.describe(*other, SdpRole::Offer, ctx.leg.rng);
+        side.again.reset();
+        side.offering = to.leg.reoffer(ctx.leg, std::move(payload));
+        // Another offer is under way on this leg.
+        if (!side.offering) side.again = ctx.now.mono + kMediaTryAgain;
+    }
+    const auto is_done = [](const MoveSide& side) { return !side.wanted && !side.offering; };
+    if (std::ranges::all_of(move_->sides, is_done)) move_.reset();
+}
+
+bool Call::is_move_answer(uint8_t index) const {
+    if (!move_ || move_->stage != Stage::Offering || (index != 0 && index != winner_)) return false;
+    return move_->sides[index == 0 ? 0 : 1].offering;
+}
+
+void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer) {
+    if (!party(index)->media.learn(answer, SdpRole::Answer, settings_.srtp)) {
+        return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
+    }
+    move_->sides[index == 0 ? 0 : 1] = {};
+    save_wanted_ = settings_.survival != Survival::None;
+    update_media(ctx, {index}, false);
+    offer_move(ctx);
+}
+
+// 488 and its like are final. Anything else may pass: an offer of the phone's own went first, or it
+// was busy with one (491, 500 with Retry-After; RFC 3261 14.1, 14.2).
+void Call::on_move_refused(CallContext& ctx, uint8_t index, int status) {
+    MoveSide& side = move_->sides[index == 0 ? 0 : 1];
+    side.offering = false;
+    if (!side.wanted) return offer_move(ctx);
+    const bool passing = status == 491 || status == 500 || status == 503;
+    if (!passing) return end(ctx, ReleasedBy::System, 503, "media was lost");
+    side.again = ctx.now.mono + (status == 491 ? kMediaTryAgain : kMoveOfferAgain);
+}
+
+// An offer that travelled from one party to the other has given both the new ports.
+void Call::note_exchange_for_move(const Exchange& exchange) {
+    if (!move_ || move_->stage != Stage::Offering || exchange.is_of_old_ports) return;
+    for (MoveSide& side : move_->sides) side.wanted = false;
+}
+
+void Call::run_move_timers(CallContext& ctx) {
+    if (media_check_again_ && *media_check_again_ <= ctx.now.mono) check_media(ctx);
+    if (!move_ || phase_ >= Phase::Ending) return;
+    if (move_->give_up <= ctx.now.mono) {
+        return end(ctx, ReleasedBy::System, 503, "media was lost");
+    }
+    if (move_->stage == Stage::Placing && move_->again && *move_->again <= ctx.now.mono) {
+        place_again(ctx);
+    }
+    offer_move(ctx);
+}
+
+std::optional<Instant> Call::next_move_deadline() const {
+    std::optional<Instant> earliest = media_check_again_;
+    const auto sooner = [&](std::optional<Instant> other) {
+        if (other && (!earliest || *other < *earliest)) earliest = other;
+    };
+    if (!move_ || phase_ >= Phase::Ending) return earliest;
+    sooner(move_->give_up);
+    sooner(move_->again);
+    for (const MoveSide& side : move_->sides) {
+        if (side.wanted && !side.offering) sooner(side.again);
+    }
+    return earliest;
+}
+
+}  // namespace tandem::call
