@@ -4,6 +4,7 @@ look into messages and change things in the middle of a call."""
 import hashlib
 import re
 import socket
+import ssl
 import struct
 import time
 
@@ -17,12 +18,54 @@ def header(text, name):
     return found.group(1) if found else None
 
 
+SERVER_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 8082, "wss": 8444}
+
+
+class WebSocket:
+    """A client of RFC 6455, as far as SIP needs it (RFC 7118): one message a frame."""
+
+    def __init__(self, connection):
+        self.socket, self.stream = connection, b""
+        connection.settimeout(5)
+        connection.sendall(b"GET /sip HTTP/1.1\r\nHost: demo.test\r\nUpgrade: websocket\r\n"
+                           b"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n")
+        head = self.need(lambda: self.stream.find(b"\r\n\r\n") + 1)
+        answer, self.stream = self.stream[:head + 3], self.stream[head + 3:]
+        # RFC 6455 1.3 has the answer to this key.
+        expect(answer.startswith(b"HTTP/1.1 101 ") and b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in answer,
+               f"the upgrade: {answer}")
+
+    def need(self, there):
+        while not (value := there()):
+            data = self.socket.recv(65536)
+            if not data:
+                raise Failed("the WebSocket has ended")
+            self.stream += data
+        return value
+
+    def send(self, data):
+        mask = b"\x01\x02\x03\x04"
+        length = struct.pack("!BBH", 0x81, 0x80 | 126, len(data)) if len(data) > 125 else \
+            struct.pack("!BB", 0x81, 0x80 | len(data))
+        self.socket.sendall(length + mask + bytes(c ^ mask[i % 4] for i, c in enumerate(data)))
+
+    def receive(self):
+        self.need(lambda: len(self.stream) >= 4)
+        length, begin = self.stream[1], 2
+        if length == 126:
+            length, begin = struct.unpack("!H", self.stream[2:4])[0], 4
+        self.need(lambda: len(self.stream) >= begin + length)
+        data, self.stream = self.stream[begin:begin + length], self.stream[begin + length:]
+        return data
+
+
 class CallingPhone:
-    """UDP unless `transport` is "tcp"; media at port + 1000."""
+    """Over `transport`: udp, tcp, tls, ws or wss; media at port + 1000."""
 
     def __init__(self, server, user, port, address="127.0.0.1", transport="udp"):
         self.server, self.user, self.port, self.address = server, user, port, address
-        self.server_port = 5060
+        self.server_port = SERVER_PORTS[transport]
         self.transport = transport
         self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.host = f"[{address}]" if ":" in address else address
@@ -40,8 +83,14 @@ class CallingPhone:
         self.socket = socket.socket(self.family, kind)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((self.address, self.port))
-        if self.transport == "tcp":
+        if self.transport != "udp":
             self.socket.connect(self.server_address())
+        if self.transport in ("tls", "wss"):
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE  # made by the server itself
+            self.socket = context.wrap_socket(self.socket)
+        self.frames = WebSocket(self.socket) if self.transport in ("ws", "wss") else None
         self.media = socket.socket(self.family, socket.SOCK_DGRAM)
         self.media.bind((self.address, self.port + 1000))
         return self
@@ -57,12 +106,16 @@ class CallingPhone:
 
     def send(self, text):
         data = text.encode()
-        if self.transport == "tcp":
-            self.socket.sendall(data)
-        else:
+        if self.frames:
+            self.frames.send(data)
+        elif self.transport == "udp":
             self.socket.sendto(data, self.server_address())
+        else:
+            self.socket.sendall(data)
 
     def read(self):
+        if self.frames:
+            return self.frames.receive().decode()
         if self.transport == "udp":
             return self.socket.recv(65536).decode()
         while True:
@@ -108,7 +161,8 @@ class CallingPhone:
         return self.wait(fits, f"the response to {request.splitlines()[0]}", timeout)
 
     def contact(self):
-        return f"<sip:{self.user}@{self.host}:{self.port};transport={self.transport}>"
+        transport = "ws" if self.transport == "wss" else self.transport  # RFC 7118 5.2.4
+        return f"<sip:{self.user}@{self.host}:{self.port};transport={transport}>"
 
     def request(self, method, uri, lines="", body="", kind="application/sdp", dialog=None):
         """A request outside of dialogs, or of `dialog`."""

@@ -351,8 +351,34 @@ def long_message(caller):
     return again
 
 
+def every_transport_in_both_families(folder):
+    """Calls between all of them, with sound; a phone on WebSocket may call one on UDP."""
+    with running(folder, accounts=("1001", "1002"), nodes=NODES) as server:
+        host = server.api("GET", "/servers")["items"][0]["id"]
+        server.api("POST", "/interfaces", {"server": host, "name": "lo6", "address": "::1", "family": "ipv6"})
+        gate = next(r for r in server.api("GET", "/roles")["items"] if r["role"] == "SG")
+        server.api("PATCH", f"/roles/{gate['id']}", {"sip_gate": {"ws_port": 8082}})
+        time.sleep(0.5)
+        port = 5100
+        before = {"address": "::1", "transport": "wss"}
+        for address in ("127.0.0.1", "::1"):
+            for transport in ("udp", "tcp", "tls", "ws", "wss"):
+                now = {"address": address, "transport": transport}
+                with CallingPhone(server, "1001", port, **before) as caller, \
+                        CallingPhone(server, "1002", port + 1, **now) as callee:
+                    callee.register()
+                    caller.call("1002", callee)
+                    via = header(callee.invite, "Via")
+                    expect(via.startswith(f"SIP/2.0/{transport.upper()} "), f"{now}: {via}")
+                    caller.talks_with(callee)
+                    callee.hang_up(caller)
+                    callee.register(lines="Expires: 0\r\n")
+                before = now
+                port += 2
+
+
 if __name__ == "__main__":
     main(requests_within_a_call_reach_the_other_side, messages_outside_a_call, options_outside_a_call,
          a_reliable_provisional_response, session_timers, digest_algorithms_of_a_domain, loops_and_hops,
          redirections, registrations_of_every_kind, path_and_outbound, keep_alives,
-         a_request_too_large_for_udp_takes_tcp)
+         a_request_too_large_for_udp_takes_tcp, every_transport_in_both_families)
