@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
     global.url = default_url();
     CLI::App app{
         "Tandem's command line. It needs the API's address and a token:\n"
-        "--url or TANDEM_URL; --token, TANDEM_TOKEN or the file admin.token."};
+        "--url or TANDEM_URL; --token, TANDEM_TOKEN or the file admin.token of TANDEM_DATA.\n"
+        "It ends with 0: done, 1: refused, 2: wrong usage, 3: the server cannot be reached."};
     app.set_version_flag("--version", tandem::app::kVersion);
     app.add_option("--url", global.url, "address of the API (default: http://127.0.0.1:8080)");
     app.add_option("--token", global.token, "Bearer token");
@@ -19,10 +20,14 @@ int main(int argc, char** argv) {
     app.fallthrough();
     app.require_subcommand(1);
     add_operation_commands(app, global);
-    add_domain_commands(app, global);
-    add_account_commands(app, global);
+    add_entity_commands(app, global);
     add_call_commands(app, global);
     add_demo_command(app, global);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        // --help and --version come as errors, too, with code 0.
+        return app.exit(error) == 0 ? 0 : kExitUsage;
+    }
     return global.exit_code;
 }

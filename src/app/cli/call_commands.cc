@@ -40,40 +40,62 @@ void show_route(Global& global, const std::string& domain, const std::string& ca
     }
     int number = 0;
     for (const auto& step : steps->as_array()) {
-        std::printf("%2d. %-12s %s\n", ++number, cell(step, "action").c_str(),
+        std::printf("%2d. %-16s %s\n", ++number, cell(step, "step").c_str(),
                     cell(step, "reason").c_str());
     }
-    std::printf("result: %s\n", cell(route, "result").c_str());
+    const std::string status = cell(route, "sip_status");
+    if (status != "0") std::printf("result: refused with SIP status %s\n", status.c_str());
+    for (const auto& each : route.at("destinations").as_array()) {
+        std::printf("result: rings %s (account %s)\n", cell(each, "number").c_str(),
+                    cell(each, "account").c_str());
+    }
 }
 
-}  // namespace
+struct Asked {
+    std::string domain;
+    std::string id;
+    std::string number;
+    std::string from;
+    std::string to;
+    std::string reason;
+    std::string contact;
+    std::string caller;
+    std::string dialled;
+    size_t limit = 100;
+    bool full = false;
+};
 
-void add_call_commands(CLI::App& app, Global& global) {
-    static std::string domain;
-    static std::string id;
-    static std::string text;
-    static std::string caller;
-    static std::string dialled;
-    static bool full = false;
-
+void add_bindings(CLI::App& app, Global& global, Asked& asked) {
     auto* bindings = app.add_subcommand("bindings", "registered devices of a domain");
-    bindings->add_option("domain", domain, "name of the domain")->required();
+    bindings->add_option("domain", asked.domain, "name of the domain")->required();
     bindings->callback([&] {
-        show_list(global, within(domain, "bindings"),
+        show_list(global, within(asked.domain, "bindings"),
                   {{"LOGIN", "login"},
                    {"CONTACT", "contact"},
-                   {"SOURCE", "source"},
                    {"TRANSPORT", "transport"},
-                   {"EXPIRES", "expires"},
+                   {"FROM", "remote"},
+                   {"EXPIRES_S", "expires_s"},
                    {"USER-AGENT", "user_agent"}},
                   "nobody is registered");
     });
+    auto* unbind = app.add_subcommand("unbind", "forget registered devices of an account");
+    unbind->add_option("domain", asked.domain, "name of the domain")->required();
+    unbind->add_option("login", asked.id, "login of the account")->required();
+    unbind->add_option("--contact", asked.contact, "only this contact's URI");
+    unbind->callback([&] {
+        std::string path = within(asked.domain, "bindings") + "/" + encode(asked.id);
+        if (!asked.contact.empty()) path += "?contact=" + encode(asked.contact);
+        send_change(global, {"DELETE", path, {}, {}}, "forgot the devices of " + asked.id);
+    });
+}
+
+void add_calls(CLI::App& app, Global& global, Asked& asked) {
     auto* calls = app.add_subcommand("calls", "calls under way");
-    calls->add_option("domain", domain, "only of this domain");
+    calls->add_option("domain", asked.domain, "only of this domain");
     calls->callback([&] {
-        show_list(global, within(domain, "calls"),
+        show_list(global, within(asked.domain, "calls"),
                   {{"ID", "id"},
-                   {"DOMAIN", "domain"},
+                   {"DOMAIN", "domain_name"},
                    {"PHASE", "phase"},
                    {"CALLER", "caller"},
                    {"CALLEE", "callee"},
@@ -82,40 +104,71 @@ void add_call_commands(CLI::App& app, Global& global) {
                   "no calls");
     });
     auto* call = app.add_subcommand("call", "one call with its legs and media");
-    call->add_option("id", id, "id of the call")->required();
-    call->callback([&] { show_one(global, "/api/v1/calls/" + encode(id)); });
+    call->add_option("id", asked.id, "id of the call")->required();
+    call->callback([&] { show_one(global, "/api/v1/calls/" + encode(asked.id)); });
     auto* hangup = app.add_subcommand("hangup", "end a call");
-    hangup->add_option("id", id, "id of the call")->required();
-    hangup->add_option("--reason", text, "told to the phones");
+    hangup->add_option("id", asked.id, "id of the call")->required();
+    hangup->add_option("--reason", asked.reason, "told to the phones and kept in the record");
     hangup->callback([&] {
-        change(global, "DELETE", "/api/v1/calls/" + encode(id) + "?reason=" + encode(text), "",
-               "ended " + id);
+        std::string path = "/api/v1/calls/" + encode(asked.id);
+        if (!asked.reason.empty()) path += "?reason=" + encode(asked.reason);
+        send_change(global, {"DELETE", path, {}, {}}, "ended " + asked.id);
     });
+    auto* trace = app.add_subcommand("trace", "SIP ladder of a call under way");
+    trace->add_option("id", asked.id, "id of the call")->required();
+    trace->add_flag("--full", asked.full, "with the whole messages (domain setting full_traces)");
+    trace->callback([&] { show_trace(global, asked.id, asked.full); });
+}
+
+void add_history(CLI::App& app, Global& global, Asked& asked) {
     auto* cdr = app.add_subcommand("cdr", "records of ended calls, the newest first");
-    cdr->add_option("domain", domain, "only of this domain");
-    cdr->add_option("--number", text, "only with this caller or callee");
+    cdr->add_option("domain", asked.domain, "only of this domain");
+    cdr->add_option("--number", asked.number, "only with this caller or callee");
+    cdr->add_option("--call", asked.id, "only of this call (id)");
+    cdr->add_option("--from", asked.from, "begun at or after, like 2026-11-25T08:00:00Z");
+    cdr->add_option("--to", asked.to, "begun before");
+    cdr->add_option("--limit", asked.limit, "how many at most")
+        ->check(CLI::Range(size_t{1}, kItemsMax))
+        ->capture_default_str();
     cdr->callback([&] {
-        show_list(global, within(domain, "cdr") + (text.empty() ? "" : "?number=" + encode(text)),
+        std::string path = within(asked.domain, "cdr");
+        char mark = '?';
+        for (const auto& [name, value] :
+             {std::pair<const char*, const std::string&>{"number", asked.number},
+              {"call", asked.id},
+              {"from", asked.from},
+              {"to", asked.to}}) {
+            if (value.empty()) continue;
+            path += mark + std::string(name) + "=" + encode(value);
+            mark = '&';
+        }
+        show_list(global, path,
                   {{"START", "start_utc_ms"},
-                   {"CALLER", "caller_number"},
-                   {"CALLEE", "callee_number"},
+                   {"CALLER", "caller.number"},
+                   {"DIALLED", "dialled"},
                    {"RESULT", "result"},
                    {"STATUS", "sip_status"},
                    {"TALK", "duration_ms"},
-                   {"RELEASED BY", "released_by"}},
-                  "no calls have ended yet");
+                   {"RELEASED BY", "released_by"},
+                   {"CALL", "call"}},
+                  "no calls have ended yet", asked.limit);
     });
+}
+
+}  // namespace
+
+void add_call_commands(CLI::App& app, Global& global) {
+    static Asked asked;
+    add_bindings(app, global, asked);
+    add_calls(app, global, asked);
+    add_history(app, global, asked);
     auto* route = app.add_subcommand("route", "routing");
     route->require_subcommand(1);
     auto* test = route->add_subcommand("test", "explain a call without placing it");
-    test->add_option("domain", domain, "name of the domain")->required();
-    test->add_option("caller", caller, "login or number that calls")->required();
-    test->add_option("dialled", dialled, "what it dials")->required();
-    test->callback([&] { show_route(global, domain, caller, dialled); });
-    auto* trace = app.add_subcommand("trace", "SIP ladder of a call under way");
-    trace->add_option("id", id, "id of the call")->required();
-    trace->add_flag("--full", full, "with the whole messages");
-    trace->callback([&] { show_trace(global, id, full); });
+    test->add_option("domain", asked.domain, "name of the domain")->required();
+    test->add_option("caller", asked.caller, "login or number that calls")->required();
+    test->add_option("dialled", asked.dialled, "what it dials")->required();
+    test->callback([&] { show_route(global, asked.domain, asked.caller, asked.dialled); });
 }
 
 }  // namespace tandem::cli

@@ -49,12 +49,38 @@ Client::Client(std::string url, std::string token)
     while (url_.ends_with('/')) url_.pop_back();
 }
 
+// The refusal in the words of the server, and what to do about it.
+Error Client::refused(const Answer& answer) const {
+    const std::string detail = detail_of(answer);
+    switch (answer.status) {
+        case 401:
+            if (!token_.empty()) {
+                return make_error(ErrorCode::Unauthorized, "",
+                                  "the token is refused; is it of this server's data directory?");
+            }
+            return make_error(ErrorCode::Unauthorized, "",
+                              "a token is needed and none was found: give --token or TANDEM_TOKEN,"
+                              " or set TANDEM_DATA to the server's data directory (admin.token)");
+        case 404:
+            return make_error(ErrorCode::NotFound, "", detail);
+        case 503:
+            return make_error(ErrorCode::Unavailable, "", detail + "; nothing was done, try again");
+        case 504:
+            return make_error(ErrorCode::Timeout, "", detail);
+        default:
+            return make_error(ErrorCode::Conflict, "", detail);
+    }
+}
+
 Result<Answer> Client::call(std::string_view method, const std::string& path,
-                            const std::string& body) {
+                            const std::string& body, const std::string& etag) {
     const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
                                                                    &curl_easy_cleanup);
     curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
-    list = curl_slist_append(list, ("Authorization: Bearer " + token_).c_str());
+    if (!token_.empty()) {
+        list = curl_slist_append(list, ("Authorization: Bearer " + token_).c_str());
+    }
+    if (!etag.empty()) list = curl_slist_append(list, ("If-Match: \"" + etag + "\"").c_str());
     const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(list,
                                                                               &curl_slist_free_all);
     Answer answer;
@@ -79,8 +105,7 @@ Result<Answer> Client::call(std::string_view method, const std::string& path,
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
     answer.status = static_cast<int>(status);
     if (status >= 200 && status < 300) return answer;
-    return make_error(status == 404 ? ErrorCode::NotFound : ErrorCode::Conflict, "",
-                      detail_of(answer));
+    return refused(answer);
 }
 
 std::string encode(std::string_view text) {

@@ -19,11 +19,14 @@ class Client {
     // `url` without a trailing slash; `token` may be empty (health needs none).
     Client(std::string url, std::string token);
 
-    // `path` begins with /api/v1. A non-2xx answer is an error that carries the problem's detail.
+    // `path` begins with /api/v1. A non-2xx answer is an error that carries the problem's detail
+    // and says what to do. `etag`: sent as If-Match.
     Result<Answer> call(std::string_view method, const std::string& path,
-                        const std::string& body = {});
+                        const std::string& body = {}, const std::string& etag = {});
 
  private:
+    Error refused(const Answer& answer) const;
+
     std::string url_;
     std::string token_;
 };

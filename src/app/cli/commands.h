@@ -12,6 +12,11 @@ class App;
 
 namespace tandem::cli {
 
+// What the program ends with; scripts rely on it.
+inline constexpr int kExitRefused = 1;      // the server says no: unknown id, bad value, conflict
+inline constexpr int kExitUsage = 2;        // the command line is wrong
+inline constexpr int kExitUnreachable = 3;  // no answer, or one that says to try again
+
 struct Global {
     std::string url;
     std::string token;
@@ -23,8 +28,7 @@ struct Global {
     void fail(const Error& error);
 };
 
-void add_domain_commands(CLI::App& app, Global& global);
-void add_account_commands(CLI::App& app, Global& global);
+void add_entity_commands(CLI::App& app, Global& global);
 void add_call_commands(CLI::App& app, Global& global);
 void add_demo_command(CLI::App& app, Global& global);
 void add_operation_commands(CLI::App& app, Global& global);

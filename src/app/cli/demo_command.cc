@@ -7,8 +7,11 @@
 #include <thread>
 
 #include "app/cli/commands.h"
+#include "app/cli/show.h"
 #include "app/cli/table.h"
 #include "base/json_text.h"
+#include "base/net_address.h"
+#include "runtime/reactor/native_address.h"
 #include "runtime/reactor/system_rng.h"
 
 namespace tandem::cli {
@@ -53,14 +56,46 @@ void write_private(const std::string& path, const std::string& text) {
     umask(old);
 }
 
-void show(const std::string& path) {
+// Where phones reach the gates: "192.0.2.10:5060, 192.0.2.10:5061 (TLS)".
+std::string addresses_of(Global& global) {
+    const auto interfaces = global.client().call("GET", "/api/v1/interfaces");
+    const auto roles = global.client().call("GET", "/api/v1/roles");
+    if (!interfaces.has_value() || !roles.has_value()) return "this machine";
+    std::vector<std::string> hosts;
+    for (const auto& each : boost::json::parse(interfaces->body).at("items").as_array()) {
+        if (cell(each, "serves_signalling") != "yes") continue;
+        const std::string advertised = cell(each, "advertised_address");
+        hosts.push_back(advertised == "-" ? cell(each, "address") : advertised);
+        const auto ip = IpAddress::parse(hosts.back());
+        if (!ip || !ip->is_unspecified()) continue;
+        hosts.pop_back();
+        for (const IpAddress& own : runtime::interface_addresses(ip->family)) {
+            hosts.push_back(own.text_bracketed());
+        }
+    }
+    std::string text;
+    for (const auto& role : boost::json::parse(roles->body).at("items").as_array()) {
+        for (const std::string& host : hosts) {
+            for (const auto& [field, mark] :
+                 {std::pair<const char*, const char*>{"sip_gate.udp_port", ""},
+                  {"sip_gate.tls_port", " (TLS)"}}) {
+                const std::string port = cell(role, field);
+                if (port == "-" || port == "0") continue;
+                text += (text.empty() ? "" : ", ") + host + ":" + port + mark;
+            }
+        }
+    }
+    return text.empty() ? "this machine" : text;
+}
+
+void show(Global& global, const std::string& path) {
     Table table({"ACCOUNT", "PASSWORD"});
     std::ifstream file(path);
     for (std::string login, password; file >> login >> password;) {
         table.add({login + "@" + kDomain, password});
     }
-    std::printf("\nPhones can register now (outbound proxy: this machine, port 5060):\n\n%s\n",
-                table.text().c_str());
+    std::printf("\nPhones can register now. Server (outbound proxy): %s\n\n%s\n",
+                addresses_of(global).c_str(), table.text().c_str());
 }
 
 }  // namespace
@@ -82,7 +117,7 @@ void add_demo_command(CLI::App& app, Global& global) {
             if (!made.has_value()) return global.fail(made.error());
             write_private(path, *made);
         }
-        show(path);
+        show(global, path);
     });
 }
 

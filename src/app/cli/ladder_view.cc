@@ -55,7 +55,7 @@ std::string ladder_text(const boost::json::array& entries, bool full) {
         for (size_t i = 0; i < legs.size(); ++i) {
             const bool here = i == column;
             const std::string body =
-                here ? arrow(label_of(text), entry.at("from_phone").as_bool()) : "";
+                here ? arrow(label_of(text), cell(entry, "direction") == "in") : "";
             out += "|" + (here ? " " + body + std::string(kColumn - 2 - body.size(), ' ')
                                : std::string(kColumn - 1, ' '));
         }

@@ -3,6 +3,7 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/completion.h"
+#include "app/cli/entity_kinds.h"
 #include "app/cli/show.h"
 #include "app/cli/table.h"
 
@@ -49,21 +50,19 @@ void add_operation_commands(CLI::App& app, Global& global) {
     app.add_subcommand("figures", "what each role instance counts")->callback([&] {
         show_status(global, true);
     });
-    app.add_subcommand("roles", "role instances of the logic layer")->callback([&] {
-        show_list(global, "/api/v1/roles",
-                  {{"NUMBER", "number"},
-                   {"ROLE", "role"},
-                   {"NODE", "node"},
-                   {"ENABLED", "enabled"},
-                   {"ID", "id"}},
-                  "no roles");
+    const EntityKind* roles = kind_of("role_instance");
+    app.add_subcommand("roles", "same as 'role list'")->callback([&global, roles] {
+        show_list(global, roles->path(""), roles->columns, roles->when_empty);
     });
-    auto* log = app.add_subcommand("log-level", "change what is logged, at once");
+    auto* log =
+        app.add_subcommand("log-level", "change what is logged, at once, until the nodes restart");
     log->add_option("level", level)
         ->required()
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
-    log->callback(
-        [&] { change(global, "PUT", "/api/v1/log-level", "{\"level\":\"" + level + "\"}", ""); });
+    log->callback([&] {
+        const std::string body = "{\"level\":\"" + level + "\"}";
+        send_change(global, {"POST", "/api/v1/log-level", body, {}}, "");
+    });
     auto* completion = app.add_subcommand("completion", "completion script for a shell");
     completion->add_option("shell", shell)->required()->check(CLI::IsMember({"bash"}));
     completion->callback([&] { std::fputs(bash_completion(app).c_str(), stdout); });

@@ -1,14 +1,16 @@
 #include "app/cli/show.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "app/cli/table.h"
+#include "base/instant.h"
 
 namespace tandem::cli {
 namespace {
 
-// Pages that one command reads at most: 100 000 items at 1000 each.
-constexpr int kPagesMax = 100;
+// As many as a page may have.
+constexpr size_t kPageItems = 1000;
 
 std::string plain(const boost::json::value& value) {
     if (value.is_null()) return "-";
@@ -16,7 +18,21 @@ std::string plain(const boost::json::value& value) {
         return value.as_string().empty() ? "-" : std::string(value.as_string());
     }
     if (value.is_bool()) return value.as_bool() ? "yes" : "no";
-    return boost::json::serialize(value);
+    if (!value.is_array()) return boost::json::serialize(value);
+    std::string list;
+    for (const auto& each : value.as_array()) list += (list.empty() ? "" : ", ") + plain(each);
+    return list.empty() ? "-" : list;
+}
+
+// Units are in the names: "start_utc_ms" is an instant, "duration_ms" a span.
+std::string shown(const boost::json::value& value, std::string_view field) {
+    if (!value.is_int64() && !value.is_uint64()) return plain(value);
+    const auto number = value.to_number<int64_t>();
+    if (field.ends_with("_utc_ms")) return to_rfc3339(UtcTime{number});
+    if (!field.ends_with("_ms")) return plain(value);
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(number) / 1000);
+    return text;
 }
 
 void print(const std::string& text) {
@@ -32,11 +48,13 @@ Result<boost::json::value> fetch(Global& global, const std::string& path) {
     return json;
 }
 
-Result<boost::json::array> fetch_all(Global& global, const std::string& path) {
+Result<boost::json::array> fetch_all(Global& global, const std::string& path, size_t items_max) {
     boost::json::array items;
     std::string after;
-    for (int page = 0; page < kPagesMax; ++page) {
-        std::string url = path + (path.find('?') == std::string::npos ? "?" : "&") + "limit=1000";
+    while (items.size() < items_max) {
+        const size_t limit = std::min(kPageItems, items_max - items.size());
+        std::string url = path + (path.find('?') == std::string::npos ? "?" : "&") +
+                          "limit=" + std::to_string(limit);
         if (!after.empty()) url += "&after=" + encode(after);
         boost::json::value json = TRY(fetch(global, url));
         for (auto& item : json.at("items").as_array()) items.push_back(std::move(item));
@@ -50,10 +68,18 @@ Result<boost::json::array> fetch_all(Global& global, const std::string& path) {
 void print_fields(const boost::json::object& object, const std::string& prefix, Table& table) {
     for (const auto& [name, value] : object) {
         const std::string path = prefix + std::string(name);
+        const bool has_objects =
+            value.is_array() && !value.as_array().empty() && value.as_array()[0].is_object();
         if (value.is_object()) {
             print_fields(value.as_object(), path + ".", table);
+        } else if (has_objects) {
+            size_t number = 0;
+            for (const auto& each : value.as_array()) {
+                const std::string index = "[" + std::to_string(number++) + "].";
+                if (each.is_object()) print_fields(each.as_object(), path + index, table);
+            }
         } else {
-            table.add({path, plain(value)});
+            table.add({path, shown(value, path)});
         }
     }
 }
@@ -62,7 +88,7 @@ void print_one(Global& global, const std::string& body) {
     boost::system::error_code error;
     const boost::json::value json = boost::json::parse(body, error);
     if (global.json || error || !json.is_object()) return print(body);
-    Table table({"field", "value"});
+    Table table({"FIELD", "VALUE"});
     print_fields(json.as_object(), "", table);
     print(table.text());
 }
@@ -71,17 +97,23 @@ void print_one(Global& global, const std::string& body) {
 
 void Global::fail(const Error& error) {
     std::fprintf(stderr, "tandem: %s\n", error.message.c_str());
-    exit_code = 1;
+    const bool unreachable =
+        error.code == ErrorCode::Unavailable || error.code == ErrorCode::Timeout;
+    exit_code = unreachable ? kExitUnreachable : kExitRefused;
 }
 
 std::string cell(const boost::json::value& item, std::string_view field) {
     const auto* value = item.is_object() ? item.as_object().if_contains(field) : nullptr;
-    return value == nullptr ? "-" : plain(*value);
+    if (value != nullptr) return shown(*value, field);
+    const size_t dot = field.find('.');
+    if (dot == std::string_view::npos || !item.is_object()) return "-";
+    const auto* inner = item.as_object().if_contains(field.substr(0, dot));
+    return inner == nullptr ? "-" : cell(*inner, field.substr(dot + 1));
 }
 
 void show_list(Global& global, const std::string& path, const Columns& columns,
-               const char* when_empty) {
-    const auto items = fetch_all(global, path);
+               const char* when_empty, size_t items_max) {
+    const auto items = fetch_all(global, path, items_max);
     if (!items.has_value()) return global.fail(items.error());
     if (global.json) {
         return print(boost::json::serialize(boost::json::object{{"items", *items}}));
@@ -104,9 +136,8 @@ void show_one(Global& global, const std::string& path) {
     print_one(global, answer->body);
 }
 
-void change(Global& global, std::string_view method, const std::string& path,
-            const std::string& body, const std::string& done) {
-    const auto answer = global.client().call(method, path, body);
+void send_change(Global& global, const Change& change, const std::string& done) {
+    const auto answer = global.client().call(change.method, change.path, change.body, change.etag);
     if (!answer.has_value()) return global.fail(answer.error());
     if (answer->body.empty()) return print(global.json ? "{}" : done);
     print_one(global, answer->body);

@@ -1,0 +1,208 @@
+// list, show, add, set and remove, alike for every kind of entity.
+#include <CLI/CLI.hpp>
+#include <deque>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "app/cli/commands.h"
+#include "app/cli/entity_kinds.h"
+#include "app/cli/forms.h"
+
+namespace tandem::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct Typed {
+    FormField field;
+    CLI::Option* option = nullptr;
+    std::string text;
+};
+
+// What one command of one kind was given. CLI11 keeps pointers into it.
+struct Command {
+    const EntityKind* kind = nullptr;
+    std::string domain;
+    std::string name;
+    std::string file;                // JSON to begin with
+    std::string etag;                // the version that may be changed
+    std::vector<std::string> unset;  // fields to go back to their defaults
+    bool replace = false;
+    std::deque<Typed> fields;
+
+    std::string path() const { return kind->path(domain, kind->name ? name : ""); }
+};
+
+Command& new_command(const EntityKind& kind) {
+    static std::deque<Command> all;
+    all.emplace_back().kind = &kind;
+    return all.back();
+}
+
+// Of an argument: unlike any option's name.
+std::string upper(std::string name) {
+    for (char& c : name) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    return name;
+}
+
+void add_domain(CLI::App* app, Command& command) {
+    if (!command.kind->in_domain) return;
+    app->add_option("DOMAIN", command.domain, "name of the domain")->required();
+}
+
+void add_name(CLI::App* app, Command& command) {
+    add_domain(app, command);
+    if (command.kind->name == nullptr) return;
+    const std::string what = command.kind->name;
+    app->add_option(upper(what), command.name, what == "id" ? "its id" : "its " + what + " or id")
+        ->required();
+}
+
+void add_fields(CLI::App* app, Command& command, bool fresh) {
+    for (FormField& field : settable_fields(command.kind->entity)) {
+        const bool is_name =
+            command.kind->name_field != nullptr && field.path == command.kind->name_field;
+        if (is_name && fresh) continue;  // it is given as an argument
+        if (field.immutable && !fresh) continue;
+        Typed& typed = command.fields.emplace_back();
+        typed.field = std::move(field);
+        std::string names = typed.field.option();
+        if (typed.field.path == "display_name") names += ",--name";
+        typed.option = app->add_option(names, typed.text, typed.field.meaning());
+        typed.option->type_name(typed.field.type == "enum" ? "NAME" : "VALUE");
+    }
+    app->add_option("--from-json", command.file,
+                    "JSON file to take fields from; -: standard input");
+}
+
+Result<json::object> read_object(const std::string& path) {
+    std::string text;
+    if (path == "-") {
+        text.assign(std::istreambuf_iterator<char>(std::cin), {});
+    } else {
+        std::ifstream file(path, std::ios::binary);
+        if (!file) return make_error(ErrorCode::NotFound, "from-json", path + " cannot be read");
+        text.assign(std::istreambuf_iterator<char>(file), {});
+    }
+    boost::system::error_code error;
+    json::value value = json::parse(text, error);
+    if (error || !value.is_object()) {
+        return make_error(ErrorCode::Malformed, "from-json", path + " holds no JSON object");
+    }
+    return std::move(value.as_object());
+}
+
+bool is_id(const std::string& text) {
+    return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// Names are accepted where the API wants the id of another entity.
+Result<std::string> id_named(Global& global, const Command& command, const std::string& entity,
+                             const std::string& text) {
+    const EntityKind* kind = kind_of(entity);
+    if (kind == nullptr || kind->name == nullptr || text.empty() || is_id(text)) return text;
+    const Answer answer = TRY(global.client().call("GET", kind->path(command.domain, text)));
+    return cell(json::parse(answer.body), "id");
+}
+
+Result<json::value> value_of(Global& global, const Command& command, const Typed& typed) {
+    json::value value = TRY(typed_value(typed.field, typed.text));
+    if (typed.field.ref.empty()) return value;
+    if (value.is_string()) {
+        return json::value(TRY(id_named(global, command, typed.field.ref, typed.text)));
+    }
+    if (!value.is_array()) return value;
+    for (json::value& each : value.as_array()) {
+        const std::string text(each.as_string());
+        each = TRY(id_named(global, command, typed.field.ref, text));
+    }
+    return value;
+}
+
+Result<std::string> body_of(Global& global, const Command& command, bool fresh) {
+    json::object body;
+    if (!command.file.empty()) body = TRY(read_object(command.file));
+    if (fresh && command.kind->name_field != nullptr) body[command.kind->name_field] = command.name;
+    for (const Typed& typed : command.fields) {
+        if (typed.option->count() == 0) continue;
+        put_at(body, typed.field.path, TRY(value_of(global, command, typed)));
+    }
+    for (std::string path : command.unset) {
+        std::replace(path.begin(), path.end(), '-', '_');
+        put_at(body, path, nullptr);
+    }
+    if (!fresh && !command.replace && body.empty()) {
+        return make_error(
+            ErrorCode::Missing, "",
+            "nothing to set; '--help' lists the fields, --from-json takes a JSON file");
+    }
+    return json::serialize(body);
+}
+
+void write(Global& global, const Command& command, bool fresh) {
+    const auto body = body_of(global, command, fresh);
+    if (!body.has_value()) return global.fail(body.error());
+    if (fresh) {
+        return send_change(global, {"POST", command.kind->path(command.domain), *body, {}}, "made");
+    }
+    const char* method = command.replace ? "PUT" : "PATCH";
+    send_change(global, {method, command.path(), *body, command.etag}, "changed");
+}
+
+void add_reading(CLI::App* group, Global& global, const EntityKind& kind) {
+    if (kind.name != nullptr) {
+        Command& list = new_command(kind);
+        auto* app = group->add_subcommand("list", "all of them");
+        add_domain(app, list);
+        app->callback(
+            [&] { show_list(global, kind.path(list.domain), kind.columns, kind.when_empty); });
+    }
+    Command& show = new_command(kind);
+    auto* app = group->add_subcommand("show", "one of them, with all fields");
+    add_name(app, show);
+    app->callback([&] { show_one(global, show.path()); });
+}
+
+void add_writing(CLI::App* group, Global& global, const EntityKind& kind) {
+    Command& set = new_command(kind);
+    auto* app = group->add_subcommand("set", "change fields; the others stay");
+    add_name(app, set);
+    add_fields(app, set, false);
+    app->add_option("--unset", set.unset, "field that goes back to its default; may be repeated")
+        ->allow_extra_args(false);
+    app->add_flag("--replace", set.replace, "what is not given goes back to its default");
+    app->add_option("--if-match", set.etag, "only if it still has this version");
+    app->callback([&] { write(global, set, false); });
+    if (kind.name == nullptr) return;
+
+    Command& add = new_command(kind);
+    app = group->add_subcommand("add", "make one");
+    add_domain(app, add);
+    if (kind.name_field != nullptr) {
+        app->add_option(upper(kind.name_field), add.name, std::string("its ") + kind.name_field)
+            ->required();
+    }
+    add_fields(app, add, true);
+    app->callback([&] { write(global, add, true); });
+
+    Command& remove = new_command(kind);
+    app = group->add_subcommand("remove", "remove one, and what belongs to it");
+    add_name(app, remove);
+    app->callback([&] {
+        send_change(global, {"DELETE", remove.path(), {}, {}}, "removed " + remove.name);
+    });
+}
+
+}  // namespace
+
+void add_entity_commands(CLI::App& app, Global& global) {
+    for (const EntityKind& kind : all_kinds()) {
+        auto* group = app.add_subcommand(kind.command, kind.text);
+        group->require_subcommand(1);
+        add_reading(group, global, kind);
+        add_writing(group, global, kind);
+    }
+}
+
+}  // namespace tandem::cli

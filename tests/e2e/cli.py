@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""The command line against a running server: every command, its JSON, its errors and its completion."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+from calls import CALLEE_PORT, CALLER_PORT, register
+from harness import TANDEM, expect, finish_sipp, main, running, sipp, wait_for
+
+
+def run_cli(arguments, environment, stdin=None):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
+    return subprocess.run([TANDEM, *arguments], capture_output=True, text=True, timeout=30,
+                          input=stdin, env={**clean, **environment}, cwd="/", check=False)
+
+
+def cli(server, *arguments, code=0, stdin=None):
+    """What the command prints; on standard error when it is to fail."""
+    done = run_cli(arguments, {"TANDEM_DATA": server.data, "TANDEM_URL": server.url}, stdin)
+    expect(done.returncode == code, f"tandem {' '.join(arguments)} ended with {done.returncode}, expected "
+                                    f"{code}:\n{done.stdout}{done.stderr}")
+    return done.stdout if code == 0 else done.stderr
+
+
+def answer(server, *arguments, **options):
+    return json.loads(cli(server, "--json", *arguments, **options))
+
+
+def entities_of_a_domain(folder):
+    with running(folder, accounts=()) as server:
+        expect("no domains yet" in cli(server, "domain", "list"), "a hint how to begin")
+        cli(server, "domain", "add", "acme.test", "--settings.ring-timeout-s", "20",
+            "--settings.digest-algorithms", "SHA-256,MD5")
+        shown = answer(server, "domain", "show", "acme.test")
+        expect(shown["settings"]["ring_timeout_s"] == 20, f"the number is set: {shown}")
+        expect(shown["settings"]["digest_algorithms"] == ["SHA-256", "MD5"], f"the list is set: {shown}")
+        cli(server, "domain", "add", "south.acme.test", "--parent", "acme.test")
+        expect(answer(server, "domain", "show", "south.acme.test")["parent"] == shown["id"],
+               "a name stands for the id of another entity")
+
+        cli(server, "account", "add", "acme.test", "2001", "--number", "2001", "--password", "x",
+            "--name", "Änne")
+        table = cli(server, "account", "list", "acme.test")
+        expect(re.search(r"LOGIN +NUMBER +NAME", table) and "Änne" in table, table)
+        cli(server, "account", "set", "acme.test", "2001", "--enabled", "no", "--contacts-max", "3")
+        account = answer(server, "account", "show", "acme.test", "2001")
+        expect(account["enabled"] is False and account["contacts_max"] == 3, f"{account}")
+        cli(server, "account", "set", "acme.test", "2001", "--unset", "contacts-max")
+        expect("contacts_max" not in answer(server, "account", "show", "acme.test", "2001"), "unset")
+
+        cli(server, "user", "add", "acme.test", "anna", "--email", "anna@acme.test")
+        cli(server, "account", "set", "acme.test", "2001", "--user", "anna")
+        expect("still has accounts" in cli(server, "user", "remove", "acme.test", "anna", code=1),
+               "a user with accounts stays")
+        made = answer(server, "range", "add", "acme.test", "--prefix", "20", "--kind", "internal")
+        cli(server, "range", "set", "acme.test", made["id"], "--description", "all phones")
+        expect("all phones" in cli(server, "range", "list", "acme.test"), "ranges")
+        cli(server, "licence", "set", "acme.test", "--accounts-max", "1")
+        refused = cli(server, "account", "add", "acme.test", "2002", code=1)
+        expect("licence" in refused, refused)
+
+        for command in (("range", "remove", "acme.test", made["id"]),
+                        ("account", "remove", "acme.test", "2001"),
+                        ("user", "remove", "acme.test", "anna"),
+                        ("domain", "remove", "south.acme.test"), ("domain", "remove", "acme.test")):
+            expect("removed" in cli(server, *command), f"{command}")
+        expect(answer(server, "domain", "list") == {"items": []}, "all is gone")
+
+
+def entities_from_json(folder):
+    with running(folder, accounts=("1001",)) as server:
+        shown = answer(server, "account", "show", "demo.test", "1001")
+        shown["display_name"] = "Anna"
+        path = os.path.join(folder, "account.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(shown, file)
+        cli(server, "account", "set", "demo.test", "1001", "--from-json", path)
+        expect(answer(server, "account", "show", "demo.test", "1001")["display_name"] == "Anna", "from a file")
+        cli(server, "account", "set", "demo.test", "1001", "--from-json", "-", stdin='{"display_name":"Ben"}')
+        cli(server, "account", "set", "demo.test", "1001", "--replace", "--from-json", "-",
+            stdin='{"login":"1001","number":"77"}')
+        now = answer(server, "account", "show", "demo.test", "1001")
+        expect(now["display_name"] == "" and now["number"] == "77", f"replaced whole: {now}")
+        refused = cli(server, "account", "set", "demo.test", "1001", "--number", "5", "--if-match", "1",
+                      code=1)
+        expect("version" in refused, refused)
+        expect("no JSON object" in cli(server, "account", "set", "demo.test", "1001", "--from-json", "-", code=1,
+                                       stdin="[]"), "what is wrong with the input")
+
+
+def infrastructure_and_roles(folder):
+    with running(folder) as server:
+        for command in ("site", "server", "interface", "role"):
+            items = answer(server, command, "list")["items"]
+            expect(items, f"{command} list")
+            name = items[0].get("name") if command in ("site", "server") else items[0]["id"]
+            expect(answer(server, command, "show", name)["id"] == items[0]["id"], f"{command} show")
+        expect(answer(server, "roles") == answer(server, "role", "list"), "roles is short for role list")
+        made = answer(server, "role", "add", "--role", "B2B", "--server", "server1", "--number", "77")
+        expect(answer(server, "role", "show", "77")["id"] == made["id"], "by number, too")
+        wait_for(lambda: any(i["instance"] == 77 for n in answer(server, "status")["nodes"]
+                             for i in n["instances"]), "the new instance runs")
+        cli(server, "role", "remove", "77")
+        cli(server, "settings", "set", "--user-agent", "Acme")
+        expect(answer(server, "settings", "show")["user_agent"] == "Acme", "settings")
+        expect("serving" in cli(server, "status"), "status")
+        expect("sip_received=" in cli(server, "figures"), "figures")
+        expect(answer(server, "log-level", "debug") == {"level": "debug"}, "log level")
+
+
+def calls_while_they_go_on(folder):
+    with running(folder) as server:
+        expect("nobody is registered" in cli(server, "bindings", "demo.test"), "no bindings")
+        expect("no calls" in cli(server, "calls"), "no calls")
+        register(server, "1002", CALLEE_PORT)
+        table = cli(server, "bindings", "demo.test")
+        expect(re.search(r"1002 +sip:1002@127\.0\.0\.1:5062\S* +UDP +127\.0\.0\.1:5062", table), table)
+        phones = [sipp("callee", server, keys={"user": "1002"}, port=CALLEE_PORT, background=True)]
+        time.sleep(0.3)
+        phones.append(sipp("caller_waits", server, keys={"user": "1001", "callee": "1002"},
+                           port=CALLER_PORT, background=True))
+        calls = wait_for(lambda: [c for c in answer(server, "calls", "demo.test")["items"]
+                                  if c["phase"] == "answered"], "an answered call")
+        call = calls[0]["id"]
+        expect(re.search(rf"{call} +demo\.test +answered +1001 +1002", cli(server, "calls")), "the table")
+        expect("1002" in cli(server, "call", call), "one call")
+        ladder = cli(server, "trace", call)
+        for sent in ("INVITE", "180 Ringing", "200 OK", "ACK"):
+            expect(re.search(rf"(-+ {sent} -+>)|(<-+ {sent} -+)", ladder), f"{sent} in the ladder:\n{ladder}")
+        expect(re.search(r"-+ INVITE -+>.*\n", ladder) and re.search(r"<-+ INVITE", ladder),
+               f"one INVITE to us, one to the phone:\n{ladder}")
+        expect(len(answer(server, "trace", call)["items"]) >= 6, "the same as JSON")
+        expect("ended" in cli(server, "hangup", call, "--reason", "maintenance"), "hung up")
+        for phone in phones:
+            finish_sipp(phone, 20)
+        record = wait_for(lambda: answer(server, "cdr", "demo.test")["items"], "the record")[0]
+        expect(record["released_by"] == "system" and "maintenance" in record["reason"], f"{record}")
+        table = cli(server, "cdr", "--number", "1001")
+        expect(re.search(rf"Z +1001 +1002 +answered +\d+ +\d+\.\d s +system +{call}", table), table)
+        expect("no calls have ended" in cli(server, "cdr", "--to", "2020-01-01T00:00:00Z"), "by time")
+        route = cli(server, "route", "test", "demo.test", "1001", "1002")
+        expect("1." in route and "result:" in route, route)
+        expect("no such call" in cli(server, "trace", call, code=1), "the call is over")
+        cli(server, "unbind", "demo.test", "1002")
+        expect("nobody" in cli(server, "bindings", "demo.test"), "forgotten")
+
+
+def errors_say_what_to_do(folder):
+    with running(folder) as server:
+        url = {"TANDEM_URL": server.url}
+        for arguments, environment, code, text in (
+                (["status"], {"TANDEM_URL": "http://127.0.0.1:9"}, 3, "is tandemd running"),
+                (["status"], url, 1, "TANDEM_TOKEN"),
+                (["status"], {**url, "TANDEM_TOKEN": "wrong"}, 1, "the token is refused"),
+                (["account", "show", "nowhere.test", "1001"], {**url, "TANDEM_TOKEN": server.token()}, 1,
+                 "there is no such domain"),
+                (["account", "show", "demo.test", "9"], {**url, "TANDEM_TOKEN": server.token()}, 1,
+                 "there is no such account"),
+                (["account", "add", "demo.test", "1001"], {**url, "TANDEM_TOKEN": server.token()}, 1,
+                 "login: is taken"),
+                (["account", "set", "demo.test", "1001", "--enabled", "perhaps"],
+                 {**url, "TANDEM_TOKEN": server.token()}, 1, "--enabled must be yes or no"),
+                (["account", "set", "demo.test", "1001"], {**url, "TANDEM_TOKEN": server.token()}, 1,
+                 "nothing to set"),
+                (["call", "1"], {**url, "TANDEM_TOKEN": server.token()}, 1, "there is no such call"),
+                (["account"], url, 2, "subcommand"), (["dance"], url, 2, "dance"),
+                (["account", "show"], url, 2, "required"), ([], url, 2, "subcommand")):
+            done = run_cli(arguments, environment)
+            expect(done.returncode == code, f"{arguments}: {done.returncode}, expected {code}: {done.stderr}")
+            expect(text in done.stderr + done.stdout, f"{arguments}: '{text}' is not in: {done.stderr}")
+            expect(not done.stdout or code == 2, f"{arguments}: an error belongs on standard error")
+
+
+def help_and_completion(folder):
+    script = os.path.join(folder, "completion")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write(run_cli(["completion", "bash"], {}).stdout)
+
+    def complete(*words):
+        quoted = " ".join(f"'{word}'" for word in words)
+        return subprocess.run(["bash", "-c", f"source {script}; COMP_WORDS=({quoted}); "
+                               f"COMP_CWORD={len(words) - 1}; _tandem; echo ${{COMPREPLY[@]}}"],
+                              capture_output=True, text=True, timeout=10, check=True).stdout.split()
+    expect(complete("tandem", "acc") == ["account"], f"{complete('tandem', 'acc')}")
+    expect({"list", "show", "add", "set", "remove"} <= set(complete("tandem", "account", "")), "subcommands")
+    expect(complete("tandem", "account", "set", "demo.test", "1001", "--num") == ["--number"],
+           "options behind arguments")
+    expect("--settings.ring-timeout-s" in complete("tandem", "--json", "domain", "add", "--settings.r"),
+           "options behind options")
+    pages = 0
+    pending = [[]]
+    while pending:
+        path = pending.pop()
+        page = run_cli([*path, "--help"], {})
+        expect(page.returncode == 0 and "Usage" in page.stdout, f"help of {path}: {page.stderr}")
+        pages += 1
+        pending += [[*path, word] for word in complete("tandem", *path, "") if not word.startswith("-")]
+    expect(pages > 50, f"only {pages} pages of help")
+
+
+if __name__ == "__main__":
+    main(entities_of_a_domain, entities_from_json, infrastructure_and_roles, calls_while_they_go_on,
+         errors_say_what_to_do, help_and_completion)
