@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "call/branch.h"
@@ -18,6 +19,7 @@
 #include "call/call_snapshot.h"
 #include "call/media_move.h"
 #include "call/trace.h"
+#include "model/generated/cdr.h"
 
 namespace tandem::call {
 
@@ -73,8 +75,11 @@ class Call {
     bool wants_save() const { return save_wanted_; }
     CallSnapshot save(Now now);  // clears wants_save()
     bool take_report_due();      // the phase that others see has changed
+    // Once: the caller is about to hear of the far end for the first time.
+    bool take_first_progress() { return !std::exchange(progressed_, true); }
     bool record_due() const { return phase_ == Phase::Over || record_due_; }
     std::string take_record(UtcTime now);  // the CDR as JSON, once; empty before and after
+    model::CallResult result() const;      // of a call that has ended
     bool is_over() const;                  // nothing more comes: to be destroyed
 
     // --- Facts.
@@ -279,6 +284,7 @@ class Call {
     bool kept_ = false;
     bool save_is_of_answer_ = false;  // the snapshot under way
     bool report_due_ = false;
+    bool progressed_ = false;
     Trace trace_;
 };
 

@@ -141,7 +141,7 @@ std::string Call::take_record(UtcTime now) {
     if (cdr.answer) {
         cdr.duration = std::chrono::milliseconds(cdr.end.unix_ms - cdr.answer->unix_ms);
     }
-    cdr.result = result_of(end_status_, cdr.answer.has_value());
+    cdr.result = result();
     cdr.sip_status = end_status_;
     cdr.reason = end_reason_.substr(0, 256);
     cdr.released_by = released_by_of(released_by_);
@@ -156,6 +156,10 @@ std::string Call::take_record(UtcTime now) {
     }
     if (!cdr.legs.empty()) cdr.legs.front().party = cdr.caller;
     return model::encode(cdr, model::Audience::Store);
+}
+
+model::CallResult Call::result() const {
+    return result_of(end_status_, when(answered_).has_value());
 }
 
 ports::CallSummary Call::summary(ports::Instance owner) const {

@@ -96,6 +96,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     call.kept_ = true;
     call.survived_ = true;
     call.report_due_ = true;
+    call.progressed_ = true;
     for (PartySnapshot& party : snapshot.parties) {
         make_current(party.leg, now.mono);
         if (party.index == 0) {

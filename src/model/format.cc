@@ -206,6 +206,10 @@ bool matches(Format format, std::string_view text) {
             });
         case Format::Path:
             return text.front() == '/' && is_text(text);
+        case Format::Pem:
+            return all(text, [](char c) {
+                return is_printable(c) || c == ' ' || c == '\n' || c == '\r' || c == '\t';
+            });
     }
     return false;
 }
@@ -240,6 +244,8 @@ std::string_view describe(Format format) {
             return "a time zone like Europe/Berlin";
         case Format::Path:
             return "an absolute path";
+        case Format::Pem:
+            return "PEM text (-----BEGIN ...)";
     }
     return "";
 }

@@ -22,6 +22,7 @@ enum class Format {
     Language,    // BCP 47 tag
     TimeZone,    // IANA name
     Path,        // absolute path
+    Pem,         // printable ASCII in lines (RFC 7468)
 };
 
 // Empty strings are the business of the length bounds: they match every format.

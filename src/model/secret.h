@@ -1,8 +1,11 @@
+// Secrets at rest: each in a box sealed with the site's key.
+//
 // Passwords of phones. What is kept is HA1 = H(login ":" realm ":" password) for each algorithm
 // (RFC 7616 3.4.2), all three in one sealed box; the password itself is not kept anywhere.
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -28,5 +31,9 @@ Ha1Set compute_ha1(std::string_view login, std::string_view realm, std::string_v
 Bytes seal_ha1(const Ha1Set& digests, const SealKey& key, Rng& rng);
 // nullopt: sealed under another key, or damaged.
 std::optional<Ha1Set> unseal_ha1(BytesView box, const SealKey& key);
+
+// A secret text, like a private key.
+Bytes seal_text(std::string_view text, const SealKey& key, Rng& rng);
+std::optional<std::string> unseal_text(BytesView box, const SealKey& key);
 
 }  // namespace tandem::model

@@ -148,7 +148,7 @@ TEST(Catalog, NamesMayBeExchanged) {
 
 TEST(Catalog, HoldsInfrastructureAndLogic) {
     Site site;
-    EXPECT_EQ(site.feed.snapshot().system().log_level, model::LogLevel::Info);
+    EXPECT_EQ(site.feed.snapshot().system().log_level, std::nullopt);
     model::RoleInstance role;
     role.id = RoleInstanceId::mint(site.now, site.rng);
     role.role = model::RoleCode::B2b;
@@ -167,7 +167,7 @@ TEST(Catalog, HoldsInfrastructureAndLogic) {
     site.erase(keys::system_settings());
     catalog = site.feed.snapshot();
     EXPECT_EQ(catalog.find_role_instance(7), nullptr);
-    EXPECT_EQ(catalog.system().log_level, model::LogLevel::Info);
+    EXPECT_EQ(catalog.system().log_level, std::nullopt);
 }
 
 TEST(Catalog, LeavesOutWhatItCanNotRead) {

@@ -23,14 +23,11 @@ constexpr auto kCertificatePoll = std::chrono::seconds(2);
 constexpr auto kDrainPoll = std::chrono::milliseconds(50);
 constexpr uint16_t kStoreNode = 1;  // owns SQLite and serves the other nodes over links
 
-int64_t modified(const std::string& path) {
-    struct stat info {};
-    if (stat(path.c_str(), &info) != 0) return 0;
-    return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
-}
-
 ports::LogLine info(std::string text) {
     return {ports::LogLine::Level::Info, std::move(text), {}, {}};
+}
+ports::LogLine failure(std::string text) {
+    return {ports::LogLine::Level::Error, std::move(text), {}, {}};
 }
 
 }  // namespace
@@ -72,6 +69,7 @@ Result<void> Node::open() {
     hello_.node = number_;
     hello_.version = kVersion;
     hello_.epoch = static_cast<uint64_t>(now.utc.unix_ms);
+    resolver_ = std::make_unique<runtime::Resolver>(reactor);
     links_ = std::make_unique<runtime::NodeLinks>(
         reactor, runtime::NodeLinksConfig{bootstrap_.data + "/run"}, hello_, *this);
     TRY(links_->listen());
@@ -79,6 +77,7 @@ Result<void> Node::open() {
     roles::host::HostSettings settings{number_, 0, kVersion, now.utc};
     factory_ = std::make_unique<NodeRoleFactory>(keys_, admin_token);
     host_ = std::make_unique<roles::host::NodeHost>(settings, *tokens_, rng_, *factory_);
+    host_->set_runtime_figures([this] { return runtime_figures(); });
     settings.shard = 1;
     media_ = std::make_unique<MediaShard>(
         settings, keys_, *tokens_,
@@ -114,22 +113,8 @@ Result<void> Node::open_tls() {
         bootstrap_.tls_certificate = chain = folder + "/server.crt";
         bootstrap_.tls_key = key = folder + "/server.key";
     }
-    certificate_stamp_ = modified(chain) ^ modified(key);
+    certificate_stamp_ = file_stamp(chain) + file_stamp(key);
     return tls_.load_files("default", chain, key);
-}
-
-// Certificates that an operator replaces are taken up by new connections.
-void Node::follow_certificates() {
-    const int64_t stamp = modified(bootstrap_.tls_certificate) ^ modified(bootstrap_.tls_key);
-    if (stamp == certificate_stamp_) return;
-    certificate_stamp_ = stamp;
-    const auto loaded = tls_.load_files("default", bootstrap_.tls_certificate, bootstrap_.tls_key);
-    if (loaded.has_value()) return journal_->write(info("took up the new TLS certificate"));
-    journal_->write(
-        {ports::LogLine::Level::Error,
-         "the new TLS certificate is refused, the old one stays: " + loaded.error().message,
-         {},
-         {}});
 }
 
 int Node::run(int signals) {
@@ -179,6 +164,7 @@ std::optional<Instant> Node::next_deadline() const {
 void Node::drive(Now now) {
     for (ports::Letter& letter : host_->run(now)) route(std::move(letter));
     follow_directory();
+    follow_settings();
     if (!said_serving_ && host_->is_serving() && media_->is_serving()) say_serving(now);
 }
 
@@ -239,7 +225,7 @@ void Node::follow_directory() {
     if (number_ == kStoreNode) {
         const auto written = write_nodes_file(bootstrap_.data, nodes);
         if (!written.has_value()) {
-            journal_->write({ports::LogLine::Level::Error, written.error().message, {}, {}});
+            journal_->write(failure(written.error().message));
         }
     }
 }
@@ -301,8 +287,20 @@ void Node::on_signal() {
         shard_.reactor().now().mono + std::chrono::seconds(bootstrap_.drain_max_s);
     drain_timer_ = std::make_unique<runtime::Timer>(shard_.reactor());
     drain_timer_->arm_every(kDrainPoll, [this, give_up] {
-        if (host_->is_idle() || shard_.reactor().now().mono >= give_up) shard_.stop();
+        const bool done = host_->is_idle() && !is_needed_elsewhere();
+        if (done || shard_.reactor().now().mono >= give_up) shard_.stop();
     });
+}
+
+// Gates and registrars stay for the calls of B2Bs in other nodes, which drain as well.
+bool Node::is_needed_elsewhere() const {
+    const auto& entries = host_->directory().entries();
+    const bool serves = std::ranges::any_of(entries, [this](const auto& e) {
+        return e.node == number_ && e.weight > 0 && e.kind != ports::RoleKind::B2bua;
+    });
+    return serves && std::ranges::any_of(entries, [this](const auto& e) {
+               return e.kind == ports::RoleKind::B2bua && e.node != number_ && e.reachable;
+           });
 }
 
 }  // namespace tandem::app

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "ports/token.h"
 #include "roles/host/node_host.h"
+#include "runtime/dns/resolver.h"
 #include "runtime/http/http_server.h"
 #include "runtime/journal/journal.h"
 #include "runtime/link/node_links.h"
@@ -55,6 +56,11 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     Result<void> open_store();
     Result<void> open_tls();
     void follow_certificates();
+    static std::string file_stamp(const std::string& path);  // another when the file changes
+    Result<void> load_certificates();
+    void follow_settings();
+    void set_hep_target(const std::string& target);
+    roles::host::NodeHost::Figures runtime_figures() const;
     void drive(Now now);
     void route(ports::Letter letter);
     bool send_to_node(uint16_t node, ports::Letter& letter);
@@ -63,6 +69,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     void follow_directory();
     void tell_reachable();
     void on_signal();
+    bool is_needed_elsewhere() const;
     void say_serving(Now now);
 
     Bootstrap bootstrap_;
@@ -80,6 +87,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     std::unique_ptr<runtime::SipTransport> transport_;
     std::unique_ptr<runtime::HttpServer> http_;
     std::unique_ptr<runtime::NodeLinks> links_;
+    std::unique_ptr<runtime::Resolver> resolver_;
     std::unique_ptr<NodeRoleFactory> factory_;
     std::unique_ptr<roles::host::NodeHost> host_;
     std::unique_ptr<runtime::FdWatch> signal_watch_;
@@ -91,7 +99,8 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     uint64_t directory_generation_ = ~uint64_t{0};
     std::vector<roles::host::ReachableNode> reachable_;
     bool said_serving_ = false;
-    int64_t certificate_stamp_ = 0;
+    std::string certificate_stamp_;
+    std::optional<uint64_t> settings_version_;  // of the system's settings that are in force
 };
 
 }  // namespace tandem::app

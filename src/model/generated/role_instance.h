@@ -79,10 +79,9 @@ const Shape& shape_of<WebGateSettings>();
 
 // Ports and bounds of an MG.
 struct MediaGateSettings {
-    // First UDP port of the range; even. Takes effect when the instance restarts.
+    // First UDP port of the range; even. Calls under way keep their ports.
     int rtp_port_min = 30000;
-    // Last UDP port of the range; odd. Ranges of the MGs of a server must not overlap. Takes effect
-    // when the instance restarts.
+    // Last UDP port of the range; odd. Ranges of the MGs of a server must not overlap.
     int rtp_port_max = 39999;
     // Most calls with media at once.
     int contexts_max = 2000;

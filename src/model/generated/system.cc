@@ -9,7 +9,7 @@
 namespace tandem::model {
 
 std::span<const std::string_view> names_of(LogLevel) {
-    static constexpr std::string_view names[] = {"error", "warning", "info", "debug"};
+    static constexpr std::string_view names[] = {"trace", "debug", "info", "warn", "error"};
     return names;
 }
 
@@ -25,7 +25,7 @@ std::optional<LogLevel> parse_log_level(std::string_view text) {
 }
 
 std::span<const std::string_view> names_of(CertificateSource) {
-    static constexpr std::string_view names[] = {"self-signed", "file"};
+    static constexpr std::string_view names[] = {"server", "file", "stored"};
     return names;
 }
 
@@ -41,13 +41,17 @@ std::optional<CertificateSource> parse_certificate_source(std::string_view text)
 }
 
 void read(ObjectReader& in, SystemSettings& out) {
-    in.enumeration("log_level", out.log_level, names_of(LogLevel{}), Presence::Optional);
+    if (in.has_value("log_level")) in.enumeration("log_level", out.log_level.emplace(),
+        names_of(LogLevel{}), Presence::Optional);
     in.text("hep_target", out.hep_target, {.length_max = 260, .format = Format::HostPort});
     in.enumeration("certificate_source", out.certificate_source, names_of(CertificateSource{}),
         Presence::Optional);
     in.text("certificate_file", out.certificate_file, {.length_max = 1024, .format = Format::Path});
     in.text("certificate_key_file", out.certificate_key_file, {.length_max = 1024,
         .format = Format::Path});
+    in.text("certificate", out.certificate, {.length_max = 65536, .format = Format::Pem});
+    in.input_only("certificate_key", {.length_min = 1, .length_max = 16384, .format = Format::Pem});
+    in.bytes("certificate_key_sealed", out.certificate_key_sealed, 16512);
     in.text("user_agent", out.user_agent, {.length_min = 1, .length_max = 64,
         .format = Format::Token});
     in.flag("web_requests_private_allowed", out.web_requests_private_allowed, Presence::Optional);
@@ -57,11 +61,13 @@ void read(ObjectReader& in, SystemSettings& out) {
 }
 
 void write(ObjectWriter& out, const SystemSettings& value) {
-    out.text("log_level", to_string(value.log_level));
+    if (value.log_level) out.text("log_level", to_string(*value.log_level));
     out.text("hep_target", value.hep_target);
     out.text("certificate_source", to_string(value.certificate_source));
     out.text("certificate_file", value.certificate_file);
     out.text("certificate_key_file", value.certificate_key_file);
+    out.text("certificate", value.certificate);
+    if (out.shows_secrets()) out.bytes("certificate_key_sealed", value.certificate_key_sealed);
     out.text("user_agent", value.user_agent);
     out.flag("web_requests_private_allowed", value.web_requests_private_allowed);
     out.text_list("trusted_networks", value.trusted_networks);
@@ -75,6 +81,9 @@ const Shape& shape_of<SystemSettings>() {
         {"certificate_source", FieldKind::Plain, nullptr},
         {"certificate_file", FieldKind::Plain, nullptr},
         {"certificate_key_file", FieldKind::Plain, nullptr},
+        {"certificate", FieldKind::Plain, nullptr},
+        {"certificate_key", FieldKind::InputOnly, nullptr},
+        {"certificate_key_sealed", FieldKind::ReadOnly, nullptr},
         {"user_agent", FieldKind::Plain, nullptr},
         {"web_requests_private_allowed", FieldKind::Plain, nullptr},
         {"trusted_networks", FieldKind::Plain, nullptr},

@@ -17,28 +17,33 @@
 
 namespace tandem::model {
 
-enum class LogLevel { Error, Warning, Info, Debug };
+enum class LogLevel { Trace, Debug, Info, Warn, Error };
 std::span<const std::string_view> names_of(LogLevel);
 std::string_view to_string(LogLevel value);
 std::optional<LogLevel> parse_log_level(std::string_view text);
 
-enum class CertificateSource { SelfSigned, File };
+enum class CertificateSource { Server, File, Stored };
 std::span<const std::string_view> names_of(CertificateSource);
 std::string_view to_string(CertificateSource value);
 std::optional<CertificateSource> parse_certificate_source(std::string_view text);
 
 // Settings of the whole system.
 struct SystemSettings {
-    // How much is logged.
-    LogLevel log_level = LogLevel::Info;
+    // How much is logged; left out: as each server's bootstrap file says.
+    std::optional<LogLevel> log_level;
     // host:port that copies of signalling are sent to (HEP3); empty: off.
     std::string hep_target;
-    // Where the TLS certificate comes from.
-    CertificateSource certificate_source = CertificateSource::SelfSigned;
+    // Where the TLS certificate comes from. Server: from each server's bootstrap file, else made by
+    // itself. File: from the files named below. Stored: from certificate and certificate_key.
+    CertificateSource certificate_source = CertificateSource::Server;
     // PEM chain, for the source 'file'.
     std::string certificate_file;
     // PEM key, for the source 'file'.
     std::string certificate_key_file;
+    // PEM chain, the server's certificate first, for the source 'stored'.
+    std::string certificate;
+    // The sealed key (model/secret.h). Secret.
+    Bytes certificate_key_sealed;
     // Name in Server and User-Agent headers.
     std::string user_agent = "Tandem";
     // Whether scenarios may send web requests to private addresses.

@@ -78,6 +78,7 @@ void B2buaRole::on_letter(Now now, Letter letter, ports::Outbox& out) {
         return;
     }
     dispatch(step, std::move(letter));
+    watch_drain(now);
 }
 
 void B2buaRole::dispatch(Step& step, Letter letter) {
@@ -123,6 +124,7 @@ void B2buaRole::emit(Step& step, Call* traced) {
         ports::SipOutbound sip;
         sip.flow = outbound.envelope.hop.flow<ports::Flow>();
         if (traced != nullptr) {
+            note_progress(step, *traced, outbound.message);
             const bool whole = traced->settings().full_trace;
             ports::CallTraceEntry entry;
             entry.at = step.now.utc;
@@ -145,6 +147,17 @@ void B2buaRole::emit(Step& step, Call* traced) {
         step.out.send(around_.self, gate, std::move(sip));
     }
     wire_.messages.clear();
+}
+
+// RFC 6076 4.3, session request delay: from the INVITE to the first answer that is more than 100.
+void B2buaRole::note_progress(const Step& step, Call& call, const sip::Message& message) {
+    if (!message.is_response() || message.status() <= 100) return;
+    const auto cseq = message.cseq();
+    const bool is_progress = cseq && cseq->method == sip::Method::Invite && message.status() < 300;
+    if (!is_progress || call.leg_of_call_id(message.call_id()) != 0) return;
+    if (!call.take_first_progress()) return;
+    const int64_t waited = step.now.utc.unix_ms - call.facts().started.unix_ms;
+    counters_.setup.observe(std::chrono::milliseconds(waited));
 }
 
 // What a call wants after its step.
@@ -226,6 +239,7 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
         writer_.on_timeout(now.mono, writes_);
         drain_writer(step);
     }
+    watch_drain(now);
 }
 
 // Media gates come, go, and come back empty: their calls get another context.
@@ -282,18 +296,34 @@ std::optional<Instant> B2buaRole::next_deadline() const {
     sooner(writer_.next_deadline());
     sooner(restore_retry_);
     sooner(directory_look_);
+    if (!drained_) sooner(drained_at_);
     if (phase_ == Phase::Restoring) sooner(restore_give_up_);
     return earliest;
 }
 
 void B2buaRole::on_catalog(Now, ports::Outbox&) {}
 
-void B2buaRole::drain(Now, ports::Outbox&) {
+void B2buaRole::drain(Now now, ports::Outbox&) {
     draining_ = true;
+    watch_drain(now);
+}
+
+bool B2buaRole::all_ended() const {
+    return std::ranges::all_of(
+        calls_, [](const auto& each) { return each.second->phase() >= call::Phase::Ending; });
+}
+
+void B2buaRole::watch_drain(Now now) {
+    if (!draining_ || !all_ended()) {
+        drained_at_.reset();
+        return;
+    }
+    if (!drained_at_) drained_at_ = now.mono + kDrainedAfter;
+    drained_ = *drained_at_ <= now.mono;
 }
 
 bool B2buaRole::is_idle() const {
-    return calls_.empty() && pages_.size() == 0 && writer_.is_idle();
+    return (calls_.empty() || drained_) && pages_.size() == 0 && writer_.is_idle();
 }
 
 std::vector<std::pair<std::string, double>> B2buaRole::figures() const {
@@ -302,20 +332,27 @@ std::vector<std::pair<std::string, double>> B2buaRole::figures() const {
     // 17.2.1).
     const auto ended = std::ranges::count_if(
         calls_, [](const auto& each) { return each.second->phase() >= call::Phase::Ending; });
-    return {{"calls", static_cast<double>(calls_.size()) - static_cast<double>(ended)},
-            {"calls_ended_and_kept", static_cast<double>(ended)},
-            {"calls_total", static_cast<double>(counters_.calls)},
-            {"calls_refused_overload_total", static_cast<double>(counters_.refused_overload)},
-            {"calls_refused_total", static_cast<double>(counters_.refused_other)},
-            {"calls_restored_total", static_cast<double>(counters_.restored)},
-            {"calls_unprotected_total", static_cast<double>(counters_.unprotected)},
-            {"challenges_total", static_cast<double>(counters_.challenges)},
-            {"unknown_dialogs_total", static_cast<double>(counters_.unknown_dialogs)},
-            {"cdr_total", static_cast<double>(counters_.records)},
-            {"sip_transactions", static_cast<double>(layer_.size())},
-            {"sip_retransmissions_in_total", static_cast<double>(layer.retransmissions_in)},
-            {"sip_retransmissions_out_total", static_cast<double>(layer.retransmissions_out)},
-            {"sip_timeouts_total", static_cast<double>(layer.timeouts)}};
+    std::vector<std::pair<std::string, double>> all = {
+        {"calls", static_cast<double>(calls_.size()) - static_cast<double>(ended)},
+        {"calls_ended_and_kept", static_cast<double>(ended)},
+        {"calls_total", static_cast<double>(counters_.calls)},
+        {"calls_refused_overload_total", static_cast<double>(counters_.refused_overload)},
+        {"calls_refused_total", static_cast<double>(counters_.refused_other)},
+        {"calls_restored_total", static_cast<double>(counters_.restored)},
+        {"calls_unprotected_total", static_cast<double>(counters_.unprotected)},
+        {"challenges_total", static_cast<double>(counters_.challenges)},
+        {"unknown_dialogs_total", static_cast<double>(counters_.unknown_dialogs)},
+        {"cdr_total", static_cast<double>(counters_.records)},
+        {"sip_transactions", static_cast<double>(layer_.size())},
+        {"sip_retransmissions_in_total", static_cast<double>(layer.retransmissions_in)},
+        {"sip_retransmissions_out_total", static_cast<double>(layer.retransmissions_out)},
+        {"sip_timeouts_total", static_cast<double>(layer.timeouts)}};
+    for (const auto& [result, count] : counters_.ended) {
+        all.emplace_back("calls_ended_total{result=\"" + result + "\"}",
+                         static_cast<double>(count));
+    }
+    counters_.setup.append_to(all, "call_setup_seconds");
+    return all;
 }
 
 }  // namespace tandem::roles::b2bua

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/histogram.h"
 #include "base/timer_queue.h"
 #include "call/call.h"
 #include "model/ids.h"
@@ -38,7 +40,9 @@ struct B2buaCounters {
     uint64_t restored = 0;
     uint64_t unreadable_snapshots = 0;
     uint64_t records = 0;
-    uint64_t unprotected = 0;  // calls whose snapshot could not be written in time
+    uint64_t unprotected = 0;               // calls whose snapshot could not be written in time
+    std::map<std::string, uint64_t> ended;  // by result
+    Histogram setup;                        // from INVITE to the first news of the far end
 };
 
 class B2buaRole final : public ports::Role {
@@ -84,9 +88,12 @@ class B2buaRole final : public ports::Role {
     void hang_up(Step& step, call::Call& call, std::string_view reason);
     void deliver_layer_events(Step& step);
     void emit(Step& step, call::Call* traced);
+    void note_progress(const Step& step, call::Call& call, const sip::Message& message);
     void schedule(const call::Call& call);
     void look_at_directory(Step& step);
     bool greet_gate(Step& step, const ports::DirectoryEntry& gate);
+    bool all_ended() const;
+    void watch_drain(Now now);
 
     // --- requests.cc
     void on_sip(Step& step, ports::Letter& letter);
@@ -165,6 +172,8 @@ class B2buaRole final : public ports::Role {
     bool draining_ = false;
     double calls_allowed_ = 0;  // by call_rate_max, as of calls_allowed_at_
     Instant calls_allowed_at_;
+    bool drained_ = false;               // what is left answers repeated messages only
+    std::optional<Instant> drained_at_;  // when it will be so
     uint64_t directory_generation_ = 0;
     bool waits_for_gate_ = false;                   // one that has not heard of us yet
     std::unordered_map<uint16_t, uint32_t> gates_;  // media gates: the epoch that has heard of us

@@ -27,6 +27,10 @@ inline constexpr Duration kRestoreGiveUp = 5s;
 // within a second of a gate's death, and a gate is back within a quarter of it. A look compares one
 // number.
 inline constexpr Duration kDirectoryLook = 50ms;
+// A draining instance whose calls have all ended stays for T4 (RFC 3261 17.1.2.2), the time that a
+// message lives in the network, not for the 64 * T1 that it would keep them otherwise: a BYE has
+// been sent four times by then.
+inline constexpr Duration kDrainedAfter = 5s;
 // Calls in one CallReportAll letter.
 inline constexpr size_t kReportPage = 200;
 // How long a page message may wait for a device (RFC 3428 has no dialog to come back to).

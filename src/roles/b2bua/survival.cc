@@ -58,7 +58,14 @@ void B2buaRole::finish(Step& step, Call& call) {
     const std::string record = call.take_record(step.now.utc);
     if (record.empty()) return;
     ++counters_.records;
+    ++counters_.ended[std::string(model::to_string(call.result()))];
     report(step, call, true);
+    const call::CallFacts& facts = call.facts();
+    step.out.send(around_.self, ports::kJournal,
+                  ports::LogLine{ports::LogLine::Level::Info,
+                                 "call of " + facts.caller_number + " to " + facts.dialled +
+                                     " ended: " + std::string(model::to_string(call.result())),
+                                 call.id().text(), facts.domain_name});
     store::Member member;
     member.ops.push_back(store::Put{store::keys::cdr_outbox(CdrId{call.id().bits}), record});
     const bool stored = call.was_saved() || saving_.contains(call.base());

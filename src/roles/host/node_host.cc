@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/json_text.h"
 #include "roles/host/limits.h"
 #include "store/kv.h"
 
@@ -87,6 +88,8 @@ void NodeHost::on_own_letter(Now now, ports::Letter letter) {
         reader_.on_watch(now, *batch);
     } else if (holds_alternative<ports::StatusQuery>(letter.payload)) {
         outbox_.reply(letter, ports::StatusReply{status_json(now)});
+    } else if (auto* level = get_if<ports::LogLevelSet>(&letter.payload)) {
+        outbox_.send(self(), ports::kJournal, std::move(*level));
     } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
         retry_at_ = now.mono + store_retry_pause;
     }
@@ -333,6 +336,26 @@ bool NodeHost::is_idle() const {
     return std::ranges::all_of(hosted_, [](const Hosted& h) { return h.role->is_idle(); });
 }
 
+namespace {
+
+// Names may carry labels, as Prometheus writes them: calls_total{result="busy"}.
+void append_figures(std::string& json, const std::vector<std::pair<std::string, double>>& figures) {
+    json += "\"figures\":{";
+    bool first = true;
+    for (const auto& [name, value] : figures) {
+        char number[32];
+        std::snprintf(number, sizeof number, "%.17g", value);
+        if (!first) json += ',';
+        append_json_string(json, name);
+        json += ':';
+        json += number;
+        first = false;
+    }
+    json += '}';
+}
+
+}  // namespace
+
 std::string NodeHost::status_json(Now now) const {
     std::string json = "{\"node\":" + std::to_string(settings_.node) +
                        ",\"shard\":" + std::to_string(settings_.shard) + ",\"version\":\"" +
@@ -340,20 +363,16 @@ std::string NodeHost::status_json(Now now) const {
                        ",\"started\":\"" + to_rfc3339(settings_.started) + "\",\"uptime_s\":" +
                        std::to_string((now.utc.unix_ms - settings_.started.unix_ms) / 1000) +
                        ",\"draining\":" + (draining_ ? "true" : "false") +
-                       ",\"letters\":" + std::to_string(letters_handled_) + ",\"instances\":[";
+                       ",\"letters\":" + std::to_string(letters_handled_) + ",";
+    append_figures(json, runtime_figures_ ? runtime_figures_() : Figures{});
+    json += ",\"instances\":[";
     for (const Hosted& hosted : hosted_) {
         if (&hosted != &hosted_.front()) json += ',';
         json += "{\"role\":\"" + std::string(ports::code_of(hosted.kind)) +
                 "\",\"instance\":" + std::to_string(hosted.instance.number) + ",\"state\":\"" +
-                (hosted.draining ? "draining" : "serving") + "\",\"figures\":{";
-        bool first = true;
-        for (const auto& [name, value] : hosted.role->figures()) {
-            char number[32];
-            std::snprintf(number, sizeof number, "%.17g", value);
-            json += (first ? "\"" : ",\"") + name + "\":" + number;
-            first = false;
-        }
-        json += "}}";
+                (hosted.draining ? "draining" : "serving") + "\",";
+        append_figures(json, hosted.role->figures());
+        json += '}';
     }
     return json + "]}";
 }

@@ -5,6 +5,7 @@
 // Pure and single-threaded: the shell calls it with the time, the simulation does the same.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,6 +75,11 @@ class NodeHost {
     const store::Catalog& catalog() const { return catalog_; }
     // nullptr: not here.
     ports::Role* find(ports::Instance instance) const;
+    // What the runtime below counts, for the status; asked on this shard.
+    using Figures = std::vector<std::pair<std::string, double>>;
+    void set_runtime_figures(std::function<Figures()> figures) {
+        runtime_figures_ = std::move(figures);
+    }
     ports::Instance self() const { return ports::host_of(settings_.node, settings_.shard); }
     std::string status_json(Now now) const;
 
@@ -113,6 +119,7 @@ class NodeHost {
     const ports::TokenMint& tokens_;
     Rng& rng_;
     RoleFactory& factory_;
+    std::function<Figures()> runtime_figures_;
     CatalogReader reader_;
     store::Catalog catalog_;
     ports::Directory directory_;

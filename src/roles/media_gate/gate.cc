@@ -41,10 +41,13 @@ const IpAddress& AddressPlan::advertised_to(const IpAddress& party) const {
 Gate::Gate(GateSettings settings)
     : settings_(std::move(settings)),
       pool_(settings_.port_min, settings_.port_max),
-      routes_(pool_.pairs()) {}
+      routes_(PortPool::kPairsOfAll) {}
 
 void Gate::set_settings(GateSettings settings) {
+    const bool moved =
+        settings.port_min != settings_.port_min || settings.port_max != settings_.port_max;
     settings_ = std::move(settings);
+    if (moved) pool_.set_range(settings_.port_min, settings_.port_max);
 }
 
 const AddressPlan* Gate::plan_of(AddressFamily family) const {
@@ -191,8 +194,7 @@ void Gate::close(const CallId& call, GateOutput& out) {
 }
 
 Gate::Route* Gate::route_of(uint32_t port_id) {
-    if (port_id < pool_.first()) return nullptr;
-    const size_t index = (port_id - pool_.first()) / 2;
+    const size_t index = port_id / 2;
     return index < routes_.size() ? &routes_[index] : nullptr;
 }
 

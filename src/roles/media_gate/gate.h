@@ -147,7 +147,7 @@ class Gate {
     GateSettings settings_;
     PortPool pool_;
     std::unordered_map<CallId, Context> contexts_;
-    std::vector<Route> routes_;  // by pair of ports, from the pool's first
+    std::vector<Route> routes_;  // by half the even port
     bool refuses_new_ = false;
     uint64_t packets_relayed_ = 0;
     uint64_t packets_refused_ = 0;

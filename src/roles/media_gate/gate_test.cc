@@ -487,6 +487,23 @@ TEST_F(GateTest, FaxPassesAsItIs) {
     EXPECT_EQ(sink.count, 0u);
 }
 
+TEST(PortPool, FollowsAnotherRange) {
+    PortPool pool(30000, 30003);
+    EXPECT_EQ(pool.take(), 30000);
+    pool.set_range(40000, 40003);  // 30000 is in use, 30002 was free
+    EXPECT_EQ(pool.free_pairs(), 2u);
+    EXPECT_EQ(pool.pairs(), 3u);
+    EXPECT_FALSE(pool.take_this(30002));
+    EXPECT_EQ(pool.take(), 40000);
+    pool.give_back(30000);
+    EXPECT_EQ(pool.pairs(), 2u);
+    EXPECT_EQ(pool.take(), 40002);
+    EXPECT_EQ(pool.take(), std::nullopt);
+    pool.set_range(30000, 40003);  // overlaps: what is taken stays taken
+    EXPECT_FALSE(pool.take_this(40000));
+    EXPECT_EQ(pool.take(), 30000);
+}
+
 TEST(PortPool, HandsOutTheLongestFree) {
     PortPool pool(30001, 30008);  // 30002/3, 30004/5, 30006/7
     EXPECT_EQ(pool.pairs(), 3u);

@@ -2,17 +2,31 @@
 
 namespace tandem::roles::media_gate {
 
-PortPool::PortPool(uint16_t first, uint16_t last) : first_(first + first % 2) {
-    for (uint32_t port = first_; port + 1 <= last; port += 2) {
-        state_.push_back(State::Free);
-        free_.push_back(static_cast<uint16_t>(port));
-    }
-    free_count_ = free_.size();
+PortPool::PortPool(uint16_t first, uint16_t last) : state_(kPairsOfAll, State::Outside) {
+    set_range(first, last);
 }
 
-std::optional<size_t> PortPool::index_of(uint16_t rtp) const {
-    if (rtp < first_ || rtp % 2 != 0 || (rtp - first_) / 2u >= state_.size()) return std::nullopt;
-    return (rtp - first_) / 2u;
+void PortPool::set_range(uint16_t first, uint16_t last) {
+    first_ = static_cast<uint16_t>(first + first % 2);
+    last_ = last;
+    for (size_t index = 0; index < state_.size(); ++index) {
+        State& state = state_[index];
+        const auto rtp = static_cast<uint16_t>(2 * index);
+        if (is_inside(rtp) && state == State::Outside) {
+            state = State::Free;
+            free_.push_back(rtp);
+            ++free_count_;
+            ++pairs_;
+        } else if (!is_inside(rtp) && (state == State::Free || state == State::Aside)) {
+            if (state == State::Free) --free_count_;
+            state = State::Outside;
+            --pairs_;
+        }
+    }
+}
+
+bool PortPool::is_inside(uint16_t rtp) const {
+    return rtp >= first_ && rtp + 1 <= last_;
 }
 
 std::optional<uint16_t> PortPool::take() {
@@ -25,26 +39,29 @@ std::optional<uint16_t> PortPool::take() {
 }
 
 bool PortPool::take_this(uint16_t rtp) {
-    const auto index = index_of(rtp);
-    if (!index || state_[*index] != State::Free) return false;
-    state_[*index] = State::Taken;
+    if (rtp % 2 != 0 || state_[rtp / 2] != State::Free) return false;
+    state_[rtp / 2] = State::Taken;
     --free_count_;
     return true;
 }
 
 void PortPool::give_back(uint16_t rtp) {
-    const auto index = index_of(rtp);
-    if (!index || state_[*index] != State::Taken) return;
-    state_[*index] = State::Free;
+    if (rtp % 2 != 0 || state_[rtp / 2] != State::Taken) return;
+    if (!is_inside(rtp)) {
+        state_[rtp / 2] = State::Outside;
+        --pairs_;
+        return;
+    }
+    state_[rtp / 2] = State::Free;
     free_.push_back(rtp);
     ++free_count_;
 }
 
 void PortPool::set_aside(uint16_t rtp) {
-    const auto index = index_of(rtp);
-    if (!index) return;
-    if (state_[*index] == State::Free) --free_count_;
-    state_[*index] = State::Aside;
+    State& state = state_[rtp / 2];
+    if (rtp % 2 != 0 || state == State::Outside) return;
+    if (state == State::Free) --free_count_;
+    state = State::Aside;
 }
 
 }  // namespace tandem::roles::media_gate

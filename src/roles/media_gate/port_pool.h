@@ -12,27 +12,33 @@ namespace tandem::roles::media_gate {
 // meet a new one.
 class PortPool {
  public:
-    PortPool(uint16_t first,
-             uint16_t last);  // both included; an odd first and an even last are left out
+    // Both included; an odd first and an even last are left out.
+    PortPool(uint16_t first, uint16_t last);
 
+    // From now on ports of this range are given out. Those outside it that are taken stay so until
+    // they are given back.
+    void set_range(uint16_t first, uint16_t last);
     std::optional<uint16_t> take();  // the even port
-    bool take_this(uint16_t rtp);    // false: not of this pool, or in use
+    bool take_this(uint16_t rtp);    // false: not of the range, or in use
     void give_back(uint16_t rtp);
     // Somebody else has it: it is given to nobody until the instance restarts.
     void set_aside(uint16_t rtp);
 
     size_t free_pairs() const { return free_count_; }
-    size_t pairs() const { return state_.size(); }
-    uint16_t first() const { return first_; }
+    size_t pairs() const { return pairs_; }  // of the range, and those outside it that are taken
+
+    static constexpr size_t kPairsOfAll = 32'768;  // that 16 bits can number
 
  private:
-    enum class State : uint8_t { Free, Taken, Aside };
-    std::optional<size_t> index_of(uint16_t rtp) const;
+    enum class State : uint8_t { Outside, Free, Taken, Aside };
+    bool is_inside(uint16_t rtp) const;
 
-    uint16_t first_;
-    std::vector<State> state_;
-    std::deque<uint16_t> free_;  // may hold ports that take_this() took; take() skips them
+    uint16_t first_ = 0;
+    uint16_t last_ = 0;
+    std::vector<State> state_;   // by half the even port
+    std::deque<uint16_t> free_;  // may hold ports that are not free any more; take() skips them
     size_t free_count_ = 0;
+    size_t pairs_ = 0;
 };
 
 }  // namespace tandem::roles::media_gate

@@ -23,6 +23,9 @@ inline constexpr size_t tcp_refusals_max = 4096;
 inline constexpr size_t source_sets = 4096;
 inline constexpr size_t source_ways = 4;
 
+// Pairs of method and status in the metrics; a label that outsiders choose must not grow them.
+inline constexpr size_t counted_answers_max = 200;
+
 // Listeners of one gate: transports times interfaces, as an operator would still read them.
 inline constexpr size_t listeners_max = 64;
 // A listener that could not be opened is tried again: its port may belong to a process that is

@@ -67,16 +67,19 @@ void SipGate::drain(Now, ports::Outbox&) {
 
 std::vector<std::pair<std::string, double>> SipGate::figures() const {
     const auto count = [](uint64_t value) { return static_cast<double>(value); };
-    return {{"sip_received", count(counters_.received)},
-            {"sip_sent", count(counters_.sent)},
-            {"sip_malformed", count(counters_.malformed)},
-            {"sip_limited", count(counters_.limited)},
-            {"sip_banned", count(counters_.banned)},
-            {"sip_strays", count(counters_.strays)},
-            {"sip_refused", count(counters_.refused)},
-            {"sip_pings", count(counters_.pings)},
-            {"sip_undeliverable", count(counters_.undeliverable)},
-            {"sip_bans", count(sources_.bans())}};
+    std::vector<std::pair<std::string, double>> all = {
+        {"sip_received", count(counters_.received)},
+        {"sip_sent", count(counters_.sent)},
+        {"sip_malformed", count(counters_.malformed)},
+        {"sip_limited", count(counters_.limited)},
+        {"sip_banned", count(counters_.banned)},
+        {"sip_strays", count(counters_.strays)},
+        {"sip_refused", count(counters_.refused)},
+        {"sip_pings", count(counters_.pings)},
+        {"sip_undeliverable", count(counters_.undeliverable)},
+        {"sip_bans", count(sources_.bans())}};
+    counts_.append_to(all);
+    return all;
 }
 
 // ---- what comes in
@@ -139,6 +142,7 @@ void SipGate::on_malformed(Now now, const ports::PacketIn& packet, const Error& 
 
 void SipGate::on_request(Now now, const ports::PacketIn& packet, Message request,
                          ports::Outbox& out) {
+    counts_.count_request(request);
     const auto via = request.top_via();
     if (!via) return;  // validate_request() has seen it
     stamp_top_via(request, *via, packet.flow.remote);
@@ -171,6 +175,7 @@ void SipGate::answer_refused(Now now, const ports::PacketIn& packet, const Messa
     }
     const auto answer = answer_to_refused(request, why, around_, settings_.server);
     if (!answer) return;
+    counts_.count_response(*answer);
     packet_out(now, {response_flow(packet.flow, *answer), answer->to_text(), {}, false}, out);
 }
 
@@ -284,6 +289,7 @@ void SipGate::send_as_tcp(ports::SipOutbound outbound, Now now, ports::Outbox& o
 void SipGate::send_response(Now now, ports::SipOutbound outbound, ports::Outbox& out) {
     Listener* from = listener(outbound.flow.listener);
     const int status = outbound.message.status();
+    counts_.count_response(outbound.message);
     if (status >= 200) watch_for_guessing(now, outbound.flow, status, out);
     if (from) {
         dress_response(outbound, from->advertise(outbound.flow.remote.ip));

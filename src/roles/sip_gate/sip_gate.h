@@ -13,6 +13,7 @@
 #include "roles/sip_gate/advertise.h"
 #include "roles/sip_gate/ingress.h"
 #include "roles/sip_gate/large_requests.h"
+#include "roles/sip_gate/message_counts.h"
 #include "roles/sip_gate/settings.h"
 #include "roles/sip_gate/source_table.h"
 
@@ -91,6 +92,7 @@ class SipGate final : public ports::Role {
     SourceTable sources_;
     LargeRequests large_;
     Counters counters_;
+    MessageCounts counts_;
     bool draining_ = false;
 };
 

@@ -77,7 +77,9 @@ struct SystemKind {
     static std::string key(const model::SystemSettings&) { return keys::system_settings(); }
     static std::vector<std::string> indexes(const model::SystemSettings&) { return {}; }
     static std::vector<std::string> references(const model::SystemSettings&) { return {}; }
-    static void keep_fixed(const model::SystemSettings&, model::SystemSettings&) {}
+    static void keep_fixed(const model::SystemSettings& from, model::SystemSettings& to) {
+        to.certificate_key_sealed = from.certificate_key_sealed;
+    }
 };
 struct DomainKind {
     static constexpr std::string_view name = "domain";

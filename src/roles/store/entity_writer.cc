@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/certificate.h"
 #include "model/patch.h"
 #include "model/secret.h"
 #include "roles/store/entity_kinds.h"
@@ -52,6 +53,21 @@ Result<void> complete(const WriteScope& scope, std::string_view body, const mode
     if (renamed && !account.credentials.empty())
         return make_error(ErrorCode::Missing, "password", "is required when the login changes");
     return {};
+}
+// A certificate and its key are judged together, whichever of them has changed.
+Result<void> complete(const WriteScope& scope, std::string_view body, const model::SystemSettings*,
+                      model::SystemSettings& system) {
+    if (const auto key = model::text_member(body, "certificate_key")) {
+        system.certificate_key_sealed = model::seal_text(*key, scope.site_key, scope.rng);
+    }
+    if (system.certificate_source != model::CertificateSource::Stored) return {};
+    if (system.certificate.empty())
+        return make_error(ErrorCode::Missing, "certificate", "is required for the source 'stored'");
+    const auto key = model::unseal_text(system.certificate_key_sealed, scope.site_key);
+    if (!key)
+        return make_error(ErrorCode::Missing, "certificate_key",
+                          "is required for the source 'stored'");
+    return check_certificate(system.certificate, *key, scope.now);
 }
 
 template <typename T>

@@ -311,6 +311,16 @@ TEST_F(Desk, SettingsAreChangedInPlace) {
     EXPECT_EQ(feed.snapshot().system().log_level, model::LogLevel::Debug);
     EXPECT_EQ(patch("system", "", "", R"({"certificate_source":"file"})"),
               "missing certificate_file");
+    EXPECT_EQ(patch("system", "", "", R"({"certificate_source":"stored"})"), "missing certificate");
+    EXPECT_EQ(patch("system", "", "", R"({"certificate_source":"stored","certificate":"x"})"),
+              "missing certificate_key");
+    EXPECT_EQ(patch("system", "", "",
+                    R"({"certificate_source":"stored","certificate":"x","certificate_key":"y"})"),
+              "out_of_range certificate");
+    // Kept for later, and sealed.
+    EXPECT_EQ(patch("system", "", "", R"({"certificate_key":"y"})"), "ok");
+    const Bytes sealed = feed.snapshot().system().certificate_key_sealed;
+    EXPECT_EQ(model::unseal_text(sealed, key), "y");
     EXPECT_EQ(patch("role_instance", "", "6", R"({"b2bua":{"survival":"none"}})"), "ok");
     EXPECT_EQ(feed.snapshot().find_role_instance(6)->b2bua->survival, model::Survival::None);
     EXPECT_EQ(patch("role_instance", "", "6", R"({"number":60})"), "forbidden number");

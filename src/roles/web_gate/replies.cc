@@ -1,9 +1,12 @@
 // What other roles answer, as HTTP.
 #include <algorithm>
 
+#include "base/bytes.h"
+#include "roles/web_gate/metrics.h"
 #include "roles/web_gate/problem.h"
 #include "roles/web_gate/views.h"
 #include "roles/web_gate/web_gate.h"
+#include "store/catalog.h"
 
 namespace tandem::roles::web_gate {
 namespace {
@@ -29,6 +32,18 @@ const ports::HttpRequest& request_of(const ports::Letter& question) {
 
 std::string quoted(std::string_view etag) {
     return etag.starts_with('"') ? std::string(etag) : '"' + std::string(etag) + '"';
+}
+
+// RFC 9110 13.1.2: a list of entity tags, or "*"; weak ones are compared like strong ones.
+bool names_etag(std::string_view header, std::string_view etag) {
+    while (!header.empty()) {
+        std::string_view one = trim(header.substr(0, header.find(',')));
+        if (one.starts_with("W/")) one.remove_prefix(2);
+        if (one == "*" || one == etag) return true;
+        const size_t comma = header.find(',');
+        header = comma == std::string_view::npos ? std::string_view() : header.substr(comma + 1);
+    }
+    return false;
 }
 
 // "id" of a created entity, for Location. It is the first member of every entity.
@@ -60,7 +75,7 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         return entity_response(pending, *entity);
     }
     if (const auto* page = get_if<ports::CallsPage>(&payload)) {
-        if (pending.match.route->action == Action::Calls) return ok(calls_json(*page));
+        if (pending.match.route->action == Action::Calls) return ok(live_calls(*page));
         return forward_to_owner(request, pending, *page, out);
     }
     if (const auto* page = get_if<ports::BindingsPage>(&payload)) {
@@ -88,7 +103,10 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         return page->error ? problem(*page->error) : ok(page->json);
     }
     if (const auto* test = get_if<ports::RouteTestReply>(&payload)) {
-        return test->error ? problem(*test->error) : ok(test->json);
+        if (!test->error) return ok(test->json);
+        const bool in_path = test->error->field == "domain" && !pending.match.domain.empty();
+        const bool refers = test->error->code == ErrorCode::NotFound && !in_path;
+        return refers ? problem(422, *test->error) : problem(*test->error);
     }
     if (const auto* status = get_if<ports::StatusReply>(&payload)) {
         pending.answers.push_back(status->json);
@@ -112,6 +130,13 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
     return std::nullopt;
 }
 
+std::string WebGate::live_calls(const ports::CallsPage& page) const {
+    return calls_json(page, [this](DomainId id) {
+        const auto* domain = around_.catalog.find_domain(id);
+        return domain ? domain->name : std::string();
+    });
+}
+
 HttpResponse WebGate::entity_response(const Pending& pending, const ports::EntityReply& reply) {
     const ports::HttpRequest& http = request_of(pending.question);
     if (reply.error) {
@@ -127,7 +152,7 @@ HttpResponse WebGate::entity_response(const Pending& pending, const ports::Entit
     if (!reply.etag.empty()) {
         const std::string etag = quoted(reply.etag);
         response.headers.emplace_back("ETag", etag);
-        if (pending.method == kGet && header_of(http, "if-none-match") == etag) {
+        if (pending.method == kGet && names_etag(header_of(http, "if-none-match"), etag)) {
             response.status = 304;
             response.body.clear();
             return response;
@@ -152,8 +177,9 @@ std::optional<HttpResponse> WebGate::forward_to_owner(uint64_t request, Pending&
     if (pending.match.route->action == Action::CallTrace) {
         out.send(around_.self, call.owner, ports::CallTraceQuery{call.call}, request);
     } else if (pending.method == kDelete) {
-        out.send(around_.self, call.owner, ports::CallHangup{call.call, "ended by an operator"},
-                 request);
+        const auto reason = query_of(request_of(pending.question), "reason");
+        const std::string text(reason && !reason->empty() ? *reason : "ended by an operator");
+        out.send(around_.self, call.owner, ports::CallHangup{call.call, text}, request);
     } else {
         out.send(around_.self, call.owner, ports::CallDetailQuery{call.call}, request);
     }
@@ -162,7 +188,13 @@ std::optional<HttpResponse> WebGate::forward_to_owner(uint64_t request, Pending&
 
 HttpResponse WebGate::nodes_response(const Pending& pending) {
     if (pending.match.route->action == Action::Metrics) {
-        HttpResponse response = ok(metrics_text(pending.answers));
+        std::vector<uint16_t> known;
+        for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
+            if (std::find(known.begin(), known.end(), entry.node) == known.end()) {
+                known.push_back(entry.node);
+            }
+        }
+        HttpResponse response = ok(metrics_text(pending.answers, known));
         response.content_type = "text/plain; version=0.0.4; charset=utf-8";
         return response;
     }

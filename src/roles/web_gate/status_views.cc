@@ -1,4 +1,4 @@
-// Status and metrics, from what the nodes say of themselves:
+// Status, from what the nodes say of themselves:
 //   {"node":1, ..., "figures":{"name":1}, "instances":[{"instance":3,"role":"SG","state":"serving",
 //    "figures":{"sip_received":17}}]}
 #include <boost/json.hpp>
@@ -23,30 +23,6 @@ std::string text_of(const json::object& object, std::string_view name) {
     if (!value) return {};
     if (const json::string* text = value->if_string()) return {text->data(), text->size()};
     return json::serialize(*value);
-}
-
-// [a-zA-Z0-9_]; whatever else becomes an underscore (Prometheus data model).
-std::string metric_name(std::string_view name) {
-    std::string text = "tandem_";
-    for (const char c : name) {
-        const bool plain =
-            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-        text += plain ? c : '_';
-    }
-    return text;
-}
-
-// Samples of one metric must stand together in the exposition.
-using Metrics = std::map<std::string, std::string>;
-
-void add_figures(const json::object& holder, const std::string& labels, Metrics& metrics) {
-    const json::value* figures = holder.if_contains("figures");
-    if (!figures || !figures->is_object()) return;
-    for (const auto& [name, value] : figures->get_object()) {
-        if (!value.is_number()) continue;
-        const std::string metric = metric_name({name.data(), name.size()});
-        metrics[metric] += metric + labels + ' ' + json::serialize(value) + '\n';
-    }
 }
 
 // The instances of both; all else as shard 0 says it.
@@ -76,30 +52,6 @@ std::string status_json(const std::vector<std::string>& nodes) {
         }
     }
     return json::serialize(json::object{{"nodes", std::move(items)}});
-}
-
-std::string metrics_text(const std::vector<std::string>& nodes) {
-    Metrics metrics;
-    for (const std::string& text : nodes) {
-        const auto node = object_of(text);
-        if (!node) continue;
-        const std::string of_node = "node=\"" + text_of(*node, "node") + '"';
-        add_figures(*node, '{' + of_node + '}', metrics);
-        const json::value* instances = node->if_contains("instances");
-        if (!instances || !instances->is_array()) continue;
-        for (const json::value& each : instances->get_array()) {
-            if (!each.is_object()) continue;
-            const json::object& instance = each.get_object();
-            const std::string labels = '{' + of_node + ",role=\"" + text_of(instance, "role") +
-                                       "\",instance=\"" + text_of(instance, "instance") + "\"}";
-            add_figures(instance, labels, metrics);
-        }
-    }
-    std::string out;
-    for (const auto& [name, samples] : metrics) {
-        out += "# TYPE " + name + " untyped\n" + samples;
-    }
-    return out;
 }
 
 }  // namespace tandem::roles::web_gate

@@ -47,10 +47,11 @@ void write_binding(JsonWriter& json, const ports::BindingsPage::Item& item, UtcT
     json.end_object();
 }
 
-void write_call(JsonWriter& json, const ports::CallSummary& call) {
+void write_call(JsonWriter& json, const ports::CallSummary& call, const DomainName& name_of) {
     json.begin_object();
     json.field("id").value(call.call.text());
     json.field("domain").value(call.domain.text());
+    json.field("domain_name").value(name_of(call.domain));
     json.field("phase").value(to_string(call.phase));
     json.field("caller").value(call.caller);
     json.field("callee").value(call.callee);
@@ -72,10 +73,10 @@ void write_call(JsonWriter& json, const ports::CallSummary& call) {
 
 }  // namespace
 
-std::string calls_json(const ports::CallsPage& page) {
+std::string calls_json(const ports::CallsPage& page, const DomainName& name_of) {
     JsonWriter json;
     json.begin_object().field("items").begin_list();
-    for (const ports::CallSummary& call : page.calls) write_call(json, call);
+    for (const ports::CallSummary& call : page.calls) write_call(json, call, name_of);
     json.end_list();
     write_next(json, page.next);
     json.field("total").value(page.total);

@@ -84,6 +84,7 @@ class WebGate final : public ports::Role {
                                                         const ports::CallsPage& page,
                                                         ports::Outbox& out);
     ports::HttpResponse nodes_response(const Pending& pending);
+    std::string live_calls(const ports::CallsPage& page) const;
 
     const ports::Surroundings& around_;
     std::string admin_token_;

@@ -388,8 +388,9 @@ TEST_F(WebTest, MetricsGatherAllNodes) {
     const HttpResponse* response = response_in(sent);
     ASSERT_TRUE(response);
     EXPECT_NE(response->body.find("tandem_letters{node=\"1\"} 5\n"), std::string::npos);
-    EXPECT_NE(response->body.find("tandem_sip_sent{node=\"1\",role=\"SG\",instance=\"6\"} 7\n"),
-              std::string::npos);
+    EXPECT_NE(
+        response->body.find("tandem_sip_sent_total{node=\"1\",role=\"SG\",instance=\"6\"} 7\n"),
+        std::string::npos);
 }
 
 TEST_F(WebTest, ANodeThatIsLateIsLeftOut) {

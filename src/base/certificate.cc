@@ -1,0 +1,56 @@
+#include "base/certificate.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <memory>
+
+namespace tandem {
+namespace {
+
+struct Free {
+    void operator()(BIO* it) const { BIO_free(it); }
+    void operator()(X509* it) const { X509_free(it); }
+    void operator()(EVP_PKEY* it) const { EVP_PKEY_free(it); }
+};
+template <typename T>
+using Owned = std::unique_ptr<T, Free>;
+
+Owned<BIO> bio_of(std::string_view text) {
+    return Owned<BIO>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+// No passphrase: a prompt on the terminal would stop the program.
+int no_passphrase(char*, int, int, void*) {
+    return 0;
+}
+
+Error wrong(std::string_view field, std::string_view what) {
+    ERR_clear_error();
+    return make_error(ErrorCode::OutOfRange, field, what);
+}
+
+bool has_expired(const X509* certificate, UtcTime now) {
+    time_t seconds = static_cast<time_t>(now.unix_ms / 1000);
+    return X509_cmp_time(X509_get0_notAfter(certificate), &seconds) < 0;
+}
+
+}  // namespace
+
+Result<void> check_certificate(std::string_view chain, std::string_view key, UtcTime now) {
+    const auto chain_bio = bio_of(chain);
+    const Owned<X509> leaf(PEM_read_bio_X509(chain_bio.get(), nullptr, no_passphrase, nullptr));
+    if (!leaf) return wrong("certificate", "holds no PEM certificate");
+    if (has_expired(leaf.get(), now)) return wrong("certificate", "has expired");
+    const auto key_bio = bio_of(key);
+    const Owned<EVP_PKEY> pair(
+        PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_passphrase, nullptr));
+    if (!pair) return wrong("certificate_key", "holds no PEM private key without passphrase");
+    if (X509_check_private_key(leaf.get(), pair.get()) != 1) {
+        return wrong("certificate_key", "does not belong to the certificate");
+    }
+    return {};
+}
+
+}  // namespace tandem

@@ -1,0 +1,15 @@
+// Whether texts that somebody gives as a certificate and its key can serve TLS. Over OpenSSL, pure.
+#pragma once
+
+#include <string_view>
+
+#include "base/instant.h"
+#include "base/result.h"
+
+namespace tandem {
+
+// `chain`: PEM, the server's certificate first, then its issuers. `key`: PEM without passphrase.
+// Errors name the field `certificate` or `certificate_key`: no PEM, expired at `now`, not a pair.
+Result<void> check_certificate(std::string_view chain, std::string_view key, UtcTime now);
+
+}  // namespace tandem

@@ -1,0 +1,68 @@
+#include "base/certificate.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace tandem {
+namespace {
+
+// openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=a.test -days 36500
+const char* const kCertificate = R"(-----BEGIN CERTIFICATE-----
+MIIBeDCCAR+gAwIBAgIUXNc/yPvAbR2Hcf5gUMIiDQk7C5cwCgYIKoZIzj0EAwIw
+ETEPMA0GA1UEAwwGYS50ZXN0MCAXDTI2MTEyNTIxMzk0OVoYDzIxMjYxMTAxMjEz
+OTQ5WjARMQ8wDQYDVQQDDAZhLnRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+AATJdcdzPzSILn8o/ScLy+wG5baKxBE+fkFI3xy7MY1gAMHL07lN8G6Vljo6gJnw
+/YGJAy5g+/TpT5rKYwNxq7vvo1MwUTAdBgNVHQ4EFgQUMEEzdQ2tRYTFMgtVik5i
+YvC23bowHwYDVR0jBBgwFoAUMEEzdQ2tRYTFMgtVik5iYvC23bowDwYDVR0TAQH/
+BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBOEdiKIxSEfoOHHbPrOHBYDLbHK/j+
+UWYNBvlOzvkhPQIgZWjYKqE3I7STk+41Skbz/m27UiQzYY8ocK+WCneSVY8=
+-----END CERTIFICATE-----
+)";
+const char* const kKey = R"(-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgXRdBVmRzLawpP36v
+WKeLkt2Eqkcd7V98K0Wa6q2svHqhRANCAATJdcdzPzSILn8o/ScLy+wG5baKxBE+
+fkFI3xy7MY1gAMHL07lN8G6Vljo6gJnw/YGJAy5g+/TpT5rKYwNxq7vv
+-----END PRIVATE KEY-----
+)";
+const char* const kOtherKey = R"(-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgR9ErJPgV/GrHkCu5
+1VIwy8HB/K7OOXwrpkh7LIe8WYOhRANCAASQBjuaNdZlubIDbHDEUOmSBTLsmJ+1
+ieZm6JDVGSdJ212MBYkcn6MvLf9YXlt8U/AVtLMW55j4eUte73I1maY1
+-----END PRIVATE KEY-----
+)";
+
+constexpr UtcTime kNow{1'790'000'000'000};    // in 2026
+constexpr UtcTime kLater{5'000'000'000'000};  // in 2128
+
+std::string judged(std::string_view chain, std::string_view key, UtcTime now = kNow) {
+    const auto result = check_certificate(chain, key, now);
+    return result ? "ok" : result.error().field + ": " + result.error().message;
+}
+
+TEST(Certificate, IsJudgedWithItsKey) {
+    const std::string chain = std::string(kCertificate) + kCertificate;
+    const struct {
+        const char* name;
+        std::string got;
+        std::string wanted;
+    } cases[] = {
+        {"a pair", judged(kCertificate, kKey), "ok"},
+        {"a chain", judged(chain, kKey), "ok"},
+        {"text around", judged("subject: a\n" + chain, std::string("\n") + kKey), "ok"},
+        {"nothing", judged("", kKey), "certificate: holds no PEM certificate"},
+        {"no PEM", judged("abc", kKey), "certificate: holds no PEM certificate"},
+        {"a key for a certificate", judged(kKey, kKey), "certificate: holds no PEM certificate"},
+        {"no key", judged(kCertificate, "abc"),
+         "certificate_key: holds no PEM private key without passphrase"},
+        {"a certificate for a key", judged(kCertificate, kCertificate),
+         "certificate_key: holds no PEM private key without passphrase"},
+        {"another key", judged(kCertificate, kOtherKey),
+         "certificate_key: does not belong to the certificate"},
+        {"too late", judged(kCertificate, kKey, kLater), "certificate: has expired"},
+    };
+    for (const auto& each : cases) EXPECT_EQ(each.got, each.wanted) << each.name;
+}
+
+}  // namespace
+}  // namespace tandem
