@@ -1,0 +1,389 @@
+#!/usr/bin/python3
+"""The API against its contract: every path and method of api/openapi.yaml is called, with success and with
+the errors that it documents, and every answer is checked against its schema."""
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+
+import jsonschema
+import yaml
+
+from calls import CALLEE_PORT, CALLER_PORT, register
+from harness import ROOT, expect, finish_sipp, main, running, sipp, wait_for
+
+METHODS = ("get", "put", "post", "patch", "delete")
+
+
+class Contract:
+    """api/openapi.yaml, and which of its operations have succeeded."""
+
+    def __init__(self):
+        with open(os.path.join(ROOT, "api", "openapi.yaml"), encoding="utf-8") as file:
+            self.document = yaml.safe_load(file)
+        with open(os.path.join(ROOT, "api", "schemas.json"), encoding="utf-8") as file:
+            schemas = json.load(file)
+        base = "https://tandem.test/api/"
+        self.resolver = jsonschema.RefResolver(base + "openapi.yaml", self.document, store={
+            base + "openapi.yaml": self.document, base + "schemas.json": schemas})
+        self.succeeded = set()
+
+    def operations(self):
+        return [(path, method) for path, item in self.document["paths"].items()
+                for method in METHODS if method in item]
+
+    def resolve(self, node):
+        while "$ref" in node:
+            node = self.resolver.resolve(node["$ref"])[1]
+        return node
+
+    def check(self, path, method, answer):
+        """That the answer is one that the contract has for this operation."""
+        where = f"{method.upper()} {path} answered {answer.status}"
+        responses = self.document["paths"][path][method]["responses"]
+        response = responses.get(str(answer.status)) or responses.get("default")
+        expect(response, f"{where}, which is not documented")
+        expect(str(answer.status) in responses or answer.status >= 400, f"{where}, not documented as success")
+        response = self.resolve(response)
+        for name in response.get("headers", {}):
+            expect(answer.headers.get(name), f"{where} without {name}")
+        content = response.get("content", {})
+        if not content:
+            return expect(not answer.body, f"{where} with a body")
+        kind = answer.headers.get("Content-Type", "").split(";")[0]
+        expect(kind in content, f"{where} as {kind}, documented are {list(content)}")
+        if kind.endswith("json"):
+            schema = content[kind]["schema"]
+            errors = list(jsonschema.Draft202012Validator(schema, resolver=self.resolver).iter_errors(
+                json.loads(answer.body)))
+            expect(not errors, f"{where}: {[e.message for e in errors][:3]}: {answer.body[:500]}")
+        if answer.status < 400:
+            self.succeeded.add((path, method))
+        return None
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Api:
+    def __init__(self, server):
+        self.server = server
+        self.contract = Contract()
+
+    def raw(self, method, path, body=None, headers=None, token=True):
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(self.server.url + path, data=data, method=method.upper())
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+        if token:
+            request.add_header("Authorization", "Bearer " + self.server.token())
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, error.read())
+
+    def call(self, method, template, status, body=None, query="", headers=None, **names):
+        """Calls an operation of the contract and checks the answer against it."""
+        path = template
+        for name, value in names.items():
+            path = path.replace("{" + name + "}", value)
+        answer = self.raw(method, path + query, body, headers)
+        expect(answer.status == status, f"{method.upper()} {path}{query}: {answer.status}, expected {status}: "
+                                        f"{answer.body[:300]}")
+        self.contract.check(template, method, answer)
+        return answer
+
+    def problem(self, method, template, status, field=None, **options):
+        answer = self.call(method, template, status, **options)
+        document = answer.json()
+        expect(document["status"] == status, f"{document}")
+        if field is not None:
+            expect(document.get("field") == field, f"{method} {template}: field {field} expected: {document}")
+        return document
+
+
+V1 = "/api/v1"
+
+
+def entity_cycle(api, collection, item, body, change, wrong, **names):
+    """Create, list, read, change, replace and remove one entity, with its ETag; then what goes wrong."""
+    made = api.call("post", collection, 201, body, **names)
+    one = {**names, "id": made.json()["id"]}
+    expect(made.headers["Location"].endswith("/" + one["id"]), f"Location: {made.headers['Location']}")
+    expect(one["id"] in [each["id"] for each in api.call("get", collection, 200, **names).json()["items"]],
+           "the list has it")
+    etag = api.call("get", item, 200, **one).headers["ETag"]
+    for header in (etag, f'"x", {etag}', "*", "W/" + etag):
+        same = api.call("get", item, 304, headers={"If-None-Match": header}, **one)
+        expect(not same.body, "304 has no body")
+    api.call("get", item, 200, headers={"If-None-Match": '"x"'}, **one)
+    fresh = api.call("patch", item, 200, change, headers={"If-Match": etag}, **one)
+    expect(fresh.headers["ETag"] != etag, "a change makes another version")
+    for name, value in change.items():
+        expect(fresh.json()[name] == value, f"{name} has changed: {fresh.body}")
+    for method, sent in (("patch", change), ("put", body), ("delete", None)):
+        api.problem(method, item, 412, body=sent, headers={"If-Match": etag}, **one)
+    api.call("put", item, 200, body, headers={"If-Match": fresh.headers["ETag"]}, **one)
+    api.call("patch", item, 200, change, headers={"If-Match": "*"}, **one)
+
+    for method, path, extra in (("post", collection, {}), ("patch", item, {"id": one["id"]}),
+                                ("put", item, {"id": one["id"]})):
+        api.problem(method, path, 400, body=b'{"a":', **{**names, **extra})
+        api.problem(method, path, 422, body={"no_such_field": 1}, field="no_such_field", **{**names, **extra})
+        answer = api.call(method, path, 415, body=b"a=1",
+                          headers={"Content-Type": "application/x-www-form-urlencoded"}, **{**names, **extra})
+        expect(answer.json()["status"] == 415, "a problem document")
+        for field, value in wrong.items():
+            api.problem(method, path, 422, body={**body, field: value}, field=field, **{**names, **extra})
+    for method, sent in (("get", None), ("patch", change), ("put", body), ("delete", None)):
+        api.problem(method, item, 404, body=sent, **{**one, "id": "0" * 32})
+    api.call("delete", item, 204, **one)
+    api.problem("get", item, 404, **one)
+    api.problem("get", collection, 422, query="?limit=0", field="limit", **names)
+    api.problem("get", collection, 422, query="?limit=1001", field="limit", **names)
+
+
+def pages(api, collection, expected_min, **names):
+    """Page by page gives what one page gives, each once."""
+    whole = api.call("get", collection, 200, query="?limit=1000", **names).json()
+    expect(whole["next"] is None and len(whole["items"]) >= expected_min, f"{collection}: {whole}")
+    found, after, rounds = [], "", 0
+    while True:
+        page = api.call("get", collection, 200, query=f"?limit=2{after}", **names).json()
+        # A page of bindings holds whole accounts.
+        expect(len(page["items"]) <= 2 or "bindings" in collection, "no more than asked")
+        found += page["items"]
+        rounds += 1
+        if page["next"] is None:
+            break
+        after = "&after=" + urllib.request.quote(page["next"], safe="")
+    key = "contact" if "bindings" in collection else "id"
+    expect([each[key] for each in found] == [each[key] for each in whole["items"]],
+           f"{collection}: pages differ from the whole: {found}")
+    expect(rounds >= (expected_min + 1) // 2, f"{collection}: {rounds} pages")
+
+
+def entities(api):
+    server = api.call("get", V1 + "/servers", 200).json()["items"][0]
+    entity_cycle(api, V1 + "/domains", V1 + "/domains/{id}", {"name": "a.test"},
+                 {"name": "b.test"}, {"name": "UPPER case", "settings": 5})
+    entity_cycle(api, V1 + "/sites", V1 + "/sites/{id}", {"name": "north"}, {"description": "x"},
+                 {"number": 1000})
+    entity_cycle(api, V1 + "/servers", V1 + "/servers/{id}", {"name": "s2", "site": server["site"]},
+                 {"enabled": False}, {"link_address": "x y", "site": "1" * 32})
+    entity_cycle(api, V1 + "/interfaces", V1 + "/interfaces/{id}",
+                 {"name": "eth9", "server": server["id"], "address": "127.0.0.9", "serves_signalling": False,
+                  "serves_media": False, "serves_web": False},
+                 {"advertised_address": "192.0.2.7"},
+                 {"address": "::1", "advertised_address": "2001:db8::1", "server": "1" * 32})
+    entity_cycle(api, V1 + "/roles", V1 + "/roles/{id}",
+                 {"role": "B2B", "server": server["id"], "number": 900}, {"weight": 50},
+                 {"weight": 1001, "interfaces": ["x"], "sip_gate": {}})
+    demo = {"domain": "demo.test"}
+    inside = V1 + "/domains/{domain}/"
+    entity_cycle(api, inside + "accounts", inside + "accounts/{id}",
+                 {"login": "2001", "number": "2001", "password": "x"}, {"display_name": "Anna"},
+                 {"login": "a b", "number": "x", "user": "1" * 32, "contacts_max": 0}, **demo)
+    entity_cycle(api, inside + "users", inside + "users/{id}", {"login": "anna"}, {"email": "a@a.test"},
+                 {"email": "nobody", "login": ""}, **demo)
+    entity_cycle(api, inside + "number-ranges", inside + "number-ranges/{id}", {"prefix": "3"},
+                 {"description": "three"}, {"prefix": "x", "kind": "odd"}, **demo)
+    for path, change, wrong in ((inside + "licence", {"accounts_max": 50}, {"users_max": -1}),
+                                (V1 + "/settings", {"user_agent": "Acme"}, {"hep_target": "nowhere"})):
+        names = demo if "{domain}" in path else {}
+        old = api.call("get", path, 200, **names).headers["ETag"]
+        changed = api.call("patch", path, 200, change, **names)
+        api.problem("patch", path, 412, body=change, headers={"If-Match": old}, **names)
+        api.call("put", path, 200, change, headers={"If-Match": changed.headers["ETag"]}, **names)
+        for field in wrong:
+            for method in ("put", "patch"):
+                api.problem(method, path, 422, body=wrong, field=field, **names)
+
+
+def rules_between_entities(api):
+    demo = {"domain": "demo.test"}
+    inside = V1 + "/domains/{domain}/"
+    api.problem("post", V1 + "/domains", 409, body={"name": "demo.test"}, field="name")
+    api.problem("post", inside + "accounts", 409, body={"login": "1001"}, field="login", **demo)
+    api.problem("post", inside + "accounts", 409, body={"login": "9", "number": "1001"}, field="number", **demo)
+    api.problem("patch", V1 + "/domains/{id}", 403, body={"realm": "other"}, field="realm", id="demo.test")
+    api.problem("post", inside + "accounts", 404, body={"login": "9"}, field="domain", domain="no.test")
+    api.problem("post", inside + "accounts", 422, body={}, field="login", **demo)
+    server = api.call("get", V1 + "/servers", 200).json()["items"][0]
+    api.problem("post", V1 + "/roles", 409, field="media_gate.rtp_port_min",
+                body={"role": "MG", "server": server["id"], "number": 901})
+    api.problem("delete", V1 + "/servers/{id}", 409, id=server["id"])
+    api.call("patch", inside + "licence", 200, {"accounts_max": 2}, **demo)
+    api.problem("post", inside + "accounts", 403, body={"login": "9"}, **demo)
+    api.call("patch", inside + "licence", 200, {"accounts_max": None}, **demo)
+
+
+def paging(api):
+    for number in range(5):
+        api.call("post", V1 + "/domains", 201, {"name": f"page{number}.test"})
+        for kind, body in (("accounts", {"login": f"p{number}"}), ("users", {"login": f"p{number}"}),
+                           ("number-ranges", {"prefix": f"8{number}"})):
+            api.call("post", V1 + "/domains/{domain}/" + kind, 201, body, domain="page0.test")
+    for path in ("/domains", "/roles"):
+        pages(api, V1 + path, 5)
+    for path in ("accounts", "users", "number-ranges"):
+        pages(api, V1 + "/domains/{domain}/" + path, 5, domain="page0.test")
+
+
+def live(api):
+    """Bindings, a call under way, its end and its record."""
+    server = api.server
+    demo = {"domain": "demo.test"}
+    inside = V1 + "/domains/{domain}/"
+    for port in range(5070, 5073):
+        register(server, "1001", port)
+        register(server, "1002", port + 10)
+    pages(api, inside + "bindings", 4, **demo)
+    api.call("delete", inside + "bindings/{id}", 204, id="1002", **demo)
+    one = api.call("get", inside + "bindings/{id}", 200, id="1001", **demo).json()["items"]
+    expect(len(one) == 3, f"three contacts: {one}")
+    api.call("delete", inside + "bindings/{id}", 204, id="1001", **demo,
+             query="?contact=" + urllib.request.quote(one[0]["contact"], safe=""))
+    api.call("delete", inside + "bindings/{id}", 204, id="1001", **demo)
+    api.problem("delete", inside + "bindings/{id}", 404, id="1001", **demo)
+    api.problem("get", inside + "bindings/{id}", 404, id="4711", **demo)
+
+    register(server, "1002", CALLEE_PORT)
+    for _ in range(3):
+        phones = [sipp("callee", server, keys={"user": "1002"}, port=CALLEE_PORT, background=True)]
+        time.sleep(0.3)
+        phones.append(sipp("caller_waits", server, keys={"user": "1001", "callee": "1002"}, port=CALLER_PORT,
+                           background=True))
+        call = wait_for(lambda: [c for c in api.call("get", V1 + "/calls", 200).json()["items"]
+                                 if c["phase"] == "answered"], "an answered call")[0]
+        expect(call["domain_name"] == "demo.test", f"{call}")
+        one_call(api, call["id"])
+        for phone in phones:
+            finish_sipp(phone, 20)
+        wait_for(lambda: not api.call("get", V1 + "/calls", 200).json()["items"], "the call ends")
+    wait_for(lambda: len(api.call("get", V1 + "/cdr", 200).json()["items"]) == 3, "three records")
+    for path, names in ((V1 + "/cdr", {}), (inside + "cdr", demo)):
+        pages(api, path, 3, **names)
+        expect(len(api.call("get", path, 200, query="?number=1001", **names).json()["items"]) == 3, "by number")
+        expect(len(api.call("get", path, 200, query="?call=" + call["id"], **names).json()["items"]) == 1,
+               "by call")
+        expect(not api.call("get", path, 200, query="?to=1000", **names).json()["items"], "by time")
+        api.problem("get", path, 422, query="?from=yesterday", field="from", **names)
+    expect(not api.call("get", inside + "cdr", 200, domain="page0.test").json()["items"], "of another domain")
+
+
+def one_call(api, call):
+    """Seen from both sides, and not from another domain; then hung up."""
+    inside = V1 + "/domains/{domain}/calls"
+    for base, names in ((V1 + "/calls", {}), (inside, {"domain": "demo.test"})):
+        listed = api.call("get", base, 200, **names).json()
+        expect([each["id"] for each in listed["items"]] == [call], f"{listed}")
+        api.call("get", base + "/{id}", 200, id=call, **names)
+        trace = api.call("get", base + "/{id}/trace", 200, id=call, **names).json()["items"]
+        expect(trace[0]["direction"] == "in" and trace[0]["text"].startswith("INVITE"), f"{trace[0]}")
+        for suffix in ("", "/trace"):
+            api.problem("get", base + "/{id}" + suffix, 404, id="0" * 32, **names)
+    other = {"domain": "page0.test"}
+    expect(not api.call("get", inside, 200, **other).json()["items"], "calls of another domain")
+    expect(not api.call("get", V1 + "/calls", 200, query="?domain=page0.test").json()["items"], "by ?domain=")
+    for method, suffix in (("get", ""), ("get", "/trace"), ("delete", "")):
+        api.problem(method, inside + "/{id}" + suffix, 404, id=call, **other)
+    # Both ways to hang up are called in turn, by the parity of what has succeeded so far.
+    done = (inside + "/{id}", "delete") in api.contract.succeeded
+    base, names = (V1 + "/calls", {}) if done else (inside, {"domain": "demo.test"})
+    api.call("delete", base + "/{id}", 204, query="?reason=test", id=call, **names)
+
+
+def domains_are_closed(api):
+    """What belongs to one domain is not found through another, by name or by id."""
+    other = {"domain": "page1.test"}
+    for kind, body in (("accounts", {"login": "secret"}), ("users", {"login": "secret"}),
+                       ("number-ranges", {"prefix": "99"})):
+        base = V1 + "/domains/{domain}/" + kind
+        made = api.call("post", base, 201, body, domain="demo.test").json()
+        for method, sent in (("get", None), ("patch", {}), ("put", body), ("delete", None)):
+            api.problem(method, base + "/{id}", 404, body=sent, id=made["id"], **other)
+        expect(made["id"] not in [e["id"] for e in api.call("get", base, 200, **other).json()["items"]],
+               f"{kind} of another domain are listed")
+    user = api.call("get", V1 + "/domains/{domain}/users/{id}", 200, domain="demo.test", id="secret").json()
+    api.problem("post", V1 + "/domains/{domain}/accounts", 422, body={"login": "x", "user": user["id"]},
+                field="user", **other)
+    secret = api.call("get", V1 + "/domains/{domain}/accounts/{id}", 200, domain="demo.test", id="1001").json()
+    expect(not {"password", "credentials"} & set(secret), f"secrets are shown: {secret}")
+
+
+def operation(api):
+    health = api.call("get", V1 + "/health", 200).json()
+    expect(health["status"] == "ok", f"{health}")
+    api.call("get", V1 + "/status", 200)
+    api.call("get", "/metrics", 200)
+    api.call("post", V1 + "/log-level", 200, {"level": "debug"})
+    api.problem("post", V1 + "/log-level", 422, body={"level": "loud"}, field="level")
+    test = {"caller": "1001", "dialled": "1002"}
+    api.call("post", V1 + "/route-test", 200, {**test, "domain": "demo.test"})
+    api.call("post", V1 + "/domains/{domain}/route-test", 200, test, domain="demo.test")
+    api.problem("post", V1 + "/route-test", 422, body=test, field="domain")
+    api.problem("post", V1 + "/domains/{domain}/route-test", 404, body=test, domain="no.test")
+    certificate = api.problem("patch", V1 + "/settings", 422, field="certificate",
+                              body={"certificate_source": "stored"})
+    expect("required" in certificate["detail"], f"{certificate}")
+
+
+def every_operation_guards_its_door(api):
+    """401 without a token, 405 with Allow for methods that are not there, 406 for other formats."""
+    for path, item in api.contract.document["paths"].items():
+        concrete = path.replace("{domain}", "demo.test").replace("{id}", "1001")
+        for method in METHODS:
+            if method not in item:
+                answer = api.raw(method, concrete, b"{}" if method in ("put", "post", "patch") else None)
+                expect(answer.status == 405, f"{method} {path}: {answer.status}, expected 405")
+                allowed = {each.strip().lower() for each in answer.headers["Allow"].split(",")} - {"head"}
+                expect(allowed == {m for m in METHODS if m in item}, f"{path}: Allow: {answer.headers['Allow']}")
+                continue
+            is_open = item[method].get("security") == [] or path == "/metrics"
+            body = b"{}" if method in ("put", "post", "patch") else None
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}):
+                answer = api.raw(method, concrete, body, headers, token=False)
+                if is_open:
+                    expect(answer.status < 400, f"{method} {path} needs no token: {answer.status}")
+                    continue
+                expect(answer.status == 401, f"{method} {path} without token: {answer.status}")
+                expect(answer.headers["WWW-Authenticate"] == "Bearer", "RFC 6750 3")
+                api.contract.check(path, method, answer)
+        if path != "/metrics":
+            answer = api.raw("get" if "get" in item else "post", concrete, headers={"Accept": "image/png"},
+                             body=None if "get" in item else b"{}")
+            expect(answer.status == 406, f"{path} as a picture: {answer.status}")
+    expect(api.raw("get", V1 + "/nothing").status == 404, "an unknown path")
+    expect(api.raw("get", V1 + "/" + "x" * 2000).status == 414, "a long path")
+    head = api.raw("head", V1 + "/domains")
+    expect(head.status == 200 and not head.body, "HEAD is GET without a body")
+
+
+def contract(folder):
+    with running(folder) as server:
+        api = Api(server)
+        entities(api)
+        rules_between_entities(api)
+        paging(api)
+        live(api)
+        domains_are_closed(api)
+        operation(api)
+        every_operation_guards_its_door(api)
+        missing = [each for each in api.contract.operations() if each not in api.contract.succeeded]
+        expect(not missing, f"operations that never succeeded here: {missing}")
+        print(f"        {len(api.contract.succeeded)} operations")
+
+
+if __name__ == "__main__":
+    main(contract)
