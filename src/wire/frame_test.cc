@@ -66,7 +66,7 @@ TEST(Frame, MembersArriveInTheirPlaces) {
     page.total = UINT64_MAX;
     const auto frame = decoded(encoded({{1}, {2}, 3, page}));
     ASSERT_TRUE(frame.has_value());
-    const auto& back = get<ports::BindingsPage>(get<ports::Letter>(*frame).payload);
+    const auto& back = get<ports::BindingsPage>(std::get<ports::Letter>(*frame).payload);
     ASSERT_EQ(back.items.size(), 2u);
     EXPECT_EQ(back.items[1].binding.q_thousandths, 0);
     EXPECT_EQ(back.items[1].binding.path, page.items[1].binding.path);
@@ -75,7 +75,7 @@ TEST(Frame, MembersArriveInTheirPlaces) {
 
     store::Reply reply{9, make_error(ErrorCode::Conflict, "key", "taken", 409)};
     const auto failed = decoded(encoded({{1}, {2}, 3, reply}));
-    const auto& error = get<store::Reply>(get<ports::Letter>(*failed).payload).body;
+    const auto& error = get<store::Reply>(std::get<ports::Letter>(*failed).payload).body;
     ASSERT_FALSE(error.has_value());
     EXPECT_EQ(error.error().code, ErrorCode::Conflict);
     EXPECT_EQ(error.error().message, "taken");
@@ -83,7 +83,7 @@ TEST(Frame, MembersArriveInTheirPlaces) {
     ports::MediaRequest request;
     request.joined.emplace();  // nobody hears anybody, which is not the same as no change
     const auto joined = decoded(encoded({{1}, {2}, 3, request}));
-    const auto& media = get<ports::MediaRequest>(get<ports::Letter>(*joined).payload);
+    const auto& media = get<ports::MediaRequest>(std::get<ports::Letter>(*joined).payload);
     ASSERT_TRUE(media.joined.has_value());
     EXPECT_TRUE(media.joined->empty());
 }
