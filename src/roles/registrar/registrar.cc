@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "roles/registrar/limits.h"
+#include "store/catalog.h"
 #include "store/keys.h"
 
 namespace tandem::roles::registrar {
