@@ -114,7 +114,10 @@ Result<void> Node::open_tls() {
         bootstrap_.tls_key = key = folder + "/server.key";
     }
     certificate_stamp_ = file_stamp(chain) + file_stamp(key);
-    return tls_.load_files("default", chain, key);
+    const auto loaded = tls_.load_files("default", chain, key);
+    if (loaded.has_value()) return {};
+    return make_error(loaded.error().code, "tls_certificate",
+                      chain + " and " + key + " cannot be used: " + loaded.error().message);
 }
 
 int Node::run(int signals) {

@@ -14,6 +14,8 @@ inline constexpr size_t letters_per_run_max = 4096;
 inline constexpr size_t questions_awaited_max = 65536;
 // Entries of one page when the catalog is read: about 1 MiB.
 inline constexpr size_t catalog_page_entries = 2000;
+// Letters that come before the instances of a shard have been started: a restart takes 0.2 s.
+inline constexpr size_t letters_held_max = 8192;
 inline constexpr Duration store_retry_pause = 100ms;
 // A page of the catalog that has not come by then is asked for again.
 inline constexpr Duration store_reply_max = 2s;

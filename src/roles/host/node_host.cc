@@ -76,6 +76,11 @@ void NodeHost::dispatch(Now now, ports::Letter letter) {
     ++letters_handled_;
     if (letter.request != 0) awaited_.erase(question_key(letter.to, letter.request));
     if (letter.to == self()) return on_own_letter(now, std::move(letter));
+    // Neighbours may be faster: nobody is missing yet, whoever is meant has not been started.
+    if (phase_ != Phase::Running && held_.size() < letters_held_max) {
+        held_.push_back(std::move(letter));
+        return;
+    }
     ports::Role* role = find(letter.to);
     if (role == nullptr) return refuse(letter);
     role->on_letter(now, std::move(letter), outbox_);
@@ -145,6 +150,8 @@ void NodeHost::on_epoch(Now now, const store::ReplyBody& reply) {
     take_catalog();
     apply_placements(now);
     serving_ = true;
+    for (ports::Letter& letter : held_) queue_.push_back(std::move(letter));
+    held_.clear();
 }
 
 bool NodeHost::take_catalog() {
@@ -269,7 +276,11 @@ void NodeHost::route(ports::Letter letter, std::vector<ports::Letter>& leaving) 
     const auto host_node = ports::node_of_host(letter.to);
     const uint16_t node = entry != nullptr ? entry->node : host_node.value_or(0);
     const bool is_runtime = letter.to.number > ports::instances_max && !host_node;
-    if (!is_runtime && node == 0) return refuse(letter);
+    if (!is_runtime && node == 0) {
+        // An answer whose asker is gone ends here: it must not be answered in turn.
+        if (!holds_alternative<ports::Unreachable>(letter.payload)) refuse(letter);
+        return;
+    }
     if (node != 0 && node != settings_.node) {
         if (reachable(node) == nullptr) return refuse(letter);
         note_question(letter, node);

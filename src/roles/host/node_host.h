@@ -131,6 +131,7 @@ class NodeHost {
     uint64_t letters_handled_ = 0;
     uint64_t next_request_ = 1;
     std::vector<ports::Letter> queue_;
+    std::vector<ports::Letter> held_;  // until the instances have been started
     ports::Outbox outbox_;
     std::vector<Hosted> hosted_;
     std::vector<ReachableNode> reachable_;
