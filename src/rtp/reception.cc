@@ -63,14 +63,19 @@ void Reception::on_packet(Instant now, const Header& header) {
         sequence_.extend(header.sequence);
     ++received_;
     clock_.on_packet(now, header.timestamp);
-    // A frame of several packets shares a timestamp; only its first tells of the network's timing.
-    if (received_ == 1 || header.timestamp != last_timestamp_) update_jitter(now, header.timestamp);
+    update_jitter(now, header.timestamp);
     last_timestamp_ = header.timestamp;
     last_packet_ = now;
 }
 
 void Reception::update_jitter(Instant now, uint32_t timestamp) {
     if (clock_.hz() == 0) return;
+    // Only a packet that is newer than all before tells of the network's timing. A frame of several
+    // packets shares a timestamp, and all packets of a pressed key carry the timestamp of its start
+    // (RFC 4733 2.2.1), also when the sound goes on between them.
+    const auto step = static_cast<int32_t>(timestamp - newest_timestamp_);
+    if (has_transit_ && step <= 0 && step > -static_cast<int32_t>(clock_.hz() * 4)) return;
+    newest_timestamp_ = timestamp;
     const uint32_t transit = in_units(now, clock_.hz()) - timestamp;
     const auto change = static_cast<int32_t>(transit - transit_);
     transit_ = transit;

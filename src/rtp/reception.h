@@ -57,6 +57,7 @@ class Reception {
     uint64_t received_prior_ = 0;
     ClockRate clock_;
     uint32_t transit_ = 0;
+    uint32_t newest_timestamp_ = 0;  // of those that jitter was measured of
     bool has_transit_ = false;
     uint32_t jitter_ = 0;  // scaled by 16, as in A.8
     uint32_t last_timestamp_ = 0;

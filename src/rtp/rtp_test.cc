@@ -131,6 +131,22 @@ TEST(Reception, FindsTheClockAndMeasuresJitter) {
     EXPECT_NEAR(uneven.jitter_ms(), 10, 0.5);
 }
 
+TEST(Reception, APressedKeyIsNoJitter) {
+    Reception reception(1);
+    uint16_t sequence = 0;
+    for (uint32_t n = 0; n < 200; ++n) {
+        Header header = numbered(sequence++);
+        header.timestamp = n * 160;
+        reception.on_packet(Instant{n * 20ms}, header);
+        if (n < 100 || n > 110) continue;
+        header.sequence = sequence++;
+        header.timestamp = 100 * 160;  // when the key went down
+        reception.on_packet(Instant{n * 20ms + 1ms}, header);
+    }
+    EXPECT_EQ(reception.lost(), 0);
+    EXPECT_EQ(reception.jitter(), 0u);
+}
+
 TEST(Quality, FallsWithLossAndDelay) {
     EXPECT_NEAR(mos(0, 0, 0), 4.4, 0.05);
     EXPECT_NEAR(mos(0.01, 5, 40), 4.3, 0.1);
