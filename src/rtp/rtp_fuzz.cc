@@ -5,6 +5,7 @@
 #include "rtp/packet.h"
 #include "rtp/reception.h"
 #include "rtp/rtcp.h"
+#include "rtp/rtcp_privacy.h"
 
 using namespace tandem;
 
@@ -24,6 +25,10 @@ void try_rtcp(BytesView data) {
         rtp::bye_names(*block, 1);
     }
     CHECK(rtp::is_valid_compound(data) ? reader.complete() : true);
+    if (!rtp::is_valid_compound(data)) return;
+    Bytes copy(data.begin(), data.end());
+    const size_t left = rtp::hide_party(copy, {1, 2});
+    CHECK(left <= copy.size() && rtp::is_valid_compound(BytesView(copy).first(left)));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "rtp/packet.h"
 #include "rtp/reception.h"
 #include "rtp/rtcp.h"
+#include "rtp/rtcp_privacy.h"
 
 namespace tandem::rtp {
 namespace {
@@ -129,6 +130,59 @@ TEST(Reception, FindsTheClockAndMeasuresJitter) {
     }
     EXPECT_EQ(even.jitter(), 0u);
     EXPECT_NEAR(uneven.jitter_ms(), 10, 0.5);
+}
+
+// Two chunks with more than a CNAME, a BYE with its reason.
+TEST(Rtcp, HidesWhoTheOtherIs) {
+    std::array<uint8_t, 200> buffer;
+    RtcpWriter writer(buffer);
+    writer.report(7, SenderInfo{1, 2, 3, 4}, {});
+    Bytes compound(writer.written().begin(), writer.written().end());
+    const auto append = [&](std::string_view text) {
+        compound.insert(compound.end(), text.begin(), text.end());
+    };
+    using namespace std::string_view_literals;
+    append("\x82\xca\x00\x0b"sv);
+    append(
+        "\x00\x00\x00\x07\x06\x04Talk\x01\x0e"
+        "1001@10.77.0.2\x00\x00"sv);
+    append(
+        "\x00\x00\x00\x08\x01\x03"
+        "abc\x02\x04"
+        "Anna\x00"sv);
+    append(
+        "\x81\xcb\x00\x03\x00\x00\x00\x07\x05"
+        "Adieu\x00\x00"sv);
+    ASSERT_TRUE(is_valid_compound(compound));
+    Bytes other = compound, again = compound;
+    const size_t left = hide_party(compound, {1, 2});
+    const BytesView hidden = BytesView(compound).first(left);
+    ASSERT_TRUE(is_valid_compound(hidden));
+    const std::string text(hidden.begin(), hidden.end());
+    for (const char* secret : {"Talk", "1001", "10.77", "abc", "Anna", "Adieu"})
+        EXPECT_EQ(text.find(secret), std::string::npos) << secret;
+
+    RtcpReader reader(hidden);
+    const auto report = reader.next();
+    EXPECT_EQ(parse_report(*report)->sender->octets, 4u);
+    const auto description = reader.next();
+    EXPECT_EQ(description->count, 2);
+    const std::string name(*cname_of(*description));
+    EXPECT_EQ(name.size(), 14u) << "not longer than it was";
+    const auto bye = reader.next();
+    EXPECT_TRUE(bye_names(*bye, 7));
+    EXPECT_EQ(bye->body.size(), 4u);
+    EXPECT_FALSE(reader.next());
+    EXPECT_TRUE(reader.complete());
+
+    const auto name_by = [](Bytes& bytes, SipHashKey key) {
+        const size_t size = hide_party(bytes, key);
+        RtcpReader each(BytesView(bytes).first(size));
+        each.next();
+        return std::string(*cname_of(*each.next()));
+    };
+    EXPECT_EQ(name_by(again, {1, 2}), name) << "its streams stay together";
+    EXPECT_NE(name_by(other, {1, 3}), name) << "another call";
 }
 
 TEST(Reception, APressedKeyIsNoJitter) {

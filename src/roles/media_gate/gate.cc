@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "rtp/rtcp_privacy.h"
+
 namespace tandem::roles::media_gate {
 namespace {
 
@@ -129,7 +131,7 @@ void Gate::apply(Context& context, const ports::MediaRequest& request, ports::Me
         context.terminations.erase(found);
     }
     if (request.joined) context.joined = *request.joined;
-    rebuild_routes(context);
+    rebuild_routes(request.context, context);
 }
 
 void Gate::set_termination(Context& context, const ports::TerminationSettings& settings,
@@ -198,10 +200,11 @@ Gate::Route* Gate::route_of(uint32_t port_id) {
     return index < routes_.size() ? &routes_[index] : nullptr;
 }
 
-void Gate::rebuild_routes(const Context& context) {
+void Gate::rebuild_routes(const CallId& call, const Context& context) {
+    const SipHashKey names{call.bits.high, call.bits.low};
     for (const auto& [id, termination] : context.terminations) {
         for (const auto& stream : termination.streams) {
-            if (Route* route = route_of(stream->ports().rtp)) *route = {stream.get(), {}};
+            if (Route* route = route_of(stream->ports().rtp)) *route = {stream.get(), {}, names};
         }
     }
     const auto connect = [&](uint32_t speaker, uint32_t listener) {
@@ -274,10 +277,11 @@ void Gate::relay_rtcp(const Datagram& in, Route& route, ports::PacketSink& out) 
         ++packets_refused_;
         return;
     }
+    const size_t length = rtp::hide_party(in.buffer.first(*plain), route.names);
     const auto send = [&](Stream& to, std::span<uint8_t> packet) {
-        to.send_rtcp(in.now, packet, *plain, out);
+        to.send_rtcp(in.now, packet, length, out);
     };
-    for_each_listener(route.listeners, in.buffer, *plain, send);
+    for_each_listener(route.listeners, in.buffer, length, send);
 }
 
 }  // namespace tandem::roles::media_gate

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/crypto.h"
 #include "base/id.h"
 #include "ports/address.h"
 #include "ports/media_plane.h"
@@ -121,6 +122,7 @@ class Gate {
     struct Route {
         Stream* stream = nullptr;
         std::vector<Stream*> listeners;
+        SipHashKey names;  // hides the names in RTCP, the same for all streams of a call
     };
 
     Result<void> check_request(const ports::MediaRequest& request) const;
@@ -134,7 +136,7 @@ class Gate {
     void open_ports(const Termination& termination, uint16_t rtp, GateOutput& out) const;
     void release(Termination& termination, GateOutput& out);
     void close(const CallId& call, GateOutput& out);
-    void rebuild_routes(const Context& context);
+    void rebuild_routes(const CallId& call, const Context& context);
     void fill_statistics(const Context& context, ports::MediaReply& reply) const;
     Instant last_heard(const Context& context) const;
     Result<void> restore_context(Instant now, const ContextSnapshot& snapshot, GateOutput& out);

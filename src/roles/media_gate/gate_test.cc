@@ -163,6 +163,15 @@ TEST_F(GateTest, OpensPortsAndRelaysBothWays) {
     ASSERT_EQ(sink.count, 1u);
     EXPECT_EQ(sink.sent[0].to, kAliceRtcp);
     EXPECT_EQ(sink.sent[0].port, alice() + 1u);
+    Bytes named(64);
+    rtp::RtcpWriter writer(named);
+    writer.report(5, rtp::SenderInfo{1, 0, 1, 160}, {});
+    writer.source_description(5, "1002@192.0.2.20");
+    receive(bob() + 1u, kBobRtcp, Bytes(writer.written().begin(), writer.written().end()));
+    ASSERT_EQ(sink.count, 1u);
+    const Bytes seen = sink.sent[0].copy();
+    EXPECT_TRUE(rtp::is_valid_compound(seen));
+    EXPECT_EQ(std::string(seen.begin(), seen.end()).find("192.0.2.20"), std::string::npos);
 }
 
 TEST_F(GateTest, RefusesStrangersAndNoise) {

@@ -53,7 +53,7 @@ void Gate::on_port_failed(uint32_t port_id, GateOutput& out) {
             for (const uint16_t port : {rtp, lost->ports().rtcp()}) out.close.push_back({port});
             *route = {};
             lost->set_ports({});
-            return rebuild_routes(context);
+            return rebuild_routes(call, context);
         }
     }
 }
@@ -132,7 +132,7 @@ Result<void> Gate::restore_context(Instant now, const ContextSnapshot& snapshot,
     }
     const auto [entry, added] = contexts_.emplace(snapshot.call, std::move(context));
     if (!added) return make_error(ErrorCode::Conflict, "context", "it exists already");
-    rebuild_routes(entry->second);
+    rebuild_routes(entry->first, entry->second);
     return {};
 }
 
