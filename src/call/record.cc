@@ -58,14 +58,9 @@ std::string_view media_name(ports::MediaKind kind) {
     return "";
 }
 
-// The first format of the agreed description that carries sound or picture.
-std::string codec_of(const std::optional<sdp::Session>& session, size_t stream) {
-    if (!session || stream >= session->media.size()) return "";
-    const sdp::Media& media = session->media[stream];
-    if (media.formats.empty() || !media.is_rtp()) return "";
+std::string encoding_of(const sdp::Media& media, const std::string& format) {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 5> known{
         {{"0", "PCMU"}, {"3", "GSM"}, {"8", "PCMA"}, {"9", "G722"}, {"18", "G729"}}};
-    const std::string& format = media.formats.front();
     for (const sdp::RtpMap& map : media.rtpmaps) {
         if (std::to_string(map.payload_type) == format) return map.encoding;
     }
@@ -75,11 +70,31 @@ std::string codec_of(const std::optional<sdp::Session>& session, size_t stream) 
     return "";
 }
 
-model::CdrStream stream_of(const ports::StreamStatistics& from,
-                           const std::optional<sdp::Session>& described) {
+const sdp::Media* media_at(const std::optional<sdp::Session>& session, size_t stream) {
+    if (!session || stream >= session->media.size()) return nullptr;
+    const sdp::Media& media = session->media[stream];
+    return media.is_rtp() ? &media : nullptr;
+}
+
+// The first format of the answer that carries sound or picture (RFC 3264 6.1). An answer keeps a
+// part of what was offered, so it is the shorter description of the two; when they have the same
+// length, it is the phone's word that counts.
+std::string codec_of(const sip::Leg& leg, size_t stream) {
+    const sdp::Media* ours = media_at(leg.local_sdp(), stream);
+    const sdp::Media* theirs = media_at(leg.remote_sdp(), stream);
+    if (ours == nullptr || theirs == nullptr) return "";
+    const sdp::Media& answer = ours->formats.size() < theirs->formats.size() ? *ours : *theirs;
+    for (const std::string& format : answer.formats) {
+        const std::string name = encoding_of(answer, format);
+        if (name != "telephone-event" && name != "CN") return name;
+    }
+    return "";
+}
+
+model::CdrStream stream_of(const ports::StreamStatistics& from, const sip::Leg& leg) {
     model::CdrStream stream;
     stream.media = media_name(from.kind);
-    stream.codec = codec_of(described, from.stream);
+    stream.codec = codec_of(leg, from.stream);
     stream.packets_received = static_cast<int64_t>(from.packets_received);
     stream.packets_sent = static_cast<int64_t>(from.packets_sent);
     stream.bytes_received = static_cast<int64_t>(from.bytes_received);
@@ -87,6 +102,7 @@ model::CdrStream stream_of(const ports::StreamStatistics& from,
     stream.packets_lost = static_cast<int64_t>(from.packets_lost);
     stream.jitter_ms = from.jitter_ms;
     stream.mos = from.mos;
+    stream.srtp = from.srtp;
     return stream;
 }
 
@@ -102,7 +118,7 @@ model::CdrLeg leg_of(const Party& party, model::LegSide side,
     leg.sip_status = party.status;
     for (const ports::StreamStatistics& stream : statistics) {
         if (stream.termination != party.media.termination()) continue;
-        leg.streams.push_back(stream_of(stream, party.leg.local_sdp()));
+        leg.streams.push_back(stream_of(stream, party.leg));
     }
     return leg;
 }

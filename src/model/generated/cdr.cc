@@ -107,6 +107,7 @@ void read(ObjectReader& in, CdrStream& out) {
     in.integer("packets_lost", out.packets_lost, {.min = 0, .max = 9007199254740991});
     in.real("jitter_ms", out.jitter_ms, {.min = 0, .max = 100000});
     in.real("mos", out.mos, {.min = 0, .max = 5});
+    in.flag("srtp", out.srtp, Presence::Optional);
     in.finish();
 }
 
@@ -120,6 +121,7 @@ void write(ObjectWriter& out, const CdrStream& value) {
     out.integer("packets_lost", value.packets_lost);
     out.real("jitter_ms", value.jitter_ms);
     out.real("mos", value.mos);
+    out.flag("srtp", value.srtp);
 }
 
 template <>
@@ -134,6 +136,7 @@ const Shape& shape_of<CdrStream>() {
         {"packets_lost", FieldKind::Plain, nullptr},
         {"jitter_ms", FieldKind::Plain, nullptr},
         {"mos", FieldKind::Plain, nullptr},
+        {"srtp", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"cdr_stream", fields};
     return shape;

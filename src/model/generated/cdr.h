@@ -73,6 +73,8 @@ struct CdrStream {
     double jitter_ms = 0;
     // Estimated quality, 1 to 5; 0: unknown.
     double mos = 0;
+    // Whether it was encrypted on the way to and from the party.
+    bool srtp = false;
 
     friend bool operator==(const CdrStream&, const CdrStream&) = default;
 };

@@ -115,6 +115,25 @@ TEST_F(B2buaTest, ACallIsAuthenticatedRoutedAnsweredAndHungUp) {
     EXPECT_TRUE(stage.reports.back().gone);
 }
 
+TEST_F(B2buaTest, TheRecordNamesTheCodecThatWasAnswered) {
+    std::string offer = Stage::sdp(4000);
+    offer.replace(offer.find("AVP 8"), 5, "AVP 101 96 8");
+    offer += "a=rtpmap:96 opus/48000/2\n";
+    bob_invite = ring(offer);
+    stage.respond(kBob, bob_invite, 200, Stage::sdp(4100));
+    EXPECT_EQ(stage.one_at(kBob).message.method(), sip::Method::Ack);
+    const ports::SipOutbound answer = stage.one_at(kAlice);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 2));
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", answer.message, 3));
+    const model::Cdr cdr = record();
+    ASSERT_EQ(cdr.legs.size(), 2u);
+    for (const model::CdrLeg& leg : cdr.legs) {
+        ASSERT_EQ(leg.streams.size(), 1u);
+        EXPECT_EQ(leg.streams[0].codec, "PCMA");
+        EXPECT_EQ(leg.streams[0].srtp, leg.side == model::LegSide::Callee) << "as the MG says";
+    }
+}
+
 TEST_F(B2buaTest, TheMediaGateHearsWhoHearsWhom) {
     establish();
     const auto joined = std::find_if(stage.media.begin(), stage.media.end(),

@@ -190,6 +190,9 @@ void Stage::answer_media(const Letter& letter, const ports::MediaRequest& reques
         stream.termination = 1;
         stream.packets_received = 50;
         reply.statistics.push_back(stream);
+        stream.termination = 2;
+        stream.srtp = true;
+        reply.statistics.push_back(stream);
     }
     role_->on_letter(now, Letter{kMedia, kSelf, letter.request, std::move(reply)}, out_);
 }
