@@ -52,9 +52,10 @@ struct DomainSettings {
     std::chrono::seconds ring_timeout{60};
     // The longest call.
     std::chrono::seconds call_duration_max{43200};
-    // Algorithms offered to phones, the best first (RFC 8760).
-    std::vector<DigestAlgorithm> digest_algorithms = {DigestAlgorithm::Sha256,
-        DigestAlgorithm::Md5};
+    // Algorithms offered to phones, the best first (RFC 8760). Some phones register nowhere when
+    // they are offered one that they do not know, so the others are for domains whose phones all
+    // know them.
+    std::vector<DigestAlgorithm> digest_algorithms = {DigestAlgorithm::Md5};
     // Whether media always passes an MG.
     MediaAnchoring media_anchoring = MediaAnchoring::Always;
     // Whether phones may or must encrypt their media (SRTP). Optional: each phone as it likes, also
