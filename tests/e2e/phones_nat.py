@@ -168,7 +168,8 @@ def check_wire(capture, pairs, phones):
         public = [address for pair in pairs if phone is pair.inside
                   for address in Router.public_addresses(pair.router.index)]
         raw = [packet.data.decode("latin-1") for packet in packets
-               if packet.destination in (*phone.host.addresses, *public)]
+               if packet.destination in (*phone.host.addresses, *public)
+               and not packet.is_tls()]
         wire.check_hides(phone, raw + phone.received(),
                          [other for other in phones if other is not phone], (SERVER, SERVER6),
                          public)

@@ -93,6 +93,11 @@ class Packet(NamedTuple):
                 self.source_port in MEDIA_PORTS and self.source_port % 2 == 0) and \
             len(self.data) > 12 and self.data[0] >> 6 == 2 and not 192 <= self.data[1] <= 223
 
+    def is_tls(self):
+        """Its text is the phone's own trace. The server's certificate, which names the server, is
+        for everybody."""
+        return self.source_port in (PORTS["tls"], PORTS["wss"])
+
     def is_rtcp(self):
         return (self.port in MEDIA_PORTS or self.source_port in MEDIA_PORTS) and \
             len(self.data) >= 8 and self.data[0] >> 6 == 2 and 192 <= self.data[1] <= 223
@@ -129,8 +134,7 @@ OWN_WORDS = re.compile(
     r"(?im)^(?:Call-ID|i):[ ]*(\S+)|;tag=([^;>\s]+)|;branch=([^;>\s]+)"
     r"|^(?:Contact|m):.*<sips?:([^@>]*)@|\+sip\.instance=\"<([^>]+)>"
     r"|^o=\S+ (\d+) \d+ IN|inline:([A-Za-z0-9+/=]+)|^(?:User-Agent|Server):[ ]*([^\r\n]+)")
-ADDRESS = re.compile(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b|\b[0-9a-fA-F]{1,4}:[0-9a-fA-F:]*::[0-9a-fA-F]+\b"
-                     r"|\b2001:db8:[0-9a-fA-F:]+")
+ADDRESS = re.compile(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b|\b2001:db8:[0-9a-fA-F:]+")
 NEVER = ("127.0.0.1", "localhost", "tandemd", "::1]")
 
 
