@@ -74,12 +74,15 @@ class Server:
         return prefix + args
 
     def start(self, timeout=15):
+        self.launch()
+        self.wait_healthy(timeout)
+        return self
+
+    def launch(self):
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
             self.command([TANDEMD, "--config", self.config]), stdout=log, stderr=log,
             start_new_session=True)
-        self.wait_healthy(timeout)
-        return self
 
     def wait_healthy(self, timeout=15):
         def healthy():

@@ -9,6 +9,13 @@ import time
 from harness import Failed, password_of
 
 
+def header_of(text, name):
+    found = re.search(rf"^{name}: *(.*?)\r?$", text, re.MULTILINE)
+    if not found:
+        raise Failed(f"no {name} in {text}")
+    return found[1]
+
+
 class Phone:
     def __init__(self, server, user, port, domain="demo.test"):
         self.server, self.user, self.port, self.domain = server, user, port, domain
@@ -25,13 +32,13 @@ class Phone:
         self.socket.sendto(text.replace("\n", "\r\n").encode(), (self.server.address, 5060))
 
     def receive(self, timeout=3.0):
-        """The next message's status and text; Failed when none comes."""
+        """The next message's status (0 of a request) and text; Failed when none comes."""
         self.socket.settimeout(timeout)
         try:
             text = self.socket.recv(65536).decode()
         except TimeoutError:
             raise Failed(f"{self.user} heard nothing for {timeout} s") from None
-        return int(text.split(" ")[1]), text
+        return int(text.split(" ")[1]) if text.startswith("SIP/2.0 ") else 0, text
 
     def is_silent(self, time_s):
         self.socket.settimeout(time_s)
@@ -52,17 +59,55 @@ class Phone:
                 f"Contact: <sip:{self.user}@127.0.0.1:{self.port}>\n"
                 f"Expires: 600\n{authorization}Content-Length: 0\n\n")
 
+    def call(self, callee, call_id, sdp, timeout=3.0):
+        """Calls a number of the domain with its challenge, and acknowledges: the text of the 200."""
+        uri = f"sip:{callee}@{self.domain}"
+        peer = f"<{uri}>"
+        self.send(self.request_text("INVITE", uri, peer, call_id, 1, sdp=sdp))
+        status, text = self.final_response(call_id, 1, timeout)
+        if status == 407:
+            self.send(self.request_text("ACK", uri, header_of(text, "To"), call_id, 1))
+            proof = self.authorization(text, "INVITE", uri)
+            self.send(self.request_text("INVITE", uri, peer, call_id, 2, proof, sdp))
+            status, text = self.final_response(call_id, 2, timeout)
+        if status != 200:
+            raise Failed(f"{self.user}'s call to {callee} was answered with {text}")
+        contact = re.search(r"<([^>]*)>", header_of(text, "Contact"))[1]
+        self.send(self.request_text("ACK", contact, header_of(text, "To"), call_id, 2, branch="a"))
+        return text
+
+    def final_response(self, call_id, cseq, timeout):
+        """Of the INVITE of this number, past provisional responses and what repeats earlier ones."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            status, text = self.receive(timeout)
+            if status >= 200 and header_of(text, "Call-ID") == call_id and \
+                    header_of(text, "CSeq") == f"{cseq} INVITE":
+                return status, text
+        raise Failed(f"no final response to {call_id} within {timeout} s")
+
+    def request_text(self, method, uri, to, call_id, cseq, authorization="", sdp="", branch=""):
+        kind = "Content-Type: application/sdp\n" if sdp else ""
+        via = f"127.0.0.1:{self.port};branch=z9hG4bK-{call_id}-{cseq}{branch};rport"
+        return (f"{method} {uri} SIP/2.0\nVia: SIP/2.0/UDP {via}\n"
+                f"Max-Forwards: 70\n"
+                f"From: <sip:{self.user}@{self.domain}>;tag=c{call_id}\nTo: {to}\n"
+                f"Call-ID: {call_id}\nCSeq: {cseq} {method}\n"
+                f"Contact: <sip:{self.user}@127.0.0.1:{self.port}>\n{authorization}{kind}"
+                f"Content-Length: {len(sdp) + sdp.count(chr(10))}\n\n{sdp}")
+
     def authorization(self, challenge, method, uri):
-        """For the MD5 challenge of a 401 (RFC 7616 3.4)."""
-        field = dict(re.findall(r'(\w+)="([^"]*)"', challenge.split("WWW-Authenticate:")[1]
-                                .split("\r\n")[0]))
+        """For the MD5 challenge of a 401 or a 407 (RFC 7616 3.4)."""
+        asked = re.search(r"(WWW|Proxy)-Authenticate:(.*)", challenge)
+        field = dict(re.findall(r'(\w+)="([^"]*)"', asked[2]))
+        header = "Authorization" if asked[1] == "WWW" else "Proxy-Authorization"
 
         def md5(text):
             return hashlib.md5(text.encode()).hexdigest()
         secret = md5(f"{self.user}:{field['realm']}:{password_of(self.user)}")
         count, own = "00000001", "0a4f113b"
         answer = md5(f"{secret}:{field['nonce']}:{count}:{own}:auth:{md5(f'{method}:{uri}')}")
-        return (f'Authorization: Digest username="{self.user}", realm="{field["realm"]}", '
+        return (f'{header}: Digest username="{self.user}", realm="{field["realm"]}", '
                 f'nonce="{field["nonce"]}", uri="{uri}", response="{answer}", algorithm=MD5, '
                 f'cnonce="{own}", qop=auth, nc={count}\n')
 
@@ -116,9 +161,13 @@ class AnsweringPhone(Phone):
             self.send(self.response("200 OK", field))
         elif method == "INVITE" and call not in self.hung_up:
             self.send(self.response("180 Ringing", field))
-            answer = self.response("200 OK", field, ANSWER)
+            answer = self.response("200 OK", field, self.answer_to(text))
             self.send(answer)
             self.answers.setdefault(call, [answer, time.monotonic() + 0.5, 0.5])
+
+    def answer_to(self, invite):  # pylint: disable=unused-argument
+        """The description of its answer; others may make another one for each call."""
+        return ANSWER
 
     def response(self, status, field, body=""):
         to = field["To"] if ";tag=" in field["To"] else field["To"] + ";tag=b" + field["Call-ID"]

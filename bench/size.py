@@ -1,0 +1,130 @@
+"""Memory and time to start: what an operator sees first, and what a large system needs."""
+
+import os
+import sqlite3
+import time
+
+from harness import Failed, Server
+from media import description
+from phone import AnsweringPhone, Phone
+from report import Measure, progress
+from signalling import CALLEE_PORT, CALLER_PORT, TandemServer, register_callee
+from usage import resident_bytes, server_pids
+
+MIB = 1 << 20
+ACCOUNTS, DOMAINS = 1_000_000, 10_000
+START_MAX_S = 120
+
+
+def idle_memory(folder):
+    sizes = []
+    for nodes in ("one", "split"):
+        server = Server(os.path.join(folder, nodes), nodes=nodes)
+        try:
+            server.start()
+            time.sleep(3)
+            sizes.append(resident_bytes(server_pids(server)) / MIB)
+        finally:
+            server.stop()
+    return [Measure("idle_memory", "MiB", sizes[0], target=("value", "<", 60),
+                    note="resident memory of parent and node, shared pages counted for each"),
+            Measure("idle_memory_split", "MiB", sizes[1])]
+
+
+def seconds_to_first_call(tandem, caller, name):
+    """From the start of the program to the caller's 200, asking as impatiently as a phone cannot."""
+    server = tandem.server
+    began = time.monotonic()
+    server.launch()
+    while time.monotonic() < began + START_MAX_S:
+        try:
+            caller.call("1002", f"{name}-{time.monotonic()}", description(6000), timeout=0.25)
+            return time.monotonic() - began
+        except (Failed, ConnectionError):
+            time.sleep(0.005)
+    raise Failed(f"no call was served within {START_MAX_S} s\n{server.log_tail()}")
+
+
+def cold_start(folder):
+    """The callee's registration was made before: it has to be read from the disk."""
+    starts = []
+    with TandemServer(folder) as tandem:
+        register_callee(tandem)
+        with AnsweringPhone(tandem.server, "1002", CALLEE_PORT), \
+                Phone(tandem.server, "1001", CALLER_PORT) as caller:
+            for i in range(5):
+                tandem.server.stop()
+                starts.append(seconds_to_first_call(tandem, caller, f"cold{i}"))
+                tandem.server.wait_healthy()
+    began = time.monotonic()
+    first = Server(os.path.join(folder, "first"))
+    try:
+        first.start()
+        first_s = time.monotonic() - began
+    finally:
+        first.stop()
+    return [Measure("cold_start", "s", sorted(starts)[len(starts) // 2], target=("value", "<", 1),
+                    note="from exec to the 200 of a call's INVITE; median of "
+                         + ", ".join(f"{start:.2f}" for start in sorted(starts))),
+            Measure("first_start", "s", first_s, note="on an empty data directory, to /health")]
+
+
+def fill(server):
+    """Writes the domains and accounts straight into the store of a server that is stopped, as copies of
+    one of each: a million calls of the API would take the better part of an hour."""
+    db = sqlite3.connect(os.path.join(server.data, "store.db"))
+    db.execute("PRAGMA synchronous=OFF")
+    rows = dict(db.execute("SELECT key, value FROM kv WHERE key >= ? AND key < ?", (b"/d/", b"/d0")))
+    account_key = next(key for key in rows if b"/account/" in key)
+    domain_id, account_id = account_key.split(b"/")[2], account_key.split(b"/")[4]
+    domain, account = rows[b"/d/" + domain_id + b"/domain"], rows[account_key]
+    revision = db.execute("SELECT revision FROM meta").fetchone()[0]
+
+    def copies():
+        for d in range(DOMAINS - 1):
+            # Identities in the order of their making, as the server gives them (base/id.h).
+            own, name = b"%012xffff%016x" % (d, d), b"tenant%d.test" % d
+            yield b"/x/domain-name/" + name, own
+            yield b"/d/" + own + b"/domain", domain.replace(domain_id, own).replace(b"demo.test", name)
+            for a in range(ACCOUNTS // DOMAINS):
+                number, its = b"%d" % (1000 + a), b"%016x%016x" % (d, a)
+                yield b"/d/" + own + b"/x/login/" + number, its
+                yield b"/d/" + own + b"/x/number/" + number, its
+                yield (b"/d/" + own + b"/account/" + its,
+                       account.replace(domain_id, own).replace(account_id, its)
+                       .replace(b'"1001"', b'"' + number + b'"'))
+    db.executemany("INSERT INTO kv VALUES (?, ?, ?, ?, 0)",
+                   ((key, value, revision, revision) for key, value in copies()))
+    db.commit()
+    db.close()
+
+
+def scale(folder):
+    with TandemServer(folder) as tandem:
+        register_callee(tandem)
+        time.sleep(1)
+        small = resident_bytes(tandem.pids())
+        tandem.server.stop()
+        progress(f"  writing {ACCOUNTS} accounts in {DOMAINS} domains")
+        fill(tandem.server)
+        progress("  starting")
+        with AnsweringPhone(tandem.server, "1002", CALLEE_PORT), \
+                Phone(tandem.server, "1001", CALLER_PORT) as caller:
+            seconds = seconds_to_first_call(tandem, caller, "scale")
+        tandem.server.wait_healthy()
+        total = resident_bytes(tandem.pids())
+        count = sum(1 for _ in _domains(tandem.server))
+    if count != DOMAINS:
+        raise Failed(f"the server knows {count} domains")
+    return [Measure("scale_memory", "MiB", total / MIB, target=("value", "<", 8192),
+                    note=f"{ACCOUNTS} accounts in {DOMAINS} domains on one server"),
+            Measure("scale_account_memory", "bytes", (total - small) / ACCOUNTS),
+            Measure("scale_start", "s", seconds, note="from exec to the 200 of a call's INVITE")]
+
+
+def _domains(server):
+    after = ""
+    while after is not None:
+        page = server.api("GET", "/domains?limit=1000" + after)
+        yield from page["items"]
+        after = "&after=" + page["next"] if page.get("next") else None
