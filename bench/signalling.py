@@ -4,6 +4,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import lines
 from harness import Failed, Server, finish_sipp, password_of, sipp, wait_for
 from peers import BENCH, Kamailio
 from report import Measure, progress
@@ -24,8 +25,10 @@ CALLS_WARM_S, CALLS_MEASURED_S, HOLD_MS = 37, 15, 1_000
 class TandemServer:
     """A tandemd with demo.test and the bounds of its gates off, billed with all its processes."""
 
-    def __init__(self, folder, accounts=("1001", "1002"), nodes="one", survival="established"):
-        self.server = Server(os.path.join(folder, "tandem"), nodes=nodes, settings='log_level = "warn"\ndrain_max_s = 1')
+    def __init__(self, folder, accounts=("1001", "1002"), nodes="one", survival="established",
+                 environment=None):
+        self.server = Server(os.path.join(folder, "tandem"), nodes=nodes, environment=environment,
+                             settings='log_level = "warn"\ndrain_max_s = 1')
         self.folder, self.address = self.server.folder, self.server.address
         self.accounts, self.survival = accounts, survival
 
@@ -168,12 +171,34 @@ def call(folder):
     return [Measure("call", "us_cpu", tandem_call(folder), "kamailio", peer, ("ratio", "<=", 0.5))]
 
 
-def call_variants(folder):
-    """What survival and the division into nodes cost."""
-    return [Measure("call_survival_none", "us_cpu", tandem_call(folder + "/1", survival="none")),
-            Measure("call_split", "us_cpu", tandem_call(folder + "/2", nodes="split")),
-            Measure("call_split_survival_none", "us_cpu",
-                    tandem_call(folder + "/3", nodes="split", survival="none"))]
+def call_lines(folder):
+    """The budget of a call line by line, with survival on and off, in one node and split."""
+    measures = []
+    for nodes in ("one", "split"):
+        for survival in ("established", "none"):
+            variant = f"call_{nodes}_{survival}"
+            samples = os.path.join(folder, variant)
+            os.makedirs(samples)
+            total, parts = sampled_call(samples, nodes=nodes, survival=survival)
+            measures.append(Measure(variant, "us_cpu", total))
+            for line, budget in lines.BUDGETS.items():
+                measures.append(Measure(f"{variant}_{line}", "us_cpu", total * parts.pop(line, 0),
+                                        target=("value", "<=", budget)))
+            measures += [Measure(f"{variant}_{line}", "us_cpu", total * part)
+                         for line, part in sorted(parts.items())]
+    return measures
+
+
+def sampled_call(folder, **options):
+    """What a call costs, and the share of each line in it."""
+    environment = lines.preload() | {"TANDEM_SAMPLES": folder}
+    with TandemServer(folder, environment=environment, **options) as tandem:
+        progress(f"  Tandem: {CALL_RATE} calls/s {options}")
+        with Calls(tandem) as calls:
+            cost = calls.cost()
+            ended = time.monotonic()
+            calls.finish()
+    return cost, lines.shares(folder, ended - CALLS_MEASURED_S, ended)
 
 
 def call_memory(folder):

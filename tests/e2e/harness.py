@@ -55,11 +55,13 @@ def run(command, timeout=60, check=True, **options):
 class Server:
     """One tandemd with an empty data directory, the domain demo.test and some accounts."""
 
-    def __init__(self, folder, address="127.0.0.1", settings="", netns=None, nodes="one"):
+    def __init__(self, folder, address="127.0.0.1", settings="", netns=None, nodes="one",
+                 environment=None):
         self.folder = folder
         self.data = os.path.join(folder, "data")
         self.address = address
         self.netns = netns
+        self.environment = environment
         self.log_path = os.path.join(folder, "tandemd.log")
         self.config = os.path.join(folder, "tandemd.toml")
         os.makedirs(self.data, exist_ok=True)
@@ -82,7 +84,7 @@ class Server:
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
             self.command([TANDEMD, "--config", self.config]), stdout=log, stderr=log,
-            start_new_session=True)
+            start_new_session=True, env={**os.environ, **(self.environment or {})})
 
     def wait_healthy(self, timeout=15):
         def healthy():
