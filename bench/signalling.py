@@ -8,7 +8,7 @@ import lines
 from harness import Failed, Server, finish_sipp, password_of, sipp, wait_for
 from peers import BENCH, Kamailio
 from report import Measure, progress
-from usage import Cpu, resident_bytes, server_pids
+from usage import Cpu, resident_bytes, server_pids, take_precedence
 
 REGISTERS = os.path.join(BENCH, "sipp", "registers")
 CALLEE_PORT, CALLER_PORT = 5062, 5066
@@ -34,6 +34,7 @@ class TandemServer:
 
     def __enter__(self):
         self.server.start()
+        take_precedence(self.pids())
         self.set_role("SG", {"sip_gate": SIP_GATE})
         self.set_role("B2B", {"b2bua": {"survival": self.survival}})
         self.server.make_domain(accounts=self.accounts[:1])

@@ -13,7 +13,7 @@ from usage import resident_bytes, server_pids
 
 MIB = 1 << 20
 ACCOUNTS, DOMAINS = 1_000_000, 10_000
-START_MAX_S = 120
+START_MAX_S = 300
 
 
 def idle_memory(folder):
