@@ -1,20 +1,23 @@
 #include "runtime/reactor/reactor.h"
 
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
 #include <atomic>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/timer_queue.h"
 #include "runtime/reactor/clock.h"
 #include "runtime/reactor/limits.h"
+#include "runtime/reactor/unique_fd.h"
 
 namespace tandem::runtime {
-
-namespace asio = boost::asio;
 
 // `queued` is when the reactor will look at it next; a later deadline waits for that look, so that
 // a timer that is moved on and on (as idle time-outs are) keeps one entry.
@@ -25,11 +28,27 @@ struct TimerEntry {
     std::optional<Instant> queued;
 };
 
+// A watched descriptor. It stays registered for what was last asked, as whoever handled one event
+// nearly always waits for the next; an event that nobody waits for ends the registration.
+struct FdWatch::State {
+    Reactor::State& reactor;
+    int fd = -1;
+    uint32_t slot = 0;
+    uint32_t armed = 0;  // the events that the kernel was asked for; 0: not registered
+    Task on_readable;
+    Task on_writable;
+
+    void arm(uint32_t events);
+    void disarm(uint32_t events);
+};
+
 struct Reactor::State {
-    asio::io_context io{1};
-    asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
+    UniqueFd epoll{epoll_create1(EPOLL_CLOEXEC)};
+    UniqueFd alarm{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};  // wakes the thread from outside
     std::atomic<bool> stopped{false};
     std::atomic<uint64_t> turns{0};
+    std::mutex posted_mutex;
+    std::vector<Task> posted;
     Drive drive;
     Waiter* waiter = nullptr;
     Now now = read_clocks();
@@ -38,13 +57,38 @@ struct Reactor::State {
     std::vector<Task> flushes;
     TimerQueue<std::shared_ptr<TimerEntry>> timers;
 
+    // Events name a slot and its generation, so that one of a watch that has gone meets nobody.
+    struct Slot {
+        FdWatch::State* watch = nullptr;
+        uint32_t generation = 0;
+    };
+    std::vector<Slot> slots;
+    std::vector<uint32_t> free_slots;
+
+    State();
     void turn();
     void wait();
+    void look_at_descriptors(std::chrono::milliseconds longest);
+    void on_event(const epoll_event& event);
+    void run_posted();
     void run_due_timers();
     void run_flushes();
     std::optional<Instant> next_deadline() const;
     void queue(const std::shared_ptr<TimerEntry>& timer);
+    void wake() { eventfd_write(alarm.get(), 1); }
 };
+
+namespace {
+
+constexpr uint64_t kAlarm = ~uint64_t{0};  // what the events of `alarm` carry
+
+}  // namespace
+
+Reactor::State::State() {
+    CHECK(epoll && alarm);
+    epoll_event event{.events = EPOLLIN, .data = {.u64 = kAlarm}};
+    CHECK(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, alarm.get(), &event) == 0);
+}
 
 std::optional<Instant> Reactor::State::next_deadline() const {
     const auto timer = timers.next_deadline();
@@ -54,14 +98,62 @@ std::optional<Instant> Reactor::State::next_deadline() const {
 
 void Reactor::State::wait() {
     const auto deadline = next_deadline();
+    std::chrono::milliseconds longest{0};
     if (std::exchange(again, false)) {
         if (waiter != nullptr) waiter->wait(now.mono);
+    } else if (waiter == nullptr || !waiter->wait(deadline)) {
+        longest = reactor_wait_max;
+        if (deadline) {
+            const Duration left = *deadline - read_monotonic();
+            longest = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(left),
+                                 std::chrono::milliseconds{0}, longest);
+        }
+    }
+    look_at_descriptors(longest);
+}
+
+void Reactor::State::look_at_descriptors(std::chrono::milliseconds longest) {
+    std::array<epoll_event, handlers_per_turn_max> events;
+    const int count =
+        epoll_wait(epoll.get(), events.data(), int(events.size()), int(longest.count()));
+    CHECK(count >= 0 || errno == EINTR);
+    now = read_clocks();
+    for (int i = 0; i < count; ++i) on_event(events[size_t(i)]);
+}
+
+void Reactor::State::on_event(const epoll_event& event) {
+    if (event.data.u64 == kAlarm) {
+        eventfd_t count = 0;
+        eventfd_read(alarm.get(), &count);
         return;
     }
-    if (waiter != nullptr && waiter->wait(deadline)) return;
-    Duration longest = reactor_wait_max;
-    if (deadline) longest = std::min(longest, *deadline - read_monotonic());
-    if (longest > Duration::zero()) io.run_one_for(longest);
+    const Slot& slot = slots[static_cast<uint32_t>(event.data.u64)];
+    if (slot.watch == nullptr || slot.generation != event.data.u64 >> 32) return;
+    FdWatch::State& watch = *slot.watch;
+    const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+    const bool readable = broken || (event.events & EPOLLIN) != 0;
+    const bool writable = broken || (event.events & EPOLLOUT) != 0;
+    // A task may destroy its watch: it runs last, and outside of it.
+    Task read_task = readable ? std::exchange(watch.on_readable, nullptr) : nullptr;
+    Task write_task = writable ? std::exchange(watch.on_writable, nullptr) : nullptr;
+    uint32_t unwanted = 0;
+    if (readable && !read_task) unwanted |= EPOLLIN;
+    if (writable && !write_task) unwanted |= EPOLLOUT;
+    watch.disarm(unwanted);
+    const uint64_t id = event.data.u64;
+    if (read_task) read_task();
+    if (!write_task) return;
+    const Slot& same = slots[static_cast<uint32_t>(id)];
+    if (same.watch != nullptr && same.generation == id >> 32) write_task();
+}
+
+void Reactor::State::run_posted() {
+    std::vector<Task> tasks;
+    {
+        const std::lock_guard lock(posted_mutex);
+        tasks.swap(posted);
+    }
+    for (Task& task : tasks) task();
 }
 
 void Reactor::State::run_due_timers() {
@@ -99,10 +191,9 @@ void Reactor::State::run_flushes() {
 
 void Reactor::State::turn() {
     wait();
-    now = read_clocks();
-    for (size_t count = 0; count < handlers_per_turn_max && io.poll_one() > 0; ++count) {
-    }
+    run_posted();
     run_due_timers();
+    again = false;  // what was asked for so far is done now
     if (drive) drive_deadline = drive(now);
     run_flushes();
     turns.fetch_add(1, std::memory_order_relaxed);
@@ -126,10 +217,19 @@ bool Reactor::run_until(const std::function<bool()>& done, Duration longest) {
 }
 void Reactor::stop() {
     state_->stopped.store(true, std::memory_order_release);
-    asio::post(state_->io, [] {});
+    state_->wake();
 }
 void Reactor::post(Task task) {
-    asio::post(state_->io, std::move(task));
+    bool was_empty = false;
+    {
+        const std::lock_guard lock(state_->posted_mutex);
+        was_empty = state_->posted.empty();
+        state_->posted.push_back(std::move(task));
+    }
+    if (was_empty) state_->wake();
+}
+void Reactor::wake() {
+    state_->wake();
 }
 void Reactor::set_drive(Drive drive) {
     state_->drive = std::move(drive);
@@ -149,9 +249,6 @@ void Reactor::at_end_of_turn(Task task) {
 }
 void Reactor::want_turn() {
     state_->again = true;
-}
-asio::io_context& Reactor::io() {
-    return state_->io;
 }
 
 Timer::Timer(Reactor& reactor) : state_(std::make_shared<TimerEntry>()), reactor_(&reactor) {}
@@ -173,27 +270,47 @@ void Timer::cancel() {
     state_->task = nullptr;
 }
 
-struct FdWatch::State {
-    State(asio::io_context& io, int fd) : descriptor(io, fd) {}
-    asio::posix::stream_descriptor descriptor;
-    bool closed = false;
-};
+void FdWatch::State::arm(uint32_t events) {
+    if ((armed & events) == events) return;
+    const int operation = armed == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    armed |= events;
+    const uint64_t id = uint64_t{reactor.slots[slot].generation} << 32 | slot;
+    epoll_event event{.events = armed, .data = {.u64 = id}};
+    CHECK(epoll_ctl(reactor.epoll.get(), operation, fd, &event) == 0);
+}
+
+void FdWatch::State::disarm(uint32_t events) {
+    if ((armed & events) == 0) return;
+    armed &= ~events;
+    const int operation = armed == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    const uint64_t id = uint64_t{reactor.slots[slot].generation} << 32 | slot;
+    epoll_event event{.events = armed, .data = {.u64 = id}};
+    epoll_ctl(reactor.epoll.get(), operation, fd, &event);
+}
 
 FdWatch::FdWatch(Reactor& reactor, int fd)
-    : state_(std::make_shared<State>(reactor.state_->io, fd)) {}
+    : state_(std::make_shared<State>(State{*reactor.state_, fd})) {
+    Reactor::State& of = *reactor.state_;
+    if (of.free_slots.empty()) {
+        of.free_slots.push_back(static_cast<uint32_t>(of.slots.size()));
+        of.slots.emplace_back();
+    }
+    state_->slot = of.free_slots.back();
+    of.free_slots.pop_back();
+    of.slots[state_->slot].watch = state_.get();
+}
 
 FdWatch::~FdWatch() {
-    state_->closed = true;
-    state_->descriptor.release();
+    Reactor::State& of = state_->reactor;
+    state_->disarm(EPOLLIN | EPOLLOUT);
+    of.slots[state_->slot].watch = nullptr;
+    ++of.slots[state_->slot].generation;
+    of.free_slots.push_back(state_->slot);
 }
 
 void FdWatch::wait(Interest interest, Task task) {
-    const auto type = interest == Interest::Read ? asio::posix::descriptor_base::wait_read
-                                                 : asio::posix::descriptor_base::wait_write;
-    state_->descriptor.async_wait(
-        type, [state = state_, task = std::move(task)](boost::system::error_code error) mutable {
-            if (!error && !state->closed) task();
-        });
+    (interest == Interest::Read ? state_->on_readable : state_->on_writable) = std::move(task);
+    state_->arm(interest == Interest::Read ? EPOLLIN : EPOLLOUT);
 }
 
 }  // namespace tandem::runtime

@@ -1,5 +1,5 @@
-// The event loop of one shard: one thread, one io_context (epoll), timers, and a drive callback
-// that runs once after each batch of events, so that replies to the batch leave together.
+// The event loop of one shard: one thread, one epoll, timers, and a drive callback that
+// runs once after each batch of events, so that replies to the batch leave together.
 //
 // A turn: ready I/O handlers, posted tasks, due timers; then drive(); then the flushes that were
 // asked for. Everything but post() and stop() belongs to the reactor's own thread.
@@ -11,13 +11,10 @@
 
 #include "base/instant.h"
 
-namespace boost::asio {
-class io_context;
-}
-
 namespace tandem::runtime {
 
 using Task = std::move_only_function<void()>;
+class FdWatch;
 
 // Replaces the blocking wait of a reactor for as long as it has something better to wait on, as
 // the io_uring of a busy media shard has.
@@ -47,6 +44,7 @@ class Reactor {
     // tests.
     bool run_until(const std::function<bool()>& done, Duration longest);
     void post(Task task);  // from any thread; runs in a later turn
+    void wake();           // from any thread: a turn comes without waiting
     void set_drive(Drive drive);
     void set_waiter(Waiter* waiter);  // nullptr: none
 
@@ -57,8 +55,6 @@ class Reactor {
     void at_end_of_turn(Task task);  // once, after drive(): where writes are gathered
 
     void want_turn();  // drive() again after this turn, without waiting
-
-    boost::asio::io_context& io();
 
  private:
     friend class Timer;
@@ -100,6 +96,7 @@ class FdWatch {
     void wait(Interest interest, Task task);
 
  private:
+    friend class Reactor;
     struct State;
     std::shared_ptr<State> state_;
 };

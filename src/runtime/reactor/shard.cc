@@ -21,8 +21,9 @@ struct Shard::State {
 
     std::string name;
     Reactor reactor;
-    Mailbox<ports::Letter> mailbox{mailbox_letters_max, [this] { reactor.post([] {}); }};
+    Mailbox<ports::Letter> mailbox{mailbox_letters_max, [this] { reactor.wake(); }};
     std::vector<ports::Letter> letters;  // for the next call of the driver
+    std::vector<ports::Letter> handled;  // those of this call: takes turns with `letters`
     Driver* driver = nullptr;
     std::thread thread;
 
@@ -34,7 +35,9 @@ std::optional<Instant> Shard::State::drive(Now now) {
     for (int round = 0; round < kRoundsMax; ++round) {
         mailbox.drain(letters);
         if (letters.empty()) break;
-        driver->on_letters(now, std::exchange(letters, {}));
+        handled.swap(letters);
+        driver->on_letters(now, std::move(handled));
+        handled.clear();
     }
     const auto deadline = driver->next_deadline();
     if (deadline && *deadline <= now.mono) driver->on_timeout(now);
