@@ -1,5 +1,7 @@
 #include "app/node/store_service.h"
 
+#include <algorithm>
+
 #include "base/json_text.h"
 #include "model/codec.h"
 #include "model/generated/cdr.h"
@@ -8,6 +10,12 @@
 
 namespace tandem::app {
 namespace {
+
+// At 300 calls/s six of the some 600 writes a second go together, and a caller's 200 waits 10 ms
+// longer at most: less than a phone's own delays, and a tenth of what a snapshot may take.
+constexpr Duration commit_pause = 10ms;
+// More than this is not held back: it would make the next commit a long one.
+constexpr size_t gathered_max = 256;
 
 Result<runtime::CdrQuery> to_query(const ports::HistoryQuery& asked) {
     runtime::CdrQuery query;
@@ -65,7 +73,16 @@ void StoreService::on_letters(Now now, std::vector<ports::Letter>&& letters) {
             take_history(letter);
         }
     }
-    commit(now);
+    if (may_commit(now)) commit(now);
+}
+
+// A busy store gathers: a commit costs the disk the same whether it holds one write or fifty, and
+// nobody misses the milliseconds. Reads are not held up, nor is a write that finds the store idle.
+bool StoreService::may_commit(Now now) const {
+    const bool only_writes = std::ranges::all_of(batch_, [](const store::Request& request) {
+        return std::holds_alternative<store::Txn>(request.body);
+    });
+    return !only_writes || batch_.size() >= gathered_max || now.mono >= next_commit_;
 }
 
 // Requests and watches are numbered by their askers; here they get numbers that are unique.
@@ -100,6 +117,7 @@ store::WatchId StoreService::take_watch(ports::Instance asker, store::WatchId th
 
 void StoreService::commit(Now now) {
     if (batch_.empty()) return;
+    next_commit_ = now.mono + commit_pause;
     store::Outbox out;
     store_->apply_batch(now.mono, batch_, out);
     for (size_t i = 0; i < askers_.size(); ++i) {
@@ -146,10 +164,13 @@ void StoreService::on_timeout(Now now) {
     store::Outbox out;
     store_->expire(now.mono, out);
     tell_watchers(out);
+    if (may_commit(now)) commit(now);
 }
 
 std::optional<Instant> StoreService::next_deadline() const {
-    return store_->next_deadline();
+    const auto lease = store_->next_deadline();
+    if (batch_.empty()) return lease;
+    return lease ? std::min(*lease, next_commit_) : next_commit_;
 }
 
 }  // namespace tandem::app

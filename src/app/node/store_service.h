@@ -1,6 +1,6 @@
 // The key-value store and the CDR history of a node, on a thread of their own (kKeyValue,
-// kHistory). All requests that arrived while the last commit ran go into the next one: group
-// commit.
+// kHistory). All requests that arrived while the last commit ran, and shortly after it, go into the
+// next one: group commit.
 #pragma once
 
 #include <functional>
@@ -42,6 +42,7 @@ class StoreService final : public runtime::Driver {
 
     void take_request(ports::Letter letter);
     store::WatchId take_watch(ports::Instance asker, store::WatchId theirs);
+    bool may_commit(Now now) const;
     void commit(Now now);
     void tell_watchers(store::Outbox& out);
     void take_history(const ports::Letter& letter);
@@ -53,6 +54,7 @@ class StoreService final : public runtime::Driver {
     std::vector<Asker> askers_;  // of batch_, in order
     std::unordered_map<store::WatchId, Asker> watches_;
     uint64_t next_watch_ = 1;
+    Instant next_commit_;  // writes gather until then
 };
 
 }  // namespace tandem::app
