@@ -25,11 +25,13 @@ void StoreRole::on_outbox_page(Now now, const store::Reply& reply, ports::Outbox
         return;
     }
     outbox_phase_ = Outbound::Idle;
+    outbox_more_ = page->more;
     if (page->items.empty()) {
-        read_outbox(out);  // only when something came meanwhile
+        gather_outbox(now);
         return;
     }
-    outbox_dirty_ = true;  // read on, until a page is empty
+    // Our own deletions wake us once more, so that the last page is always an empty one.
+    if (outbox_more_) outbox_dirty_ = true;
     ports::HistoryAppend append;
     outbox_keys_.clear();
     for (const store::KeyValue& item : page->items) {
@@ -62,6 +64,13 @@ void StoreRole::on_appended(Now now, const ports::HistoryAppended& appended, por
     outbox_phase_ = Outbound::Deleting;
     outbox_delete_ = *ticket;
     flush(now, box, out);
+}
+
+// What has come is read a little later, with what comes meanwhile: each step costs the disk several
+// commits, whether it moves one record or a hundred.
+void StoreRole::gather_outbox(Now now) {
+    if (!outbox_dirty_ || outbox_phase_ != Outbound::Idle || outbox_retry_) return;
+    outbox_retry_ = now.mono + outbox_gathering;
 }
 
 void StoreRole::pause_outbox(Now now) {

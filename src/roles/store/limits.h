@@ -22,6 +22,9 @@ inline constexpr Duration catalog_wait_max = 300ms;
 // Records of one step from outbox to history: their deletion fits one write of the store.
 inline constexpr size_t outbox_batch = 100;
 inline constexpr Duration outbox_retry_pause = 1s;
+// Records gather so long before they move: a thirtieth of the commits at 300 calls/s, and nobody
+// looks for a record sooner.
+inline constexpr Duration outbox_gathering = 100ms;
 // History answers within a disk's longest stall, or is asked again.
 inline constexpr Duration history_answer_max = 10s;
 

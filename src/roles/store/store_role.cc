@@ -42,7 +42,7 @@ void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_store_reply(now, *reply, out);
     } else if (holds_alternative<store::WatchBatch>(letter.payload)) {
         outbox_dirty_ = true;
-        if (outbox_phase_ == Outbound::Idle && !outbox_retry_) read_outbox(out);
+        gather_outbox(now);
     } else if (const auto* appended = get_if<ports::HistoryAppended>(&letter.payload)) {
         on_appended(now, *appended, out);
     } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
@@ -207,10 +207,12 @@ void StoreRole::flush(Now now, store::WriterOutbox& box, ports::Outbox& out) {
 void StoreRole::on_completion(Now now, const store::Completion& completion, ports::Outbox& out) {
     if (completion.ticket == outbox_delete_ && outbox_phase_ == Outbound::Deleting) {
         outbox_phase_ = Outbound::Idle;
-        if (completion.outcome) {
+        if (!completion.outcome) {
+            pause_outbox(now);
+        } else if (outbox_more_) {
             read_outbox(out);
         } else {
-            pause_outbox(now);
+            gather_outbox(now);
         }
         return;
     }

@@ -67,6 +67,7 @@ class StoreRole final : public ports::Role {
     void read_outbox(ports::Outbox& out);
     void on_outbox_page(Now now, const store::Reply& reply, ports::Outbox& out);
     void on_appended(Now now, const ports::HistoryAppended& appended, ports::Outbox& out);
+    void gather_outbox(Now now);
     void pause_outbox(Now now);
     bool is_active() const;
 
@@ -80,6 +81,7 @@ class StoreRole final : public ports::Role {
     std::deque<Shown> shown_;
     Outbound outbox_phase_ = Outbound::Idle;
     bool outbox_dirty_ = true;
+    bool outbox_more_ = false;  // the last page was a full one
     store::RequestId outbox_read_ = 0;
     store::Ticket outbox_delete_ = 0;
     std::vector<std::string> outbox_keys_;  // given to history, to be deleted

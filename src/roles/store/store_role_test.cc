@@ -189,7 +189,8 @@ TEST_F(StoreRoleTest, FinishedCallsMoveToHistoryOnce) {
     for (int i = 0; i < 250; ++i) {
         put(std::string(store::keys::cdr_outbox_prefix) + std::to_string(1000 + i), "{}");
     }
-    wait(0s);
+    EXPECT_EQ(history.size(), 0u);  // they gather first
+    wait(outbox_gathering);
     EXPECT_EQ(history.size(), 250u);
     EXPECT_EQ(count(store::keys::cdr_outbox_prefix), 0u);
     EXPECT_EQ(history.front(), "1000");
@@ -199,6 +200,7 @@ TEST_F(StoreRoleTest, AHistoryThatFailsIsAskedAgain) {
     wait(0s);
     history_fails = true;
     put(std::string(store::keys::cdr_outbox_prefix) + "1", "{}");
+    wait(outbox_gathering);
     EXPECT_EQ(history.size(), 1u);
     EXPECT_EQ(count(store::keys::cdr_outbox_prefix), 1u);
     history_fails = false;
