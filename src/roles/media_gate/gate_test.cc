@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <set>
 
+#include "roles/media_gate/limits.h"
+#include "roles/media_gate/port_pool.h"
 #include "rtp/rtcp.h"
 #include "rtp/wire.h"
 
@@ -511,6 +514,22 @@ TEST(PortPool, FollowsAnotherRange) {
     pool.set_range(30000, 40003);  // overlaps: what is taken stays taken
     EXPECT_FALSE(pool.take_this(40000));
     EXPECT_EQ(pool.take(), 30000);
+}
+
+TEST(PortPool, UsesFewPortsAgainAndAgain) {
+    PortPool pool(30000, 39999);
+    std::set<uint16_t> used;
+    for (int i = 0; i < 20'000; ++i) {
+        const auto port = pool.take();
+        ASSERT_TRUE(port);
+        used.insert(*port);
+        pool.give_back(*port);
+    }
+    EXPECT_LE(used.size(), kPairsResting + 1);
+    std::vector<uint16_t> all;
+    while (const auto port = pool.take()) all.push_back(*port);
+    EXPECT_EQ(all.size(), 5'000u);
+    EXPECT_EQ(std::set<uint16_t>(all.begin(), all.end()).size(), 5'000u);
 }
 
 TEST(PortPool, HandsOutTheLongestFree) {

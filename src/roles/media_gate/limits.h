@@ -30,6 +30,9 @@ inline constexpr Duration kStrangerSilence = 1s;
 inline constexpr int kContinuationPackets = 500;
 // A packet this far behind was overtaken; one further behind begins a new numbering.
 inline constexpr int kReorderedMax = 100;
+// Pairs of ports that rest before one of them is used again: 800 ms at 300 calls/s, longer than any
+// packet of theirs is under way.
+inline constexpr size_t kPairsResting = 512;
 // Silence and load are looked at so often.
 inline constexpr Duration kTick = 1s;
 

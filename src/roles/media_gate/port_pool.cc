@@ -1,5 +1,7 @@
 #include "roles/media_gate/port_pool.h"
 
+#include "roles/media_gate/limits.h"
+
 namespace tandem::roles::media_gate {
 
 PortPool::PortPool(uint16_t first, uint16_t last) : state_(kPairsOfAll, State::Outside) {
@@ -14,7 +16,7 @@ void PortPool::set_range(uint16_t first, uint16_t last) {
         const auto rtp = static_cast<uint16_t>(2 * index);
         if (is_inside(rtp) && state == State::Outside) {
             state = State::Free;
-            free_.push_back(rtp);
+            unused_.push_back(rtp);
             ++free_count_;
             ++pairs_;
         } else if (!is_inside(rtp) && (state == State::Free || state == State::Aside)) {
@@ -29,13 +31,19 @@ bool PortPool::is_inside(uint16_t rtp) const {
     return rtp >= first_ && rtp + 1 <= last_;
 }
 
-std::optional<uint16_t> PortPool::take() {
-    while (!free_.empty()) {
-        const uint16_t port = free_.front();
-        free_.pop_front();
+std::optional<uint16_t> PortPool::take_from(std::deque<uint16_t>& free) {
+    while (!free.empty()) {
+        const uint16_t port = free.front();
+        free.pop_front();
         if (take_this(port)) return port;
     }
     return std::nullopt;
+}
+
+std::optional<uint16_t> PortPool::take() {
+    const bool rested = resting_.size() >= kPairsResting;
+    if (const auto port = take_from(rested ? resting_ : unused_)) return port;
+    return take_from(rested ? unused_ : resting_);
 }
 
 bool PortPool::take_this(uint16_t rtp) {
@@ -53,7 +61,7 @@ void PortPool::give_back(uint16_t rtp) {
         return;
     }
     state_[rtp / 2] = State::Free;
-    free_.push_back(rtp);
+    resting_.push_back(rtp);
     ++free_count_;
 }
 

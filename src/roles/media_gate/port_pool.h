@@ -8,8 +8,9 @@
 
 namespace tandem::roles::media_gate {
 
-// Hands out the pair that has been free for longest, so that late packets of an ended call do not
-// meet a new one.
+// Hands out the pair that has been free for longest of those used before, so that late packets of
+// an ended call do not meet a new one. Pairs not used yet are taken only while too few are resting:
+// sockets that are used again and again are cheaper than the whole range in turn.
 class PortPool {
  public:
     // Both included; an odd first and an even last are left out.
@@ -33,10 +34,14 @@ class PortPool {
     enum class State : uint8_t { Outside, Free, Taken, Aside };
     bool is_inside(uint16_t rtp) const;
 
+    std::optional<uint16_t> take_from(std::deque<uint16_t>& free);
+
     uint16_t first_ = 0;
     uint16_t last_ = 0;
-    std::vector<State> state_;   // by half the even port
-    std::deque<uint16_t> free_;  // may hold ports that are not free any more; take() skips them
+    std::vector<State> state_;  // by half the even port
+    // Both may hold ports that are not free any more; take() skips them.
+    std::deque<uint16_t> unused_;
+    std::deque<uint16_t> resting_;
     size_t free_count_ = 0;
     size_t pairs_ = 0;
 };

@@ -78,6 +78,7 @@ class EpollEngine final : public MediaEngine {
             headers_[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
         }
         const int count = recvmmsg(fd, headers_.data(), kPerSocket, MSG_DONTWAIT, nullptr);
+        if (!parts_.table.slots[slot].open) return;
         for (int i = 0; i < count; ++i) hand_over(now, slot, headers_[size_t(i)]);
     }
     void hand_over(Now now, uint32_t slot, const mmsghdr& datagram) {

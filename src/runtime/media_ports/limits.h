@@ -31,6 +31,12 @@ inline constexpr std::chrono::milliseconds media_quiet{100};
 inline constexpr std::chrono::milliseconds media_tick{20};
 // Kernel buffer of a socket: 400 ms of a 50 packets/s stream, or a burst of video.
 inline constexpr int media_receive_buffer_bytes = 256 << 10;
+// A socket that was closed stays bound for so long, for the next call that gets its port: making,
+// binding and registering one costs ten system calls. Not longer, as another process may be given
+// the range.
+inline constexpr std::chrono::seconds media_port_parked{5};
+// Twice what a media gate lets rest.
+inline constexpr size_t media_ports_parked_max = 2'048;
 // RFC 4594 4.1: telephony is marked Expedited Forwarding (DSCP 46).
 inline constexpr int media_type_of_service = 46 << 2;
 

@@ -28,9 +28,11 @@ struct MediaCounters {
 // The sockets by slot, and the media gate's names for them.
 struct MediaTable {
     struct Slot {
-        int fd = -1;  // -1: free
+        int fd = -1;        // -1: free
+        bool open = false;  // false with an fd: parked, what it receives is dropped
         uint32_t port_id = 0;
         uint32_t generation = 0;
+        SocketAddress local;
     };
     static constexpr uint32_t kNone = UINT32_MAX;
     std::vector<Slot> slots;

@@ -4,6 +4,8 @@
 #include <netinet/ip.h>
 
 #include <cerrno>
+#include <deque>
+#include <unordered_map>
 
 #include "runtime/media_ports/media_engine.h"
 #include "runtime/reactor/clock.h"
@@ -62,6 +64,13 @@ struct MediaPorts::State {
     MediaBackend backend;
     MediaTable table;
     std::vector<uint32_t> free_slots;
+    // Sockets that nobody uses at the moment, still bound and listening, by their address.
+    struct Parked {
+        uint32_t slot = 0;
+        Instant since;
+    };
+    std::unordered_map<SocketAddress, Parked> parked;
+    std::deque<std::pair<Instant, SocketAddress>> parked_in_order;  // some may be gone by now
     MediaCounters counters;
     std::unique_ptr<MediaEngine> engine;
     Timer tick;
@@ -70,8 +79,11 @@ struct MediaPorts::State {
 
     void start();
     Result<void> open(const ports::MediaPortOpen& wanted);
+    Result<uint32_t> slot_with_socket(const SocketAddress& local);
     Result<uint32_t> take_slot();
     void close(uint32_t port_id);
+    void release(uint32_t slot);
+    void release_long_parked(Instant now);
     void look_at_deadline();
 };
 
@@ -89,9 +101,10 @@ void MediaPorts::State::start() {
 }
 
 void MediaPorts::State::look_at_deadline() {
+    const Now now = read_clocks();
+    release_long_parked(now.mono);
     const auto deadline = plane.next_packet_deadline();
     if (!deadline) return;
-    const Now now = read_clocks();
     if (*deadline <= now.mono) {
         engine->on_timeout(now);
     } else if (*deadline - now.mono < media_tick) {
@@ -120,34 +133,69 @@ Result<void> MediaPorts::State::open(const ports::MediaPortOpen& wanted) {
         return make_error(ErrorCode::Conflict, "port_id", "this port id is open");
     }
     start();
-    const int fd = TRY(open_socket(wanted.local));
-    auto slot = take_slot();
-    if (!slot) {
-        ::close(fd);
-        return slot.error();
-    }
-    MediaTable::Slot& entry = table.slots[*slot];
-    entry.fd = fd;
+    const uint32_t slot = TRY(slot_with_socket(wanted.local));
+    MediaTable::Slot& entry = table.slots[slot];
+    entry.open = true;
     entry.port_id = wanted.port_id;
-    ++entry.generation;
     if (wanted.port_id >= table.slot_of_port.size()) {
         table.slot_of_port.resize(wanted.port_id + 1, MediaTable::kNone);
     }
-    table.slot_of_port[wanted.port_id] = *slot;
+    table.slot_of_port[wanted.port_id] = slot;
     ++open_ports;
+    return {};
+}
+
+Result<uint32_t> MediaPorts::State::slot_with_socket(const SocketAddress& local) {
+    if (const auto found = parked.find(local); found != parked.end()) {
+        const uint32_t slot = found->second.slot;
+        parked.erase(found);
+        return slot;
+    }
+    const int fd = TRY(open_socket(local));
+    auto slot = take_slot();
+    if (!slot) {
+        ::close(fd);
+        return slot;
+    }
+    MediaTable::Slot& entry = table.slots[*slot];
+    entry.fd = fd;
+    entry.local = local;
+    ++entry.generation;
     auto added = engine->add(*slot);
-    if (!added) close(wanted.port_id);
-    return added;
+    if (added) return slot;
+    release(*slot);
+    return added.error();
 }
 
 void MediaPorts::State::close(uint32_t port_id) {
     const uint32_t slot = table.find(port_id);
     if (slot == MediaTable::kNone) return;
-    engine->remove(slot);
+    MediaTable::Slot& entry = table.slots[slot];
     table.slot_of_port[port_id] = MediaTable::kNone;
+    entry.open = false;
+    --open_ports;
+    const bool kept = entry.local.port != 0 && parked.size() < media_ports_parked_max;
+    if (!kept) return release(slot);
+    const Instant now = reactor.now().mono;
+    parked[entry.local] = {slot, now};
+    parked_in_order.emplace_back(now, entry.local);
+}
+
+void MediaPorts::State::release(uint32_t slot) {
+    engine->remove(slot);
     ::close(std::exchange(table.slots[slot].fd, -1));
     free_slots.push_back(slot);
-    --open_ports;
+}
+
+void MediaPorts::State::release_long_parked(Instant now) {
+    while (!parked_in_order.empty() && parked_in_order.front().first + media_port_parked <= now) {
+        const auto [since, local] = parked_in_order.front();
+        parked_in_order.pop_front();
+        const auto found = parked.find(local);
+        if (found == parked.end() || found->second.since != since) continue;
+        release(found->second.slot);
+        parked.erase(found);
+    }
 }
 
 MediaPorts::MediaPorts(Reactor& reactor, Deliver deliver, ports::MediaDataPlane& plane,
@@ -173,6 +221,7 @@ MediaBackend MediaPorts::backend() const {
 std::vector<std::pair<std::string, double>> MediaPorts::figures() const {
     const MediaCounters& counters = state_->counters;
     return {{"media_ports_open", static_cast<double>(state_->open_ports)},
+            {"media_ports_parked", static_cast<double>(state_->parked.size())},
             {"media_packets_received_total", static_cast<double>(counters.received)},
             {"media_packets_sent_total", static_cast<double>(counters.sent)},
             {"media_packets_lost_total", static_cast<double>(counters.lost)},

@@ -139,6 +139,29 @@ TEST_P(MediaPortsTest, ClosesReopensAndRefuses) {
     }
 }
 
+TEST_P(MediaPortsTest, AParkedPortDropsWhatComesAndIsFreeAfterAWhile) {
+    MediaPorts ports(reactor_, deliverer(), plane_, GetParam());
+    const SocketAddress address = free_port();
+    open(ports, 7, address);
+    ports.handle({{5}, ports::kMediaPorts, 0, ports::MediaPortClose{7}});
+    Party party;
+    party.send(address, 100);
+    EXPECT_FALSE(reactor_.run_until([] { return false; }, 50ms));
+    EXPECT_EQ(plane_.received, 0u);
+    open(ports, 8, address);
+    party.send(address, 100);
+    EXPECT_TRUE(until([&] { return plane_.received == 1; }));  // of the second call only
+    EXPECT_FALSE(reactor_.run_until([] { return false; }, 20ms));
+    EXPECT_EQ(plane_.received, 1u);
+    ports.handle({{5}, ports::kMediaPorts, 0, ports::MediaPortClose{8}});
+    const UniqueFd other(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const NativeAddress native(address);
+    EXPECT_NE(bind(other.get(), native.get(), native.size), 0);
+    EXPECT_FALSE(reactor_.run_until([] { return false; }, media_port_parked + 100ms));
+    EXPECT_EQ(bind(other.get(), native.get(), native.size), 0);
+    EXPECT_TRUE(letters_.empty());
+}
+
 TEST_P(MediaPortsTest, DropsWhatIsTooLargeAndSendsOnTime) {
     MediaPorts ports(reactor_, deliverer(), plane_, GetParam());
     const SocketAddress address = free_port();

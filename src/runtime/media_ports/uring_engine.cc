@@ -180,7 +180,7 @@ void UringEngine::on_received(Now now, const io_uring_cqe& cqe) {
     const bool current = port.fd >= 0 && (port.generation & 0xffffff) == generation;
     if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
         const auto buffer = static_cast<uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT);
-        if (cqe.res > 0 && current) hand_over(now, slot, buffer, size_t(cqe.res));
+        if (cqe.res > 0 && current && port.open) hand_over(now, slot, buffer, size_t(cqe.res));
         lent_.push_back(buffer);
     }
     // A multishot receive ends when buffers run out or on an error of the socket.
