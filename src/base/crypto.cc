@@ -1,7 +1,8 @@
 #include "base/crypto.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include <bit>
 #include <cstring>
@@ -46,6 +47,44 @@ struct DigestContext {
     ~DigestContext() { EVP_MD_CTX_free(raw); }
 };
 
+// HMAC (RFC 2104) with one digest, made once a thread: HMAC() makes and fetches all anew.
+class Hmac {
+ public:
+    explicit Hmac(const char* digest) {
+        static EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
+        context_ = EVP_MAC_CTX_new(hmac);
+        const OSSL_PARAM parameters[] = {
+            OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>(digest), 0),
+            OSSL_PARAM_construct_end()};
+        CHECK(EVP_MAC_CTX_set_params(context_, parameters) == 1);
+    }
+    Hmac(const Hmac&) = delete;
+    Hmac& operator=(const Hmac&) = delete;
+    ~Hmac() { EVP_MAC_CTX_free(context_); }
+
+    template <size_t kBytes>
+    std::array<uint8_t, kBytes> of(BytesView key, BytesView data) {
+        std::array<uint8_t, kBytes> out;
+        size_t length = 0;
+        // A null key would mean the last one.
+        static const uint8_t none = 0;
+        const uint8_t* const bytes = key.empty() ? &none : key.data();
+        CHECK(EVP_MAC_init(context_, bytes, key.size(), nullptr) == 1);
+        CHECK(EVP_MAC_update(context_, data.data(), data.size()) == 1);
+        CHECK(EVP_MAC_final(context_, out.data(), &length, out.size()) == 1);
+        CHECK(length == out.size());
+        return out;
+    }
+
+ private:
+    EVP_MAC_CTX* context_ = nullptr;
+};
+
+const EVP_CIPHER* sealing_cipher() {
+    static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+    return cipher;
+}
+
 constexpr size_t kNonceBytes = 12;
 constexpr size_t kTagBytes = 16;
 
@@ -66,19 +105,13 @@ std::string hash_hex(HashAlgorithm algorithm, std::string_view data) {
 }
 
 std::array<uint8_t, 32> hmac_sha256(BytesView key, BytesView data) {
-    std::array<uint8_t, 32> out;
-    unsigned length = out.size();
-    CHECK(HMAC(digest_of(HashAlgorithm::Sha256), key.data(), static_cast<int>(key.size()),
-               data.data(), data.size(), out.data(), &length) != nullptr);
-    return out;
+    thread_local Hmac hmac("SHA256");
+    return hmac.of<32>(key, data);
 }
 
 std::array<uint8_t, 20> hmac_sha1(BytesView key, BytesView data) {
-    std::array<uint8_t, 20> out;
-    unsigned length = out.size();
-    CHECK(HMAC(digest_of(HashAlgorithm::Sha1), key.data(), static_cast<int>(key.size()),
-               data.data(), data.size(), out.data(), &length) != nullptr);
-    return out;
+    thread_local Hmac hmac("SHA1");
+    return hmac.of<20>(key, data);
 }
 
 uint64_t siphash(SipHashKey key, BytesView data) {
@@ -114,11 +147,11 @@ uint64_t siphash(SipHashKey key, BytesView data) {
 }
 
 Bytes seal(const SealKey& key, const std::array<uint8_t, 12>& nonce, BytesView plain) {
-    CipherContext context;
+    thread_local CipherContext context;
     Bytes box(kNonceBytes + plain.size() + kTagBytes);
     std::memcpy(box.data(), nonce.data(), kNonceBytes);
     int length = 0;
-    CHECK(EVP_EncryptInit_ex(context.raw, EVP_aes_256_gcm(), nullptr, key.data(), nonce.data()) ==
+    CHECK(EVP_EncryptInit_ex(context.raw, sealing_cipher(), nullptr, key.data(), nonce.data()) ==
           1);
     CHECK(EVP_EncryptUpdate(context.raw, box.data() + kNonceBytes, &length, plain.data(),
                             static_cast<int>(plain.size())) == 1);
@@ -131,11 +164,11 @@ Bytes seal(const SealKey& key, const std::array<uint8_t, 12>& nonce, BytesView p
 std::optional<Bytes> unseal(const SealKey& key, BytesView box) {
     if (box.size() < kNonceBytes + kTagBytes) return std::nullopt;
     const size_t plain_size = box.size() - kNonceBytes - kTagBytes;
-    CipherContext context;
+    thread_local CipherContext context;
     Bytes plain(plain_size);
     Bytes tag(box.end() - kTagBytes, box.end());
     int length = 0;
-    CHECK(EVP_DecryptInit_ex(context.raw, EVP_aes_256_gcm(), nullptr, key.data(), box.data()) == 1);
+    CHECK(EVP_DecryptInit_ex(context.raw, sealing_cipher(), nullptr, key.data(), box.data()) == 1);
     CHECK(EVP_DecryptUpdate(context.raw, plain.data(), &length, box.data() + kNonceBytes,
                             static_cast<int>(plain_size)) == 1);
     CHECK(EVP_CIPHER_CTX_ctrl(context.raw, EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) == 1);
