@@ -66,6 +66,7 @@ CallSnapshot Call::save(Now now) {
     snapshot.answered = answered_;
     snapshot.ringing = phase_ == Phase::Ringing;
     save_is_of_answer_ = !snapshot.ringing;
+    snapshot.parties.reserve(2);
     if (caller_) snapshot.parties.push_back(snapshot_of(0, *caller_));
     for (size_t i = 0; i < branches_.size(); ++i) {
         const Branch& branch = *branches_[i];
