@@ -1,5 +1,6 @@
 // tandemd: the server program. Without --node it is the parent that keeps the nodes of this server
 // running; with it, one node.
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,7 +52,15 @@ Result<void> make_directories(Bootstrap& bootstrap) {
     return {};
 }
 
+// What a thread frees it soon needs again: giving it back to the kernel page by page, as malloc
+// does by default, cost a system call and page faults for each call that was served.
+void keep_freed_memory() {
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+}
+
 int run_node(const Bootstrap& bootstrap, int number) {
+    keep_freed_memory();
     // Before any thread is made: each inherits the blocked signals.
     const int signals = make_signal_fd();
     auto node = Node::make(bootstrap, static_cast<uint16_t>(number), runtime::read_monotonic());
