@@ -1,0 +1,30 @@
+// What a seed has drawn for its run: the shape of the site, how bad network and store are, and what
+// happens when.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/site.h"
+
+namespace tandem::sim {
+
+struct Profile {
+    SitePlan plan;
+    NetworkTemper network;
+    StoreTemper store;  // between the store's bad times
+    StoreTemper bad_store;
+    int bad_stores = 0;  // how often
+    int crashes = 0;
+    int pauses = 0;
+    int link_cuts = 0;
+    int phone_cuts = 0;
+    bool long_calls = false;
+    bool quiet_time = false;  // nobody calls for longer than a nonce lives
+    Duration time = 60s;
+    std::string text() const;
+};
+
+Profile draw_profile(World& world);
+
+}  // namespace tandem::sim

@@ -1,0 +1,96 @@
+// The run behind run_scenario(): what it orders (scenario.cc) and what it checks (checks.cc).
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "model/entities.h"
+#include "sim/phone.h"
+#include "sim/profile.h"
+#include "sim/scenario.h"
+#include "sim/site.h"
+
+namespace tandem::sim {
+
+class Run final : public PhoneEnds, public PhoneWatcher {
+ public:
+    explicit Run(const RunOptions& options);
+    RunResult go();
+
+ private:
+    struct Disturbance {
+        Instant from;
+        Instant to;
+        std::optional<size_t> phone;  // none: all of them
+    };
+    // A call that was established and in the store when a node died.
+    struct Survivor {
+        Instant died;
+        std::pair<size_t, uint64_t> ends[2];  // phone and number of its call
+        uint32_t received[2] = {0, 0};
+        bool sound_back = false;
+        bool watched = true;
+    };
+    struct Written {  // over the API, acknowledged
+        std::string path;
+        std::string field;
+        std::string value;
+        bool certain = true;
+    };
+
+    // --- scenario.cc: what happens
+    void boot();
+    void make_accounts();
+    void make_phones();
+    void wait_for(const std::function<bool()>& done, Duration patience, std::string_view what);
+    void plan_calls();
+    void plan_faults();
+    void call_somebody();
+    void write_something();
+    void crash_somebody(std::optional<uint16_t> node);
+    void crash(uint16_t node);
+    void arm_crash();
+    void bad_store();
+    void heal();
+    void disturb(Duration time, std::optional<size_t> phone);
+
+    // --- checks.cc: what must hold
+    bool is_excused(size_t phone, Instant from, Instant to) const override;
+    void on_answered(Phone& phone, PhoneCall& call) override;
+    bool is_in_store(std::string_view call_id);
+    void note_survivors(uint16_t node);
+    void watch_sound(size_t survivor);
+    void check_survivors();
+    void check_bindings();
+    void check_bindings_reply(const ports::HttpResponse* response, Instant asked);
+    void check_writes();
+    void check_records();
+    void check_record(const PhoneCall& call, const std::vector<const model::Cdr*>& records);
+    void check_leftovers();
+    bool is_clean(std::string* why);
+    PhoneCall* call_at(const std::pair<size_t, uint64_t>& end);
+
+    // --- PhoneEnds.
+    void on_datagram(size_t phone, const Datagram& datagram) override;
+    void on_connected(size_t phone, uint64_t connection, bool accepted) override;
+    void on_stream(size_t phone, uint64_t connection, std::string_view message) override;
+    void on_closed(size_t phone, uint64_t connection) override;
+
+    World world_;
+    Profile profile_;
+    Site site_;
+    std::vector<std::unique_ptr<Phone>> phones_;
+    std::vector<Disturbance> disturbances_;
+    std::vector<Survivor> survivors_;
+    std::vector<Written> writes_;
+    std::vector<Duration> sound_back_;
+    Instant store_bad_until_;
+    Instant ends_;
+    int armed_crashes_ = 0;
+    uint64_t api_writes_ = 0;
+    bool healed_ = false;
+};
+
+}  // namespace tandem::sim

@@ -1,0 +1,191 @@
+#include "sim/site_store.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "base/json_text.h"
+
+namespace tandem::sim {
+namespace {
+
+constexpr uint32_t kGeneration = 1;
+
+}  // namespace
+
+SiteStore::SiteStore(World& world) : world_(world) {}
+
+void SiteStore::write_first(store::Txn txn) {
+    store::KvMachine machine(table_, {kGeneration, revision_});
+    machine.begin();
+    const store::Reply reply = machine.apply(clock(), {1, std::move(txn)});
+    CHECK(reply.body.has_value());
+    revision_ = machine.revision().number;
+}
+
+void SiteStore::start(Reply reply) {
+    CHECK(!machine_);
+    machine_.emplace(table_, store::Revision{kGeneration, revision_});
+    reply_ = std::move(reply);
+}
+
+void SiteStore::crash() {
+    ++incarnation_;
+    machine_.reset();
+    if (!queue_.empty()) world_.count("writes lost with the store's node", queue_.size());
+    queue_.clear();
+    askers_.clear();
+    watches_.clear();
+    commit_scheduled_ = false;
+}
+
+void SiteStore::take(ports::Letter letter) {
+    if (!machine_) return;
+    if (holds_alternative<store::Request>(letter.payload)) {
+        take_request(std::move(letter));
+        return schedule_commit();
+    }
+    world_.after(world_.between(temper.commit_least, temper.commit_most),
+                 [this, incarnation = incarnation_, letter = std::move(letter)] {
+                     if (incarnation == incarnation_) take_history(letter);
+                 });
+}
+
+// As the node does it (app/node/store_service.cc): askers number their watches themselves.
+void SiteStore::take_request(ports::Letter letter) {
+    store::Request request = std::move(get<store::Request>(letter.payload));
+    const Asker asker{letter.from, letter.request, request.id};
+    if (auto* watch = std::get_if<store::WatchCreate>(&request.body)) {
+        if (const auto former = take_watch(letter.from, watch->watch); former != 0) {
+            queue_.push_back({0, store::WatchCancel{former}});
+            askers_.push_back({});
+        }
+        watches_[next_watch_] = {letter.from, 0, watch->watch};
+        watch->watch = next_watch_++;
+    } else if (auto* cancel = std::get_if<store::WatchCancel>(&request.body)) {
+        cancel->watch = take_watch(letter.from, cancel->watch);  // 0 is nobody's
+    }
+    queue_.push_back(std::move(request));
+    askers_.push_back(asker);
+}
+
+store::WatchId SiteStore::take_watch(ports::Instance asker, store::WatchId theirs) {
+    for (const auto& [id, watcher] : watches_) {
+        if (watcher.instance != asker || watcher.id != theirs) continue;
+        const store::WatchId ours = id;
+        watches_.erase(ours);
+        return ours;
+    }
+    return 0;
+}
+
+void SiteStore::schedule_commit() {
+    if (commit_scheduled_) return;
+    commit_scheduled_ = true;
+    world_.after(world_.between(temper.commit_least, temper.commit_most),
+                 [this, incarnation = incarnation_] {
+                     if (incarnation == incarnation_) commit();
+                 });
+}
+
+SiteStore::Outcome SiteStore::outcome_of(const store::Request& request) {
+    // Watches are local to the node that serves the store: they do not fail by themselves.
+    const bool is_watch = std::holds_alternative<store::WatchCreate>(request.body) ||
+                          std::holds_alternative<store::WatchCancel>(request.body);
+    if (is_watch) return Outcome::Done;
+    const bool is_write = std::holds_alternative<store::Txn>(request.body);
+    if (world_.happens(temper.unavailable)) return Outcome::Unavailable;
+    if (world_.happens(temper.reply_lost)) return Outcome::ReplyLost;
+    if (is_write && world_.happens(temper.timeout_applied)) return Outcome::TimeoutApplied;
+    if (world_.happens(temper.timeout_dropped)) return Outcome::TimeoutDropped;
+    return Outcome::Done;
+}
+
+void SiteStore::run_one(store::Request& request, const Asker& asker, store::Outbox& out) {
+    const Outcome outcome = outcome_of(request);
+    store::Reply reply;
+    const bool applied = outcome == Outcome::Done || outcome == Outcome::TimeoutApplied ||
+                         outcome == Outcome::ReplyLost;
+    if (applied) reply = machine_->apply(clock(), request);
+    if (outcome == Outcome::TimeoutApplied || outcome == Outcome::TimeoutDropped) {
+        world_.count(applied ? "store: unknown outcome, was applied"
+                             : "store: unknown outcome, was not applied");
+        reply.body = make_error(ErrorCode::Timeout, "store", "no answer within the deadline");
+    }
+    if (outcome == Outcome::Unavailable) {
+        world_.count("store: refused a request");
+        reply.body = make_error(ErrorCode::Unavailable, "store", "no store");
+    }
+    if (outcome == Outcome::ReplyLost) {
+        world_.count("store: reply lost");
+        return;
+    }
+    reply.id = asker.id;
+    if (asker.instance) {
+        send({ports::kKeyValue, asker.instance, asker.request, std::move(reply)});
+    }
+    (void)out;
+}
+
+void SiteStore::commit() {
+    commit_scheduled_ = false;
+    auto queue = std::exchange(queue_, {});
+    const auto askers = std::exchange(askers_, {});
+    store::Outbox out;
+    machine_->begin();
+    for (size_t i = 0; i < queue.size(); ++i) run_one(queue[i], askers[i], out);
+    machine_->expire(clock());
+    machine_->tell_watches(out);
+    revision_ = machine_->revision().number;
+    tell_watchers(out);
+}
+
+void SiteStore::tell_watchers(store::Outbox& out) {
+    for (store::WatchBatch& batch : out.watches) {
+        const auto watcher = watches_.find(batch.watch);
+        if (watcher == watches_.end()) continue;
+        const Asker asker = watcher->second;
+        if (batch.kind == store::WatchBatch::Kind::Compacted) watches_.erase(watcher);
+        batch.watch = asker.id;
+        send({ports::kKeyValue, asker.instance, 0, std::move(batch)});
+    }
+}
+
+void SiteStore::take_history(const ports::Letter& letter) {
+    if (const auto* records = get_if<ports::HistoryAppend>(&letter.payload)) {
+        ports::HistoryAppended done;
+        if (world_.happens(temper.unavailable)) {
+            done.error = make_error(ErrorCode::Unavailable, "history", "no history");
+        } else {
+            for (const auto& record : records->records) {
+                const auto [entry, is_new] = history_.try_emplace(record.id, record.json);
+                if (is_new) continue;
+                world_.count("CDR given to history twice");
+                if (entry->second != record.json) {
+                    world_.fail("two different CDRs of one id: " + record.id);
+                }
+            }
+        }
+        send({letter.to, letter.from, letter.request, std::move(done)});
+    } else if (holds_alternative<ports::HistoryQuery>(letter.payload)) {
+        JsonWriter json;
+        json.begin_object().field("items").begin_list();
+        for (const auto& [id, record] : history_) json.raw(record);
+        json.end_list().field("next").null().end_object();
+        send({letter.to, letter.from, letter.request, ports::HistoryPage{{}, json.take()}});
+    }
+}
+
+void SiteStore::send(ports::Letter letter) {
+    reply_(std::move(letter));
+}
+
+std::vector<store::KeyValue> SiteStore::items(std::string_view prefix) {
+    return table_.page(store::KeyRange::prefix(prefix), ~size_t{0}, store::Want::KeysAndValues);
+}
+
+std::optional<std::string> SiteStore::value(std::string_view key) {
+    const auto item = table_.get(key);
+    return item ? std::optional<std::string>(item->value) : std::nullopt;
+}
+
+}  // namespace tandem::sim
