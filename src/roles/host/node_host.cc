@@ -111,7 +111,7 @@ void NodeHost::on_own_letter(Now now, ports::Letter letter) {
 
 void NodeHost::on_store_reply(Now now, const store::Reply& reply) {
     if (reader_.on_reply(now, reply)) return;
-    if (phase_ != Phase::Claiming) return;
+    if (phase_ != Phase::Claiming || reply.id != claim_request_) return;
     if (!reply.body.has_value()) {
         retry_at_ = now.mono + store_retry_pause;
         return;
@@ -121,8 +121,9 @@ void NodeHost::on_store_reply(Now now, const store::Reply& reply) {
 
 // The epoch is raised in the store before any instance starts, so that two incarnations of a shard
 // can never carry the same one.
-void NodeHost::claim_epoch(Now) {
+void NodeHost::claim_epoch(Now now) {
     phase_ = Phase::Claiming;
+    retry_at_ = now.mono + store_reply_max;  // an answer may be lost with whoever was to give it
     store::RangeRequest read;
     read.range = store::KeyRange::one(epoch_key(settings_.node, settings_.shard));
     send_store(std::move(read));
@@ -141,12 +142,14 @@ void NodeHost::on_epoch(Now now, const store::ReplyBody& reply) {
                 store::Compare::mod_revision_is(key, range->items[0].mod_revision));
         }
         txn.then_ops.push_back(store::Put{key, std::to_string(epoch_)});
+        retry_at_ = now.mono + store_reply_max;
         return send_store(std::move(txn));
     }
     const auto* txn = std::get_if<store::TxnReply>(&reply);
     if (txn == nullptr) return;
     if (!txn->succeeded) return claim_epoch(now);
     phase_ = Phase::Running;
+    retry_at_.reset();
     take_catalog();
     apply_placements(now);
     serving_ = true;
@@ -163,7 +166,7 @@ bool NodeHost::take_catalog() {
 void NodeHost::send_store(store::RequestBody body) {
     outbox_.send(self(), ports::kKeyValue, store::Request{next_request_, std::move(body)},
                  next_request_);
-    ++next_request_;
+    claim_request_ = next_request_++;
 }
 
 bool NodeHost::is_mine(const Placement& placement) const {

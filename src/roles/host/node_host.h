@@ -130,6 +130,7 @@ class NodeHost {
     bool draining_ = false;
     uint64_t letters_handled_ = 0;
     uint64_t next_request_ = 1;
+    uint64_t claim_request_ = 0;  // of the epoch; answers to earlier tries are not taken
     std::vector<ports::Letter> queue_;
     std::vector<ports::Letter> held_;  // until the instances have been started
     ports::Outbox outbox_;

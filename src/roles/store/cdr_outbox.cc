@@ -7,7 +7,7 @@
 
 namespace tandem::roles::store_role {
 
-void StoreRole::read_outbox(ports::Outbox& out) {
+void StoreRole::read_outbox(Now now, ports::Outbox& out) {
     if (outbox_phase_ != Outbound::Idle || !is_active()) return;
     if (!outbox_dirty_) return;
     outbox_dirty_ = false;
@@ -15,10 +15,12 @@ void StoreRole::read_outbox(ports::Outbox& out) {
     range.range = store::KeyRange::prefix(store::keys::cdr_outbox_prefix);
     range.limit = outbox_batch;
     outbox_phase_ = Outbound::Reading;
+    outbox_retry_ = now.mono + store_answer_max;
     outbox_read_ = ask_store(std::move(range), out);
 }
 
 void StoreRole::on_outbox_page(Now now, const store::Reply& reply, ports::Outbox& out) {
+    outbox_retry_.reset();
     const auto* page = reply.body ? std::get_if<store::RangeReply>(&*reply.body) : nullptr;
     if (!page) {
         pause_outbox(now);

@@ -46,7 +46,9 @@ void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     } else if (const auto* appended = get_if<ports::HistoryAppended>(&letter.payload)) {
         on_appended(now, *appended, out);
     } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
-        if (outbox_phase_ == Outbound::Appending) pause_outbox(now);
+        const bool waits =
+            outbox_phase_ == Outbound::Appending || outbox_phase_ == Outbound::Reading;
+        if (waits) pause_outbox(now);
     }
 }
 
@@ -57,9 +59,9 @@ void StoreRole::on_timeout(Now now, ports::Outbox& out) {
     answer_shown(now, out);
     if (outbox_retry_ && *outbox_retry_ <= now.mono) {
         outbox_retry_.reset();
-        if (outbox_phase_ == Outbound::Appending) outbox_dirty_ = true;
+        if (outbox_phase_ != Outbound::Idle) outbox_dirty_ = true;
         outbox_phase_ = Outbound::Idle;
-        read_outbox(out);
+        read_outbox(now, out);
         if (!is_active()) outbox_retry_ = now.mono + outbox_retry_pause;
     }
 }
@@ -210,7 +212,7 @@ void StoreRole::on_completion(Now now, const store::Completion& completion, port
         if (!completion.outcome) {
             pause_outbox(now);
         } else if (outbox_more_) {
-            read_outbox(out);
+            read_outbox(now, out);
         } else {
             gather_outbox(now);
         }

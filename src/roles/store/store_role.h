@@ -64,7 +64,7 @@ class StoreRole final : public ports::Role {
     store::RequestId ask_store(store::RequestBody body, ports::Outbox& out);
 
     // finished calls: cdr_outbox.cc
-    void read_outbox(ports::Outbox& out);
+    void read_outbox(Now now, ports::Outbox& out);
     void on_outbox_page(Now now, const store::Reply& reply, ports::Outbox& out);
     void on_appended(Now now, const ports::HistoryAppended& appended, ports::Outbox& out);
     void gather_outbox(Now now);
