@@ -101,7 +101,14 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
     }
     if (const auto* event = get_if<ports::MediaEvent>(&letter.payload)) {
         Call* call = find(call::base_of(event->context));
-        if (call == nullptr || call->id() != event->context) return;
+        if (call == nullptr || call->id() != event->context) {
+            // The letter that was to close it never came there, as it was sent over a link that
+            // broke.
+            ports::MediaRequest close;
+            close.context = event->context;
+            close.close = true;
+            return step.out.send(around_.self, letter.from, std::move(close));
+        }
         return with_call(step, *call, [&](auto& ctx) { call->on_media_event(ctx, *event); });
     }
     if (letter.request == 0) return;
