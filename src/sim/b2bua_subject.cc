@@ -38,6 +38,12 @@ std::string sdp_text(const LadderStep& step) {
     return Stage::sdp(port, slash < option->size() ? option->substr(slash + 1) : "sendrecv");
 }
 
+std::string headers_of(const LadderStep& step) {
+    std::string headers;
+    for (const std::string& detail : step.details) headers += detail + "\n";
+    return headers;
+}
+
 class B2buaSubject final : public LadderSubject {
  public:
     explicit B2buaSubject(const LadderStep& first) {
@@ -107,7 +113,7 @@ Result<void> B2buaSubject::act(const LadderStep& step) {
     if (step.word(0) == "call") {
         LadderPhone* from = phone(step.word(1));
         if (from == nullptr) return wrong("no such phone");
-        stage_.call(from->port, from->account, step.word(2), sdp_text(step));
+        stage_.call(from->port, from->account, step.word(2), sdp_text(step), headers_of(step));
         return {};
     }
     if (step.word(0) == "restart") {
@@ -153,9 +159,7 @@ Result<void> B2buaSubject::respond(LadderPhone& from, const LadderStep& step, in
         return sip.message.method_token() == method;
     });
     if (found == from.requests.rend()) return wrong("this phone got no such request");
-    std::string headers;
-    for (const std::string& detail : step.details) headers += detail + "\n";
-    stage_.respond(from.port, *found, status, sdp_text(step), headers);
+    stage_.respond(from.port, *found, status, sdp_text(step), headers_of(step));
     return {};
 }
 

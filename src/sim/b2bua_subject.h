@@ -3,6 +3,7 @@
 //
 //   subject b2bua alice=1001:5001 bob=1002:5002 desk=1002:5003 [survival=none]
 //   call alice 1002 [sdp=4000]     alice's phone calls, is challenged, and calls with credentials
+//       Supported: timer           details are header lines, here and in responses
 //   bob 180 [METHOD] [sdp=4100]    bob's phone answers the last METHOD (INVITE) that it got
 //   alice BYE [sdp=]               a request within her call: ACK, BYE, CANCEL, INVITE, INFO ...
 //   silence                        the media gate hears nothing any more

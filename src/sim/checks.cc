@@ -9,8 +9,9 @@
 namespace tandem::sim {
 namespace {
 
-// Media is back within this after the death of a node (counted from the death).
-constexpr Duration kSoundBack = 5s;
+// Media is back within this after the death of a node: the audits of restored calls are spread over
+// 30 s (call/limits.h), and it is the audit that finds out that a context is gone.
+constexpr Duration kSoundBack = 40s;
 constexpr Duration kSoundPoll = 50ms;
 
 bool ended_by_user(const PhoneCall& call) {
@@ -273,6 +274,12 @@ bool Run::is_clean(std::string* why) {
 void Run::check_leftovers() {
     std::string why;
     if (is_clean(&why)) return;
+    for (const store::KeyValue& item : site_.store().items("call/")) {
+        const auto snapshot = call::decode(item.value);
+        why += item.key;
+        if (!snapshot) continue;
+        for (const auto& party : snapshot->parties) why += " " + party.leg.call_id;
+    }
     world_.fail("left at the end: " + why);
 }
 

@@ -21,6 +21,9 @@
 
 namespace tandem::sim {
 
+inline constexpr std::string_view kPhoneAllow =
+    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE\r\n";
+
 struct PhoneTraits {
     size_t index = 0;
     std::string login;
@@ -30,7 +33,8 @@ struct PhoneTraits {
     SocketAddress seen_from;  // the same, or its NAT's
     bool over_tcp = false;
     bool reliable_provisionals = false;
-    std::vector<std::string> numbers;  // whom it may call
+    std::vector<std::string> numbers;     // whom it may call
+    std::vector<std::string> co_devices;  // what a 200 to REGISTER shows of others of its account
     // A string that is in all that it writes and in nothing that another phone may see.
     std::string mark() const;
 };
@@ -141,6 +145,7 @@ class Phone {
 
     // --- For the checks.
     const PhoneTraits& traits() const { return traits_; }
+    void add_co_device(const PhoneTraits& other);
     const std::deque<std::unique_ptr<PhoneCall>>& calls() const { return calls_; }
     PhoneCall* find(std::string_view call_id);
     struct Registration {
@@ -186,9 +191,13 @@ class Phone {
     void on_request(const sip::Message& message);
     void on_ack(const sip::Message& ack);
     void check_leaks(std::string_view bytes);
+    bool is_of_co_device(std::string_view found) const;
+    void expect_bye(uint64_t number);
     std::string answer_to(const sip::Message& request, int status, std::string_view tag,
                           std::string_view more, std::string_view body) const;
     static std::string key_of(const sip::Message& request);
+    static std::string tag_of(std::string_view address);
+    void dispatch(const sip::Message& message, const std::string& key);
 
     // --- phone_calls.cc
     void invite(PhoneCall& call);
@@ -219,9 +228,12 @@ class Phone {
     void on_reinvite_response(uint64_t number, const sip::Message* response, bool hold);
     void acknowledge(PhoneCall& call, const sip::Message& response);
     void send_prack(PhoneCall& call, const sip::Message& response);
-    std::string in_dialog(PhoneCall& call, std::string_view method, uint32_t cseq,
-                          std::string_view branch, std::string_view more,
-                          std::string_view body) const;
+    struct Attempt {
+        uint32_t cseq = 0;
+        std::string_view branch;
+    };
+    std::string in_dialog(PhoneCall& call, std::string_view method, Attempt attempt,
+                          std::string_view more, std::string_view body) const;
     PhoneCall* get(uint64_t number);
     PhoneCall& add_call(bool is_caller);
     Duration when(Duration least, Duration most);

@@ -10,13 +10,6 @@ namespace {
 
 constexpr Duration kPatience = 40s;  // the domain's phones ring for 15 s
 constexpr Duration kGiveUp = 32s;
-constexpr std::string_view kAllow =
-    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE\r\n";
-
-std::string tag_of(std::string_view address) {
-    const size_t at = address.find(";tag=");
-    return at == address.npos ? std::string() : std::string(address.substr(at + 5));
-}
 
 }  // namespace
 
@@ -104,13 +97,13 @@ void Phone::call(const std::string& number) {
 
 void Phone::invite(PhoneCall& call) {
     call.invite_branch = new_branch();
-    std::string more = contact_line() + std::string(kAllow);
+    std::string more = contact_line() + std::string(kPhoneAllow);
     if (traits_.reliable_provisionals && !call.offerless) more += "Supported: 100rel\r\n";
     if (!call.authorization.empty()) {
         more += "Proxy-Authorization: " + call.authorization + "\r\n";
     }
     more += "User-Agent: Phone-" + traits_.mark() + "\r\n";
-    std::string wire = in_dialog(call, "INVITE", ++call.local_cseq, call.invite_branch, more,
+    std::string wire = in_dialog(call, "INVITE", {++call.local_cseq, call.invite_branch}, more,
                                  call.offerless ? std::string() : offer(call));
     request(call.invite_branch, "INVITE", std::move(wire),
             [this, number = call.number](const sip::Message* response) {
@@ -118,13 +111,12 @@ void Phone::invite(PhoneCall& call) {
             });
 }
 
-std::string Phone::in_dialog(PhoneCall& call, std::string_view method, uint32_t cseq,
-                             std::string_view branch, std::string_view more,
-                             std::string_view body) const {
+std::string Phone::in_dialog(PhoneCall& call, std::string_view method, Attempt attempt,
+                             std::string_view more, std::string_view body) const {
     std::string wire(method);
-    wire += " " + call.remote_target + " SIP/2.0\r\n" + via(branch);
+    wire += " " + call.remote_target + " SIP/2.0\r\n" + via(attempt.branch);
     wire += "From: " + call.local_address + "\r\nTo: " + call.remote_address + "\r\n";
-    wire += "Call-ID: " + call.call_id + "\r\nCSeq: " + std::to_string(cseq) + " ";
+    wire += "Call-ID: " + call.call_id + "\r\nCSeq: " + std::to_string(attempt.cseq) + " ";
     wire += method;
     wire += "\r\nMax-Forwards: 70\r\n";
     wire += more;
@@ -211,7 +203,7 @@ void Phone::acknowledge(PhoneCall& call, const sip::Message& response) {
         more = "Proxy-Authorization: " + call.authorization + "\r\n";
     }
     std::string& ack = call.acks[cseq];
-    ack = in_dialog(call, "ACK", cseq, new_branch(), more, body);
+    ack = in_dialog(call, "ACK", {cseq, new_branch()}, more, body);
     send(ack);
 }
 
@@ -228,7 +220,7 @@ void Phone::send_prack(PhoneCall& call, const sip::Message& response) {
     const std::string branch = new_branch();
     const std::string rack =
         "RAck: " + std::to_string(**rseq) + " " + std::to_string(cseq->number) + " INVITE\r\n";
-    std::string wire = in_dialog(call, "PRACK", ++call.local_cseq, branch, rack, {});
+    std::string wire = in_dialog(call, "PRACK", {++call.local_cseq, branch}, rack, {});
     request(branch, "PRACK", std::move(wire), [](const sip::Message*) {});
     call.remote_address = target;  // the dialog stays early; a 2xx may be another's
 }
@@ -322,7 +314,7 @@ void Phone::hang_up(uint64_t number) {
 void Phone::send_bye(PhoneCall& call) {
     call.state = PhoneCallState::Ending;
     const std::string branch = new_branch();
-    std::string wire = in_dialog(call, "BYE", ++call.local_cseq, branch, {}, {});
+    std::string wire = in_dialog(call, "BYE", {++call.local_cseq, branch}, {}, {});
     request(branch, "BYE", std::move(wire),
             [this, number = call.number](const sip::Message* response) {
                 PhoneCall& ended = *get(number);
@@ -353,9 +345,9 @@ void Phone::reinvite(uint64_t number, bool hold, bool with_offer) {
     world_.count(with_offer ? "phones: re-INVITE with an offer"
                             : "phones: re-INVITE without offer");
     const std::string branch = new_branch();
-    std::string wire =
-        in_dialog(*call, "INVITE", ++call->local_cseq, branch, contact_line() + std::string(kAllow),
-                  with_offer ? offer(*call) : std::string());
+    std::string wire = in_dialog(*call, "INVITE", {++call->local_cseq, branch},
+                                 contact_line() + std::string(kPhoneAllow),
+                                 with_offer ? offer(*call) : std::string());
     request(branch, "INVITE", std::move(wire),
             [this, number, held_before](const sip::Message* response) {
                 on_reinvite_response(number, response, held_before);
@@ -488,7 +480,7 @@ void Phone::answer(uint64_t number) {
     } else if (!call.answered_early) {
         body = answer_sdp(call);
     }
-    const std::string more = contact_line() + std::string(kAllow);
+    const std::string more = contact_line() + std::string(kPhoneAllow);
     respond(call.invite_key, answer_to(*call.invite, 200, tag_of(call.local_address), more, body),
             number, true);
 }
@@ -511,93 +503,6 @@ void Phone::redirect(uint64_t number) {
     respond(call.invite_key, answer_to(*call.invite, 302, tag_of(call.local_address), more, {}),
             number, true);
     finish(call, PhoneCallEnd::Failed);
-}
-
-// ---- what else comes
-
-void Phone::on_cancel(const sip::Message& message, const std::string& key) {
-    std::string invite_key = key;
-    invite_key.replace(invite_key.rfind('|'), std::string::npos, "|INVITE");
-    const auto invite = servers_.find(invite_key);
-    if (invite == servers_.end()) {
-        return respond(key, answer_to(message, 481, {}, {}, {}), 0, false);
-    }
-    world_.count("phones: CANCEL heard");
-    PhoneCall* call = get(invite->second.call);
-    respond(key, answer_to(message, 200, call ? tag_of(call->local_address) : "", {}, {}), 0,
-            false);
-    if (call == nullptr) return;
-    if (call->state != PhoneCallState::Ringing) {
-        world_.count("phones: CANCEL came after the final response");
-        return;
-    }
-    call->cancelled = true;
-    reject(call->number, 487);
-}
-
-void Phone::on_bye(const sip::Message& message, const std::string& key) {
-    PhoneCall* call = find(message.call_id());
-    const bool is_known = call != nullptr && call->status >= 200 && call->status < 300;
-    respond(key, answer_to(message, is_known ? 200 : 481, {}, {}, {}), 0, false);
-    if (is_known) finish(*call, PhoneCallEnd::ByThem);
-}
-
-void Phone::on_reinvite(PhoneCall& call, const sip::Message& message, const std::string& key) {
-    const auto cseq = message.cseq();
-    if (call.is_over() || call.state == PhoneCallState::Ending) {
-        return respond(key, answer_to(message, 481, {}, {}, {}), call.number, true);
-    }
-    if (cseq && cseq->number < call.remote_cseq) {
-        world_.count("phones: CSeq below the last one");
-        return respond(key, answer_to(message, 500, {}, {}, {}), call.number, true);
-    }
-    if (call.reinviting) {
-        world_.count("phones: 491 sent");
-        return respond(key, answer_to(message, 491, {}, {}, {}), call.number, true);
-    }
-    if (call.reinvite_cseq != 0) {
-        const std::string later = "Retry-After: 1\r\n";
-        return respond(key, answer_to(message, 500, {}, later, {}), call.number, true);
-    }
-    world_.count("phones: re-INVITE heard");
-    call.remote_cseq = cseq->number;
-    call.reinvite_cseq = cseq->number;
-    for (const auto contact : message.contacts()) {
-        if (contact) call.remote_target = contact->uri;
-    }
-    std::string body;
-    if (message.body().empty()) {
-        call.offered_in_2xx = true;
-        ++call.sdp_version;
-        body = offer(call);
-    } else {
-        take_sdp(call, message.body());
-        ++call.sdp_version;
-        body = answer_sdp(call);
-    }
-    respond(key, answer_to(message, 200, {}, contact_line() + std::string(kAllow), body),
-            call.number, true);
-}
-
-void Phone::on_other(const sip::Message& message, const std::string& key) {
-    PhoneCall* call = find(message.call_id());
-    const auto to = message.to();
-    const bool in_dialog = to && !to->tag().empty();
-    if (in_dialog && (call == nullptr || call->is_over())) {
-        return respond(key, answer_to(message, 481, {}, {}, {}), 0, false);
-    }
-    std::string body;
-    std::string more = contact_line();
-    if (message.method() == sip::Method::Update && !message.body().empty()) {
-        if (call->reinviting || call->reinvite_cseq != 0 || call->offered_in_2xx) {
-            return respond(key, answer_to(message, 491, {}, {}, {}), 0, false);
-        }
-        world_.count("phones: UPDATE heard");
-        take_sdp(*call, message.body());
-        ++call->sdp_version;
-        body = answer_sdp(*call);
-    }
-    respond(key, answer_to(message, 200, {}, more, body), 0, false);
 }
 
 }  // namespace tandem::sim

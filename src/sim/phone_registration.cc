@@ -20,6 +20,12 @@ std::string Phone::contact_line() const {
     return "Contact: <" + contact_uri() + ">\r\n";
 }
 
+void Phone::add_co_device(const PhoneTraits& other) {
+    traits_.co_devices.push_back(other.mark());
+    traits_.co_devices.push_back(other.own.ip.text());
+    traits_.co_devices.push_back(other.seen_from.ip.text());
+}
+
 void Phone::start() {
     plan_register(world_.between(0ms, 500ms), kExpires);
 }

@@ -21,7 +21,7 @@ std::string_view first_line(std::string_view bytes) {
 
 std::string PhoneTraits::mark() const {
     char text[16];
-    std::snprintf(text, sizeof text, "mk%02zuq", index);
+    std::snprintf(text, sizeof text, "MK%02zuQ", index);
     return text;
 }
 
@@ -139,6 +139,11 @@ std::string Phone::key_of(const sip::Message& request) {
     return key + "|" + std::string(request.method_token());
 }
 
+std::string Phone::tag_of(std::string_view address) {
+    const size_t at = address.find(";tag=");
+    return at == address.npos ? std::string() : std::string(address.substr(at + 5));
+}
+
 std::string Phone::answer_to(const sip::Message& request, int status, std::string_view tag,
                              std::string_view more, std::string_view body) const {
     sip::Message response = sip::make_response(request, status, {}, tag);
@@ -215,7 +220,7 @@ void Phone::on_ack(const sip::Message& ack) {
         if (call->offered_in_2xx) {
             call->offered_in_2xx = false;
             if (ack.body().empty()) {
-                world_.fail("an ACK without the answer to the offer in our 2xx");
+                expect_bye(call->number);
             } else {
                 take_sdp(*call, ack.body());
             }
@@ -225,16 +230,32 @@ void Phone::on_ack(const sip::Message& ack) {
     if (call->reinvite_cseq == cseq->number) call->reinvite_cseq = 0;
 }
 
+// Our offer was not answered: so it ends whoever sent that ACK (RFC 3261 13.2.2.4), as a gate does
+// when it no longer knows the call.
+void Phone::expect_bye(uint64_t number) {
+    world_.after(20s, [this, number] {
+        if (get(number)->is_over()) return;
+        world_.fail("an ACK without the answer to the offer in our 2xx, and no BYE");
+    });
+}
+
 // ---- what comes in
+
+bool Phone::is_of_co_device(std::string_view found) const {
+    return std::ranges::find(traits_.co_devices, found) != traits_.co_devices.end();
+}
 
 // RFC 3261 16, 26.3: nothing of one party, and nothing of the inside, may reach another.
 void Phone::check_leaks(std::string_view bytes) {
     const std::string own = traits_.mark();
-    for (size_t at = bytes.find("mk"); at != bytes.npos; at = bytes.find("mk", at + 2)) {
+    // RFC 3261 10.3: the 200 lists all contacts of the account.
+    const bool lists_contacts =
+        bytes.starts_with("SIP/2.0 200") && bytes.find(" REGISTER\r\n") != bytes.npos;
+    for (size_t at = bytes.find("MK"); at != bytes.npos; at = bytes.find("MK", at + 2)) {
         const std::string_view found = bytes.substr(at, own.size());
         const bool is_mark =
-            found.size() == own.size() && found[4] == 'q' && found[2] >= '0' && found[2] <= '9';
-        if (is_mark && found != own) {
+            found.size() == own.size() && found[4] == 'Q' && found[2] >= '0' && found[2] <= '9';
+        if (is_mark && found != own && !(lists_contacts && is_of_co_device(found))) {
             const size_t line = bytes.rfind("\r\n", at);
             world_.fail("phone " + std::to_string(traits_.index) +
                         " sees of another: " + std::string(first_line(bytes.substr(line + 2))));
@@ -250,6 +271,7 @@ void Phone::check_leaks(std::string_view bytes) {
             std::string_view rest = bytes.substr(at);
             rest = rest.substr(0, rest.find_first_not_of("0123456789."));
             if (rest == traits_.own.ip.text() || rest == traits_.seen_from.ip.text()) continue;
+            if (lists_contacts && is_of_co_device(rest)) continue;
             world_.fail("phone " + std::to_string(traits_.index) + " sees the address " +
                         std::string(rest) + " of another");
         }
@@ -274,24 +296,19 @@ void Phone::on_request(const sip::Message& message) {
         return;
     }
     servers_[key].method = message.method_token();
+    dispatch(message, key);
+}
+
+void Phone::dispatch(const sip::Message& message, const std::string& key) {
+    const sip::Method method = message.method();
+    if (method == sip::Method::Bye) return on_bye(message, key);
+    if (method == sip::Method::Cancel) return on_cancel(message, key);
+    if (method == sip::Method::Prack) return on_prack(message, key);
+    if (method != sip::Method::Invite) return on_other(message, key);
     const auto to = message.to();
-    const bool in_dialog = to && !to->tag().empty();
-    switch (message.method()) {
-        case sip::Method::Invite: {
-            PhoneCall* call = find(message.call_id());
-            if (!in_dialog) return on_incoming(message, key);
-            if (call != nullptr) return on_reinvite(*call, message, key);
-            return respond(key, answer_to(message, 481, {}, {}, {}), 0, true);
-        }
-        case sip::Method::Bye:
-            return on_bye(message, key);
-        case sip::Method::Cancel:
-            return on_cancel(message, key);
-        case sip::Method::Prack:
-            return on_prack(message, key);
-        default:
-            return on_other(message, key);
-    }
+    if (!to || to->tag().empty()) return on_incoming(message, key);
+    if (PhoneCall* call = find(message.call_id())) return on_reinvite(*call, message, key);
+    respond(key, answer_to(message, 481, {}, {}, {}), 0, true);
 }
 
 std::string Phone::open_transactions() const {

@@ -56,9 +56,13 @@ RunResult Run::go() {
             return std::ranges::all_of(phones_, [](const auto& p) { return p->is_at_rest(); });
         },
         120s, "the phones to hang up");
+    for (const auto& phone : phones_) {
+        if (phone->is_at_rest()) continue;
+        world_.fail("phone " + std::to_string(phone->traits().index) +
+                    " has open:" + phone->open_transactions());
+    }
     check_bindings();
     world_.run_until(world_.time() + kQuiet);
-    std::string why;
     for (const Instant until = world_.time() + kCleanPatience; world_.time() < until;) {
         if (is_clean(nullptr)) break;
         world_.run_until(world_.time() + 5s);
@@ -132,6 +136,12 @@ void Run::make_phones() {
                                                  std::move(traits), *this);
             if (profile_.long_calls) phone->temper.talk_most = 110s;
             phones_.push_back(std::move(phone));
+        }
+        const size_t first = phones_.size() - static_cast<size_t>(kPhonesOf[account]);
+        for (size_t one = first; one < phones_.size(); ++one) {
+            for (size_t other = first; other < phones_.size(); ++other) {
+                if (one != other) phones_[one]->add_co_device(phones_[other]->traits());
+            }
         }
     }
 }

@@ -100,7 +100,7 @@ SiteStore::Outcome SiteStore::outcome_of(const store::Request& request) {
     return Outcome::Done;
 }
 
-void SiteStore::run_one(store::Request& request, const Asker& asker, store::Outbox& out) {
+void SiteStore::run_one(store::Request& request, const Asker& asker) {
     const Outcome outcome = outcome_of(request);
     store::Reply reply;
     const bool applied = outcome == Outcome::Done || outcome == Outcome::TimeoutApplied ||
@@ -123,7 +123,6 @@ void SiteStore::run_one(store::Request& request, const Asker& asker, store::Outb
     if (asker.instance) {
         send({ports::kKeyValue, asker.instance, asker.request, std::move(reply)});
     }
-    (void)out;
 }
 
 void SiteStore::commit() {
@@ -132,7 +131,7 @@ void SiteStore::commit() {
     const auto askers = std::exchange(askers_, {});
     store::Outbox out;
     machine_->begin();
-    for (size_t i = 0; i < queue.size(); ++i) run_one(queue[i], askers[i], out);
+    for (size_t i = 0; i < queue.size(); ++i) run_one(queue[i], askers[i]);
     machine_->expire(clock());
     machine_->tell_watches(out);
     revision_ = machine_->revision().number;
@@ -150,20 +149,20 @@ void SiteStore::tell_watchers(store::Outbox& out) {
     }
 }
 
+void SiteStore::keep_record(const ports::HistoryAppend::Record& record) {
+    const auto [entry, is_new] = history_.try_emplace(record.id, record.json);
+    if (is_new) return;
+    world_.count("CDR given to history twice");
+    if (entry->second != record.json) world_.fail("two different CDRs of one id: " + record.id);
+}
+
 void SiteStore::take_history(const ports::Letter& letter) {
     if (const auto* records = get_if<ports::HistoryAppend>(&letter.payload)) {
         ports::HistoryAppended done;
         if (world_.happens(temper.unavailable)) {
             done.error = make_error(ErrorCode::Unavailable, "history", "no history");
         } else {
-            for (const auto& record : records->records) {
-                const auto [entry, is_new] = history_.try_emplace(record.id, record.json);
-                if (is_new) continue;
-                world_.count("CDR given to history twice");
-                if (entry->second != record.json) {
-                    world_.fail("two different CDRs of one id: " + record.id);
-                }
-            }
+            for (const auto& record : records->records) keep_record(record);
         }
         send({letter.to, letter.from, letter.request, std::move(done)});
     } else if (holds_alternative<ports::HistoryQuery>(letter.payload)) {

@@ -67,8 +67,9 @@ class SiteStore {
     void schedule_commit();
     void commit();
     Outcome outcome_of(const store::Request& request);
-    void run_one(store::Request& request, const Asker& asker, store::Outbox& out);
+    void run_one(store::Request& request, const Asker& asker);
     void tell_watchers(store::Outbox& out);
+    void keep_record(const ports::HistoryAppend::Record& record);
     void take_history(const ports::Letter& letter);
     void send(ports::Letter letter);
 

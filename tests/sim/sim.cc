@@ -1,4 +1,4 @@
-// Simulated sites: `sim [--seed N] [--runs N] [--trace]`. See tests/README.md.
+// Simulated sites: `sim [--seed N]... [--runs N] [--trace]`. See tests/README.md.
 //
 // One run is a whole site with its phones, from one seed. A batch runs seeds one after the other
 // and prints what went wrong with the seed that shows it, and how often each rare path was reached.
@@ -27,9 +27,8 @@ namespace {
 using namespace tandem;
 
 struct Arguments {
-    uint64_t seed = 1;
-    uint64_t runs = 1;
-    bool seed_given = false;
+    std::vector<uint64_t> seeds;
+    uint64_t runs = 1;  // from the last seed on
     bool trace = false;
     bool twice = false;     // each seed two times: the same must happen
     bool coverage = false;  // a rare path that no seed reached is a failure
@@ -143,8 +142,9 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         };
         bool good = true;
         if (word == "--seed") {
-            good = number(arguments.seed);
-            arguments.seed_given = true;
+            uint64_t seed = 0;
+            good = number(seed);
+            arguments.seeds.push_back(seed);
         } else if (word == "--runs") {
             good = number(arguments.runs);
         } else if (word == "--trace") {
@@ -174,9 +174,12 @@ int main(int argc, char** argv) {
     }
     std::signal(SIGABRT, on_abort);
     std::signal(SIGSEGV, on_abort);
+    if (arguments.seeds.empty()) arguments.seeds.push_back(1);
+    for (uint64_t i = 1; i < arguments.runs; ++i) {
+        arguments.seeds.push_back(arguments.seeds.back() + 1);
+    }
     Batch batch;
-    for (uint64_t i = 0; i < arguments.runs; ++i) {
-        const uint64_t seed = arguments.seed + i;
+    for (const uint64_t seed : arguments.seeds) {
         const sim::RunResult result = run(seed, arguments.trace);
         batch.add(seed, result, arguments);
         if (!arguments.twice) continue;
