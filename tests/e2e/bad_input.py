@@ -343,33 +343,40 @@ def half_open_connections(folder):
     # A ClientHello that announces more than it brings.
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100)
     half = b"GET /api/v1/health HTTP/1.1\r\nX-"
-    with running(folder) as server, Unharmed(server, 65536):
-        began, silent = time.monotonic(), []
-        for port, count, first in ((5060, GIVEN.connections, b""), (5061, GIVEN.connections, hello),
-                                   (8444, 200, hello), (8443, 200, hello), (8080, 200, half)):
-            silent += [connect_from(f"127.0.1.{1 + index % 5}", (server.address, port), first)
-                       for index in range(count)]
-        took, files = time.monotonic() - began, open_files(server)
-        phones_work(server)
-        with Tls(server).connect() as sock:  # there is room for honest ones
-            sock.sendall(request())
-            expect(final_status(lambda: sock.recv(65536), sock, 5) == 200, "a ping over TLS")
-        server.api("GET", "/health")
-        print(f"        {len(silent)} opened in {took:.1f} s, {files} files open")
-        # One address alone has a bound of its own.
-        crowd = [connect_from("127.0.1.9", (server.address, 5060)) for _ in range(1200)]
-        with Tcp(server).connect() as sock:
-            sock.sendall(request())
-            expect(final_status(lambda: sock.recv(65536), sock, 5) == 200, "a ping over TCP")
-        if GIVEN.patient:
-            wait_for(lambda: open_files(server) < 200, "silent ones are closed by the server", 90, 1)
-        for sock in silent + crowd:
-            if sock:
-                sock.close()
+    with running(folder) as server:
+        # Memory that was used once is kept by the allocator: the second round must not need more.
+        for memory_more_kib in (262144, 16384):
+            with Unharmed(server, memory_more_kib):
+                open_half(server, hello, half)
+
+
+def open_half(server, hello, half):
+    began, silent = time.monotonic(), []
+    for port, count, first in ((5060, GIVEN.connections, b""), (5061, GIVEN.connections, hello),
+                               (8444, 200, hello), (8443, 200, hello), (8080, 200, half)):
+        silent += [connect_from(f"127.0.1.{1 + index % 5}", (server.address, port), first)
+                   for index in range(count)]
+    took, files = time.monotonic() - began, open_files(server)
+    phones_work(server)
+    with Tls(server).connect() as sock:  # there is room for honest ones
+        sock.sendall(request())
+        expect(final_status(lambda: sock.recv(65536), sock, 5) == 200, "a ping over TLS")
+    server.api("GET", "/health")
+    print(f"        {len(silent)} opened in {took:.1f} s, {files} files open")
+    # One address alone has a bound of its own.
+    crowd = [connect_from("127.0.1.9", (server.address, 5060)) for _ in range(1200)]
+    with Tcp(server).connect() as sock:
+        sock.sendall(request())
+        expect(final_status(lambda: sock.recv(65536), sock, 5) == 200, "a ping over TCP")
+    if GIVEN.patient:
+        wait_for(lambda: open_files(server) < 200, "silent ones are closed by the server", 90, 1)
+    for sock in silent + crowd:
+        if sock:
+            sock.close()
 
 
 def slow_senders_and_readers(folder):
-    with running(folder) as server, Unharmed(server):
+    with running(folder) as server, Unharmed(server, 65536):
         slow = Tcp(server).connect()
         message = request()
         began, sent = time.monotonic(), 0
@@ -471,8 +478,9 @@ def wrong_digests(folder):
         answered("a nonce of nobody", 401, stale=True, nonce="0123456789abcdef")
         answered("an empty nonce", 400, nonce="")
         answered("an unknown algorithm", 401, stale=False, algorithm="MD17")
-        answered("an algorithm that is not offered", 401, algorithm="SHA-512-256")
-        answered("the wrong uri", 400, uri="sip:elsewhere.test")
+        answered("an algorithm that is not offered", 403, algorithm="SHA-512-256")
+        # RFC 3261 22.4: what is on the way may have changed the Request-URI; the proof is of this one.
+        answered("another uri, proven", 200, uri="sip:elsewhere.test")
         answered("no uri", 400, authorization=lambda asked: login.proof(asked).replace(
             'uri="sip:demo.test", ', ""))
         for name in ("username", "nonce", "response"):
