@@ -1,5 +1,6 @@
 // tandem: the command line. It speaks to the API and knows nothing else.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 
 #include "app/cli/client.h"
 #include "app/cli/commands.h"
@@ -25,6 +26,12 @@ int main(int argc, char** argv) {
     add_demo_command(app, global);
     try {
         app.parse(argc, argv);
+    } catch (const CLI::RequiredError& error) {
+        const auto unknown = app.remaining();
+        if (unknown.empty()) return app.exit(error) == 0 ? 0 : kExitUsage;
+        std::fprintf(stderr, "tandem: there is no command '%s'; see tandem --help\n",
+                     unknown.front().c_str());
+        return kExitUsage;
     } catch (const CLI::ParseError& error) {
         // --help and --version come as errors, too, with code 0.
         return app.exit(error) == 0 ? 0 : kExitUsage;

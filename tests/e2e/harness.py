@@ -144,18 +144,18 @@ class Server:
         for pid in self.node_pids():
             os.kill(pid, signal.SIGKILL)
 
-    def stop(self):
+    def stop(self, drain_s=0.5):
+        """Gracefully for `drain_s`, then at once, as a second SIGTERM asks for."""
         if not self.process or self.process.poll() is not None:
             return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
+        for patience in (drain_s, 5):
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(5)
+                self.process.wait(patience)
+                return
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
+                pass
+        os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def password_of(login):

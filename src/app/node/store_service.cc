@@ -19,9 +19,14 @@ constexpr size_t gathered_max = 256;
 
 Result<runtime::CdrQuery> to_query(const ports::HistoryQuery& asked) {
     runtime::CdrQuery query;
-    const auto domain = DomainId::parse(asked.domain_id);
-    if (!domain) return make_error(ErrorCode::Missing, "domain", "records are listed by domain");
-    query.domain = *domain;
+    if (!asked.domain_id.empty()) {
+        query.domain = DomainId::parse(asked.domain_id);
+        if (!query.domain) return make_error(ErrorCode::Malformed, "domain", "no id of a domain");
+    }
+    if (!asked.call_id.empty()) {
+        query.call = CallId::parse(asked.call_id);
+        if (!query.call) return make_error(ErrorCode::Malformed, "call", "no id of a call");
+    }
     if (asked.from_ms != 0) query.from = UtcTime{asked.from_ms};
     if (asked.to_ms != 0) query.to = UtcTime{asked.to_ms};
     if (!asked.number.empty()) query.number = asked.number;
