@@ -180,6 +180,7 @@ Result<void> check_rules(const Catalog& catalog, const model::Interface& interfa
 }
 
 Result<void> check_rules(const Catalog& catalog, const model::RoleInstance& role, Fresh) {
+    TRY(check_settings_owner(role));
     if (catalog.find_server(role.server) == nullptr)
         return missing("server", "there is no such server");
     const auto* holder = catalog.find_role_instance(role.number);
@@ -196,7 +197,6 @@ Result<void> check_rules(const Catalog& catalog, const model::RoleInstance& role
         return !split;
     });
     if (split) return make_error(ErrorCode::Conflict, "node", "is a process of another server");
-    TRY(check_settings_owner(role));
     TRY(check_listeners(role));
     return check_rtp_ports(catalog, role);
 }
@@ -248,14 +248,14 @@ Result<void> check_rules(const Catalog& catalog, const model::User& user, Fresh 
 }
 
 Result<void> check_rules(const Catalog& catalog, const model::Account& account, Fresh fresh) {
+    if (account.user && catalog.find_user(account.domain, *account.user) == nullptr)
+        return missing("user", "there is no such user in the domain");
     const auto* holder = catalog.find_account_by_login(account.domain, account.login);
     if (holder != nullptr && holder->id != account.id) return taken("login");
     if (!account.number.empty()) {
         holder = catalog.find_account_by_number(account.domain, account.number);
         if (holder != nullptr && holder->id != account.id) return taken("number");
     }
-    if (account.user && catalog.find_user(account.domain, *account.user) == nullptr)
-        return missing("user", "there is no such user in the domain");
     const auto* licence = catalog.find_licence(account.domain);
     if (fresh == Fresh::Yes && licence != nullptr &&
         !has_room(licence->accounts_max, catalog.account_count(account.domain)))

@@ -34,7 +34,7 @@ void WebGate::list_calls(Now now, Incoming incoming, ports::Outbox& out) {
 // A call is known to its owner; CS knows the owner.
 void WebGate::find_call(Now now, Incoming incoming, ports::Outbox& out) {
     const auto call = CallId::parse(incoming.match.id);
-    if (!call) {
+    if (!call || call->is_nil()) {  // a nil id would ask for any call
         respond(incoming.letter, problem(404, "there is no such call"), out);
         return;
     }
