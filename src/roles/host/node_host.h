@@ -129,7 +129,7 @@ class NodeHost {
     bool serving_ = false;
     bool draining_ = false;
     uint64_t letters_handled_ = 0;
-    uint64_t next_request_ = 1;
+    uint64_t next_request_ = uint64_t{1} << 40;  // never an id of the reader's
     uint64_t claim_request_ = 0;  // of the epoch; answers to earlier tries are not taken
     std::vector<ports::Letter> queue_;
     std::vector<ports::Letter> held_;  // until the instances have been started

@@ -18,6 +18,11 @@ void* operator new(size_t size) {
     live_bytes += malloc_usable_size(block) + 2 * sizeof(void*);
     return block;
 }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+    void* block = std::malloc(size);
+    if (block) live_bytes += malloc_usable_size(block) + 2 * sizeof(void*);
+    return block;
+}
 void operator delete(void* block) noexcept {
     if (!block) return;
     live_bytes -= malloc_usable_size(block) + 2 * sizeof(void*);

@@ -250,11 +250,11 @@ TEST_F(Desk, LicencesBoundADomain) {
     ASSERT_EQ(patch("licence", "acme.test", "", R"({"accounts_max":1,"child_domains_max":0})"),
               "ok");
     EXPECT_EQ(create("account", "acme.test", R"({"login":"a"})"), "ok");
-    EXPECT_EQ(create("account", "acme.test", R"({"login":"b"})"), "forbidden ");
+    EXPECT_EQ(create("account", "acme.test", R"({"login":"b"})"), "forbidden licence.accounts_max");
     EXPECT_EQ(patch("account", "acme.test", "a", R"({"enabled":false})"), "ok");
     const std::string acme = feed.snapshot().find_domain("acme.test")->id.text();
     EXPECT_EQ(create("domain", "", R"({"name":"sub.test","parent":")" + acme + "\"}"),
-              "forbidden ");
+              "forbidden licence.child_domains_max");
     EXPECT_EQ(patch("licence", "acme.test", "", R"({"accounts_max":null})"), "ok");
     EXPECT_EQ(create("account", "acme.test", R"({"login":"b"})"), "ok");
 }

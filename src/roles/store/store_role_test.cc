@@ -220,6 +220,7 @@ TEST_F(StoreRoleTest, APageOfTheOutboxThatNeverComesIsAskedForAgain) {
         return Fault::DroppedReplyLost;
     });
     put(std::string(store::keys::cdr_outbox_prefix) + "1", "{}");
+    wait(outbox_gathering);
     EXPECT_TRUE(lost);
     EXPECT_TRUE(history.empty());
     ASSERT_TRUE(role->next_deadline());

@@ -140,7 +140,7 @@ TEST(Router, OpenApiIsInStep) {
     for (std::string line; std::getline(file, line) && line != "components:";) {
         if (line.starts_with("  /") && line.ends_with(":")) {
             path = line.substr(2, line.size() - 3);
-        } else if (line.size() > 4 && line.starts_with("    ") && line[4] != ' ') {
+        } else if (!path.empty() && line.size() > 4 && line.starts_with("    ") && line[4] != ' ') {
             std::string method = line.substr(4, line.find(':') - 4);
             for (char& c : method) c = static_cast<char>(std::toupper(c));
             described[path] |= method_bit(method);
