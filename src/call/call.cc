@@ -313,8 +313,8 @@ void Call::run_timers(CallContext& ctx) {
     if (due(commit_deadline_)) flush_withheld(ctx);
     if (due(ring_deadline_) && ringing()) on_ring_timeout(ctx);
     if (due(audit_at_)) {
-        if (caller_) caller_->leg.take_over(ctx.leg);
-        if (Branch* won = winner()) won->party.leg.take_over(ctx.leg);
+        if (caller_) caller_->leg.audit(ctx.leg);
+        if (Branch* won = winner()) won->party.leg.audit(ctx.leg);
     }
     if (phase_ < Phase::Ending && due(longest_)) {
         end(ctx, ReleasedBy::System, 480, "longest call reached");

@@ -68,7 +68,8 @@ class Call {
     void on_saved(CallContext& ctx, bool stored);
     // Its media gate is gone: an answered call moves to another one, any other ends.
     void on_media_gate_gone(CallContext& ctx);
-    // After restore(): the legs ask whether their phones are still there; the timers run anew.
+    // After restore(): the timers run anew; after a while the legs ask whether their phones are
+    // still there.
     void take_over(CallContext& ctx, Duration audit_after);
 
     // --- What its owner is to do.

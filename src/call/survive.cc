@@ -2,7 +2,6 @@
 // or by another one.
 #include "call/call.h"
 #include "call/limits.h"
-#include "sip/dialog/limits.h"
 
 namespace tandem::call {
 namespace {
@@ -28,10 +27,9 @@ Party party_of(PartySnapshot& snapshot) {
     return party;
 }
 
-// What the snapshot could not know. CSeq may have risen since: the phones must see it rise (RFC
-// 3261 12.2.2). A 2xx whose time is over was acknowledged, or the call ended; no ACK is missed.
+// What the snapshot could not know. A 2xx whose time is over was acknowledged, or the call ended;
+// no ACK is missed.
 void make_current(sip::LegSnapshot& leg, Instant now) {
-    if (leg.dialog) leg.dialog->dialog.local_cseq += sip::cseq_skip_on_take_over;
     if (leg.two_hundred && leg.two_hundred->give_up && *leg.two_hundred->give_up <= now) {
         leg.two_hundred.reset();
     }
@@ -129,11 +127,15 @@ void Call::take_over(CallContext& ctx, Duration audit_after) {
         ring_deadline_ = ctx.now.mono + kRestoredRinging;
         return;
     }
+    // What the phones send from now on counts; what they had sent before is gone.
+    caller_->leg.take_over(ctx.leg);
+    winner()->party.leg.take_over(ctx.leg);
     audit_at_ = ctx.now.mono + audit_after;
     const auto left =
         settings_.duration_max - std::chrono::milliseconds(ctx.now.utc.unix_ms - answered_.unix_ms);
     longest_ = ctx.now.mono + left;
     check_media(ctx);
+    pump(ctx);
 }
 
 }  // namespace tandem::call

@@ -162,6 +162,7 @@ class LegSubject final : public LadderSubject {
         if (verb == "reoffer") return leg_.reoffer(ctx, std::move(payload));
         if (verb == "hangup") return leg_.hangup(ctx, 0, std::move(payload)), true;
         if (verb == "take-over") return take_over(ctx), true;
+        if (verb == "audit") return leg_.audit(ctx), true;
         const auto number = static_cast<int>(number_in(step.word(1), 0));
         if (verb == "ring") return leg_.ring(ctx, number, std::move(payload));
         if (verb == "reject") return leg_.reject(ctx, number, std::move(payload));

@@ -224,6 +224,9 @@ std::optional<Instant> Leg::next_deadline() const {
 void Leg::take_over(LegContext& ctx) {
     core_->take_over(ctx);
 }
+void Leg::audit(LegContext& ctx) {
+    core_->audit(ctx);
+}
 
 UserKey Leg::key() const {
     return core_->key;

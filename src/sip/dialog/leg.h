@@ -116,9 +116,12 @@ class Leg {
     // --- Survival. shift() (leg_snapshot.h) adapts a snapshot to another machine's clock.
     LegSnapshot snapshot() const;
     static Leg restore(LegSnapshot snapshot);
-    // After restore() by another instance, whose layer has none of the transactions: skips CSeq,
-    // forgets what was under way, asks the peer whether it is still there (a session refresh).
+    // At once after restore() by another instance, whose layer has none of the transactions: skips
+    // CSeq and forgets what was under way.
     void take_over(LegContext& ctx);
+    // Asks the peer whether it is still there (a session refresh), unless an exchange with it is
+    // under way, which tells as much.
+    void audit(LegContext& ctx);
 
  private:
     explicit Leg(std::unique_ptr<Core> core);

@@ -92,7 +92,7 @@ struct Leg::Core {
     void end(LegContext& ctx, LegEvent event);
     void end_by_us(LegContext& ctx, LegEvent::Cause cause, int status);
     void take_over(LegContext& ctx);
-    void session_audit(LegContext& ctx);
+    void audit(LegContext& ctx);
 
     // leg_timers.cc
     void on_timeout(LegContext& ctx);

@@ -192,7 +192,6 @@ void Leg::Core::take_over(LegContext& ctx) {
             return;
         case LegState::Established:
             dialog->dialog.skip_cseq(cseq_skip_on_take_over);
-            if (!two_hundred) session_audit(ctx);
             return;
         case LegState::Ending:
             // The BYE may not have gone out: once more does no harm.
@@ -206,7 +205,8 @@ void Leg::Core::take_over(LegContext& ctx) {
     }
 }
 
-void Leg::Core::session_audit(LegContext& ctx) {
+void Leg::Core::audit(LegContext& ctx) {
+    if (state != LegState::Established || !may_offer_now()) return;
     Payload payload;
     if (!peer_updates()) payload.sdp = offers.local();
     if (payload.sdp || peer_updates()) {
