@@ -10,6 +10,15 @@ namespace tandem::sip {
 
 using Kind = LegEvent::Kind;
 
+namespace {
+
+uint32_t cseq_of(const Message& message) {
+    const auto cseq = message.cseq();
+    return cseq ? cseq->number : 0;
+}
+
+}  // namespace
+
 // --- The peer's requests.
 
 void Leg::Core::on_request(LegContext& ctx, const RequestArrival& arrival, Message request) {
@@ -69,7 +78,11 @@ void Leg::Core::on_bye(LegContext& ctx, ServerKey server_key, Message bye) {
     }
     if (ack_owed) send_ack(ctx, dialog->dialog, *std::exchange(ack_owed, std::nullopt), {});
     refuse_served(ctx);
-    two_hundred.reset();
+    // Whoever hangs up has had the 2xx of the INVITE that made the call, but maybe not yet that of
+    // its re-INVITE, which it waits for.
+    const bool is_of_first =
+        two_hundred && !is_client && cseq_of(two_hundred->response()) == cseq_of(invite_message);
+    if (is_of_first) two_hundred.reset();
     bye_waits.reset();
     LegEvent told = event(Kind::Bye);
     told.message = std::move(bye);
