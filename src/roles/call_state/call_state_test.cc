@@ -81,6 +81,22 @@ TEST_F(CallStateTest, AsksEachOwnerOnceAnIncarnation) {
     EXPECT_TRUE(wait(kSweep).empty());
 }
 
+TEST_F(CallStateTest, AsksAgainAfterTheWayToAnOwnerBroke) {
+    ports::Outbox out;
+    role.start(now, out);
+    give(CallReportAll{Instance{1}, {call(1, 1)}, true, false});
+    EXPECT_TRUE(wait(kAskAgain).empty());
+    // Shorter than a sweep; the `gone` of its call went with the link.
+    owners({});
+    owners({{1, 1}});
+    EXPECT_EQ(wait(kSweep).size(), 1u);
+    EXPECT_TRUE(wait(kSweep).empty());
+    EXPECT_EQ(wait(kAskAgain).size(), 1u) << "no answer came";
+    give(CallReportAll{Instance{1}, {}, true, false});
+    EXPECT_EQ(role.index().size(), 0u);
+    EXPECT_TRUE(wait(kAskAgain).empty());
+}
+
 TEST_F(CallStateTest, FindsCallsEveryWay) {
     give(CallReport{call(1, 1)});
     give(CallReport{call(2, 1, 2)});

@@ -16,6 +16,8 @@ inline constexpr uint32_t kPageDefault = 100;
 // How often the directory is compared with the owners known: a new owner is asked for its calls,
 // those of one that vanished are dropped after kOwnerGrace.
 inline constexpr Duration kSweep = 1s;
+// An owner whose complete report has not come within this is asked once more.
+inline constexpr Duration kAskAgain = 5s;
 // A B2B that restarts reports its calls again within this; until then they stay visible.
 inline constexpr Duration kOwnerGrace = 30s;
 

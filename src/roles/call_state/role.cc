@@ -20,7 +20,6 @@ void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
     if (next_sweep_ && now.mono >= *next_sweep_) sweep(now.mono, out);
 }
 
-// Each owner is asked once an incarnation: at our start, when it appears, and when it restarted.
 void CallStateRole::sweep(Instant now, ports::Outbox& out) {
     next_sweep_ = now + kSweep;
     for (auto& [number, owner] : owners_) {
@@ -31,14 +30,23 @@ void CallStateRole::sweep(Instant now, ports::Outbox& out) {
         else if (!owner.gone_since)
             owner.gone_since = now;
     }
+    ask_owners(now, out);
+    drop_vanished(now);
+}
+
+// At our start, when an owner appears and when it restarted; and all of them when anything at all
+// came or went: it may have been the way to one of them, with its reports.
+void CallStateRole::ask_owners(Instant now, ports::Outbox& out) {
+    const bool changed = directory_generation_ != around_.directory.generation();
+    directory_generation_ = around_.directory.generation();
     for (const DirectoryEntry& entry : around_.directory.entries()) {
         if (entry.kind != RoleKind::B2bua || !entry.reachable) continue;
-        const auto [known, is_new] = owners_.try_emplace(entry.instance.number);
-        if (!is_new && known->second.epoch == entry.epoch) continue;
-        known->second = {entry.epoch, std::nullopt};
+        Owner& owner = owners_[entry.instance.number];
+        const bool unanswered = owner.ask_again && *owner.ask_again <= now;
+        if (!changed && owner.epoch == entry.epoch && !unanswered) continue;
+        owner = {entry.epoch, std::nullopt, now + kAskAgain};
         out.send(around_.self, entry.instance, ports::CallReportWanted{});
     }
-    drop_vanished(now);
 }
 
 void CallStateRole::drop_vanished(Instant now) {
@@ -62,7 +70,10 @@ void CallStateRole::on_report_all(ports::CallReportAll& report) {
     for (ports::CallSummary& summary : report.calls) {
         if (!index_.put(std::move(summary))) ++refused_;
     }
-    if (!report.more) index_.end_all(report.owner);
+    if (report.more) return;
+    index_.end_all(report.owner);
+    const auto owner = owners_.find(report.owner.number);
+    if (owner != owners_.end()) owner->second.ask_again.reset();
 }
 
 void CallStateRole::on_letter(Now, ports::Letter letter, ports::Outbox& out) {

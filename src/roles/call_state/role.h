@@ -31,8 +31,10 @@ class CallStateRole final : public ports::Role {
     struct Owner {
         uint32_t epoch = 0;
         std::optional<Instant> gone_since;
+        std::optional<Instant> ask_again;  // until its complete report is here
     };
     void sweep(Instant now, ports::Outbox& out);
+    void ask_owners(Instant now, ports::Outbox& out);
     void drop_vanished(Instant now);
     void on_report(ports::CallReport& report);
     void on_report_all(ports::CallReportAll& report);
@@ -41,6 +43,7 @@ class CallStateRole final : public ports::Role {
     Index index_;
     std::map<uint16_t, Owner> owners_;
     std::optional<Instant> next_sweep_;
+    uint64_t directory_generation_ = 0;
     uint64_t refused_ = 0;
 };
 
