@@ -252,6 +252,7 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
 // Media gates come, go, and come back empty: their calls get another context.
 void B2buaRole::look_at_directory(Step& step) {
     directory_look_.reset();
+    if (phase_ == Phase::Restoring) return;  // restored() looks, when all calls are known
     if (directory_generation_ != around_.directory.generation()) {
         std::unordered_set<uint16_t> lost;
         waits_for_gate_ = false;
@@ -277,19 +278,20 @@ void B2buaRole::look_at_directory(Step& step) {
     if (!calls_.empty() || waits_for_gate_) directory_look_ = step.now.mono + kDirectoryLook;
 }
 
-// Tells a gate which contexts we still know, once in its life and ours: it closes the others. True:
-// it was restarted, and has none of them.
+// Tells a gate which of its contexts we still know: it closes the others. At each change of the
+// directory, as what we had closed may have been lost with the way to it. True: it was restarted,
+// and has none of them.
 bool B2buaRole::greet_gate(Step& step, const ports::DirectoryEntry& gate) {
     const auto known = gates_.find(gate.instance.number);
-    const bool is_new = known == gates_.end();
-    if (!is_new && known->second == gate.epoch) return false;
+    const bool restarted = known != gates_.end() && known->second != gate.epoch;
     gates_[gate.instance.number] = gate.epoch;
     ports::MediaReconcile reconcile{around_.self, {}};
     for (const auto& [base, call] : calls_) {
-        if (call->has_media()) reconcile.alive.push_back(call->id());
+        const bool has_it = call->has_media() && call->media_gate() == gate.instance;
+        if (has_it) reconcile.alive.push_back(call->id());
     }
     step.out.send(around_.self, gate.instance, std::move(reconcile));
-    return !is_new;
+    return restarted;
 }
 
 std::optional<Instant> B2buaRole::next_deadline() const {
