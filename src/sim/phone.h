@@ -215,6 +215,7 @@ class Phone {
     void reject(uint64_t number, int status);
     void cancel(uint64_t number);
     void send_cancel(PhoneCall& call);
+    void give_up_invite(const std::string& branch, std::string_view what);
     void hang_up(uint64_t number);
     void finish(PhoneCall& call, PhoneCallEnd end);
     void on_up(PhoneCall& call);

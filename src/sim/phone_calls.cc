@@ -250,17 +250,22 @@ void Phone::send_cancel(PhoneCall& call) {
             if (open != clients_.end() && !open->second.done) send(wire);
         });
     }
-    world_.after(kGiveUp, [this, branch] {
-        const auto open = clients_.find(branch);
-        if (open == clients_.end() || open->second.done) return;
-        if (!watcher_.is_excused(traits_.index, open->second.began, world_.time())) {
-            world_.fail("phone " + std::to_string(traits_.index) +
-                        " got no final answer to an INVITE that it cancelled");
-        }
-        Handler handler = std::move(open->second.handler);
-        clients_.erase(open);
-        handler(nullptr);
-    });
+    world_.after(kGiveUp,
+                 [this, branch] { give_up_invite(branch, "an INVITE that it cancelled"); });
+}
+
+// After a provisional response only the user's patience ends an INVITE.
+void Phone::give_up_invite(const std::string& branch, std::string_view what) {
+    const auto open = clients_.find(branch);
+    if (open == clients_.end() || open->second.done) return;
+    if (!watcher_.is_excused(traits_.index, open->second.began, world_.time())) {
+        world_.fail("phone " + std::to_string(traits_.index) + " got no final answer to " +
+                    std::string(what));
+    }
+    world_.count("phones: an INVITE without a final answer, excused");
+    Handler handler = std::move(open->second.handler);
+    clients_.erase(open);
+    handler(nullptr);
 }
 
 // ---- talking
@@ -352,6 +357,7 @@ void Phone::reinvite(uint64_t number, bool hold, bool with_offer) {
             [this, number, held_before](const sip::Message* response) {
                 on_reinvite_response(number, response, held_before);
             });
+    world_.after(kPatience, [this, branch] { give_up_invite(branch, "a re-INVITE"); });
 }
 
 void Phone::on_reinvite_response(uint64_t number, const sip::Message* response, bool held_before) {

@@ -51,10 +51,12 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     void write_something();
     void crash_somebody(std::optional<uint16_t> node);
     void crash(uint16_t node);
+    void watch_start(uint16_t node, size_t disturbance);
     void arm_crash();
     void bad_store();
     void heal();
     void disturb(Duration time, std::optional<size_t> phone);
+    Instant safe_by(Instant written) const;
 
     // --- checks.cc: what must hold
     bool is_excused(size_t phone, Instant from, Instant to) const override;
@@ -87,6 +89,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     std::vector<Written> writes_;
     std::vector<Duration> sound_back_;
     Instant store_bad_until_;
+    std::vector<std::pair<Instant, Instant>> bad_times_;  // of the store, by their beginning
     Instant ends_;
     int armed_crashes_ = 0;
     uint64_t api_writes_ = 0;

@@ -251,6 +251,7 @@ void Run::bad_store() {
     world_.count("the store had a bad time");
     world_.trace("*** the store is bad");
     site_.store().temper = profile_.bad_store;
+    bad_times_.emplace_back(world_.time(), world_.time() + time);
     store_bad_until_ = std::max(store_bad_until_, world_.time() + time);
     world_.after(time, [this] {
         if (store_bad_until_ <= world_.time()) site_.store().temper = profile_.store;
@@ -286,8 +287,19 @@ void Run::crash(uint16_t node) {
     const Duration down = world_.between(50ms, 1s);
     disturb(down + 2s, std::nullopt);
     site_.crash(node);
-    world_.after(down, [this, node] { site_.restart(node); });
+    world_.after(down, [this, node, disturbance = disturbances_.size() - 1] {
+        site_.restart(node);
+        watch_start(node, disturbance);
+    });
     world_.after(down + 1500ms, [this] { check_bindings(); });
+}
+
+// A node that can't read the store does not serve: what comes for it is lost until then.
+void Run::watch_start(uint16_t node, size_t disturbance) {
+    if (site_.node(node).is_serving()) return;
+    Instant& to = disturbances_[disturbance].to;
+    to = std::max(to, world_.time() + 2s);
+    world_.after(100ms, [this, node, disturbance] { watch_start(node, disturbance); });
 }
 
 void Run::heal() {

@@ -225,11 +225,12 @@ void Site::carry(Link& over, uint16_t to, std::string frame) {
 void Site::on_link_frame(uint16_t from, uint16_t to, const std::string& frame) {
     SiteNode& receiver = node(to);
     if (!receiver.is_up()) return;
-    if (receiver.is_paused()) {  // its kernel keeps what comes
-        world_.after(10ms, [this, from, to, generation = link(from, to)->generation, frame] {
-            Link& now = *link(from, to);
-            if (now.generation == generation && now.up) on_link_frame(from, to, frame);
-        });
+    if (receiver.is_paused()) {  // its kernel keeps what comes, in order
+        world_.at(receiver.paused_until(),
+                  [this, from, to, generation = link(from, to)->generation, frame] {
+                      Link& now = *link(from, to);
+                      if (now.generation == generation && now.up) on_link_frame(from, to, frame);
+                  });
         return;
     }
     world_.mix("link", frame);

@@ -61,6 +61,7 @@ class SiteNode final : private ports::PacketSink {
     bool is_up() const { return host_ != nullptr; }
     bool is_serving() const;
     bool is_paused() const { return paused_until_ > world_.time(); }
+    Instant paused_until() const { return paused_until_; }
     Now clocks() const;
 
     void receive(ports::Letter letter);  // on shard 0, as if a socket or a thread had brought it
