@@ -1,5 +1,6 @@
 // Somebody answered: the others are called off, the media is joined, the call is made safe, the
 // caller is told.
+#include <algorithm>
 #include <iterator>
 
 #include "call/ask.h"
@@ -66,26 +67,45 @@ void Call::on_callee_offer(CallContext& ctx, uint8_t index, sdp::Session offer) 
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }
 
-// The caller's 2xx is made now, so that the snapshot holds it, and leaves when the snapshot is in
-// the store, or after kCommitDeadline.
+// The caller's 2xx is made now, so that the snapshot holds it; pump() withholds it.
 void Call::commit(CallContext& ctx, sip::Payload answer) {
+    set_phase(Phase::Committing);
+    caller_->leg.answer(ctx.leg, std::move(answer));
+    if (settings_.survival != Survival::None) return;
+    note_answered(ctx);
+    set_phase(Phase::Established);
+}
+
+void Call::note_answered(CallContext& ctx) {
     answered_ = ctx.now.utc;
     caller_->answered = ctx.now.utc;
     caller_->status = 200;
-    set_phase(Phase::Committing);
+}
+
+// The caller's 2xx leaves when the snapshot that holds it is in the store, or after
+// kCommitDeadline. The leg may make it later than it was told to: not before the PRACK of a
+// provisional response that carried our answer (RFC 3262 3).
+void Call::withhold_answer(CallContext& ctx) {
+    if (phase_ != Phase::Committing || !withheld_.empty()) return;
     auto& wire = ctx.leg.wire.messages;
-    const size_t before = wire.size();
-    caller_->leg.answer(ctx.leg, std::move(answer));
-    if (settings_.survival == Survival::None) return set_phase(Phase::Established);
-    std::move(wire.begin() + static_cast<std::ptrdiff_t>(before), wire.end(),
-              std::back_inserter(withheld_));
-    wire.resize(before);
+    const auto others = std::stable_partition(wire.begin(), wire.end(), [&](const auto& outbound) {
+        const sip::Message& message = outbound.message;
+        const bool is_success = message.is_response() && message.status() / 100 == 2;
+        if (!is_success || message.call_id() != caller_->leg.call_id()) return true;
+        const auto cseq = message.cseq();
+        return !cseq || cseq->method != sip::Method::Invite;
+    });
+    if (others == wire.end()) return;
+    note_answered(ctx);
+    std::move(others, wire.end(), std::back_inserter(withheld_));
+    wire.erase(others, wire.end());
     save_wanted_ = true;
     commit_deadline_ = ctx.now.mono + kCommitDeadline;
 }
 
 void Call::flush_withheld(CallContext& ctx) {
     commit_deadline_.reset();
+    if (withheld_.empty()) return;
     for (sip::Outbound& message : withheld_) ctx.leg.wire.messages.push_back(std::move(message));
     withheld_.clear();
     if (phase_ == Phase::Committing) set_phase(Phase::Established);

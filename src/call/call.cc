@@ -218,6 +218,7 @@ void Call::pump(CallContext& ctx) {
         on_leg_event(ctx, std::move(event));
     }
     events.clear();
+    withhold_answer(ctx);
     finish_if_done();
 }
 

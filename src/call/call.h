@@ -73,7 +73,7 @@ class Call {
     void take_over(CallContext& ctx, Duration audit_after);
 
     // --- What its owner is to do.
-    bool wants_save() const { return save_wanted_; }
+    bool wants_save() const { return save_wanted_ && !answer_waits(); }
     CallSnapshot save(Now now);  // clears wants_save()
     bool take_report_due();      // the phase that others see has changed
     // Once: the caller is about to hear of the far end for the first time.
@@ -168,6 +168,9 @@ class Call {
     void on_answered(CallContext& ctx, uint8_t index, sip::LegEvent& event);
     void settle_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer);
     void commit(CallContext& ctx, sip::Payload answer);
+    void withhold_answer(CallContext& ctx);
+    void note_answered(CallContext& ctx);
+    bool answer_waits() const { return phase_ == Phase::Committing && withheld_.empty(); }
     void on_confirmed(CallContext& ctx, sip::LegEvent& event);
     void flush_withheld(CallContext& ctx);
     void on_callee_offer(CallContext& ctx, uint8_t index, sdp::Session offer);

@@ -85,7 +85,9 @@ void Call::on_party_ended(CallContext& ctx, uint8_t index, const LegEvent& event
             return end(ctx, by, 487, "cancelled by the caller");
         case LegEvent::Kind::Bye: {
             const auto reason = event.message.header(sip::HeaderId::Reason);
-            return end(ctx, by, 200, reason ? *reason : std::string_view());
+            // The caller was not told yet: for it nobody answered.
+            const int status = answer_waits() ? 480 : 200;
+            return end(ctx, by, status, reason ? *reason : std::string_view());
         }
         case LegEvent::Kind::Rejected: {
             // The leg refused the INVITE by itself, or we did.

@@ -147,8 +147,9 @@ Result<void> B2buaSubject::request(LadderPhone& from, const LadderStep& step) {
         stage_.from_phone(from.port, stage_.cancel_of_last_call());
         return {};
     }
-    stage_.from_phone(from.port,
-                      stage_.request_in_dialog(method, *from.dialog, cseq, sdp_text(step)));
+    std::string text = stage_.request_in_dialog(method, *from.dialog, cseq, sdp_text(step));
+    text.insert(text.find('\n') + 1, headers_of(step));
+    stage_.from_phone(from.port, text);
     return {};
 }
 
