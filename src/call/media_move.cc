@@ -73,6 +73,14 @@ void Call::try_move_again(CallContext& ctx) {
 
 void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     if (placed.error || !placed.media_gate) return try_move_again(ctx);
+    if (media_gate_ != placed.media_gate) {
+        // It may be alive, and only out of reach or slow: nobody waits for the reply.
+        ports::MediaRequest leave;
+        leave.context = facts_.call;
+        leave.close = true;
+        ctx.out.send(ctx.around.self, media_gate_, std::move(leave),
+                     leg_key(base(), static_cast<uint8_t>(++questions_asked_)));
+    }
     media_gate_ = placed.media_gate;
     move_->stage = Stage::Opening;
     ports::MediaRequest request;
