@@ -9,9 +9,9 @@
 namespace tandem::sim {
 namespace {
 
-// Media is back within this after the death of a node: the audits of restored calls are spread over
-// 30 s (call/limits.h), and it is the audit that finds out that a context is gone.
-constexpr Duration kSoundBack = 40s;
+// Media is back within this after the death of a node; most of it is the time until the node runs
+// again.
+constexpr Duration kSoundBack = 4s;
 constexpr Duration kSoundPoll = 50ms;
 // The store has what it was given, and the phone its answer, within this; and after a bad time,
 // when writes come again.

@@ -9,6 +9,7 @@ namespace tandem::sim {
 namespace {
 
 constexpr std::string_view kDomain = "sim.test";
+constexpr uint16_t kStoreNode = 1;
 constexpr Duration kBootPatience = 10s;
 constexpr Duration kQuiet = 70s;  // after the last call: 64 * T1 for everybody, twice
 constexpr Duration kCleanPatience = 240s;
@@ -218,8 +219,10 @@ void Run::plan_faults() {
     for (int i = 0; i < profile_.pauses; ++i) {
         world_.after(moment(), [this] {
             const auto node = static_cast<uint16_t>(1 + world_.rng().below(site_.node_count()));
+            const Duration time = world_.between(20ms, 3s);
             world_.count("nodes paused");
-            site_.pause(node, world_.between(20ms, 3s));
+            if (node == kStoreNode) bad_times_.emplace_back(world_.time(), world_.time() + time);
+            site_.pause(node, time);
         });
     }
     for (int i = 0; i < profile_.link_cuts; ++i) {
