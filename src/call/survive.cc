@@ -1,5 +1,7 @@
 // How a call is put down as plain values, and taken up again by the next incarnation of its owner
 // or by another one.
+#include <algorithm>
+
 #include "call/call.h"
 #include "call/limits.h"
 
@@ -33,9 +35,11 @@ void make_current(sip::LegSnapshot& leg, Instant now) {
     if (leg.two_hundred && leg.two_hundred->give_up && *leg.two_hundred->give_up <= now) {
         leg.two_hundred.reset();
     }
-    if (leg.session_timer.refresh && *leg.session_timer.refresh <= now) {
-        leg.session_timer.refresh = now;
-    }
+    sip::SessionTimerSnapshot& timer = leg.session_timer;
+    if (timer.refresh && *timer.refresh <= now) timer.refresh = now;
+    // A refresh changes no snapshot, so there may have been some: the session's time begins anew.
+    const Duration interval = std::chrono::seconds(timer.interval_s);
+    if (timer.expiry) timer.expiry = now + interval - std::min<Duration>(32s, interval / 3);
 }
 
 // Where a branch was that did not matter any more.
