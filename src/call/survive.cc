@@ -29,11 +29,15 @@ Party party_of(PartySnapshot& snapshot) {
     return party;
 }
 
-// What the snapshot could not know. A 2xx whose time is over was acknowledged, or the call ended;
-// no ACK is missed.
+// No ACK is missed for a 2xx that was sent four times (RFC 3261 13.3.1.4): no snapshot tells of an
+// ACK. If there was none after all, the phone does not know the call, and the audit ends it.
+constexpr Duration kAcknowledgedAfter = 4s;
+
+// What the snapshot could not know.
 void make_current(sip::LegSnapshot& leg, Instant now) {
-    if (leg.two_hundred && leg.two_hundred->give_up && *leg.two_hundred->give_up <= now) {
-        leg.two_hundred.reset();
+    if (leg.two_hundred && leg.two_hundred->give_up) {
+        const Instant sent = *leg.two_hundred->give_up - 64 * leg.settings.timers.t1;
+        if (sent + kAcknowledgedAfter <= now) leg.two_hundred.reset();
     }
     sip::SessionTimerSnapshot& timer = leg.session_timer;
     if (timer.refresh && *timer.refresh <= now) timer.refresh = now;
