@@ -75,6 +75,12 @@ uint8_t Call::leg_of_call_id(std::string_view call_id) const {
     return 0;
 }
 
+bool Call::talks_to(uint8_t leg, std::string_view remote_tag) const {
+    const Party* found = party(leg);
+    return phase_ == Phase::Established && (leg == 0 || leg == winner_) && found != nullptr &&
+           found->leg.remote_tag() == remote_tag;
+}
+
 Branch* Call::winner() {
     return branch(winner_);
 }

@@ -91,6 +91,8 @@ class Call {
     const CallSettings& settings() const { return settings_; }
     bool has_leg(uint8_t index) const { return party(index) != nullptr; }
     uint8_t leg_of_call_id(std::string_view call_id) const;  // the caller's when none has it
+    // The call goes on, and the leg's dialog is with the phone that has this tag.
+    bool talks_to(uint8_t leg, std::string_view remote_tag) const;
     ports::Instance media_gate() const { return media_gate_; }
     bool has_media() const { return media_open_; }
     bool was_saved() const { return kept_; }  // the store has something of it

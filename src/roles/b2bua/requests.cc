@@ -213,7 +213,8 @@ void B2buaRole::on_response(Step& step, ports::SipInbound& in) {
 }
 
 // A 2xx to an INVITE that nobody waits for: a former incarnation sent it, or the call is over. The
-// phone believes in a call, so it gets an ACK and a BYE (RFC 3261 13.2.2.4).
+// phone believes in a call, so it gets an ACK and, unless that call goes on here (the INVITE was
+// one within its dialog), a BYE (RFC 3261 13.2.2.4).
 void B2buaRole::on_stray(Step& step, const ports::SipInbound& in) {
     const auto cseq = in.message.cseq();
     const bool answered =
@@ -223,7 +224,11 @@ void B2buaRole::on_stray(Step& step, const ports::SipInbound& in) {
     const auto from = in.message.from();
     const auto token = around_.tokens.read(ports::TokenKind::Tag, from->tag());
     if (!token || token->owner != around_.self) return;
+    const Call* call = call_of_leg(token->unique);
+    const bool goes_on =
+        call != nullptr && call->talks_to(call::index_of(token->unique), in.message.to()->tag());
     for (const Method method : {Method::Ack, Method::Bye}) {
+        if (method == Method::Bye && goes_on) break;
         const uint32_t number = method == Method::Ack ? cseq->number : cseq->number + 1;
         sip::Message request = sip::Message::request(method, (*contact)->uri);
         request.append(HeaderId::MaxForwards, "70");

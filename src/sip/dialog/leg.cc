@@ -185,7 +185,7 @@ bool Leg::ring(LegContext& ctx, int status, Payload payload) {
 bool Leg::answer(LegContext& ctx, Payload payload) {
     return core_->answer(ctx, std::move(payload));
 }
-bool Leg::reject(LegContext& ctx, int status, Payload payload) {
+bool Leg::reject(LegContext& ctx, int status, const Payload& payload) {
     return core_->reject(ctx, status, payload);
 }
 bool Leg::reoffer(LegContext& ctx, Payload payload) {
@@ -194,13 +194,13 @@ bool Leg::reoffer(LegContext& ctx, Payload payload) {
 bool Leg::accept(LegContext& ctx, ServerKey server, Payload payload) {
     return core_->accept(ctx, server, std::move(payload));
 }
-bool Leg::refuse(LegContext& ctx, ServerKey server, int status, Payload payload) {
+bool Leg::refuse(LegContext& ctx, ServerKey server, int status, const Payload& payload) {
     return core_->refuse(ctx, server, status, payload);
 }
-ClientKey Leg::send(LegContext& ctx, std::string_view method_token, Payload payload) {
+ClientKey Leg::send(LegContext& ctx, std::string_view method_token, const Payload& payload) {
     return core_->send(ctx, method_token, payload);
 }
-bool Leg::respond(LegContext& ctx, ServerKey server, int status, Payload payload) {
+bool Leg::respond(LegContext& ctx, ServerKey server, int status, const Payload& payload) {
     return core_->respond(ctx, server, status, payload);
 }
 void Leg::hangup(LegContext& ctx, int status, Payload payload) {

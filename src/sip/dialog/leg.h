@@ -72,7 +72,7 @@ class Leg {
     bool ring(LegContext& ctx, int status, Payload payload);
     // 200. With an sdp unless the answer went out reliably before.
     bool answer(LegContext& ctx, Payload payload);
-    bool reject(LegContext& ctx, int status, Payload payload);  // 300-699
+    bool reject(LegContext& ctx, int status, const Payload& payload);  // 300-699
 
     // --- An established call (and, for update(), an early one).
     // Offers a change: by re-INVITE, or by UPDATE while early or when `settings.prefer_update`.
@@ -82,11 +82,11 @@ class Leg {
     bool reoffer(LegContext& ctx, Payload payload);
     // Answers a RemoteOffer (with our offer, if it had none) with 200, or refuses it.
     bool accept(LegContext& ctx, ServerKey server, Payload payload);
-    bool refuse(LegContext& ctx, ServerKey server, int status, Payload payload);
+    bool refuse(LegContext& ctx, ServerKey server, int status, const Payload& payload);
     // Any request within the dialog: INFO, MESSAGE, NOTIFY, REFER, OPTIONS. Nil: no dialog, or too
     // many are under way.
-    ClientKey send(LegContext& ctx, std::string_view method_token, Payload payload);
-    bool respond(LegContext& ctx, ServerKey server, int status, Payload payload);
+    ClientKey send(LegContext& ctx, std::string_view method_token, const Payload& payload);
+    bool respond(LegContext& ctx, ServerKey server, int status, const Payload& payload);
     // Ends the call whatever its state: CANCEL, reject (`status`, for an unanswered UAS leg), BYE;
     // a BYE waits for the ACK of our 2xx (RFC 3261 15). Headers: Reason (RFC 3326).
     void hangup(LegContext& ctx, int status, Payload payload);
