@@ -89,5 +89,14 @@ std::string sequence(std::string_view writer) {
 std::string leader(std::string_view group) {
     return join("leader/", group);
 }
+std::string leader_floor(std::string_view group) {
+    return join("leader-floor/", group);
+}
+std::string fence(uint16_t instance_number) {
+    return join(fence_prefix, std::to_string(instance_number));
+}
+std::string call_owner(CallId call) {
+    return join("owner/", call.text());
+}
 
 }  // namespace tandem::store::keys

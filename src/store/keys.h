@@ -15,7 +15,10 @@
 //   call/<instance>/<call>                                  snapshots of calls
 //   outbox/cdr/<cdr>                                        CDRs on their way to history
 //   seq/<writer>                                            last batch of a Writer
-//   leader/<group>                                          {instance, epoch} of an A-P group
+//   leader/<group>                                          who is active in an A-P group
+//   leader-floor/<group>                                    the last epoch of that group
+//   fence/<instance number>                                 which incarnation may act
+//   owner/<call>                                            who adopted a call from a dead instance
 //
 // Domain data starts with '/d/<domain>/', so that one range holds one domain, ready to be copied,
 // replicated or deleted.
@@ -62,5 +65,9 @@ std::string cdr_outbox(CdrId cdr);
 inline constexpr std::string_view cdr_outbox_prefix = "outbox/cdr/";
 std::string sequence(std::string_view writer);
 std::string leader(std::string_view group);
+std::string leader_floor(std::string_view group);
+inline constexpr std::string_view fence_prefix = "fence/";
+std::string fence(uint16_t instance_number);
+std::string call_owner(CallId call);
 
 }  // namespace tandem::store::keys

@@ -10,8 +10,9 @@
 namespace tandem::store {
 namespace {
 
-// Room in every batch for seq and the guard.
-constexpr size_t own_compares = 2;
+// Room in every batch for seq and the guards.
+constexpr size_t guards_max = 4;
+constexpr size_t own_compares_max = 1 + guards_max;
 constexpr size_t own_bytes = 8 * 1024;
 
 std::string_view key_of(const Op& op) {
@@ -49,7 +50,12 @@ Writer::Writer(std::string name, uint16_t channel, WriterOptions options)
       options_(options) {}
 
 void Writer::set_guard(Compare guard) {
-    guard_ = std::move(guard);
+    guards_.assign(1, std::move(guard));
+}
+
+void Writer::set_guards(std::vector<Compare> guards) {
+    CHECK(guards.size() <= guards_max);
+    guards_ = std::move(guards);
 }
 
 // A batch and a burn of the same number leave different values, so that a read tells which it was.
@@ -84,7 +90,7 @@ Result<Ticket> Writer::txn(Instant now, Member member, WriterOutbox& out) {
     Queued next{++tickets_issued_, std::move(member), 0};
     next.bytes = bytes_of(next.member);
     if (next.member.ops.size() + 1 > options_.batch_ops_max ||
-        next.member.compares.size() + own_compares > txn_compares_max ||
+        next.member.compares.size() + own_compares_max > txn_compares_max ||
         next.bytes + own_bytes > options_.batch_bytes_max)
         return make_error(ErrorCode::TooLarge, "txn", "the write does not fit into a transaction");
     const Ticket ticket = next.ticket;
@@ -149,7 +155,7 @@ bool Writer::fits(const Queued& next) const {
     if (batch_.members.empty()) return true;
     if (solo_ > 0 || batch_.alone || has_range(next.member)) return false;
     if (batch_.ops + next.member.ops.size() + 1 > options_.batch_ops_max) return false;
-    if (batch_.compares + next.member.compares.size() + own_compares > txn_compares_max)
+    if (batch_.compares + next.member.compares.size() + own_compares_max > txn_compares_max)
         return false;
     if (batch_.bytes + next.bytes + own_bytes > options_.batch_bytes_max) return false;
     const auto is_written = [&](std::string_view key) {
@@ -188,9 +194,9 @@ Txn Writer::txn_of(std::string next_value) const {
                                ? Compare::absent(sequence_key_)
                                : Compare::value_is(sequence_key_, sequence_value_));
     txn.else_ops.push_back(get_of(sequence_key_));
-    if (guard_) {
-        txn.compares.push_back(*guard_);
-        txn.else_ops.push_back(get_of(guard_->key));
+    for (const Compare& guard : guards_) {
+        txn.compares.push_back(guard);
+        txn.else_ops.push_back(get_of(guard.key));
     }
     txn.then_ops.push_back(Put{sequence_key_, std::move(next_value), 0});
     return txn;
@@ -278,16 +284,16 @@ void Writer::on_refused(Instant now, const TxnReply& reply, WriterOutbox& out) {
         if (!started_) return read_sequence(now, out);
         return resolve(now, sequence, out);
     }
-    const size_t own = guard_ ? own_compares : 1;
-    if (guard_ && reply.ops.size() >= own && !holds(*guard_, first_item(reply.ops[1])))
-        return fence("the epoch has passed to another instance", out);
+    for (size_t i = 0; i < guards_.size() && i + 1 < reply.ops.size(); ++i)
+        if (!holds(guards_[i], first_item(reply.ops[i + 1])))
+            return fence("the epoch has passed to another instance", out);
     // Before the batch changes, its earlier try must have become impossible.
     if (uncertain_) return burn(now, out);
     split_conflicts(now, reply, out);
 }
 
 void Writer::split_conflicts(Instant now, const TxnReply& reply, WriterOutbox& out) {
-    size_t at = guard_ ? own_compares : 1;
+    size_t at = 1 + guards_.size();
     std::vector<Queued> good;
     const size_t before = batch_.members.size();
     for (Queued& queued : batch_.members) {

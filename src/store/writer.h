@@ -53,8 +53,10 @@ class Writer {
     // carry `channel` in their upper 16 bits, so that several writers share one reply stream.
     Writer(std::string name, uint16_t channel, WriterOptions options = {});
 
-    // Compared in every batch: the epoch key of an active instance, usually
-    // Compare::value_is(keys::leader(group), ...). A batch that fails it fences the writer.
+    // Compared in every batch: what says that this instance may write, usually
+    // Compare::value_is(keys::leader(group), ...) and the like of keys::fence(). A batch that fails
+    // one of them fences the writer.
+    void set_guards(std::vector<Compare> guards);
     void set_guard(Compare guard);
 
     // Queued; sent at once when nothing is in flight. Unavailable: the queue is full. Forbidden:
@@ -125,7 +127,7 @@ class Writer {
     std::string sequence_key_;
     uint64_t request_prefix_;
     WriterOptions options_;
-    std::optional<Compare> guard_;
+    std::vector<Compare> guards_;
 
     Phase phase_ = Phase::Unknown;
     uint64_t sequence_ = 0;       // the number in the store

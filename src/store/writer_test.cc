@@ -176,6 +176,36 @@ TEST(Writer, IsFencedByItsEpoch) {
     EXPECT_EQ(bench.writer.put(bench.now, "a", "3", out).error().code, ErrorCode::Forbidden);
 }
 
+TEST(Writer, IsFencedByAnyOfItsGuards) {
+    for (const char* lost : {"leader/sr", "fence/7"}) {
+        Bench bench;
+        Outbox ignored;
+        bench.store.apply(bench.now,
+                          Request{1, Txn{{}, {Put{"leader/sr", "1"}, Put{"fence/7", "open"}}, {}}},
+                          ignored);
+        bench.writer.set_guards(
+            {Compare::value_is("leader/sr", "1"), Compare::value_is("fence/7", "open")});
+        const Ticket before = bench.put("a", "1");
+        bench.run();
+        // Written again as it was: the guard still holds.
+        bench.store.apply(bench.now, Request{2, Txn{{}, {Put{"fence/7", "open"}}, {}}}, ignored);
+        Member conflicting;
+        conflicting.compares.push_back(Compare::absent("a"));
+        conflicting.ops.push_back(Put{"b", "2", 0});
+        const Ticket conflict = bench.txn(std::move(conflicting));
+        const Ticket good = bench.put("c", "3");
+        bench.run();
+        bench.store.apply(bench.now, Request{3, Txn{{}, {Delete{lost}}, {}}}, ignored);
+        const Ticket after = bench.put("a", "4");
+        bench.run();
+        EXPECT_EQ(bench.outcomes[before], "ok");
+        EXPECT_EQ(bench.outcomes[conflict], to_string(ErrorCode::Conflict));
+        EXPECT_EQ(bench.outcomes[good], "ok");
+        EXPECT_EQ(bench.outcomes[after], to_string(ErrorCode::Forbidden)) << lost;
+        EXPECT_EQ(bench.value("a"), "1");
+    }
+}
+
 TEST(Writer, ASecondWriterOfTheNameFencesTheFirst) {
     Bench bench;
     bench.put("a", "1");
