@@ -27,7 +27,9 @@ void FenceTable::learn(Instant now, const store::KeyValue& item) {
     FenceEntry& entry = entries_[*instance];
     if (item.mod_revision <= entry.revision) return;
     if (record->floor() < entry.record.floor()) return;  // written by hand, or restored
-    entry = {*record, item.mod_revision, now};
+    const bool is_open = record->state == FenceRecord::State::Open;
+    const ShardRun lived = entry.record.epoch == record->epoch ? entry.home : ShardRun{};
+    entry = {*record, item.mod_revision, now, is_open ? record->home : lived};
 }
 
 void FenceTable::on_watch(Instant now, const store::WatchBatch& batch) {

@@ -22,6 +22,7 @@ struct FenceEntry {
     FenceRecord record;
     store::Revision revision;  // of the key: a renewal raises it and leaves the record as it is
     Instant learned;           // when this revision was heard of
+    ShardRun home;             // where the incarnation lives, or lived before it was fenced
     friend bool operator==(const FenceEntry&, const FenceEntry&) = default;
 };
 

@@ -82,6 +82,10 @@ TEST(FenceTable, KnowsWhoLivedInARun) {
     table.learn({}, fence_item(4, "open 1 node 1 shard 1 run 2", 2));
     table.learn({}, fence_item(5, "open 6 node 1 shard 0 run 3", 3));
     table.learn({}, fence_item(6, "fenced 6 by 3", 4));
+    table.learn({}, fence_item(7, "open 2 node 3 shard 1 run 9", 5));
+    table.learn({}, fence_item(7, "fenced 2 by 3", 6));
+    EXPECT_EQ(table.find({7})->home, (ShardRun{{{3}, 1}, 9})) << "where it lived";
+    EXPECT_EQ(table.find({6})->home, ShardRun{}) << "not known";
     EXPECT_EQ(table.living_in({{{1}, 0}, 2}), (std::vector<Incarnation>{{{3}, 4}}));
     EXPECT_EQ(table.living_in({{{1}, 0}, 3}), (std::vector<Incarnation>{{{3}, 4}, {{5}, 6}}));
 }

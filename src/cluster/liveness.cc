@@ -11,14 +11,15 @@ namespace tandem::cluster {
 namespace {
 
 constexpr std::array<std::string_view, 4> life_names{"unknown", "alive", "suspected", "dead"};
-constexpr std::array<std::string_view, 8> reason_names{"heard",
+constexpr std::array<std::string_view, 9> reason_names{"heard",
                                                        "silent",
                                                        "stalled",
                                                        "agreed by observers",
                                                        "lost to the store",
                                                        "process ended",
                                                        "restarted",
-                                                       "declared by another node"};
+                                                       "declared by another node",
+                                                       "fenced in the store"};
 
 bool accuses(Opinion opinion) {
     return opinion == Opinion::Silent || opinion == Opinion::Stalled;
@@ -108,13 +109,21 @@ void Liveness::start_run(Instant now, const Peer& peer, size_t shard, uint32_t r
 }
 
 void Liveness::on_process_ended(Instant now, const ShardRun& run, LivenessOutbox& out) {
+    end_run(now, run, LifeReason::ProcessEnded, out);
+}
+
+void Liveness::on_fenced(Instant now, const ShardRun& run, LivenessOutbox& out) {
+    end_run(now, run, LifeReason::Fenced, out);
+}
+
+void Liveness::end_run(Instant now, const ShardRun& run, LifeReason reason, LivenessOutbox& out) {
     note_time(now);
     expect(now, run, out);
     Peer* peer = find(run.shard.node);
     if (peer == nullptr || run.shard.shard >= peer->shards.size()) return;
     const Watched& watched = peer->shards[run.shard.shard];
     if (watched.run == run.run && watched.life != Life::Dead)
-        declare_dead(*peer, run.shard.shard, LifeReason::ProcessEnded, {self_}, out);
+        declare_dead(*peer, run.shard.shard, reason, {self_}, out);
     judge_all(now, out);
 }
 

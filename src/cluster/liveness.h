@@ -42,6 +42,7 @@ enum class LifeReason : uint8_t {
     ProcessEnded,  // dead: its parent saw it end
     Restarted,     // dead: a later run was heard of
     Told,          // dead: another node has declared it
+    Fenced,        // dead: an instance that lives there was fenced in the store
 };
 std::string_view to_string(LifeReason reason);
 
@@ -115,6 +116,9 @@ class Liveness {
     void on_store_view(Instant now, StoreView view, LivenessOutbox& out);
     // The parent on this server has seen the process end (pidfd).
     void on_process_ended(Instant now, const ShardRun& run, LivenessOutbox& out);
+    // An incarnation that lives in this run was fenced: who did that knew the run to be dead. So
+    // one that is cut from the store hears of its end from whoever hears it (FenceEntry::home).
+    void on_fenced(Instant now, const ShardRun& run, LivenessOutbox& out);
     void on_timeout(Instant now, LivenessOutbox& out);
     std::optional<Instant> next_deadline() const;
 
@@ -155,6 +159,7 @@ class Liveness {
     void on_report(Instant now, Peer& from, const Heartbeat& beat, LivenessOutbox& out);
     void on_own_report(Instant now, Peer& from, const HeardNode& heard, LivenessOutbox& out);
     void start_run(Instant now, const Peer& peer, size_t shard, uint32_t run, LivenessOutbox& out);
+    void end_run(Instant now, const ShardRun& run, LifeReason reason, LivenessOutbox& out);
     void judge_all(Instant now, LivenessOutbox& out);
     void judge(Instant now, Peer& peer, size_t shard, LivenessOutbox& out);
     void judge_suspect(Instant now, Peer& peer, size_t shard, LivenessOutbox& out);

@@ -256,6 +256,17 @@ TEST(Liveness, TheParentsWordIsEnough) {
     EXPECT_EQ(out.events[0].reason, LifeReason::ProcessEnded);
 }
 
+TEST(Liveness, WhoWasFencedIsToldByThoseWhoHearIt) {
+    Nodes nodes(Nodes::on_servers({1, 2, 3}));
+    nodes.advance(1s);
+    LivenessOutbox out;
+    nodes.at(1).on_fenced(nodes.now, {{{3}, 0}, 1}, out);
+    ASSERT_EQ(out.events.size(), 1u);
+    EXPECT_EQ(to_string(out.events[0].reason), "fenced in the store");
+    nodes.advance(100ms);
+    EXPECT_EQ(nodes.heard[3].back(), "3/0 run 1 dead: declared by another node 1");
+}
+
 TEST(Liveness, AFlappingNodeIsBelievedLaterEachTime) {
     Nodes nodes(Nodes::on_servers({1, 2, 3}));
     nodes.advance(1s);
