@@ -79,6 +79,7 @@ Result<void> CallAdoption::on_dead(Instant now, const Adopter& victim, uint32_t 
 
 Result<void> CallAdoption::on_asked(Instant now, const Adopter& owner, CallId call,
                                     AdoptionOutbox& out) {
+    if (is_over_) return make_error(ErrorCode::Unavailable, "call", "this incarnation is over");
     if (asked_.size() >= asked_calls_max)
         return make_error(ErrorCode::TooLarge, "call", "too many calls are being looked for");
     asked_.push_back({owner, call});

@@ -85,6 +85,7 @@ class CallAdoption {
 
     std::optional<AdoptionProgress> progress(InstanceNumber victim) const;
     bool is_idle() const;
+    bool is_over() const { return is_over_; }  // fenced: nothing more comes from here
 
  private:
     enum class Phase : uint8_t { Fencing, Listing, Taking, Waiting };

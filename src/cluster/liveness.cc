@@ -386,9 +386,8 @@ bool Liveness::is_dead(const ShardRun& run) const {
 std::optional<Instant> Liveness::confirmed_at(Instant now) const {
     if (peers_.empty()) return now;
     std::vector<std::optional<Instant>> echoes;
-    for (const auto& [node, peer] : peers_)
-        if (peer.shards.front().life != Life::Dead) echoes.push_back(peer.echoed);
-    if (echoes.empty()) return std::nullopt;
+    // The dead count as well: behind a cut it is they who take over, and call us dead.
+    for (const auto& [node, peer] : peers_) echoes.push_back(peer.echoed);
     std::sort(echoes.begin(), echoes.end(), std::greater<>());  // none comes last
     const size_t wanted = std::max<size_t>(1, echoes.size() - 1);
     return echoes[wanted - 1];

@@ -124,7 +124,7 @@ class Liveness {
 
     Life life(ShardRef shard) const;
     bool is_dead(const ShardRun& run) const;
-    // The send time of our youngest heartbeat that all living peers but one have echoed: not
+    // The send time of our youngest heartbeat that all other members but one have echoed: not
     // before 250 ms after it two of them can have declared us dead. Without other members: now.
     // nullopt: nobody has confirmed us, or only the store can.
     std::optional<Instant> confirmed_at(Instant now) const;

@@ -1119,6 +1119,9 @@ class Site {
     }
     std::string sweeps_of(uint16_t n) const {
         std::string text;
+        if (nodes[n].adoption)
+            text += nodes[n].adoption->is_over() ? " though over" : " though not over";
+        if (!nodes[n].adoption) text += " not yet";
         for (uint16_t m = 1; nodes[n].adoption && m <= count_; ++m) {
             const auto victim = static_cast<uint16_t>(b2b_base + m);
             const auto progress = nodes[n].adoption->progress({victim});
