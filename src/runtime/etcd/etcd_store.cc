@@ -33,6 +33,11 @@ bool is_read_only(const store::Txn& txn) {
            std::all_of(txn.else_ops.begin(), txn.else_ops.end(), is_get);
 }
 
+// Not inline: g++ 12 warns of the members of the variant's other alternatives where it is.
+[[gnu::noinline]] ReplyBody done_body(Revision revision) {
+    return store::DoneReply{revision};
+}
+
 Error compacted() {
     return make_error(ErrorCode::NotFound, "revision", "the revision is compacted");
 }
@@ -118,7 +123,7 @@ void EtcdStore::State::reply(RequestId id, Result<ReplyBody> body) {
 
 void EtcdStore::State::done(RequestId id, int64_t number) {
     newest = std::max(newest, number);
-    reply(id, ReplyBody(store::DoneReply{{generation, newest}}));
+    reply(id, done_body({generation, newest}));
 }
 
 void EtcdStore::State::say(std::vector<store::WatchBatch> batches) {
