@@ -32,8 +32,9 @@ CallSummary call(uint64_t n, uint16_t owner, uint64_t domain = 1) {
 
 struct CallStateTest : testing::Test {
     CallStateTest() { owners({{1, 1}}); }
-    void owners(std::vector<std::pair<uint16_t, uint32_t>> list) {
+    void owners(const std::vector<std::pair<uint16_t, uint32_t>>& list) {
         std::vector<ports::DirectoryEntry> entries;
+        entries.reserve(list.size());
         for (const auto& [number, epoch] : list) {
             entries.push_back({Instance{number}, RoleKind::B2bua, epoch});
         }
@@ -84,7 +85,7 @@ TEST_F(CallStateTest, AsksEachOwnerOnceAnIncarnation) {
 TEST_F(CallStateTest, AsksAgainAfterTheWayToAnOwnerBroke) {
     ports::Outbox out;
     role.start(now, out);
-    give(CallReportAll{Instance{1}, {call(1, 1)}, true, false});
+    give(CallReportAll{Instance{1}, {call(1, 1)}, false, true});
     EXPECT_TRUE(wait(kAskAgain).empty());
     // Shorter than a sweep; the `gone` of its call went with the link.
     owners({});
@@ -92,7 +93,7 @@ TEST_F(CallStateTest, AsksAgainAfterTheWayToAnOwnerBroke) {
     EXPECT_EQ(wait(kSweep).size(), 1u);
     EXPECT_TRUE(wait(kSweep).empty());
     EXPECT_EQ(wait(kAskAgain).size(), 1u) << "no answer came";
-    give(CallReportAll{Instance{1}, {}, true, false});
+    give(CallReportAll{Instance{1}, {}, false, true});
     EXPECT_EQ(role.index().size(), 0u);
     EXPECT_TRUE(wait(kAskAgain).empty());
 }
