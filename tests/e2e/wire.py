@@ -154,11 +154,14 @@ def check_hides(phone, received, others, server_addresses, public=()):
         expect(word not in text, f"{phone.user} was told of {word}")
     for media in re.findall(r"(?m)^m=\S+ (\d+)", text):
         expect(int(media) == 0 or int(media) in MEDIA_PORTS, f"port {media} in SDP")
+    sessions = set(re.findall(r"(?m)^o=\S+ (\d+) ", text))
     mine = own_words("\n".join(phone.sent()), phone.user)
     for other in others:
         expect(other.host.name not in text, f"{phone.user} was told of host {other.host.name}")
         for word in own_words("\n".join(other.sent()), other.user) - mine:
-            expect(word not in text, f"{phone.user} was told {word!r} of {other.user}")
+            # linphone numbers its sessions with few digits, which occur elsewhere by chance.
+            told = word in (text if len(word) > 5 else sessions)
+            expect(not told, f"{phone.user} was told {word!r} of {other.user}")
 
 
 ULAW = []
