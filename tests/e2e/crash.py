@@ -35,13 +35,8 @@ def nodes_of(server):
     return found
 
 
-def pid_of(server, node):
-    with open(os.path.join(server.data, "run", f"node-{node}.pid"), encoding="utf-8") as file:
-        return int(file.read().split()[0])
-
-
 def kill_node(server, node):
-    os.kill(pid_of(server, node), signal.SIGKILL)
+    os.kill(server.pid_of(node), signal.SIGKILL)
 
 
 class Talk:
@@ -203,7 +198,7 @@ def start_again(server):
 
 def nodes_outlive_their_parent(folder):
     with running(folder, nodes=GIVEN.nodes) as server, Talk(server) as talk:
-        before = {node: pid_of(server, node) for node in set(nodes_of(server).values())}
+        before = {node: server.pid_of(node) for node in set(nodes_of(server).values())}
 
         def kill_parent():
             server.process.kill()
@@ -212,7 +207,7 @@ def nodes_outlive_their_parent(folder):
         expect(gap <= NO_GAP_S, f"no sound for {gap:.2f} s")
         expect(talk.caller.ask_with_proof("OPTIONS", "sip:demo.test") == 200, "still serving")
         talk.gap_around(lambda: start_again(server), 1.0)
-        after = {node: pid_of(server, node) for node in before}
+        after = {node: server.pid_of(node) for node in before}
         expect(before == after, f"nodes were adopted: {before}, then {after}")
         # The new parent starts them again as the old one did.
         gap = talk.gap_around(lambda: kill_node(server, nodes_of(server)["MG"]))

@@ -140,6 +140,10 @@ class Server:
         found = run(["pgrep", "-P", str(self.process.pid)], check=False).stdout.split()
         return [int(pid) for pid in found]
 
+    def pid_of(self, node):
+        with open(os.path.join(self.data, "run", f"node-{node}.pid"), encoding="utf-8") as file:
+            return int(file.read().split()[0])
+
     def kill_nodes(self):
         for pid in self.node_pids():
             os.kill(pid, signal.SIGKILL)

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """kill -9 of the node: what was acknowledged is there afterwards, and established calls go on."""
 
+import os
+import signal
 import time
 
 from calls import CALLEE_PORT, CALLER_PORT, NODES, records, register
@@ -43,5 +45,22 @@ def established_call_survives_a_kill(folder):
         expect(record["duration_ms"] >= 3000, f"duration {record['duration_ms']} ms")
 
 
+def other_nodes_stay_when_the_first_is_killed(folder):
+    """Node 1 has the store and tells the parent which nodes there are; it must not do so before it knows."""
+    if NODES == "one":
+        return
+    with running(folder, nodes=NODES) as server:
+        for _ in range(6):
+            before = set(server.node_pids())
+            first = server.pid_of(1)
+            os.kill(first, signal.SIGKILL)
+            # One that dies again and again is started after growing pauses.
+            wait_for(lambda: set(server.node_pids()) - before, "node 1 is started again")
+            time.sleep(0.5)  # the parent looks at the list of nodes every 0.1 s
+            after = set(server.node_pids())
+            expect(before - {first} <= after, f"nodes {sorted(before - after)} ended with node 1 ({first})")
+
+
 if __name__ == "__main__":
-    main(kill_loses_no_registration_and_no_account, established_call_survives_a_kill)
+    main(kill_loses_no_registration_and_no_account, established_call_survives_a_kill,
+         other_nodes_stay_when_the_first_is_killed)

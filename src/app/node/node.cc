@@ -210,8 +210,10 @@ void Node::answer_unreachable(const ports::Letter& letter) {
 }
 
 // Membership of nodes follows the logic layer: links to those that host something, and for node 1
-// the list that the parent starts.
+// the list that the parent starts. Before the layer has been read the directory knows nobody, which must
+// not be told to the parent: it would stop all other nodes.
 void Node::follow_directory() {
+    if (!host_->is_serving()) return;
     if (host_->directory().generation() == directory_generation_) return;
     directory_generation_ = host_->directory().generation();
     hello_.instances = host_->draining_instances();
