@@ -237,7 +237,7 @@ void Site::on_link_frame(uint16_t from, uint16_t to, const std::string& frame) {
     auto decoded = wire::decode(std::string_view(frame).substr(4));
     if (!decoded.has_value()) return world_.fail("a frame of ours: " + decoded.error().message);
     if (auto* letter = std::get_if<Letter>(&*decoded)) {
-        return receiver.receive(std::move(*letter));
+        return receiver.on_link_letter(from, std::move(*letter));
     }
     if (const auto* hello = std::get_if<wire::Hello>(&*decoded)) {
         Link& over = *link(from, to);

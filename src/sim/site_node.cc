@@ -54,6 +54,7 @@ void SiteNode::start(const ports::TokenMint& tokens, NodeParts signalling, NodeP
     make_shard(0, tokens, *parts_[0].factory);
     make_shard(1, tokens, *parts_[1].factory);
     host_ = shards_[0].host.get();
+    router_ = std::make_unique<roles::host::LetterRouter>(number_, *host_);
     hello_ = {};
     hello_.node = number_;
     hello_.version = "sim";
@@ -73,6 +74,7 @@ void SiteNode::crash() {
         shard.wake.reset();
         shard.turn = ++incarnation_;
     }
+    router_.reset();
     host_ = nullptr;
     parts_[0] = {};
     parts_[1] = {};
@@ -101,6 +103,12 @@ void SiteNode::receive(Letter letter) {
     deliver(0, std::move(letter));
 }
 
+void SiteNode::on_link_letter(uint16_t from, Letter letter) {
+    if (!is_up()) return;
+    router_->note_asker(from, letter);
+    receive(std::move(letter));
+}
+
 void SiteNode::wake(size_t index, Instant when) {
     Shard& shard = shards_[index];
     when = std::max({when, world_.time(), paused_until_});
@@ -121,9 +129,7 @@ void SiteNode::turn(size_t index) {
     std::vector<Letter> inbox;
     inbox.swap(shard.inbox);
     for (Letter& letter : inbox) {
-        const bool is_ours =
-            index == 1 || letter.to == shard.host->self() || shard.host->find(letter.to) != nullptr;
-        if (is_ours) {
+        if (index == 1 || router_->way_of(letter).to == roles::host::Way::To::Host) {
             shard.host->deliver(std::move(letter));
         } else {
             route_signalling(std::move(letter));
@@ -149,12 +155,6 @@ void SiteNode::schedule(size_t index) {
 
 // ---- letters
 
-bool SiteNode::is_local_media(ports::Instance instance) const {
-    if (instance == ports::host_of(number_, 1)) return true;
-    const ports::DirectoryEntry* entry = host_->directory().find(instance);
-    return entry != nullptr && entry->kind == RoleKind::MediaGate && entry->node == number_;
-}
-
 void SiteNode::route(size_t from_shard, Letter letter) {
     if (from_shard == 0) return route_signalling(std::move(letter));
     if (letter.to == ports::kMediaPorts) return on_media_ports(std::move(letter));
@@ -162,19 +162,28 @@ void SiteNode::route(size_t from_shard, Letter letter) {
 }
 
 void SiteNode::route_signalling(Letter letter) {
-    if (letter.to == ports::kTransport) return on_transport(std::move(letter));
-    if (letter.to == ports::kHttp) return ends_.http_response(number_, std::move(letter));
-    if (letter.to == ports::kJournal) return journal(letter);
+    using To = roles::host::Way::To;
+    const roles::host::Way way = router_->way_of(letter);
     bool sent = false;
-    if (letter.to == ports::kKeyValue || letter.to == ports::kHistory) {
-        if (number_ == kStoreNode) return ends_.to_store(number_, std::move(letter));
-        sent = ends_.to_node(number_, kStoreNode, letter);
-    } else if (is_local_media(letter.to)) {
-        return deliver(1, std::move(letter));
-    } else if (const ports::DirectoryEntry* entry = host_->directory().find(letter.to)) {
-        sent = entry->node != number_ && ends_.to_node(number_, entry->node, letter);
-    } else if (const auto node = ports::node_of_host(letter.to)) {
-        sent = *node != number_ && ends_.to_node(number_, *node, letter);
+    switch (way.to) {
+        case To::Transport:
+            return on_transport(std::move(letter));
+        case To::Http:
+            return ends_.http_response(number_, std::move(letter));
+        case To::Journal:
+            return journal(letter);
+        case To::Store:
+            if (number_ == kStoreNode) return ends_.to_store(number_, std::move(letter));
+            sent = ends_.to_node(number_, kStoreNode, letter);
+            break;
+        case To::Media:
+            return deliver(1, std::move(letter));
+        case To::Node:
+            sent = ends_.to_node(number_, way.node, letter);
+            break;
+        case To::Host:
+        case To::Nobody:
+            break;
     }
     if (!sent) answer_unreachable(letter);
 }
@@ -183,7 +192,7 @@ void SiteNode::answer_unreachable(const Letter& letter) {
     if (letter.request == 0 || !ports::is_question(letter.payload)) return;
     world_.count("letters answered with Unreachable");
     Letter answer{letter.to, letter.from, letter.request, ports::Unreachable{letter.to}};
-    deliver(is_local_media(letter.from) ? 1 : 0, std::move(answer));
+    deliver(router_->is_local_media(letter.from) ? 1 : 0, std::move(answer));
 }
 
 void SiteNode::journal(const Letter& letter) {

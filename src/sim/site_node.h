@@ -12,6 +12,7 @@
 
 #include "ports/media_plane.h"
 #include "ports/token.h"
+#include "roles/host/letter_router.h"
 #include "roles/host/node_host.h"
 #include "sim/world.h"
 #include "wire/frame.h"
@@ -65,6 +66,7 @@ class SiteNode final : private ports::PacketSink {
     Now clocks() const;
 
     void receive(ports::Letter letter);  // on shard 0, as if a socket or a thread had brought it
+    void on_link_letter(uint16_t from, ports::Letter letter);
     bool on_media_packet(uint32_t port_id, const SocketAddress& source, std::string_view bytes);
 
     wire::Hello hello() const;
@@ -100,7 +102,6 @@ class SiteNode final : private ports::PacketSink {
     void route_signalling(ports::Letter letter);
     void on_media_ports(ports::Letter letter);
     void on_transport(ports::Letter letter);
-    bool is_local_media(ports::Instance instance) const;
     void answer_unreachable(const ports::Letter& letter);
     void journal(const ports::Letter& letter);
     void tell_reachable();
@@ -118,6 +119,7 @@ class SiteNode final : private ports::PacketSink {
     NodeParts parts_[2];
     std::array<Shard, 2> shards_;
     roles::host::NodeHost* host_ = nullptr;  // of shard 0; none: the node is down
+    std::unique_ptr<roles::host::LetterRouter> router_;
     wire::Hello hello_;
     uint64_t directory_generation_ = 0;
     std::vector<roles::host::ReachableNode> reachable_;

@@ -77,6 +77,7 @@ Result<void> Node::open() {
     roles::host::HostSettings settings{number_, 0, kVersion, now.utc};
     factory_ = std::make_unique<NodeRoleFactory>(keys_, admin_token);
     host_ = std::make_unique<roles::host::NodeHost>(settings, *tokens_, rng_, *factory_);
+    router_ = std::make_unique<roles::host::LetterRouter>(number_, *host_);
     host_->set_runtime_figures([this] { return runtime_figures(); });
     settings.shard = 1;
     media_ = std::make_unique<MediaShard>(
@@ -145,8 +146,7 @@ int Node::run(int signals) {
 
 void Node::on_letters(Now now, std::vector<ports::Letter>&& letters) {
     for (ports::Letter& letter : letters) {
-        const bool is_ours = letter.to == host_->self() || host_->find(letter.to) != nullptr;
-        if (is_ours) {
+        if (router_->way_of(letter).to == roles::host::Way::To::Host) {
             host_->deliver(std::move(letter));
         } else {
             route(std::move(letter));
@@ -171,26 +171,31 @@ void Node::drive(Now now) {
     if (!said_serving_ && host_->is_serving() && media_->is_serving()) say_serving(now);
 }
 
-bool Node::is_local_media(ports::Instance instance) const {
-    if (instance == ports::host_of(number_, 1)) return true;
-    const ports::DirectoryEntry* entry = host_->directory().find(instance);
-    return entry != nullptr && entry->kind == ports::RoleKind::MediaGate && entry->node == number_;
-}
-
+// What the host has no place for is nobody's: it would only come back.
 void Node::route(ports::Letter letter) {
-    if (letter.to == ports::kTransport) return transport_->handle(std::move(letter));
-    if (letter.to == ports::kHttp) return http_->handle(std::move(letter));
-    if (letter.to == ports::kJournal) return journal_->handle(letter);
+    using To = roles::host::Way::To;
+    const roles::host::Way way = router_->way_of(letter);
     bool sent = false;
-    if (letter.to == ports::kKeyValue || letter.to == ports::kHistory) {
-        sent =
-            store_shard_ ? store_shard_->send(std::move(letter)) : send_to_node(kStoreNode, letter);
-    } else if (is_local_media(letter.to)) {
-        sent = media_->send(std::move(letter));
-    } else if (const ports::DirectoryEntry* entry = host_->directory().find(letter.to)) {
-        sent = send_to_node(entry->node, letter);
-    } else if (const auto node = ports::node_of_host(letter.to)) {
-        sent = send_to_node(*node, letter);
+    switch (way.to) {
+        case To::Transport:
+            return transport_->handle(std::move(letter));
+        case To::Http:
+            return http_->handle(std::move(letter));
+        case To::Journal:
+            return journal_->handle(letter);
+        case To::Store:
+            sent = store_shard_ ? store_shard_->send(std::move(letter))
+                                : send_to_node(kStoreNode, letter);
+            break;
+        case To::Media:
+            sent = media_->send(std::move(letter));
+            break;
+        case To::Node:
+            sent = send_to_node(way.node, letter);
+            break;
+        case To::Host:
+        case To::Nobody:
+            break;
     }
     if (!sent) answer_unreachable(letter);
 }
@@ -202,7 +207,7 @@ bool Node::send_to_node(uint16_t node, ports::Letter& letter) {
 void Node::answer_unreachable(const ports::Letter& letter) {
     if (letter.request == 0 || !ports::is_question(letter.payload)) return;
     ports::Letter answer{letter.to, letter.from, letter.request, ports::Unreachable{letter.to}};
-    if (is_local_media(letter.from)) {
+    if (router_->is_local_media(letter.from)) {
         media_->send(std::move(answer));
     } else {
         shard_.deliver(std::move(answer));
@@ -274,7 +279,8 @@ void Node::tell_reachable() {
     shard_.reactor().want_turn();
 }
 
-void Node::on_link_letter(uint16_t, ports::Letter letter) {
+void Node::on_link_letter(uint16_t node, ports::Letter letter) {
+    router_->note_asker(node, letter);
     shard_.deliver(std::move(letter));
 }
 

@@ -15,6 +15,7 @@
 #include "app/node/store_service.h"
 #include "base/result.h"
 #include "ports/token.h"
+#include "roles/host/letter_router.h"
 #include "roles/host/node_host.h"
 #include "runtime/dns/resolver.h"
 #include "runtime/http/http_server.h"
@@ -65,7 +66,6 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     void route(ports::Letter letter);
     bool send_to_node(uint16_t node, ports::Letter& letter);
     void answer_unreachable(const ports::Letter& letter);
-    bool is_local_media(ports::Instance instance) const;
     void follow_directory();
     void tell_reachable();
     void on_signal();
@@ -90,6 +90,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     std::unique_ptr<runtime::Resolver> resolver_;
     std::unique_ptr<NodeRoleFactory> factory_;
     std::unique_ptr<roles::host::NodeHost> host_;
+    std::unique_ptr<roles::host::LetterRouter> router_;
     std::unique_ptr<runtime::FdWatch> signal_watch_;
     std::unique_ptr<runtime::Timer> certificates_timer_;
     std::unique_ptr<runtime::Timer> drain_timer_;

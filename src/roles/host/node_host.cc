@@ -54,7 +54,11 @@ std::vector<ports::Letter> NodeHost::run(Now now) {
     std::vector<ports::Letter> leaving;
     std::vector<ports::Letter> batch;
     const auto flush = [&] {
-        for (ports::Letter& letter : outbox_.letters()) route(std::move(letter), leaving);
+        // A letter that is refused adds one.
+        for (size_t next = 0; next < outbox_.letters().size(); ++next) {
+            ports::Letter letter = std::move(outbox_.letters()[next]);
+            route(std::move(letter), leaving);
+        }
         outbox_.letters().clear();
     };
     flush();
@@ -82,8 +86,13 @@ void NodeHost::dispatch(Now now, ports::Letter letter) {
         return;
     }
     ports::Role* role = find(letter.to);
-    if (role == nullptr) return refuse(letter);
-    role->on_letter(now, std::move(letter), outbox_);
+    if (role != nullptr) return role->on_letter(now, std::move(letter), outbox_);
+    // It came before we knew that another shard of this node has that instance.
+    const ports::DirectoryEntry* entry = directory_.find(letter.to);
+    const bool is_neighbours =
+        entry != nullptr && entry->node == settings_.node && !belongs_here(entry->kind);
+    if (!is_neighbours) return refuse(letter);
+    outbox_.send(std::move(letter));
 }
 
 void NodeHost::on_own_letter(Now now, ports::Letter letter) {
@@ -170,10 +179,12 @@ void NodeHost::send_store(store::RequestBody body) {
 }
 
 bool NodeHost::is_mine(const Placement& placement) const {
-    if (!placement.enabled || placement.node != settings_.node) return false;
+    return placement.enabled && placement.node == settings_.node && belongs_here(placement.kind);
+}
+
+bool NodeHost::belongs_here(ports::RoleKind kind) const {
     if (settings_.is_alone_on_node) return true;
-    const bool is_media = placement.kind == ports::RoleKind::MediaGate;
-    return is_media == (settings_.shard == 1);
+    return (kind == ports::RoleKind::MediaGate) == (settings_.shard == 1);
 }
 
 void NodeHost::apply_placements(Now now) {
@@ -265,7 +276,7 @@ void NodeHost::set_reachable_nodes(std::vector<ReachableNode> nodes) {
     rebuild_directory();
     std::erase_if(awaited_, [&](auto& entry) {
         if (reachable(entry.second.node) != nullptr) return false;
-        refuse(entry.second.asked_without_payload);
+        tell_unreachable(entry.second.asked_without_payload);
         return true;
     });
 }
@@ -279,11 +290,7 @@ void NodeHost::route(ports::Letter letter, std::vector<ports::Letter>& leaving) 
     const auto host_node = ports::node_of_host(letter.to);
     const uint16_t node = entry != nullptr ? entry->node : host_node.value_or(0);
     const bool is_runtime = letter.to.number > ports::instances_max && !host_node;
-    if (!is_runtime && node == 0) {
-        // An answer whose asker is gone ends here: it must not be answered in turn.
-        if (!holds_alternative<ports::Unreachable>(letter.payload)) refuse(letter);
-        return;
-    }
+    if (!is_runtime && node == 0) return refuse(letter);
     if (node != 0 && node != settings_.node) {
         if (reachable(node) == nullptr) return refuse(letter);
         note_question(letter, node);
@@ -298,13 +305,15 @@ void NodeHost::note_question(const ports::Letter& letter, uint16_t node) {
         node, ports::Letter{letter.from, letter.to, letter.request, ports::Unreachable{}}};
 }
 
-// Tells the asker that nobody is there.
+// An answer, or what nobody waits for, ends where it can't be delivered.
 void NodeHost::refuse(const ports::Letter& letter) {
-    const bool was_answerable =
-        letter.request != 0 && (ports::is_question(letter.payload) ||
-                                holds_alternative<ports::Unreachable>(letter.payload));
-    if (!was_answerable || letter.from == letter.to) return;
-    queue_.push_back({letter.to, letter.from, letter.request, ports::Unreachable{letter.to}});
+    if (letter.request != 0 && ports::is_question(letter.payload)) tell_unreachable(letter);
+}
+
+void NodeHost::tell_unreachable(const ports::Letter& question) {
+    if (question.from == question.to) return;
+    outbox_.send(
+        {question.to, question.from, question.request, ports::Unreachable{question.to}});
 }
 
 ports::Role* NodeHost::find(ports::Instance instance) const {

@@ -103,6 +103,7 @@ class NodeHost {
     void route(ports::Letter letter, std::vector<ports::Letter>& leaving);
     void note_question(const ports::Letter& letter, uint16_t node);
     void refuse(const ports::Letter& letter);
+    void tell_unreachable(const ports::Letter& question);
     void claim_epoch(Now now);
     void on_epoch(Now now, const store::ReplyBody& reply);
     void apply_placements(Now now);
@@ -112,6 +113,7 @@ class NodeHost {
     void rebuild_directory();
     const ReachableNode* reachable(uint16_t node) const;  // nullptr: it is not
     bool is_mine(const Placement& placement) const;
+    bool belongs_here(ports::RoleKind kind) const;  // to this shard of the node
     bool take_catalog();  // true when it has changed
     void send_store(store::RequestBody body);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "roles/host/letter_router.h"
 #include "roles/host/limits.h"
 #include "store/memory_store.h"
 
@@ -25,7 +26,10 @@ struct Fixture {
         for (int round = 0; round < 20; ++round) {
             for (ports::Letter& letter : host.run(now)) {
                 const auto* request = get_if<store::Request>(&letter.payload);
-                if (request == nullptr || letter.to != ports::kKeyValue) continue;
+                if (request == nullptr || letter.to != ports::kKeyValue) {
+                    left.push_back(std::move(letter));
+                    continue;
+                }
                 store::Outbox out;
                 memory.apply(now.mono, *request, out);
                 if (++requests == lost) continue;
@@ -46,6 +50,7 @@ struct Fixture {
     ports::TokenMint tokens{{1, 2}};
     NoRoles factory;
     store::MemoryStore memory;
+    std::vector<ports::Letter> left;  // for anybody but the store
     int requests = 0;
     int lost = 0;
     NodeHost host{{1, 0, "test", {}}, tokens, rng, factory};
@@ -62,6 +67,37 @@ TEST(NodeHost, AnAnswerOfTheStoreThatNeverComesIsAskedForAgain) {
         host.advance(store_reply_max);
         EXPECT_TRUE(host.host.is_serving());
     }
+}
+
+// Node 2 asks an instance that is not here, before this host has read anything.
+TEST(NodeHost, AQuestionOfAFasterNeighbourIsAnsweredOnceTheLayersAreRead) {
+    Fixture fixture(1);
+    ASSERT_FALSE(fixture.host.is_serving());
+    fixture.host.set_reachable_nodes({{2, 1, {}}});
+    const ports::Instance asker = ports::host_of(2);
+    fixture.host.deliver({asker, ports::Instance{7}, 5, ports::StatusQuery{}});
+    fixture.run();
+    EXPECT_TRUE(fixture.left.empty());
+    fixture.advance(store_reply_max);
+    ASSERT_EQ(fixture.left.size(), 1u);
+    EXPECT_EQ(fixture.left[0].to, asker);
+    EXPECT_EQ(fixture.left[0].request, 5u);
+    EXPECT_TRUE(holds_alternative<ports::Unreachable>(fixture.left[0].payload));
+}
+
+TEST(LetterRouter, AnswersOfTheStoreGoWhereTheQuestionCameFrom) {
+    Fixture fixture(0);
+    LetterRouter router(1, fixture.host);
+    const ports::Instance asker{7};
+    const ports::Letter answer{ports::kKeyValue, asker, 5, store::Reply{}};
+    EXPECT_EQ(router.way_of(answer).to, Way::To::Host);
+    router.note_asker(3, {asker, ports::kKeyValue, 5, store::Request{}});
+    EXPECT_EQ(router.way_of(answer).to, Way::To::Node);
+    EXPECT_EQ(router.way_of(answer).node, 3);
+    EXPECT_EQ(router.way_of({asker, ports::kHttp, 0, ports::Unreachable{}}).to, Way::To::Http);
+    EXPECT_EQ(router.way_of({asker, ports::host_of(4), 0, {}}).node, 4);
+    EXPECT_EQ(router.way_of({asker, ports::host_of(1, 1), 0, {}}).to, Way::To::Media);
+    EXPECT_EQ(router.way_of({asker, ports::host_of(1), 0, {}}).to, Way::To::Host);
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ void SipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
 void SipGate::on_timeout(Now now, ports::Outbox& out) {
     large_.forget_old(now.mono);
     retry_listeners(now, out);
+    look_for_receivers(now, out);
 }
 
 std::optional<Instant> SipGate::next_deadline() const {
@@ -56,6 +57,7 @@ std::optional<Instant> SipGate::next_deadline() const {
     for (const Listener& each : listeners_) {
         if (each.retry_at && (!next || *each.retry_at < *next)) next = each.retry_at;
     }
+    if (!waiting_.empty() && (!next || next_look_ < *next)) next = next_look_;
     return next;
 }
 
@@ -104,7 +106,7 @@ void SipGate::on_packet(Now now, ports::PacketIn packet, ports::Outbox& out) {
     if (message->is_request()) {
         on_request(now, packet, std::move(*message), out);
     } else {
-        on_response(packet, std::move(*message), out);
+        on_response(now, packet, std::move(*message), out);
     }
 }
 
@@ -148,40 +150,74 @@ void SipGate::on_request(Now now, const ports::PacketIn& packet, Message request
     stamp_top_via(request, *via, packet.flow.remote);
     // A Route that brought the request here names us; the server behind is the end of the way.
     request.remove(sip::HeaderId::Route);
+    forward_or_wait(now, {packet.flow, packet.local, std::move(request), 0, {}}, out);
+}
+
+void SipGate::forward_or_wait(Now now, ports::SipInbound inbound, ports::Outbox& out) {
+    const Refusal refusal = forward(inbound, out);
+    if (refusal == Refusal::None) return;
+    if (refusal == Refusal::NoReceiver && !draining_ && waiting_.size() < waiting_messages_max) {
+        if (waiting_.empty()) next_look_ = now.mono + receiver_look_pause;
+        waiting_.push_back({now.mono + receiver_away_max, std::move(inbound)});
+        return;
+    }
+    answer_refused(now, inbound, refusal, out);
+}
+
+void SipGate::look_for_receivers(Now now, ports::Outbox& out) {
+    if (waiting_.empty() || now.mono < next_look_) return;
+    next_look_ = now.mono + receiver_look_pause;
+    std::deque<Waiting> waiting;
+    waiting.swap(waiting_);
+    for (Waiting& each : waiting) {
+        const Refusal refusal = forward(each.inbound, out);
+        if (refusal == Refusal::None) continue;
+        if (refusal == Refusal::NoReceiver && now.mono < each.until) {
+            waiting_.push_back(std::move(each));
+        } else {
+            answer_refused(now, each.inbound, refusal, out);
+        }
+    }
+}
+
+Refusal SipGate::forward(ports::SipInbound& inbound, ports::Outbox& out) {
+    if (inbound.message.is_response()) return forward_response(inbound, out);
+    const Message& request = inbound.message;
     Receiver receiver = choose_receiver(request, around_, call_id_key_);
     const bool anew = receiver.owner_key == 0 && request.method() != sip::Method::Cancel &&
                       request.method() != sip::Method::Ack;
     if (draining_ && anew && receiver.refusal == Refusal::None) {
         receiver.refusal = Refusal::NoReceiver;
     }
-    if (receiver.refusal != Refusal::None) {
-        answer_refused(now, packet, request, receiver.refusal, out);
-        return;
-    }
-    send(receiver.to,
-         ports::SipInbound{packet.flow, packet.local, std::move(request), receiver.owner_key,
-                           receiver.previous_owner},
-         out);
+    if (receiver.refusal != Refusal::None) return receiver.refusal;
+    inbound.owner_key = receiver.owner_key;
+    inbound.previous_owner = receiver.previous_owner;
+    send(receiver.to, std::move(inbound), out);
+    return Refusal::None;
 }
 
-void SipGate::answer_refused(Now now, const ports::PacketIn& packet, const Message& request,
-                             Refusal why, ports::Outbox& out) {
+void SipGate::answer_refused(Now now, const ports::SipInbound& inbound, Refusal why,
+                             ports::Outbox& out) {
+    const Message& message = inbound.message;
     if (why == Refusal::Ping) {
         ++counters_.pings;
-    } else if (why == Refusal::OurOwnAnswer || request.method() == sip::Method::Ack) {
+    } else if (why == Refusal::OurOwnAnswer || message.is_response() ||
+               message.method() == sip::Method::Ack) {
         ++counters_.strays;
     } else {
         ++counters_.refused;
     }
-    const auto answer = answer_to_refused(request, why, around_, settings_.server);
+    if (message.is_response()) return;
+    const auto answer = answer_to_refused(message, why, around_, settings_.server);
     if (!answer) return;
     counts_.count_response(*answer);
-    packet_out(now, {response_flow(packet.flow, *answer), answer->to_text(), {}, false}, out);
+    packet_out(now, {response_flow(inbound.flow, *answer), answer->to_text(), {}, false}, out);
 }
 
 // RFC 3261 18.1.2: the top Via names us and the transaction; 8.1.3.3: a second Via means that the
 // response is not ours.
-void SipGate::on_response(const ports::PacketIn& packet, Message response, ports::Outbox& out) {
+void SipGate::on_response(Now now, const ports::PacketIn& packet, Message response,
+                          ports::Outbox& out) {
     const auto via = response.top_via();
     const auto token =
         via ? around_.tokens.read(ports::TokenKind::Branch, via->branch()) : std::nullopt;
@@ -195,22 +231,24 @@ void SipGate::on_response(const ports::PacketIn& packet, Message response, ports
         ++counters_.strays;
         return;
     }
-    ports::Instance to = token->owner;
+    forward_or_wait(
+        now, {packet.flow, packet.local, std::move(response), token->unique, token->owner}, out);
+}
+
+// `previous_owner` of a response that has not been sent on is whom its branch names.
+Refusal SipGate::forward_response(ports::SipInbound& inbound, ports::Outbox& out) {
+    ports::Instance to = inbound.previous_owner;
     const ports::DirectoryEntry* owner = around_.directory.find(to);
-    ports::Instance previous;
-    if (!owner || !owner->reachable) {
-        const uint64_t key = siphash(call_id_key_, as_bytes(response.call_id()));
+    if (owner != nullptr && owner->reachable) {
+        inbound.previous_owner = {};
+    } else {
+        const uint64_t key = siphash(call_id_key_, as_bytes(inbound.message.call_id()));
         const auto heir = around_.directory.pick(ports::RoleKind::B2bua, key);
-        if (!heir) {
-            ++counters_.strays;
-            return;
-        }
-        previous = to;
+        if (!heir) return Refusal::NoReceiver;
         to = *heir;
     }
-    send(to,
-         ports::SipInbound{packet.flow, packet.local, std::move(response), token->unique, previous},
-         out);
+    send(to, std::move(inbound), out);
+    return Refusal::None;
 }
 
 // ---- what goes out

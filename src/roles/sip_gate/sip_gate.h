@@ -4,6 +4,7 @@
 // RFC 3261 16, 18; RFC 3581; RFC 5626; RFC 7118.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -57,9 +58,14 @@ class SipGate final : public ports::Role {
                       ports::Outbox& out);
     void on_request(Now now, const ports::PacketIn& packet, sip::Message request,
                     ports::Outbox& out);
-    void on_response(const ports::PacketIn& packet, sip::Message response, ports::Outbox& out);
-    void answer_refused(Now now, const ports::PacketIn& packet, const sip::Message& request,
-                        Refusal why, ports::Outbox& out);
+    void on_response(Now now, const ports::PacketIn& packet, sip::Message response,
+                     ports::Outbox& out);
+    // Refusal::NoReceiver: `inbound` is as it was, and may be tried again.
+    Refusal forward(ports::SipInbound& inbound, ports::Outbox& out);
+    Refusal forward_response(ports::SipInbound& inbound, ports::Outbox& out);
+    void forward_or_wait(Now now, ports::SipInbound inbound, ports::Outbox& out);
+    void look_for_receivers(Now now, ports::Outbox& out);
+    void answer_refused(Now now, const ports::SipInbound& inbound, Refusal why, ports::Outbox& out);
     void on_outbound(Now now, ports::SipOutbound outbound, ports::Outbox& out);
     void send_request(Now now, ports::SipOutbound outbound, ports::Outbox& out);
     void send_response(Now now, ports::SipOutbound outbound, ports::Outbox& out);
@@ -93,6 +99,13 @@ class SipGate final : public ports::Role {
     LargeRequests large_;
     Counters counters_;
     MessageCounts counts_;
+    // Messages whose receiver is away, oldest first. A gate that dies loses them as a network would.
+    struct Waiting {
+        Instant until;
+        ports::SipInbound inbound;
+    };
+    std::deque<Waiting> waiting_;
+    Instant next_look_;  // for the receivers of those
     bool draining_ = false;
 };
 

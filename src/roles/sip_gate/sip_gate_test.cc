@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "roles/sip_gate/egress.h"
+#include "roles/sip_gate/limits.h"
 #include "sip/parser.h"
 #include "store/catalog.h"
 
@@ -177,8 +178,67 @@ TEST_F(GateTest, AnswersByItselfWhatNobodyOwns) {
     const std::string tag = tokens.text({ports::TokenKind::Tag, kB2b, 43});
     EXPECT_TRUE(inbound_in(packet(request("BYE", "sip:bob@acme.test", tag))));
     directory.replace({});
-    EXPECT_EQ(status_in(packet(request("INVITE"))), 503);
     EXPECT_EQ(status_in(packet(request("OPTIONS", "sip:acme.test"))), 503);
+}
+
+TEST_F(GateTest, MessagesWaitForAReceiverThatIsAway) {
+    const auto present = directory.entries();
+    const std::vector<ports::DirectoryEntry> all(present.begin(), present.end());
+    const std::string tag = tokens.text({ports::TokenKind::Tag, kB2b, 43});
+    const std::string bye = request("BYE", "sip:bob@acme.test", tag);
+    directory.replace({{kGate, RoleKind::SipGate}});
+    EXPECT_TRUE(packet(bye).empty());
+    ASSERT_TRUE(gate.next_deadline());
+    now.mono = *gate.next_deadline();
+    ports::Outbox out;
+    gate.on_timeout(now, out);
+    EXPECT_TRUE(out.take().empty());
+    directory.replace(all);
+    now.mono = *gate.next_deadline();
+    gate.on_timeout(now, out);
+    const auto letters = out.take();
+    const auto* inbound = inbound_in(letters);
+    ASSERT_TRUE(inbound);
+    EXPECT_EQ(letters[0].to, kB2b);
+    EXPECT_EQ(inbound->owner_key, 43u);
+    EXPECT_FALSE(gate.next_deadline());
+}
+
+TEST_F(GateTest, ARequestWhoseReceiverStaysAwayIsRefused) {
+    directory.replace({{kGate, RoleKind::SipGate}});
+    EXPECT_TRUE(packet(request("REGISTER", "sip:acme.test")).empty());
+    now.mono = now.mono + receiver_away_max;
+    ports::Outbox out;
+    gate.on_timeout(now, out);
+    EXPECT_EQ(status_in(out.take()), 503);
+    EXPECT_FALSE(gate.next_deadline());
+}
+
+TEST_F(GateTest, ACrowdDoesNotWait) {
+    directory.replace({{kGate, RoleKind::SipGate}});
+    for (size_t i = 0; i < waiting_messages_max; ++i) packet(request("INVITE"));
+    EXPECT_EQ(status_in(packet(request("INVITE"))), 503);
+}
+
+TEST_F(GateTest, AResponseWaitsForItsOwner) {
+    const auto present = directory.entries();
+    const std::vector<ports::DirectoryEntry> all(present.begin(), present.end());
+    const std::string branch = tokens.text({ports::TokenKind::Branch, kB2b, 44});
+    directory.replace({{kGate, RoleKind::SipGate}});
+    EXPECT_TRUE(packet("SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=" + branch +
+                       "\r\nFrom: <sip:al@acme.test>;tag=f1\r\nTo: <sip:bob@acme.test>;tag=t\r\n"
+                       "Call-ID: call-1\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n")
+                    .empty());
+    directory.replace(all);
+    now.mono = *gate.next_deadline();
+    ports::Outbox out;
+    gate.on_timeout(now, out);
+    const auto letters = out.take();
+    const auto* inbound = inbound_in(letters);
+    ASSERT_TRUE(inbound);
+    EXPECT_EQ(letters[0].to, kB2b);
+    EXPECT_EQ(inbound->owner_key, 44u);
+    EXPECT_EQ(inbound->previous_owner, ports::Instance{});
 }
 
 // B2B's answers before there is a leg (407, 482, 503) have tags that name nobody.
