@@ -17,9 +17,10 @@ struct Party {
     ports::Flow flow;
     std::string user_agent;
     UtcTime started;
-    UtcTime answered;  // 0: never
-    UtcTime ended;     // 0: not yet
-    int status = 0;    // final status of its INVITE
+    UtcTime answered;           // 0: never
+    UtcTime ended;              // 0: not yet
+    int status = 0;             // final status of its INVITE
+    uint8_t flow_searches = 0;  // since it was last heard
 };
 
 enum class BranchState : uint8_t {

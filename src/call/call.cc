@@ -144,15 +144,19 @@ void Call::on_request(CallContext& ctx, uint8_t leg, const sip::RequestArrival& 
     if (of == nullptr) return;
     // The phone speaks from another flow now: what we send follows it (RFC 5626 4.3 has the same
     // for registrations). A NAT that forgot its binding looks like this too.
-    if (!(flow == of->flow)) {
-        of->flow = flow;
-        sip::Envelope envelope = of->leg.envelope();
-        envelope.hop = leg_settings(ctx, leg, flow).envelope.hop;
-        of->leg.redirect(std::move(envelope));
-        if (saved_) save_wanted_ = true;
-    }
+    if (!(flow == of->flow)) follow_flow(ctx, leg, flow);
+    of->flow_searches = 0;
     of->leg.on_request(ctx.leg, arrival, std::move(request));
     pump(ctx);
+}
+
+void Call::follow_flow(CallContext& ctx, uint8_t leg, const ports::Flow& flow) {
+    Party& of = *party(leg);
+    of.flow = flow;
+    sip::Envelope envelope = of.leg.envelope();
+    envelope.hop = leg_settings(ctx, leg, flow).envelope.hop;
+    of.leg.redirect(std::move(envelope));
+    if (saved_) save_wanted_ = true;
 }
 
 void Call::on_response(CallContext& ctx, uint8_t leg, const sip::ResponseArrival& arrival,
@@ -163,6 +167,9 @@ void Call::on_response(CallContext& ctx, uint8_t leg, const sip::ResponseArrival
 
 void Call::on_layer_event(CallContext& ctx, uint8_t leg, const sip::LayerEvent& event) {
     if (Party* of = party(leg)) of->leg.on_layer_event(ctx.leg, event);
+    const bool flow_failed =
+        event.kind == sip::LayerEvent::Kind::TransportError && event.status == 430;
+    if (flow_failed && answered_.unix_ms != 0) look_for_flow(ctx, leg);
     pump(ctx);
 }
 

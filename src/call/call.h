@@ -107,7 +107,7 @@ class Call {
     // --- call.cc
     enum class Purpose : uint8_t {
         Bindings,     // devices of the destination
-        Rebind,       // the flow of one branch failed
+        Rebind,       // the flow of one branch, or of a party that talks, failed
         Place,        // of the media
         OpenMedia,    // ports for new branches
         OfferMedia,   // ports for an offer that travels on
@@ -149,6 +149,9 @@ class Call {
     void locate(CallContext& ctx);
     void on_bindings(CallContext& ctx, const Question& question, ports::BindingsReply& reply);
     void on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& reply);
+    void look_for_flow(CallContext& ctx, uint8_t index);
+    void on_flow_looked_for(CallContext& ctx, uint8_t index, const ports::BindingsReply& reply);
+    void follow_flow(CallContext& ctx, uint8_t leg, const ports::Flow& flow);
     void on_placed(CallContext& ctx, const ports::MediaPlaced& placed);
     void located(CallContext& ctx);
 

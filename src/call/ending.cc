@@ -1,4 +1,6 @@
 // How a call ends: once, with one status and one who released it.
+#include <algorithm>
+
 #include "call/ask.h"
 #include "call/call.h"
 #include "call/failure.h"
@@ -117,6 +119,9 @@ void Call::on_party_ended(CallContext& ctx, uint8_t index, const LegEvent& event
 
 void Call::finish_if_done() {
     if (phase_ != Phase::Ending || !media_closed_) return;
+    const bool looks_for_phone = std::ranges::any_of(
+        questions_, [](const Question& q) { return q.purpose == Purpose::Rebind; });
+    if (looks_for_phone) return;
     if (caller_ && !caller_->leg.is_gone()) return;
     for (const auto& branch : branches_) {
         const bool idle = branch->party.leg.state() == sip::LegState::Idle;

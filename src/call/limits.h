@@ -18,6 +18,9 @@ inline constexpr size_t kRedirectionsMax = 8;
 
 // How long the called phones ring when neither the domain nor the phone says otherwise.
 inline constexpr Duration kRingTimeout = 60s;
+// Looks for another way to a phone whose connection broke, one for each request that failed: a
+// minute of refreshes.
+inline constexpr uint8_t kFlowSearchesMax = 8;
 // Letters between roles take well below a millisecond in one node and a few between nodes. A call
 // that waits longer than this fails cleanly instead of leaving its caller without a sign.
 inline constexpr Duration kBindingsDeadline = 2s;

@@ -5,6 +5,7 @@
 #include "call/call.h"
 #include "call/failure.h"
 #include "call/limits.h"
+#include "sip/uri.h"
 
 namespace tandem::call {
 
@@ -77,6 +78,7 @@ void Call::located(CallContext& ctx) {
 
 // A flow failed: the phone may have registered anew, over another one. RFC 5626 5.3.
 void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& reply) {
+    if (answered_.unix_ms != 0) return on_flow_looked_for(ctx, index, reply);
     Branch* failed = branch(index);
     if (failed == nullptr || !ringing()) return;
     const ports::Binding old = failed->binding;
@@ -92,6 +94,60 @@ void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& rep
         open_branches(ctx);
     }
     fail_if_exhausted(ctx);
+}
+
+// The connection of a phone that talks broke, with its gate say: whatever we have to tell it goes
+// over the one it has registered by since.
+void Call::look_for_flow(CallContext& ctx, uint8_t index) {
+    Party* of = party(index);
+    const auto registrar = ctx.around.directory.active(RoleKind::Registrar);
+    if (of == nullptr || !registrar || (index != 0 && index != winner_)) return;
+    if (++of->flow_searches > kFlowSearchesMax) return;
+    const AccountId account =
+        index == 0 ? facts_.caller_account : branch(index)->destination.account;
+    ask(ctx, *registrar, ports::BindingsQuery{facts_.domain, account},
+        {Purpose::Rebind, kBindingsDeadline, index});
+}
+
+namespace {
+
+bool is_same_contact(std::string_view one, std::string_view other) {
+    const auto a = sip::UriView::parse(one);
+    const auto b = sip::UriView::parse(other);
+    return a && b && a->user == b->user && a->host() == b->host() && a->port() == b->port();
+}
+
+// The binding of the phone that a party talks through: by its Contact or its instance, or, as
+// phones put the port of their connection there, the only one from where it spoke. RFC 5626 4.1.
+const ports::Binding* binding_of(const Party& party, std::string_view instance_id,
+                                 const std::vector<ports::Binding>& bindings) {
+    const ports::Binding* from_there = nullptr;
+    size_t from_there_count = 0;
+    for (const ports::Binding& each : bindings) {
+        const bool is_instance = !instance_id.empty() && each.instance_id == instance_id;
+        if (is_instance || is_same_contact(each.contact, party.leg.remote_target())) return &each;
+        const bool is_from_there = each.flow.remote.ip == party.flow.remote.ip &&
+                                   each.flow.transport == party.flow.transport;
+        if (!is_from_there) continue;
+        from_there = &each;
+        ++from_there_count;
+    }
+    return from_there_count == 1 ? from_there : nullptr;
+}
+
+}  // namespace
+
+void Call::on_flow_looked_for(CallContext& ctx, uint8_t index, const ports::BindingsReply& reply) {
+    Party* of = party(index);
+    if (of == nullptr) return;
+    const std::string instance_id = index == 0 ? "" : branch(index)->binding.instance_id;
+    const ports::Binding* found = binding_of(*of, instance_id, reply.bindings);
+    if (found == nullptr || found->flow == of->flow) return;
+    follow_flow(ctx, index, found->flow);
+    of->leg.say_bye_again(ctx.leg);
+    if (!move_) return;
+    move_->sides[index == 0 ? 0 : 1].again = ctx.now.mono;
+    offer_move(ctx);
 }
 
 }  // namespace tandem::call

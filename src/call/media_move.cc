@@ -157,7 +157,7 @@ void Call::on_move_refused(CallContext& ctx, uint8_t index, int status) {
     MoveSide& side = move_->sides[index == 0 ? 0 : 1];
     side.offering = false;
     if (!side.wanted) return offer_move(ctx);
-    const bool passing = status == 491 || status == 500 || status == 503;
+    const bool passing = status == 491 || status == 500 || status == 503 || status == 430;
     if (!passing) return end(ctx, ReleasedBy::System, 503, "media was lost");
     side.again = ctx.now.mono + (status == 491 ? kMediaTryAgain : kMoveOfferAgain);
 }

@@ -190,6 +190,8 @@ class Role {
     virtual std::optional<Instant> next_deadline() const = 0;
     // The catalog has changed: settings of this instance or what it caches may be different.
     virtual void on_catalog(Now, Outbox&) {}
+    // The directory has changed: instances came, went, or can be reached again.
+    virtual void on_directory(Now, Outbox&) {}
     // Takes no new work; is_idle() says when what it had is done.
     virtual void drain(Now now, Outbox& out) = 0;
     virtual bool is_idle() const = 0;

@@ -20,7 +20,7 @@ constexpr Duration kStoreAgain = 3s;
 
 bool ended_by_user(const PhoneCall& call) {
     // 481: the site had ended it before. Anything else, as 503 while a node starts, is late.
-    if (call.bye_status >= 200 && call.bye_status < 300) return true;  // theirs may have crossed it
+    if (call.byes_crossed || (call.bye_status >= 200 && call.bye_status < 300)) return true;
     return call.end == PhoneCallEnd::ByUs && call.bye_status != 481;
 }
 

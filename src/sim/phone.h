@@ -88,6 +88,7 @@ struct PhoneCall {
     std::map<uint32_t, std::string> acks;  // of 2xx, by CSeq, to be repeated
     bool offerless = false;                // our INVITE under way has no offer
     int bye_status = 0;                    // the answer to our BYE; 0: none
+    bool byes_crossed = false;             // theirs came while ours had no answer
     std::optional<sip::Message> invite;    // callee: to be answered
     std::string invite_key;                // of its server transaction
     uint32_t rseq = 0;              // callee: of our reliable provisional that has no PRACK yet

@@ -27,7 +27,9 @@ void Phone::on_bye(const sip::Message& message, const std::string& key) {
     PhoneCall* call = find(message.call_id());
     const bool is_known = call != nullptr && call->status >= 200 && call->status < 300;
     respond(key, answer_to(message, is_known ? 200 : 481, {}, {}, {}), 0, false);
-    if (is_known) finish(*call, PhoneCallEnd::ByThem);
+    if (!is_known) return;
+    call->byes_crossed = call->state == PhoneCallState::Ending;
+    finish(*call, PhoneCallEnd::ByThem);
 }
 
 void Phone::on_reinvite(PhoneCall& call, const sip::Message& message, const std::string& key) {

@@ -215,8 +215,8 @@ void Node::answer_unreachable(const ports::Letter& letter) {
 }
 
 // Membership of nodes follows the logic layer: links to those that host something, and for node 1
-// the list that the parent starts. Before the layer has been read the directory knows nobody, which must
-// not be told to the parent: it would stop all other nodes.
+// the list that the parent starts. Before the layer has been read the directory knows nobody; the
+// parent must not be told so, as it would stop all other nodes.
 void Node::follow_directory() {
     if (!host_->is_serving()) return;
     if (host_->directory().generation() == directory_generation_) return;

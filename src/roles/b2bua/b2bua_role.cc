@@ -211,7 +211,6 @@ void B2buaRole::deliver_layer_events(Step& step) {
 // --- Time.
 
 void B2buaRole::schedule(const Call& call) {
-    if (!directory_look_) directory_look_ = Instant{};  // at once, then regularly
     const auto deadline = call.next_deadline();
     if (!deadline) return;
     const auto [entry, is_new] = scheduled_.try_emplace(call.base(), *deadline);
@@ -237,7 +236,6 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
         if (call == nullptr) continue;
         with_call(step, *call, [&](auto& ctx) { call->on_timeout(ctx); });
     }
-    if (directory_look_ && *directory_look_ <= now.mono) look_at_directory(step);
     call::CallContext ctx = context(step);
     pages_.on_timeout(ctx);
     emit(step, nullptr);
@@ -251,31 +249,24 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
 
 // Media gates come, go, and come back empty: their calls get another context.
 void B2buaRole::look_at_directory(Step& step) {
-    directory_look_.reset();
     if (phase_ == Phase::Restoring) return;  // restored() looks, when all calls are known
-    if (directory_generation_ != around_.directory.generation()) {
-        std::unordered_set<uint16_t> lost;
-        waits_for_gate_ = false;
-        for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
-            if (entry.kind != ports::RoleKind::MediaGate) continue;
-            if (!entry.reachable || greet_gate(step, entry)) lost.insert(entry.instance.number);
-            waits_for_gate_ = waits_for_gate_ || !entry.reachable;
-        }
-        std::vector<uint64_t> orphans;
-        for (const auto& [base, call] : calls_) {
-            if (!call->has_media() || !call->media_gate()) continue;
-            const bool is_lost = lost.contains(call->media_gate().number) ||
-                                 around_.directory.find(call->media_gate()) == nullptr;
-            if (is_lost) orphans.push_back(base);
-        }
-        directory_generation_ = around_.directory.generation();
-        for (const uint64_t base : orphans) {
-            Call* call = find(base);
-            if (call == nullptr) continue;
-            with_call(step, *call, [&](auto& ctx) { call->on_media_gate_gone(ctx); });
-        }
+    std::unordered_set<uint16_t> lost;
+    for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
+        if (entry.kind != ports::RoleKind::MediaGate) continue;
+        if (!entry.reachable || greet_gate(step, entry)) lost.insert(entry.instance.number);
     }
-    if (!calls_.empty() || waits_for_gate_) directory_look_ = step.now.mono + kDirectoryLook;
+    std::vector<uint64_t> orphans;
+    for (const auto& [base, call] : calls_) {
+        if (!call->has_media() || !call->media_gate()) continue;
+        const bool is_lost = lost.contains(call->media_gate().number) ||
+                             around_.directory.find(call->media_gate()) == nullptr;
+        if (is_lost) orphans.push_back(base);
+    }
+    for (const uint64_t base : orphans) {
+        Call* call = find(base);
+        if (call == nullptr) continue;
+        with_call(step, *call, [&](auto& ctx) { call->on_media_gate_gone(ctx); });
+    }
 }
 
 // Tells a gate which of its contexts we still know: it closes the others. At each change of the
@@ -304,13 +295,17 @@ std::optional<Instant> B2buaRole::next_deadline() const {
     sooner(pages_.next_deadline());
     sooner(writer_.next_deadline());
     sooner(restore_retry_);
-    sooner(directory_look_);
     if (!drained_) sooner(drained_at_);
     if (phase_ == Phase::Restoring) sooner(restore_give_up_);
     return earliest;
 }
 
 void B2buaRole::on_catalog(Now, ports::Outbox&) {}
+
+void B2buaRole::on_directory(Now now, ports::Outbox& out) {
+    Step step{now, out};
+    look_at_directory(step);
+}
 
 void B2buaRole::drain(Now now, ports::Outbox&) {
     draining_ = true;

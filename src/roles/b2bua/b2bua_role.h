@@ -55,6 +55,7 @@ class B2buaRole final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
+    void on_directory(Now now, ports::Outbox& out) override;
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override;
     std::vector<std::pair<std::string, double>> figures() const override;
@@ -172,12 +173,9 @@ class B2buaRole final : public ports::Role {
     bool draining_ = false;
     double calls_allowed_ = 0;  // by call_rate_max, as of calls_allowed_at_
     Instant calls_allowed_at_;
-    bool drained_ = false;               // what is left answers repeated messages only
-    std::optional<Instant> drained_at_;  // when it will be so
-    uint64_t directory_generation_ = 0;
-    bool waits_for_gate_ = false;                   // one that has not heard of us yet
+    bool drained_ = false;                          // what is left answers repeated messages only
+    std::optional<Instant> drained_at_;             // when it will be so
     std::unordered_map<uint16_t, uint32_t> gates_;  // media gates: the epoch that has heard of us
-    std::optional<Instant> directory_look_;
     B2buaCounters counters_;
 };
 

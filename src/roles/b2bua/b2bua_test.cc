@@ -285,6 +285,31 @@ TEST_F(B2buaTest, OffersFromBothSidesAtOnceMeet491) {
     EXPECT_TRUE(has_status(stage.at(kBob), 491));
 }
 
+// RFC 3261 14.1: the other party's offer comes in its 2xx, the answer goes out in our ACK.
+TEST_F(B2buaTest, AReinviteWithoutAnOfferAsksTheOtherParty) {
+    const auto answer = establish();
+    const struct {
+        uint16_t from, to;
+        std::string request, ack;
+    } rows[] = {{kAlice, kBob, stage.request_in_dialog("INVITE", answer.message, 3),
+                 stage.request_in_dialog("ACK", answer.message, 3, Stage::sdp(4000))},
+                {kBob, kAlice, stage.request_in_dialog("INVITE", bob_dialog(), 7),
+                 stage.request_in_dialog("ACK", bob_dialog(), 7, Stage::sdp(4100))}};
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.from);
+        stage.from_phone(row.from, row.request);
+        const auto invite = stage.one_at(row.to);
+        ASSERT_EQ(invite.message.method(), sip::Method::Invite);
+        EXPECT_TRUE(invite.message.body().empty());
+        stage.respond(row.to, invite, 200, Stage::sdp(row.to == kBob ? 4100 : 4000));
+        EXPECT_TRUE(has_status(stage.at(row.from), 200));
+        stage.from_phone(row.from, row.ack);
+        const auto ack = stage.one_at(row.to);
+        ASSERT_EQ(ack.message.method(), sip::Method::Ack);
+        EXPECT_FALSE(ack.message.body().empty());
+    }
+}
+
 TEST_F(B2buaTest, ByesThatCross) {
     const auto answer = establish();
     stage.from_phone(kAlice, stage.request_in_dialog("BYE", answer.message, 3));
@@ -342,6 +367,21 @@ TEST_F(B2buaTest, AFlowThatFailedIsLookedUpAnew) {
     const auto invite = ring();
     stage.give(ports::SipUndeliverable{invite.branch, 430}, kGate);
     EXPECT_EQ(stage.one_at(kAlice).message.status(), 480) << "the same flow is not tried again";
+}
+
+// The gate died, and its connections with it: the phone registers over a new one while it talks.
+TEST_F(B2buaTest, AByeFollowsThePhoneToItsNewFlow) {
+    const auto answer = establish();
+    stage.moved("1002", 5999, ports::Transport::Udp);
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", answer.message, 3));
+    const auto bye = stage.one_at(kBob);
+    ASSERT_EQ(bye.message.method(), sip::Method::Bye);
+    stage.give(ports::SipUndeliverable{bye.branch, 430}, kGate);
+    const auto again = stage.one_at(5999);
+    EXPECT_EQ(again.message.method(), sip::Method::Bye);
+    EXPECT_GT(again.message.cseq()->number, bye.message.cseq()->number);
+    stage.give(ports::SipUndeliverable{again.branch, 430}, kGate);
+    EXPECT_TRUE(stage.at(5999).empty()) << "the same flow is not tried again";
 }
 
 TEST_F(B2buaTest, TheAnswerWaitsForTheSnapshotButNotLong) {

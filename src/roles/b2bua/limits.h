@@ -23,10 +23,6 @@ inline constexpr size_t kRestorePage = 256;
 inline constexpr Duration kRestoreRetry = 500ms;
 // Without a store the instance serves new calls after this all the same.
 inline constexpr Duration kRestoreGiveUp = 5s;
-// How often an instance with calls looks whether their media gates still live: sound is to be back
-// within a second of a gate's death, and a gate is back within a quarter of it. A look compares one
-// number.
-inline constexpr Duration kDirectoryLook = 50ms;
 // A draining instance whose calls have all ended stays for T4 (RFC 3261 17.1.2.2), the time that a
 // message lives in the network, not for the 64 * T1 that it would keep them otherwise: a BYE has
 // been sent four times by then.

@@ -113,6 +113,12 @@ void Stage::register_phone(std::string_view number, uint16_t port, ports::Transp
     bindings_[accounts_.find(number)->second].push_back(std::move(binding));
 }
 
+void Stage::moved(std::string_view number, uint16_t port, ports::Transport transport) {
+    for (ports::Binding& binding : bindings_[accounts_.find(number)->second]) {
+        binding.flow = flow_of(port, transport);
+    }
+}
+
 void Stage::restart() {
     const ports::Surroundings around{kSelf, directory, catalog_, tokens_, rng_, 1};
     role_ = std::make_unique<B2buaRole>(around, B2buaOptions{{SealKey{}, Bytes(32, 9)}, {}});
@@ -205,12 +211,20 @@ void Stage::lose_media(uint16_t first_port) {
     }
 }
 
+void Stage::tell_directory() {
+    if (std::exchange(directory_told_, directory.generation()) == directory.generation()) return;
+    role_->on_directory(now, out_);
+    pump();
+}
+
 void Stage::tick() {
+    tell_directory();
     role_->on_timeout(now, out_);
     pump();
 }
 
 void Stage::advance(Duration time) {
+    tell_directory();
     const Instant until = now.mono + time;
     const int64_t start_ms = now.utc.unix_ms;
     const Instant start = now.mono;

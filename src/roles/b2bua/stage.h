@@ -31,6 +31,8 @@ class Stage {
     void add_account(std::string_view number);  // its password is "secret"
     void register_phone(std::string_view number, uint16_t port,
                         ports::Transport transport = ports::Transport::Udp);
+    // All its phones have registered anew, from there.
+    void moved(std::string_view number, uint16_t port, ports::Transport transport);
     void change_domain(const std::function<void(model::Domain&)>& change);
     void change_survival(model::Survival survival);
     void change_instance(const std::function<void(model::B2buaSettings&)>& change);
@@ -76,6 +78,7 @@ class Stage {
     void pump();
 
  private:
+    void tell_directory();
     void play(ports::Letter& letter);
     void answer_media(const ports::Letter& letter, const ports::MediaRequest& request);
     void load(std::string key, std::string value);
@@ -99,6 +102,7 @@ class Stage {
     uint64_t branches_ = 0;
     uint32_t calls_ = 0;
     std::string cancel_;
+    uint64_t directory_told_ = 0;
 };
 
 }  // namespace tandem::roles::b2bua

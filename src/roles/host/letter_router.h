@@ -1,5 +1,5 @@
-// Where a letter goes on from a node's first shard: to the host or the media shard of the node, to its
-// runtime, or to another node.
+// Where a letter goes on from a node's first shard: to the host or the media shard of the node, to
+// its runtime, or to another node.
 #pragma once
 
 #include <cstdint>

@@ -61,6 +61,7 @@ std::vector<ports::Letter> NodeHost::run(Now now) {
         }
         outbox_.letters().clear();
     };
+    tell_directory(now);
     flush();
     // Bounded, so that a flood between neighbours can't keep the shard from its sockets.
     for (size_t handled = 0; !queue_.empty() && handled < letters_per_run_max;) {
@@ -69,11 +70,18 @@ std::vector<ports::Letter> NodeHost::run(Now now) {
         handled += batch.size();
         for (ports::Letter& letter : batch) {
             dispatch(now, std::move(letter));
+            tell_directory(now);
             flush();
         }
     }
     remove_idle();
     return leaving;
+}
+
+void NodeHost::tell_directory(Now now) {
+    if (phase_ != Phase::Running || directory_told_ == directory_.generation()) return;
+    directory_told_ = directory_.generation();
+    for (Hosted& hosted : hosted_) hosted.role->on_directory(now, outbox_);
 }
 
 void NodeHost::dispatch(Now now, ports::Letter letter) {
@@ -312,8 +320,7 @@ void NodeHost::refuse(const ports::Letter& letter) {
 
 void NodeHost::tell_unreachable(const ports::Letter& question) {
     if (question.from == question.to) return;
-    outbox_.send(
-        {question.to, question.from, question.request, ports::Unreachable{question.to}});
+    outbox_.send({question.to, question.from, question.request, ports::Unreachable{question.to}});
 }
 
 ports::Role* NodeHost::find(ports::Instance instance) const {

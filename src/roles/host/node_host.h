@@ -97,6 +97,7 @@ class NodeHost {
         ports::Letter asked_without_payload;
     };
 
+    void tell_directory(Now now);
     void dispatch(Now now, ports::Letter letter);
     void on_own_letter(Now now, ports::Letter letter);
     void on_store_reply(Now now, const store::Reply& reply);
@@ -114,7 +115,7 @@ class NodeHost {
     const ReachableNode* reachable(uint16_t node) const;  // nullptr: it is not
     bool is_mine(const Placement& placement) const;
     bool belongs_here(ports::RoleKind kind) const;  // to this shard of the node
-    bool take_catalog();  // true when it has changed
+    bool take_catalog();                            // true when it has changed
     void send_store(store::RequestBody body);
 
     HostSettings settings_;
@@ -125,6 +126,7 @@ class NodeHost {
     CatalogReader reader_;
     store::Catalog catalog_;
     ports::Directory directory_;
+    uint64_t directory_told_ = 0;  // the generation that the instances have seen
     Phase phase_ = Phase::Reading;
     uint32_t epoch_ = 0;
     std::optional<Instant> retry_at_;

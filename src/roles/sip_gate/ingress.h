@@ -17,7 +17,7 @@ void stamp_top_via(sip::Message& request, const sip::Via& via, const SocketAddre
 
 enum class Refusal : uint8_t {
     None,
-    NoReceiver,    // no copy of the role can be reached: 503
+    NoReceiver,    // no copy of the role, or not the one that is meant, can be reached: 503
     Congested,     // too much waits for it already: 503 with Retry-After
     NoDialog,      // a To tag that none of us made: 481
     OurOwnAnswer,  // the ACK to an answer that the gate gave itself: it ends here
@@ -31,8 +31,12 @@ struct Receiver {
     ports::Instance previous_owner;
 };
 
+// Whether a message waits for the owner of its dialog, when that is away, or goes to who may have
+// taken its calls over.
+enum class Patience : uint8_t { OwnerMayReturn, OwnerIsLost };
+
 // A request with a valid, stamped top Via.
 Receiver choose_receiver(const sip::Message& request, const ports::Surroundings& around,
-                         SipHashKey call_id_key);
+                         SipHashKey call_id_key, Patience patience);
 
 }  // namespace tandem::roles::sip_gate

@@ -26,10 +26,9 @@ inline constexpr size_t source_ways = 4;
 // Pairs of method and status in the metrics; a label that outsiders choose must not grow them.
 inline constexpr size_t counted_answers_max = 200;
 
-// A message whose receiver is away waits for it: a restart or a switch takes a second at most. A crowd
-// of them, 8 KiB each at most, is no restart but a failure, and gets its 503 at once.
+// A message whose receiver is away waits for it: a restart or a switch takes a second at most. A
+// crowd of them, 8 KiB each at most, is no restart but a failure, and gets its 503 at once.
 inline constexpr Duration receiver_away_max = 2s;
-inline constexpr Duration receiver_look_pause = 20ms;
 inline constexpr size_t waiting_messages_max = 2048;
 
 // Listeners of one gate: transports times interfaces, as an operator would still read them.

@@ -49,7 +49,7 @@ void SipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
 void SipGate::on_timeout(Now now, ports::Outbox& out) {
     large_.forget_old(now.mono);
     retry_listeners(now, out);
-    look_for_receivers(now, out);
+    if (!waiting_.empty() && waiting_.front().until <= now.mono) look_for_receivers(now, out);
 }
 
 std::optional<Instant> SipGate::next_deadline() const {
@@ -57,7 +57,8 @@ std::optional<Instant> SipGate::next_deadline() const {
     for (const Listener& each : listeners_) {
         if (each.retry_at && (!next || *each.retry_at < *next)) next = each.retry_at;
     }
-    if (!waiting_.empty() && (!next || next_look_ < *next)) next = next_look_;
+    if (!waiting_.empty() && (!next || waiting_.front().until < *next))
+        next = waiting_.front().until;
     return next;
 }
 
@@ -154,10 +155,11 @@ void SipGate::on_request(Now now, const ports::PacketIn& packet, Message request
 }
 
 void SipGate::forward_or_wait(Now now, ports::SipInbound inbound, ports::Outbox& out) {
-    const Refusal refusal = forward(inbound, out);
+    const bool may_wait = !draining_ && waiting_.size() < waiting_messages_max;
+    const Refusal refusal =
+        forward(inbound, may_wait ? Patience::OwnerMayReturn : Patience::OwnerIsLost, out);
     if (refusal == Refusal::None) return;
-    if (refusal == Refusal::NoReceiver && !draining_ && waiting_.size() < waiting_messages_max) {
-        if (waiting_.empty()) next_look_ = now.mono + receiver_look_pause;
+    if (refusal == Refusal::NoReceiver && may_wait) {
         waiting_.push_back({now.mono + receiver_away_max, std::move(inbound)});
         return;
     }
@@ -165,14 +167,15 @@ void SipGate::forward_or_wait(Now now, ports::SipInbound inbound, ports::Outbox&
 }
 
 void SipGate::look_for_receivers(Now now, ports::Outbox& out) {
-    if (waiting_.empty() || now.mono < next_look_) return;
-    next_look_ = now.mono + receiver_look_pause;
+    if (waiting_.empty()) return;
     std::deque<Waiting> waiting;
     waiting.swap(waiting_);
     for (Waiting& each : waiting) {
-        const Refusal refusal = forward(each.inbound, out);
+        const bool may_wait = now.mono < each.until;
+        const Refusal refusal =
+            forward(each.inbound, may_wait ? Patience::OwnerMayReturn : Patience::OwnerIsLost, out);
         if (refusal == Refusal::None) continue;
-        if (refusal == Refusal::NoReceiver && now.mono < each.until) {
+        if (refusal == Refusal::NoReceiver && may_wait) {
             waiting_.push_back(std::move(each));
         } else {
             answer_refused(now, each.inbound, refusal, out);
@@ -180,10 +183,10 @@ void SipGate::look_for_receivers(Now now, ports::Outbox& out) {
     }
 }
 
-Refusal SipGate::forward(ports::SipInbound& inbound, ports::Outbox& out) {
-    if (inbound.message.is_response()) return forward_response(inbound, out);
+Refusal SipGate::forward(ports::SipInbound& inbound, Patience patience, ports::Outbox& out) {
+    if (inbound.message.is_response()) return forward_response(inbound, patience, out);
     const Message& request = inbound.message;
-    Receiver receiver = choose_receiver(request, around_, call_id_key_);
+    Receiver receiver = choose_receiver(request, around_, call_id_key_, patience);
     const bool anew = receiver.owner_key == 0 && request.method() != sip::Method::Cancel &&
                       request.method() != sip::Method::Ack;
     if (draining_ && anew && receiver.refusal == Refusal::None) {
@@ -236,11 +239,14 @@ void SipGate::on_response(Now now, const ports::PacketIn& packet, Message respon
 }
 
 // `previous_owner` of a response that has not been sent on is whom its branch names.
-Refusal SipGate::forward_response(ports::SipInbound& inbound, ports::Outbox& out) {
+Refusal SipGate::forward_response(ports::SipInbound& inbound, Patience patience,
+                                  ports::Outbox& out) {
     ports::Instance to = inbound.previous_owner;
     const ports::DirectoryEntry* owner = around_.directory.find(to);
     if (owner != nullptr && owner->reachable) {
         inbound.previous_owner = {};
+    } else if (owner != nullptr && patience == Patience::OwnerMayReturn) {
+        return Refusal::NoReceiver;
     } else {
         const uint64_t key = siphash(call_id_key_, as_bytes(inbound.message.call_id()));
         const auto heir = around_.directory.pick(ports::RoleKind::B2bua, key);

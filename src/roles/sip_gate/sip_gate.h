@@ -43,6 +43,7 @@ class SipGate final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
+    void on_directory(Now now, ports::Outbox& out) override { look_for_receivers(now, out); }
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override { return draining_; }
     std::vector<std::pair<std::string, double>> figures() const override;
@@ -61,8 +62,8 @@ class SipGate final : public ports::Role {
     void on_response(Now now, const ports::PacketIn& packet, sip::Message response,
                      ports::Outbox& out);
     // Refusal::NoReceiver: `inbound` is as it was, and may be tried again.
-    Refusal forward(ports::SipInbound& inbound, ports::Outbox& out);
-    Refusal forward_response(ports::SipInbound& inbound, ports::Outbox& out);
+    Refusal forward(ports::SipInbound& inbound, Patience patience, ports::Outbox& out);
+    Refusal forward_response(ports::SipInbound& inbound, Patience patience, ports::Outbox& out);
     void forward_or_wait(Now now, ports::SipInbound inbound, ports::Outbox& out);
     void look_for_receivers(Now now, ports::Outbox& out);
     void answer_refused(Now now, const ports::SipInbound& inbound, Refusal why, ports::Outbox& out);
@@ -99,13 +100,13 @@ class SipGate final : public ports::Role {
     LargeRequests large_;
     Counters counters_;
     MessageCounts counts_;
-    // Messages whose receiver is away, oldest first. A gate that dies loses them as a network would.
+    // Messages whose receiver is away, oldest first. A gate that dies loses them as a network
+    // would.
     struct Waiting {
         Instant until;
         ports::SipInbound inbound;
     };
     std::deque<Waiting> waiting_;
-    Instant next_look_;  // for the receivers of those
     bool draining_ = false;
 };
 

@@ -189,19 +189,33 @@ TEST_F(GateTest, MessagesWaitForAReceiverThatIsAway) {
     directory.replace({{kGate, RoleKind::SipGate}});
     EXPECT_TRUE(packet(bye).empty());
     ASSERT_TRUE(gate.next_deadline());
-    now.mono = *gate.next_deadline();
     ports::Outbox out;
-    gate.on_timeout(now, out);
+    gate.on_directory(now, out);
     EXPECT_TRUE(out.take().empty());
     directory.replace(all);
-    now.mono = *gate.next_deadline();
-    gate.on_timeout(now, out);
+    gate.on_directory(now, out);
     const auto letters = out.take();
     const auto* inbound = inbound_in(letters);
     ASSERT_TRUE(inbound);
     EXPECT_EQ(letters[0].to, kB2b);
     EXPECT_EQ(inbound->owner_key, 43u);
     EXPECT_FALSE(gate.next_deadline());
+}
+
+// Another B2B is there, but the owner of the dialog may be back in a moment.
+TEST_F(GateTest, AnOwnerThatStaysAwayIsFollowedByItsHeir) {
+    const std::string tag = tokens.text({ports::TokenKind::Tag, kB2b, 43});
+    directory.replace({{kB2b, RoleKind::B2bua, 1, 100, false}, {kOtherB2b, RoleKind::B2bua}});
+    EXPECT_TRUE(packet(request("BYE", "sip:bob@acme.test", tag)).empty());
+    now.mono = now.mono + receiver_away_max;
+    ports::Outbox out;
+    gate.on_timeout(now, out);
+    const auto letters = out.take();
+    const auto* inbound = inbound_in(letters);
+    ASSERT_TRUE(inbound);
+    EXPECT_EQ(letters[0].to, kOtherB2b);
+    EXPECT_EQ(inbound->previous_owner, kB2b);
+    EXPECT_TRUE(inbound_in(packet(request("INVITE"))));
 }
 
 TEST_F(GateTest, ARequestWhoseReceiverStaysAwayIsRefused) {
@@ -230,9 +244,8 @@ TEST_F(GateTest, AResponseWaitsForItsOwner) {
                        "Call-ID: call-1\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n")
                     .empty());
     directory.replace(all);
-    now.mono = *gate.next_deadline();
     ports::Outbox out;
-    gate.on_timeout(now, out);
+    gate.on_directory(now, out);
     const auto letters = out.take();
     const auto* inbound = inbound_in(letters);
     ASSERT_TRUE(inbound);

@@ -268,6 +268,11 @@ bool Leg::peer_allows(Method method) const {
 void Leg::redirect(Envelope envelope) {
     core_->settings.envelope = std::move(envelope);
 }
+void Leg::say_bye_again(LegContext& ctx) {
+    if (core_->state != LegState::Ending && core_->state != LegState::Gone) return;
+    core_->state = LegState::Ending;
+    core_->send_bye(ctx, {});
+}
 const Envelope& Leg::envelope() const {
     return core_->settings.envelope;
 }

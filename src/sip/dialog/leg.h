@@ -111,6 +111,8 @@ class Leg {
     bool peer_allows(Method method) const;                  // its last Allow; true when unknown
     // Requests go this way from now on: the phone has registered anew.
     void redirect(Envelope envelope);
+    // The BYE did not go out; does nothing before hangup().
+    void say_bye_again(LegContext& ctx);
     const Envelope& envelope() const;
 
     // --- Survival. shift() (leg_snapshot.h) adapts a snapshot to another machine's clock.

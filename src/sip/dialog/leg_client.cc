@@ -167,6 +167,7 @@ void Leg::Core::on_invite_success(LegContext& ctx, Message response) {
     early.clear();
     prack_owed.reset();
     state = LegState::Established;
+    confirmed_told = true;  // what is ACKed to us from now on are re-INVITEs
     note_peer(response);
     session_timer.on_response(ctx.now, response);
 

@@ -134,7 +134,7 @@ struct Leg::Core {
     uint32_t attempts = 0;
     bool end_told = false;
     bool failed = false;
-    bool confirmed_told = false;
+    bool confirmed_told = false;  // the initial INVITE's ACK went, either way
     std::optional<Payload> bye_waits;
     std::optional<Payload> answer_waits;
     std::optional<LegDialog> dialog;
