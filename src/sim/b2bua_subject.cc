@@ -113,6 +113,7 @@ Result<void> B2buaSubject::act(const LadderStep& step) {
     if (step.word(0) == "call") {
         LadderPhone* from = phone(step.word(1));
         if (from == nullptr) return wrong("no such phone");
+        stage_.digest_uri = step.option("digest-uri").value_or("");
         stage_.call(from->port, from->account, step.word(2), sdp_text(step), headers_of(step));
         return {};
     }

@@ -15,7 +15,8 @@ void check_credentials(const AuthValue& value) {
     if (!credentials) return;
     const NonceSource nonces(Bytes(32, 1), std::chrono::minutes(5));
     NonceCounts counts(SipHashKey{1, 2}, 32);
-    const DigestQuestion question{.realm = "pbx", .method = "INVITE", .ha1 = "0123"};
+    const DigestQuestion question{
+        .realm = "pbx", .method = "INVITE", .uri = "sip:1002@pbx;user=phone", .ha1 = "0123"};
     const auto outcome = verify_digest(*credentials, question, nonces, counts, UtcTime{1});
     CHECK(outcome != DigestOutcome::Ok);
 }

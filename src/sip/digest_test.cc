@@ -117,8 +117,8 @@ class Verifier : public ::testing::Test {
         EXPECT_TRUE(credentials.has_value()) << text;
         EXPECT_EQ(unquote(credentials->username), "10\"0");
         const std::string secret = ha1(algorithm_, "10\"0", "pbx", "secret");
-        return verify_digest(*credentials, {"pbx", "REGISTER", secret, legacy}, nonces_, counts_,
-                             now);
+        return verify_digest(*credentials, {"pbx", "REGISTER", "sip:pbx", secret, legacy}, nonces_,
+                             counts_, now);
     }
 
     SeededRng rng_{1};
@@ -178,6 +178,47 @@ TEST_F(Verifier, UnknownAlgorithms) {
     std::string text = answer("secret", 1);
     text.replace(text.find("SHA-256"), 7, "SHA-1");
     EXPECT_EQ(verify(text), DigestOutcome::UnknownAlgorithm);
+}
+
+TEST_F(Verifier, AnswersForAnotherResourceAreMalformed) {
+    for (const std::string_view password : {"secret", "guess"}) {
+        std::string text = answer(password, 1);
+        text.replace(text.find("sip:pbx"), 7, "sip:pub");
+        EXPECT_EQ(verify(text), DigestOutcome::Malformed) << password;
+    }
+    EXPECT_EQ(counts_.size(), 0u);
+}
+
+TEST(Digest, TheUriMustNameWhatIsAskedFor) {
+    const struct {
+        const char* uri;
+        const char* request;
+        bool same;
+    } cases[] = {
+        {"sip:1002@acme.test", "sip:1002@acme.test", true},
+        {"sip:1002@acme.test", "sip:1003@acme.test", false},
+        {"sip:1002@acme.test", "sip:1002@other.test", false},
+        {"sip:1002@acme.test", "sip:%31002@ACME.test", true},
+        {"sip:a@acme.test", "sip:A@acme.test", false},
+        {"sip:acme.test", "sip:acme.test:5060;transport=tcp", true},
+        {"sip:1002@acme.test;user=phone", "sips:1002@acme.test:5061", true},
+        {"sip:1002@acme.test?Subject=x", "sip:1002:word@acme.test", true},
+        // The server's address for its domain.
+        {"sip:1002@acme.test", "sip:1002@192.0.2.10", true},
+        {"sip:1002@[2001:db8::1]", "sip:1002@acme.test", true},
+        {"sip:1003@192.0.2.10", "sip:1002@acme.test", false},
+        // Without a user it is another resource.
+        {"sip:acme.test", "sip:1002@acme.test", false},
+        {"tel:+1-202-555-0100", "tel:+12025550100", true},
+        {"tel:+12025550100", "tel:+12025550101", false},
+        {"tel:+12025550100", "sip:+12025550100@acme.test", false},
+        {"", "sip:acme.test", false},
+        {"1002@acme.test", "sip:1002@acme.test", false},
+        {"/", "sip:acme.test", false},
+    };
+    for (const auto& [uri, request, same] : cases) {
+        EXPECT_EQ(names_resource(uri, request), same) << uri << " for " << request;
+    }
 }
 
 TEST(NonceCounts, ForgettingLetsNothingBeReplayed) {

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "sip/scanner.h"
+#include "sip/uri.h"
 
 namespace tandem::sip {
 namespace {
@@ -127,6 +128,18 @@ bool response_matches(const DigestCredentials& credentials, std::string_view ha1
     return equals_constant_time(as_bytes(want), as_bytes(have));
 }
 
+bool names_resource(std::string_view credentials_uri, std::string_view request_uri) {
+    if (credentials_uri == request_uri) return true;
+    const auto named = UriView::parse(credentials_uri);
+    const auto asked = UriView::parse(request_uri);
+    if (!named || !asked) return false;
+    if (!named->is_sip() || !asked->is_sip()) return equivalent(*named, *asked);
+    if (named->has_user != asked->has_user) return false;
+    if (named->decoded_user() != asked->decoded_user()) return false;
+    return equals_ignoring_case(named->host(), asked->host()) || named->host_port.is_address() ||
+           asked->host_port.is_address();
+}
+
 DigestOutcome verify_digest(const DigestCredentials& credentials, const DigestQuestion& question,
                             const NonceSource& nonces, NonceCounts& counts, UtcTime now) {
     if (!credentials.algorithm) return DigestOutcome::UnknownAlgorithm;
@@ -135,6 +148,7 @@ DigestOutcome verify_digest(const DigestCredentials& credentials, const DigestQu
     if (!credentials.qop_auth && !legacy_allowed) return DigestOutcome::Malformed;
     // RFC 7616 3.4: nc starts at 1.
     if (credentials.qop_auth && credentials.nonce_count == 0) return DigestOutcome::Malformed;
+    if (!names_resource(credentials.uri, question.uri)) return DigestOutcome::Malformed;
     const NonceState state = nonces.check(credentials.nonce, question.realm, now);
     const bool matches = response_matches(credentials, question.ha1, question.method);
     const bool right_realm = credentials.realm == question.realm;

@@ -73,7 +73,7 @@ enum class DigestOutcome : uint8_t {
     Stale,             // right answer to an old or unknown nonce: challenge with stale=true
     Wrong,             // wrong response, or for another realm
     Replayed,          // a nonce count that was used before
-    Malformed,         // answer 400
+    Malformed,         // answer 400; also for the URI of another resource (names_resource())
     UnknownAlgorithm,  // one that was not offered
 };
 
@@ -83,9 +83,22 @@ enum class LegacyDigest : uint8_t { Accepted, Refused };
 struct DigestQuestion {
     std::string_view realm;   // that we challenged with
     std::string_view method;  // of the request
+    std::string_view uri;     // the request's Request-URI
     std::string_view ha1;     // of the account, for the credentials' algorithm
     LegacyDigest legacy = LegacyDigest::Accepted;
 };
+
+// Whether the `uri` of credentials names what a request asks for. RFC 7616 3.4.6: it must be the
+// same resource, else 400, since credentials that were overheard could be used for another number.
+// RFC 3261 22.4 lets the two differ where a proxy has changed the Request-URI; before our gates is
+// none that may. So the user (the dialled number) and the host must be the same, in the sense of
+// RFC 3261 19.1.4 (escapes, case of the host). What real phones write differently is let pass, as
+// it changes nothing of who is called:
+//   INTEROP: parameters, headers, port and password count in neither; sip and sips are the same.
+//   INTEROP: where one host is an address, the other may be a name, or another address: phones that
+//   are set up with the server's address write it in one and the domain in the other.
+// Two tel URIs are compared by RFC 3966 4. (Digest.TheUriMustNameWhatIsAskedFor)
+bool names_resource(std::string_view credentials_uri, std::string_view request_uri);
 
 // Verifies and counts. For an unknown user call it with some other ha1, so that the timing tells
 // nothing. A nonce is counted only when the response was right. A forged nonce is Wrong even with

@@ -120,7 +120,8 @@ CallerCheck::Outcome CallerCheck::judge(const store::Catalog& catalog,
     const auto algorithm = credentials.algorithm;
     if (!algorithm || !is_offered(domain, *algorithm)) return {};
     const std::string ha1 = digests->hex(kept(*algorithm));
-    const sip::DigestQuestion question{realm_of(domain), request.method_token(), ha1};
+    const sip::DigestQuestion question{realm_of(domain), request.method_token(),
+                                       request.request_uri(), ha1};
     switch (sip::verify_digest(credentials, question, nonces_, counts_, now)) {
         case sip::DigestOutcome::Ok:
             break;

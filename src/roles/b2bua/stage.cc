@@ -325,7 +325,8 @@ void Stage::call(uint16_t port, std::string_view from, std::string_view to, std:
     ack += "Call-ID: " + call_id + "\nCSeq: 1 ACK\n";
     from_phone(port, ack);
     const std::string answer =
-        sip::answer_challenge(*challenge, {from, "secret"}, {"INVITE", uri, "cnonce", 1});
+        sip::answer_challenge(*challenge, {from, "secret"},
+                              {"INVITE", digest_uri.empty() ? uri : digest_uri, "cnonce", 1});
     invite(2, "Proxy-Authorization: " + answer + "\n");
     cancel_ = "CANCEL " + uri + " SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1:";
     cancel_ += std::to_string(port) + ";branch=z9hG4bK" + std::to_string(branches_) + "\n";

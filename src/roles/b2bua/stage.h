@@ -60,6 +60,7 @@ class Stage {
     // The caller's INVITE with credentials, sent and challenged and sent again.
     void call(uint16_t port, std::string_view from, std::string_view to, std::string_view sdp,
               std::string_view more_headers = {});
+    std::string digest_uri;  // in the credentials of call(); empty: the Request-URI
     // The CANCEL of the INVITE that call() sent last.
     std::string cancel_of_last_call() const { return cancel_; }
     std::string request_in_dialog(std::string_view method, const sip::Message& answer,

@@ -231,7 +231,8 @@ Registrar::Login Registrar::judge_digest(Now now, const LoginAttempt& attempt,
     }
     const bool usable = !ha1.empty();
     if (!usable) ha1 = dummy_ha1(algorithm);
-    const sip::DigestQuestion question{domain.realm, "REGISTER", ha1};
+    const sip::DigestQuestion question{domain.realm, "REGISTER", request_of(letter).request_uri(),
+                                       ha1};
     // Made by an earlier key or by nobody: a new nonce is the answer, whoever asks.
     if (nonces_.check(credentials.nonce, domain.realm, now.utc) == sip::NonceState::Forged) {
         challenge(now, letter, domain, Staleness::Stale, out);
