@@ -74,11 +74,16 @@ bool is_valid_compound(BytesView compound) {
     return blocks > 0 && reader.complete();
 }
 
+size_t report_bytes(const RtcpBlock& block) {
+    const bool sender = block.type == RtcpType::SenderReport;
+    return 4 + (sender ? kSenderInfoBytes : 0) + kReportBlockBytes * block.count;
+}
+
 std::optional<Report> parse_report(const RtcpBlock& block) {
     const bool sender = block.type == RtcpType::SenderReport;
     if (!sender && block.type != RtcpType::ReceiverReport) return std::nullopt;
+    if (block.body.size() < report_bytes(block)) return std::nullopt;
     const size_t fixed = 4 + (sender ? kSenderInfoBytes : 0);
-    if (block.body.size() < fixed + kReportBlockBytes * block.count) return std::nullopt;
     const uint8_t* at = block.body.data();
     Report report;
     report.ssrc = load32(at);

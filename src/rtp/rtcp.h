@@ -75,6 +75,8 @@ struct Report {
     std::span<const ReportBlock> reports() const { return {blocks.data(), block_count}; }
 };
 std::optional<Report> parse_report(const RtcpBlock& block);
+// Of its body, without what a profile has added (RFC 3550 6.4.3).
+size_t report_bytes(const RtcpBlock& block);
 
 struct Feedback {  // RFC 4585 6.1
     uint8_t format = 0;

@@ -83,6 +83,53 @@ size_t hide_reason(std::span<uint8_t> body, size_t count, uint8_t* packet) {
     return kHeaderBytes + sources * kSourceBytes;
 }
 
+// RFC 4585 6.4: format 15, and after the two SSRCs the application's own. "REMB" is that of
+// draft-alvestrand-rmcat-remb 2.2.
+bool is_foreign_feedback(const RtcpBlock& block) {
+    constexpr uint8_t kApplicationLayer = 15;
+    constexpr std::string_view kRemb = "REMB";
+    if (block.type != RtcpType::PayloadFeedback || block.count != kApplicationLayer) return false;
+    const auto feedback = parse_feedback(block);
+    return !feedback || !as_text(feedback->control).starts_with(kRemb);
+}
+
+// As it was, with its padding emptied.
+size_t keep(std::span<uint8_t> packet, size_t body_bytes, uint8_t* to) {
+    std::memmove(to, packet.data(), packet.size());
+    const size_t used = kHeaderBytes + body_bytes;
+    if (used < packet.size()) std::memset(to + used, 0, packet.size() - used - 1);
+    return packet.size();
+}
+
+size_t keep_report(std::span<uint8_t> body, const RtcpBlock& block, uint8_t* packet) {
+    const size_t bytes = std::min(body.size(), report_bytes(block));
+    std::memmove(packet + kHeaderBytes, body.data(), bytes);
+    write_header(packet, block.type, block.count, bytes);
+    return kHeaderBytes + bytes;
+}
+
+// Writes what may be shown of `packet`, and returns its bytes.
+size_t show(std::span<uint8_t> packet, const RtcpBlock& block, SipHashKey key, uint8_t* to) {
+    const std::span<uint8_t> body = packet.subspan(kHeaderBytes, block.body.size());
+    switch (block.type) {
+        case RtcpType::SenderReport:
+        case RtcpType::ReceiverReport:
+            return keep_report(body, block, to);
+        case RtcpType::SourceDescription:
+            return hide_description(body, block.count, key, to);
+        case RtcpType::Bye:
+            return hide_reason(body, block.count, to);
+        case RtcpType::TransportFeedback:
+        case RtcpType::PayloadFeedback:
+            return is_foreign_feedback(block) ? 0 : keep(packet, body.size(), to);
+        case RtcpType::ExtendedReport:
+            return keep(packet, body.size(), to);
+        case RtcpType::App:
+            break;
+    }
+    return 0;  // APP, and what has no name
+}
+
 }  // namespace
 
 size_t hide_party(std::span<uint8_t> compound, SipHashKey key) {
@@ -91,16 +138,7 @@ size_t hide_party(std::span<uint8_t> compound, SipHashKey key) {
     while (const auto block = reader.next()) {
         const size_t words = size_t{compound[read + 2]} << 8 | compound[read + 3];
         const size_t bytes = kHeaderBytes + kWordBytes * words;
-        uint8_t* const to = compound.data() + written;
-        const std::span<uint8_t> body = compound.subspan(read + kHeaderBytes, block->body.size());
-        if (block->type == RtcpType::SourceDescription) {
-            written += hide_description(body, block->count, key, to);
-        } else if (block->type == RtcpType::Bye) {
-            written += hide_reason(body, block->count, to);
-        } else {
-            std::memmove(to, compound.data() + read, bytes);
-            written += bytes;
-        }
+        written += show(compound.subspan(read, bytes), *block, key, compound.data() + written);
         read += bytes;
     }
     return written;

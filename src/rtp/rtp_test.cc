@@ -185,6 +185,50 @@ TEST(Rtcp, HidesWhoTheOtherIs) {
     EXPECT_NE(name_by(other, {1, 3}), name) << "another call";
 }
 
+// Applications, profiles and padding can say anything; figures and requests pass as they are.
+TEST(Rtcp, LeavesOutWhatItCannotRead) {
+    using namespace std::string_view_literals;
+    const std::string_view report = "\x80\xc9\x00\x01\x00\x00\x00\x07"sv;
+    const std::string_view remb =
+        "\x8f\xce\x00\x05\x00\x00\x00\x07\x00\x00\x00\x00REMB\x01\x00\x03\xe8\x00\x00\x00\x09"sv;
+    const std::string_view extended =
+        "\x80\xcf\x00\x04\x00\x00\x00\x07\x04\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x02"sv;
+    const std::string_view picture = "\x81\xce\x00\x02\x00\x00\x00\x07\x00\x00\x00\x09"sv;
+    const struct {
+        const char* what;
+        std::string wire;
+        std::string shown;
+    } cases[] = {
+        {"APP", std::string(report).append("\x85\xcc\x00\x04\x00\x00\x00\x07NAME10.77.0."sv),
+         std::string(report)},
+        {"APP alone", std::string("\x80\xcc\x00\x02\x00\x00\x00\x07NAME"sv), ""},
+        {"addresses of feedback targets",
+         std::string(report).append("\x80\xd1\x00\x02\x00\x00\x00\x07\x0a\x4d\x00\x02"sv),
+         std::string(report)},
+        {"an unknown type", std::string("\x80\xdf\x00\x01GUID"sv).append(report),
+         std::string(report)},
+        {"an application's feedback",
+         std::string(report).append("\x8f\xce\x00\x03\x00\x00\x00\x07\x00\x00\x00\x00VEND"sv),
+         std::string(report)},
+        {"a profile's extension of RR",
+         std::string("\x80\xc9\x00\x03\x00\x00\x00\x07"
+                     "10.77.0."sv),
+         std::string(report)},
+        {"figures and requests", std::string(report).append(extended).append(remb).append(picture),
+         std::string(report).append(extended).append(remb).append(picture)},
+        {"padding",
+         std::string("\xa1\xce\x00\x03\x00\x00\x00\x07\x00\x00\x00\x09"
+                     "abc\x04"sv),
+         std::string("\xa1\xce\x00\x03\x00\x00\x00\x07\x00\x00\x00\x09\x00\x00\x00\x04"sv)},
+    };
+    for (const auto& [what, wire, shown] : cases) {
+        Bytes compound(wire.begin(), wire.end());
+        ASSERT_TRUE(is_valid_compound(compound)) << what;
+        const size_t left = hide_party(compound, {1, 2});
+        EXPECT_EQ(as_text(BytesView(compound).first(left)), shown) << what;
+    }
+}
+
 TEST(Reception, APressedKeyIsNoJitter) {
     Reception reception(1);
     uint16_t sequence = 0;

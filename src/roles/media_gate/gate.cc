@@ -278,6 +278,7 @@ void Gate::relay_rtcp(const Datagram& in, Route& route, ports::PacketSink& out) 
         return;
     }
     const size_t length = rtp::hide_party(in.buffer.first(*plain), route.names);
+    if (length == 0) return;  // nothing of it is for the other party
     const auto send = [&](Stream& to, std::span<uint8_t> packet) {
         to.send_rtcp(in.now, packet, length, out);
     };

@@ -175,6 +175,9 @@ TEST_F(GateTest, OpensPortsAndRelaysBothWays) {
     const Bytes seen = sink.sent[0].copy();
     EXPECT_TRUE(rtp::is_valid_compound(seen));
     EXPECT_EQ(std::string(seen.begin(), seen.end()).find("192.0.2.20"), std::string::npos);
+    // APP, and nothing else: there is nothing to send.
+    receive(bob() + 1u, kBobRtcp, {0x80, 204, 0, 2, 0, 0, 0, 5, 'N', 'A', 'M', 'E'});
+    EXPECT_EQ(sink.count, 0u);
 }
 
 TEST_F(GateTest, RefusesStrangersAndNoise) {
