@@ -17,8 +17,8 @@ bool B2buaRole::is_overloaded() const {
     if (const auto* entity = around_.catalog.find_role_instance(around_.self.number)) {
         if (entity->b2bua) calls_max = static_cast<size_t>(entity->b2bua->calls_max);
     }
-    return calls_.size() >= calls_max || !layer_.has_room_for_new_calls() ||
-           writer_.waiting() >= kWritesWaitingMax;
+    return live_calls_ >= calls_max || calls_.size() - live_calls_ >= kEndedCallsMax ||
+           !layer_.has_room_for_new_calls() || writer_.waiting() >= kWritesWaitingMax;
 }
 
 // call_rate_max, with one second's calls in advance. Asked when the caller has proved who he is, so
@@ -178,8 +178,7 @@ void B2buaRole::on_invite(Step& step, ports::SipInbound& in, sip::ServerKey serv
     call::Call::Route route = call_route(routing::route(around_.catalog, question));
     auto fresh = std::make_unique<call::Call>(facts_of(step, *admitted, in.message),
                                               settings_of(*admitted->domain));
-    call::Call& call = *fresh;
-    calls_.emplace(call.base(), std::move(fresh));
+    call::Call& call = add(std::move(fresh));
     trace_in(step, call, 0, in);
     with_call(step, call, [&](auto& ctx) {
         call.start(ctx, server, in.flow, std::move(in.message), std::move(route));

@@ -57,6 +57,14 @@ const Call* B2buaRole::find_call(CallId id) const {
     return found == calls_.end() || found->second->id() != id ? nullptr : found->second.get();
 }
 
+Call& B2buaRole::add(std::unique_ptr<Call> call) {
+    std::unique_ptr<Call>& place = calls_[call->base()];
+    if (place != nullptr && is_live(*place)) --live_calls_;
+    if (is_live(*call)) ++live_calls_;
+    place = std::move(call);
+    return *place;
+}
+
 Call* B2buaRole::call_of_leg(call::LegKey key) {
     Call* found = find(call::base_of(key));
     return found != nullptr && found->has_leg(call::index_of(key)) ? found : nullptr;
@@ -312,13 +320,8 @@ void B2buaRole::drain(Now now, ports::Outbox&) {
     watch_drain(now);
 }
 
-bool B2buaRole::all_ended() const {
-    return std::ranges::all_of(
-        calls_, [](const auto& each) { return each.second->phase() >= call::Phase::Ending; });
-}
-
 void B2buaRole::watch_drain(Now now) {
-    if (!draining_ || !all_ended()) {
+    if (!draining_ || live_calls_ > 0) {
         drained_at_.reset();
         return;
     }
@@ -332,13 +335,9 @@ bool B2buaRole::is_idle() const {
 
 std::vector<std::pair<std::string, double>> B2buaRole::figures() const {
     const auto& layer = layer_.counters();
-    // A call that has ended stays for 64 * T1, to answer what phones repeat (RFC 3261 13.3.1.4,
-    // 17.2.1).
-    const auto ended = std::ranges::count_if(
-        calls_, [](const auto& each) { return each.second->phase() >= call::Phase::Ending; });
     std::vector<std::pair<std::string, double>> all = {
-        {"calls", static_cast<double>(calls_.size()) - static_cast<double>(ended)},
-        {"calls_ended_and_kept", static_cast<double>(ended)},
+        {"calls", static_cast<double>(live_calls_)},
+        {"calls_ended_and_kept", static_cast<double>(calls_.size() - live_calls_)},
         {"calls_total", static_cast<double>(counters_.calls)},
         {"calls_refused_overload_total", static_cast<double>(counters_.refused_overload)},
         {"calls_refused_total", static_cast<double>(counters_.refused_other)},

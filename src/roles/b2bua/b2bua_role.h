@@ -81,7 +81,9 @@ class B2buaRole final : public ports::Role {
     template <typename Act>
     void with_call(Step& step, call::Call& call, Act act) {
         call::CallContext ctx = context(step);
+        const bool was_live = is_live(call);
         act(ctx);
+        if (was_live && !is_live(call)) --live_calls_;
         emit(step, &call);
         settle(step, call);
     }
@@ -93,7 +95,10 @@ class B2buaRole final : public ports::Role {
     void schedule(const call::Call& call);
     void look_at_directory(Step& step);
     bool greet_gate(Step& step, const ports::DirectoryEntry& gate);
-    bool all_ended() const;
+    call::Call& add(std::unique_ptr<call::Call> call);
+    // A call that has ended stays for 64 * T1, to answer what phones repeat (RFC 3261 13.3.1.4,
+    // 17.2.1).
+    static bool is_live(const call::Call& call) { return call.phase() < call::Phase::Ending; }
     void watch_drain(Now now);
 
     // --- requests.cc
@@ -149,6 +154,7 @@ class B2buaRole final : public ports::Role {
     sip::LayerOutbox wire_;
     std::vector<sip::LegEvent> events_;
     Calls calls_;
+    size_t live_calls_ = 0;  // of them, those that have not ended
     PageMessages pages_;
     TimerQueue<uint64_t> timers_;
     std::unordered_map<uint64_t, Instant> scheduled_;  // the earliest entry of each call in timers_

@@ -679,6 +679,42 @@ TEST_F(B2buaTest, NewCallsASecondAreBounded) {
     EXPECT_FALSE(refused());
 }
 
+// Calls that have ended are kept for 32 s, and are none of those at once.
+TEST_F(B2buaTest, CallsAtOnceAreBoundedNotThoseThatHaveEnded) {
+    stage.change_instance([](model::B2buaSettings& settings) { settings.calls_max = 2; });
+    const auto call = [&] {
+        stage.at(kBob);
+        stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
+        return stage.one_at(kBob);
+    };
+    // Overload is said before anybody is asked who he is.
+    const auto is_full = [&] {
+        stage.at(kAlice);
+        stage.from_phone(
+            kAlice,
+            "INVITE sip:1002@acme.test SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1:5001;branch="
+            "z9hG4bKfull" +
+                std::to_string(stage.now.mono.since_epoch.count()) +
+                "\nFrom: <sip:1001@acme.test>;tag=o\nTo: <sip:1002@acme.test>\n"
+                "Call-ID: o\nCSeq: 1 INVITE\nMax-Forwards: 70\n"
+                "Contact: <sip:phone@192.0.2.1:5001>\n");
+        const bool full = has_status(stage.at(kAlice), 503);
+        stage.advance(1ms);
+        return full;
+    };
+    for (int i = 0; i < 4; ++i) {
+        const auto invite = call();
+        stage.respond(kBob, invite, 486);
+        EXPECT_FALSE(is_full()) << i;
+    }
+    call();
+    EXPECT_FALSE(is_full());
+    const auto invite = call();
+    EXPECT_TRUE(is_full()) << "two ring";
+    stage.respond(kBob, invite, 486);
+    EXPECT_FALSE(is_full());
+}
+
 TEST_F(B2buaTest, ExtensionsThatAreRequiredMustBeKnown) {
     stage.from_phone(kAlice,
                      "OPTIONS sip:1002@acme.test SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1:5001;branch="

@@ -10,6 +10,9 @@ namespace tandem::roles::b2bua {
 
 // Calls of one instance when its settings say nothing: about 16 KiB each, 320 MiB.
 inline constexpr size_t kCallsMax = 20'000;
+// Calls that have ended and are kept for 32 s: those of 600 a second, which is more than an
+// instance takes.
+inline constexpr size_t kEndedCallsMax = 20'000;
 // What an overloaded instance tells phones to wait (RFC 3261 20.33); spread by the phones' own
 // randomness.
 inline constexpr int kRetryAfterSeconds = 5;

@@ -165,9 +165,8 @@ void B2buaRole::restore(Step& step, const store::KeyValue& item) {
     for (call::PartySnapshot& party : snapshot->parties) sip::shift(party.leg, by);
     if (snapshot->ringing) resume_ringing(step, *snapshot);
     auto call = std::make_unique<Call>(Call::restore(std::move(*snapshot), step.now));
-    const uint64_t base = call->base();
     ++counters_.restored;
-    Call& taken = *calls_.insert_or_assign(base, std::move(call)).first->second;
+    Call& taken = add(std::move(call));
     const Duration spread =
         std::min<Duration>(call::kAuditSpreadMax, call::kAuditOfCall * counters_.restored);
     const Duration after = call::kAuditPause + spread * around_.rng.below(1000) / 1000;
