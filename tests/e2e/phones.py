@@ -47,10 +47,10 @@ class Side:
     def on_host(self, host, folder, server, user, tone_hz, **more):
         ca_file = os.path.join(server.data, "tls", "server.crt") \
             if self.transport in ENCRYPTED else ""
-        return self.kind(host, folder, str(user), transport=self.transport,
-                         port=wire.PORTS[self.transport], tone_hz=tone_hz, encrypt=self.encrypt,
-                         server=SERVER6 if self.ipv6 else SERVER, ca_file=ca_file,
-                         **self.options, **more)
+        options = {"port": wire.PORTS[self.transport]} | self.options | more
+        return self.kind(host, folder, str(user), transport=self.transport, tone_hz=tone_hz,
+                         encrypt=self.encrypt, server=SERVER6 if self.ipv6 else SERVER,
+                         ca_file=ca_file, **options)
 
 
 class Pair:
@@ -246,7 +246,10 @@ def keys_multiplexed_rtcp_and_video(folder):
 
 
 def websocket_with_baresip(folder):
-    talk(folder, Pair(Side(WebSocketPhone, "wss"), Side(), 0),
+    """At the gate's own ports, and at the port of the API (/sip)."""
+    talk(folder, Pair(Side(WebSocketPhone, "wss", port=wire.PORTS["https"]), Side(), 1),
+         Pair(Side(), Side(WebSocketPhone, "wss", port=wire.PORTS["https"]), 0),
+         Pair(Side(WebSocketPhone, "wss"), Side(), 0),
          Pair(Side(), Side(WebSocketPhone, "ws"), 0),
          Pair(Side(WebSocketPhone, "ws"), Side(WebSocketPhone, "wss"), 1))
     messages = wire.tshark(os.path.join(folder, "wire.pcapng"), "websocket && sip", ["sip.Method"])

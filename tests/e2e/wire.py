@@ -13,7 +13,8 @@ from harness import Failed, expect, run
 # Node links, the API and phones' control ports are not what phones see.
 FILTER = "not port 8080 and not host 127.0.0.1 and not host ::1"
 MEDIA_PORTS = range(30000, 40000)
-PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 8445, "wss": 8444}
+PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "ws": 8445, "wss": 8444,
+         "https": 8443}
 
 # What tshark may say. Both are about TCP itself, never about a message: a machine that is late repeats
 # segments, and a phone that ends drops its connections.
@@ -51,7 +52,8 @@ def tshark(path, wanted, fields):
                # What a picture holds is the phones' affair: tshark takes every second packet of
                # baresip's for broken.
                "--disable-protocol", "vp8",
-               "-d", f"tls.port=={PORTS['wss']},http", "-d", f"tcp.port=={PORTS['ws']},http"]
+               "-d", f"tls.port=={PORTS['wss']},http", "-d", f"tls.port=={PORTS['https']},http",
+               "-d", f"tcp.port=={PORTS['ws']},http"]
     keys = os.path.join(os.path.dirname(path), "tls.keys")
     if os.path.exists(keys):
         command += ["-o", f"tls.keylog_file:{keys}"]
@@ -96,7 +98,7 @@ class Packet(NamedTuple):
     def is_tls(self):
         """Its text is the phone's own trace. The server's certificate, which names the server, is
         for everybody."""
-        return self.source_port in (PORTS["tls"], PORTS["wss"])
+        return self.source_port in (PORTS["tls"], PORTS["wss"], PORTS["https"])
 
     def is_rtcp(self):
         return (self.port in MEDIA_PORTS or self.source_port in MEDIA_PORTS) and \

@@ -15,6 +15,7 @@
 #include "runtime/reactor/clock.h"
 #include "runtime/sqlite/cdr_history.h"
 #include "runtime/sqlite/sqlite_store.h"
+#include "runtime/stream/stream_socket.h"
 
 namespace tandem::app {
 namespace {
@@ -66,6 +67,7 @@ Result<void> Node::open() {
     transport_ =
         std::make_unique<runtime::SipTransport>(reactor, shard_.deliverer(), tls_, now.utc);
     http_ = std::make_unique<runtime::HttpServer>(reactor, shard_.deliverer(), tls_);
+    take_sip_over_http();
     hello_.node = number_;
     hello_.version = kVersion;
     hello_.epoch = static_cast<uint64_t>(now.utc.unix_ms);
@@ -85,6 +87,19 @@ Result<void> Node::open() {
         [this](ports::Letter&& letter) { return shard_.send(std::move(letter)); });
     if (number_ != kStoreNode) links_->add(kStoreNode);
     return {};
+}
+
+// The web ports carry SIP over WebSocket as well, for a gate of this node.
+void Node::take_sip_over_http() {
+    http_->set_sip_upgrades(
+        {[this](const SocketAddress& remote, bool secure) {
+             return transport_->websocket_flow(remote, secure).has_value();
+         },
+         [this](runtime::SipUpgrade upgrade) {
+             const auto flow = transport_->websocket_flow(upgrade.remote, upgrade.secure);
+             if (!flow) return;
+             transport_->adopt_websocket(*flow, std::move(upgrade.socket), upgrade.bytes);
+         }});
 }
 
 Result<void> Node::open_store() {

@@ -55,6 +55,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
 
     Result<void> open();
     Result<void> open_store();
+    void take_sip_over_http();
     Result<void> open_tls();
     void follow_certificates();
     static std::string file_stamp(const std::string& path);  // another when the file changes

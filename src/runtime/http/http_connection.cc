@@ -8,8 +8,15 @@ namespace {
 
 constexpr Duration kFarewellMax = 5s;
 
+constexpr std::string_view kSipRequest = "GET /sip";
+
 bool is_sip_upgrade(std::string_view bytes) {
-    return bytes.starts_with("GET /sip ") || bytes.starts_with("GET /sip?");
+    return bytes.starts_with(kSipRequest) && bytes.size() > kSipRequest.size() &&
+           (bytes[kSipRequest.size()] == ' ' || bytes[kSipRequest.size()] == '?');
+}
+// Too few bytes to tell.
+bool may_be_sip_upgrade(std::string_view bytes) {
+    return bytes.size() <= kSipRequest.size() && kSipRequest.starts_with(bytes);
 }
 
 // A header of ours cannot be split: CR and LF end the process of writing it.
@@ -125,9 +132,18 @@ void HttpConnection::on_stream_open() {
 
 void HttpConnection::on_stream_bytes(std::string_view bytes) {
     if (phase_ == Phase::Closing) return;
-    const bool between = !reader_.mid_request() && phase_ != Phase::Answering;
-    if (between && is_sip_upgrade(bytes) && hub_.on_http_upgrade(*this, bytes)) return;
-    reader_.push(bytes);
+    if (reader_.mid_request() || phase_ == Phase::Answering) {
+        reader_.push(bytes);
+        return read_on();
+    }
+    opening_.append(bytes);
+    if (may_be_sip_upgrade(opening_)) {
+        if (phase_ == Phase::Idle) enter(Phase::Reading);
+        return;
+    }
+    const std::string opening = std::exchange(opening_, {});
+    if (is_sip_upgrade(opening) && hub_.on_http_upgrade(*this, opening)) return;
+    reader_.push(opening);
     read_on();
 }
 

@@ -63,6 +63,7 @@ class HttpConnection final : public StreamEvents {
     const SocketAddress remote_;
     std::unique_ptr<StreamSocket> socket_;
     HttpReader reader_;
+    std::string opening_;  // of a request, while it may be one for SIP over WebSocket
     Timer timer_;
     Phase phase_ = Phase::Handshake;
     bool secure_ = false;

@@ -36,7 +36,7 @@ struct HttpServer::State final : HttpHub {
     std::unordered_map<uint64_t, uint64_t> by_request;
     std::unordered_map<SocketAddress, uint32_t> per_address;  // port 0
     std::optional<StaticFiles> files;
-    std::move_only_function<void(SipUpgrade)> upgrade;
+    SipUpgrades upgrades;
     uint64_t next_connection = 1;
     uint64_t next_request = 1;
     uint64_t requests = 0;
@@ -142,14 +142,16 @@ void HttpServer::State::on_http_gone(HttpConnection& connection) {
 }
 
 bool HttpServer::State::on_http_upgrade(HttpConnection& connection, std::string_view bytes) {
-    if (!upgrade) return false;
+    if (!upgrades.wanted || !upgrades.wanted(connection.remote(), connection.is_secure())) {
+        return false;
+    }
     SipUpgrade taken{connection.take_socket(), std::string(bytes), connection.remote(),
                      connection.is_secure()};
     reactor.post([this, id = connection.id()] {
         const auto found = connections.find(id);
         if (found != connections.end()) on_http_gone(*found->second.connection);
     });
-    upgrade(std::move(taken));
+    upgrades.take(std::move(taken));
     return true;
 }
 
@@ -172,8 +174,8 @@ HttpServer::~HttpServer() = default;
 void HttpServer::serve_files(std::string directory) {
     state_->files.emplace(std::move(directory));
 }
-void HttpServer::set_sip_upgrade(std::move_only_function<void(SipUpgrade)> upgrade) {
-    state_->upgrade = std::move(upgrade);
+void HttpServer::set_sip_upgrades(SipUpgrades upgrades) {
+    state_->upgrades = std::move(upgrades);
 }
 
 void HttpServer::handle(ports::Letter letter) {

@@ -28,6 +28,11 @@ struct SipUpgrade {
     SocketAddress remote;
     bool secure = false;
 };
+// Who takes them: both are called in the same turn, one after the other.
+struct SipUpgrades {
+    std::move_only_function<bool(const SocketAddress& remote, bool secure)> wanted;
+    std::move_only_function<void(SipUpgrade)> take;
+};
 
 class HttpServer {
  public:
@@ -37,8 +42,9 @@ class HttpServer {
     // Files below `directory` answer GET for paths that do not begin with /api, /metrics or /sip;
     // an unknown path without a dot answers index.html, as single-page applications need.
     void serve_files(std::string directory);
-    // Where requests for GET /sip go; without it they are requests like others.
-    void set_sip_upgrade(std::move_only_function<void(SipUpgrade)> upgrade);
+    // Where connections go that ask for GET /sip; those that are not wanted are requests like
+    // others.
+    void set_sip_upgrades(SipUpgrades upgrades);
 
     // A letter to kHttp. HttpListenerOpen: a failure answers HttpListenerFailed; a secure one uses
     // the default certificate. HttpListenerClose: accepts no more; requests under way are answered,

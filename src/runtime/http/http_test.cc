@@ -267,15 +267,42 @@ TEST_F(HttpServerTest, Says503ForAGateThatIsGoneAndClosesListeners) {
 }
 
 TEST_F(HttpServerTest, HandsSipOverWebSocketOn) {
-    make();
+    HttpLimits limits;
+    limits.head_max = 200ms;
+    make(limits);
+    bool wanted = true;
     std::optional<SipUpgrade> taken;
-    server_->set_sip_upgrade([&](SipUpgrade upgrade) { taken = std::move(upgrade); });
-    Browser browser;
-    connect(browser);
-    browser.socket->send("GET /sip HTTP/1.1\r\nHost: h\r\n\r\n");
-    EXPECT_TRUE(until([&] { return taken && server_->figures()[0].second == 0; }));
-    EXPECT_EQ(taken->bytes, "GET /sip HTTP/1.1\r\nHost: h\r\n\r\n");
-    EXPECT_FALSE(browser.ended);
+    server_->set_sip_upgrades({[&](const SocketAddress&, bool) { return wanted; },
+                               [&](SipUpgrade upgrade) { taken = std::move(upgrade); }});
+    // However its bytes come.
+    const std::string request = "GET /sip HTTP/1.1\r\nHost: h\r\n\r\n";
+    for (const size_t first : {request.size(), size_t{1}, size_t{8}, size_t{9}}) {
+        Browser browser;
+        connect(browser);
+        browser.socket->send(request.substr(0, first));
+        if (first < request.size()) reactor_.run_until([] { return false; }, 20ms);
+        if (first < request.size()) browser.socket->send(request.substr(first));
+        EXPECT_TRUE(until([&] { return taken && server_->figures()[0].second == 0; })) << first;
+        EXPECT_TRUE(request.starts_with(taken->bytes) && taken->bytes.size() > 8) << first;
+        EXPECT_FALSE(browser.ended);
+        taken.reset();
+    }
+    // Others that begin like it, and those that nobody wants, are answered as ever.
+    wanted = false;
+    for (const char* path : {"/sip", "/sips", "/si"}) {
+        Browser browser;
+        connect(browser);
+        letters_.clear();
+        browser.socket->send("GET " + std::string(path) + " HTTP/1.1\r\nHost: h\r\n\r\n");
+        const auto question = next();
+        ASSERT_TRUE(question.has_value()) << path;
+        EXPECT_EQ(get<ports::HttpRequest>(question->payload).path, path);
+    }
+    Browser slow;
+    connect(slow);
+    slow.socket->send("GET /s");
+    EXPECT_TRUE(until([&] { return slow.ended; }));
+    EXPECT_TRUE(slow.received.starts_with("HTTP/1.1 408 ")) << slow.received;
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ void Connection::accept(UniqueFd fd, const StreamSocket::Settings& settings) {
 
 void Connection::adopt(std::unique_ptr<StreamSocket> socket, std::string_view bytes) {
     socket_ = std::move(socket);
-    socket_->set_events(*this);
+    socket_->hand_over(*this, limits_.write_queue_bytes_max);
     local_ = socket_->local();
     on_stream_bytes(bytes);
 }

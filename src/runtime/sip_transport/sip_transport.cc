@@ -334,6 +334,16 @@ void SipTransport::close_connections(Instance gate) {
     for (Connection* connection : theirs) connection->finish();
 }
 
+std::optional<Flow> SipTransport::websocket_flow(const SocketAddress& remote, bool secure) const {
+    const Transport transport = secure ? Transport::Wss : Transport::Ws;
+    for (const auto& [key, entry] : state_->listeners) {
+        const bool fits =
+            entry.settings.transport == transport && entry.address.ip.family == remote.ip.family;
+        if (fits) return Flow{Instance{key.first}, transport, key.second, 0, remote};
+    }
+    return std::nullopt;
+}
+
 void SipTransport::adopt_websocket(const Flow& flow, std::unique_ptr<StreamSocket> socket,
                                    std::string_view bytes) {
     if (state_->is_crowded(flow.gate, flow.remote.ip)) {
@@ -345,6 +355,7 @@ void SipTransport::adopt_websocket(const Flow& flow, std::unique_ptr<StreamSocke
     auto connection =
         std::make_unique<Connection>(state_->reactor, numbered, state_->limits, *state_);
     Connection* adopted = connection.get();
+    state_->make_room_for_handshake();
     state_->add(std::move(connection));
     adopted->adopt(std::move(socket), bytes);
 }

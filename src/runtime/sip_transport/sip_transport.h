@@ -40,8 +40,10 @@ class SipTransport {
     // Ends all connections of a gate, after what is queued for them has been written.
     void close_connections(ports::Instance gate);
 
-    // A connection that an HTTP listener took, whose client asks for the upgrade with `bytes`.
-    // Gate, listener, remote and transport (WS, WSS) are those of `flow`.
+    // The flow of a WebSocket connection that comes from `remote` over an HTTP listener: it is one
+    // of the gate that listens for WS or WSS in that address family itself; nullopt: none does.
+    std::optional<ports::Flow> websocket_flow(const SocketAddress& remote, bool secure) const;
+    // That connection, whose client asks for the upgrade with `bytes`.
     void adopt_websocket(const ports::Flow& flow, std::unique_ptr<StreamSocket> socket,
                          std::string_view bytes);
 

@@ -6,6 +6,7 @@
 
 #include "runtime/reactor/clock.h"
 #include "runtime/reactor/native_address.h"
+#include "runtime/stream/stream_listener.h"
 #include "runtime/stream/stream_socket.h"
 #include "runtime/tls/certificates.h"
 #include "runtime/websocket/websocket.h"
@@ -243,6 +244,55 @@ TEST_F(SipTransportTest, WebSocketCarriesSipWithItsSubprotocolOnly) {
         append_close(expected, 1000);
         EXPECT_EQ(phone.received, expected);
     }
+}
+
+TEST_F(SipTransportTest, AdoptsWebSocketsOfOtherListenersWithItsOwnLimits) {
+    SipTransportLimits limits;
+    limits.write_queue_bytes_max = 1 << 16;
+    limits.first_message_max = 60ms;
+    make(limits);
+    const SocketAddress somewhere = *SocketAddress::parse("127.0.0.1:1");
+    EXPECT_FALSE(transport_->websocket_flow(somewhere, false).has_value()) << "nobody listens";
+    open(Transport::Ws);
+    EXPECT_FALSE(transport_->websocket_flow(somewhere, true).has_value()) << "not for WSS";
+    EXPECT_FALSE(transport_->websocket_flow(*SocketAddress::parse("[::1]:1"), false).has_value());
+    Phone web;  // owns the connection until it is adopted
+    const auto accepted = [&](UniqueFd fd, const SocketAddress&) {
+        StreamSocket::Settings roomy;
+        roomy.queue_bytes_max = 64 << 20;
+        web.socket = StreamSocket::accepted(reactor_, std::move(fd), roomy, web);
+    };
+    const auto listener =
+        *StreamListener::tcp(reactor_, *SocketAddress::parse("127.0.0.1:0"), accepted);
+    const auto adopted = [&](Phone& phone) {
+        web = Phone();
+        connect(phone, listener->address());
+        phone.socket->send(upgrade("sip"));
+        ASSERT_TRUE(until([&] { return !web.received.empty(); }));
+        const auto flow = transport_->websocket_flow(phone.socket->local(), false);
+        ASSERT_TRUE(flow.has_value());
+        transport_->adopt_websocket(*flow, std::move(web.socket), web.received);
+        ASSERT_TRUE(until([&] { return phone.received.starts_with("HTTP/1.1 101 "); }));
+    };
+    Phone phone;
+    adopted(phone);
+    std::string frame;
+    append_masked_frame(frame, WebSocketOpcode::Text, kOptions, 0x11223344);
+    phone.socket->send(frame);
+    const auto packet = next<ports::PacketIn>();
+    ASSERT_TRUE(packet.has_value());
+    EXPECT_EQ(packet->bytes, kOptions);
+    EXPECT_EQ(packet->flow.listener, listener_);
+    EXPECT_EQ(packet->local, listener->address());
+    // A reader that is too slow, and one who says nothing.
+    phone.socket->pause();
+    for (int i = 0; i < 200; ++i) {
+        send(ports::PacketOut{packet->flow, std::string(60'000, 'x'), {}, false});
+    }
+    EXPECT_EQ(next<ports::FlowClosed>()->flow, packet->flow);
+    Phone silent;
+    adopted(silent);
+    EXPECT_TRUE(until([&] { return silent.ended; }));
 }
 
 TEST_F(SipTransportTest, EndsSlowSilentAndBrokenPeers) {

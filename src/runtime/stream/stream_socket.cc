@@ -55,7 +55,7 @@ struct StreamSocket::Body : std::enable_shared_from_this<StreamSocket::Body> {
     UniqueFd fd;
     std::unique_ptr<FdWatch> watch;
     std::unique_ptr<TlsSession> tls;
-    const Settings settings;
+    Settings settings;
     StreamEvents* events;  // null: nobody is to be told
     Timer linger;
     Phase phase = Phase::Connecting;
@@ -365,8 +365,9 @@ void StreamSocket::resume() {
         if (self->phase == Body::Phase::Open && !self->reading) self->read_turn();
     });
 }
-void StreamSocket::set_events(StreamEvents& events) {
+void StreamSocket::hand_over(StreamEvents& events, size_t queue_bytes_max) {
     body_->events = &events;
+    body_->settings.queue_bytes_max = queue_bytes_max;
 }
 bool StreamSocket::is_open() const {
     return body_->phase == Body::Phase::Open;

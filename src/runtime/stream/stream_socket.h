@@ -63,8 +63,8 @@ class StreamSocket {
     void pause();
     void resume();
 
-    // Somebody else is told from now on.
-    void set_events(StreamEvents& events);
+    // Somebody else owns it from now on: is told, and bounds the queue.
+    void hand_over(StreamEvents& events, size_t queue_bytes_max);
 
     bool is_open() const;
     size_t queued_bytes() const;
