@@ -1,39 +1,15 @@
 #include "store/catalog.h"
 
 #include <gtest/gtest.h>
-#include <malloc.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 
 #include "base/rng.h"
 #include "store/keys.h"
 
-namespace {
-size_t bytes_allocated = 0;
-size_t allocations = 0;
-}  // namespace
-
-// Counts what the catalog takes, with the allocator's own rounding where it can be asked.
-void* operator new(size_t size) {
-    void* memory = std::malloc(size);
-    if (memory == nullptr) std::abort();
-    // glibc: a header of 8 bytes, sizes in steps of 16, at least 32.
-    bytes_allocated += std::max<size_t>(32, (size + 8 + 15) / 16 * 16);
-    ++allocations;
-    return memory;
-}
-void operator delete(void* memory) noexcept {
-    if (memory != nullptr) {
-        const size_t size = malloc_usable_size(memory);
-        bytes_allocated -= std::max<size_t>(32, (size + 8 + 15) / 16 * 16);
-    }
-    std::free(memory);
-}
-void operator delete(void* memory, size_t) noexcept {
-    operator delete(memory);
-}
+// Of the whole program: counted_allocations_test.cc.
+extern size_t bytes_allocated;
+extern size_t allocations;
 
 namespace tandem::store {
 namespace {

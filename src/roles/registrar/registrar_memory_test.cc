@@ -1,36 +1,9 @@
 // What a binding costs in memory, measured: design budget 1 KiB with everything that points to it.
 #include <gtest/gtest.h>
-#include <malloc.h>
-
-#include <cstdlib>
-#include <new>
 
 #include "roles/registrar/binding_book.h"
 
-namespace {
-size_t live_bytes = 0;
-}  // namespace
-
-// Counts what this test program holds. Blocks are counted as the allocator made them.
-void* operator new(size_t size) {
-    void* block = std::malloc(size);
-    if (!block) throw std::bad_alloc();
-    live_bytes += malloc_usable_size(block) + 2 * sizeof(void*);
-    return block;
-}
-void* operator new(size_t size, const std::nothrow_t&) noexcept {
-    void* block = std::malloc(size);
-    if (block) live_bytes += malloc_usable_size(block) + 2 * sizeof(void*);
-    return block;
-}
-void operator delete(void* block) noexcept {
-    if (!block) return;
-    live_bytes -= malloc_usable_size(block) + 2 * sizeof(void*);
-    std::free(block);
-}
-void operator delete(void* block, size_t) noexcept {
-    operator delete(block);
-}
+extern size_t live_bytes;  // of the whole program: counted_allocations_test.cc
 
 namespace tandem::roles::registrar {
 namespace {
