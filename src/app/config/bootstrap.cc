@@ -108,6 +108,30 @@ void check_distinct(Fields& fields, const toml::table& table, const FirstStart& 
     }
 }
 
+// As entity_rules.cc has it for a media gate: pairs, the even port for RTP (RFC 3550 11), and two
+// of them at least. One that is left out is the default, and the other is measured by it.
+void check_rtp_ports(Fields& fields, const toml::table& table, const FirstStart& ports) {
+    const toml::node* min = table.get("rtp_port_min");
+    const toml::node* max = table.get("rtp_port_max");
+    const bool fits = ports.rtp_port_min + 3 <= ports.rtp_port_max;
+    if (!fits && max != nullptr) {
+        fields.wrong(*max, "rtp_port_max",
+                     "must be at least rtp_port_min + 3, which is " +
+                         std::to_string(ports.rtp_port_min + 3));
+    } else if (!fits && min != nullptr) {
+        fields.wrong(*min, "rtp_port_min",
+                     "must be at most rtp_port_max - 3, which is " +
+                         std::to_string(ports.rtp_port_max - 3) +
+                         " while rtp_port_max is left out");
+    }
+    if (min != nullptr && ports.rtp_port_min % 2 != 0) {
+        fields.wrong(*min, "rtp_port_min", "must be even: the first port of a pair");
+    }
+    if (max != nullptr && ports.rtp_port_max % 2 != 1) {
+        fields.wrong(*max, "rtp_port_max", "must be odd: the second port of a pair");
+    }
+}
+
 void read_ports(Fields& fields, const toml::table& table, FirstStart& into) {
     fields.number("sip_port", into.sip_port, 1, 65535);
     fields.number("sips_port", into.sips_port, 1, 65535);
@@ -116,17 +140,7 @@ void read_ports(Fields& fields, const toml::table& table, FirstStart& into) {
     fields.number("https_port", into.https_port, 1, 65535);
     fields.number("rtp_port_min", into.rtp_port_min, 1024, 65534);
     fields.number("rtp_port_max", into.rtp_port_max, 1025, 65535);
-    if (into.rtp_port_min + 3 > into.rtp_port_max) {
-        const toml::node* max = table.get("rtp_port_max");
-        const toml::node* min = table.get("rtp_port_min");
-        if (max != nullptr) {
-            fields.wrong(*max, "rtp_port_max", "must be at least rtp_port_min + 3");
-        } else if (min != nullptr) {
-            fields.wrong(*min, "rtp_port_min",
-                         "must be at most rtp_port_max - 3, which is " +
-                             std::to_string(into.rtp_port_max - 3));
-        }
-    }
+    check_rtp_ports(fields, table, into);
     check_distinct(fields, table, into);
     std::string nodes = "one";
     fields.choice("nodes", nodes, {"one", "split"});
