@@ -25,7 +25,8 @@ inline constexpr Duration outbox_retry_pause = 1s;
 // Records gather so long before they move: a thirtieth of the commits at 300 calls/s, and nobody
 // looks for a record sooner.
 inline constexpr Duration outbox_gathering = 100ms;
-// A page of the outbox that has not come by then is asked for again.
+// A page of the outbox that has not come by then is asked for again; whoever waits for a change
+// that needs another read is told to try again.
 inline constexpr Duration store_answer_max = 2s;
 // History answers within a disk's longest stall, or is asked again.
 inline constexpr Duration history_answer_max = 10s;

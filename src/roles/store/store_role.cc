@@ -46,6 +46,9 @@ void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     } else if (const auto* appended = get_if<ports::HistoryAppended>(&letter.payload)) {
         on_appended(now, *appended, out);
     } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
+        if (const auto read = reading_.find(letter.request); read != reading_.end()) {
+            return give_up_reading(read, out);
+        }
         const bool waits =
             outbox_phase_ == Outbound::Appending || outbox_phase_ == Outbound::Reading;
         if (waits) pause_outbox(now);
@@ -57,6 +60,9 @@ void StoreRole::on_timeout(Now now, ports::Outbox& out) {
     writer_.on_timeout(now.mono, box);
     flush(now, box, out);
     answer_shown(now, out);
+    while (!reading_.empty() && reading_.begin()->second.deadline <= now.mono) {
+        give_up_reading(reading_.begin(), out);
+    }
     if (outbox_retry_ && *outbox_retry_ <= now.mono) {
         outbox_retry_.reset();
         if (outbox_phase_ != Outbound::Idle) outbox_dirty_ = true;
@@ -72,6 +78,7 @@ std::optional<Instant> StoreRole::next_deadline() const {
         if (!next || other < *next) next = other;
     };
     if (!shown_.empty()) earlier(shown_.front().deadline);
+    if (!reading_.empty()) earlier(reading_.begin()->second.deadline);
     if (outbox_retry_) earlier(*outbox_retry_);
     return next;
 }
@@ -151,7 +158,8 @@ void StoreRole::read_then_write(Now now, Change change, ports::Outbox& out) {
     }
     store::RangeRequest range;
     range.range = store::KeyRange::one(std::move(*key));
-    reading_.emplace(ask_store(std::move(range), out), std::move(change));
+    reading_.emplace(ask_store(std::move(range), out),
+                     Reading{std::move(change), now.mono + store_answer_max});
 }
 
 void StoreRole::judge(Now now, Change change, const store::KeyValue* stored, ports::Outbox& out) {
@@ -178,7 +186,7 @@ void StoreRole::on_store_reply(Now now, const store::Reply& reply, ports::Outbox
         return;
     }
     if (const auto found = reading_.find(reply.id); found != reading_.end()) {
-        Change change = std::move(found->second);
+        Change change = std::move(found->second.change);
         reading_.erase(found);
         on_read(now, std::move(change), reply, out);
         return;
@@ -186,6 +194,15 @@ void StoreRole::on_store_reply(Now now, const store::Reply& reply, ports::Outbox
     store::WriterOutbox box;
     writer_.on_reply(now.mono, reply, box);
     flush(now, box, out);
+}
+
+// An answer that was lost on its way will not come: nothing was written, so the asker may try
+// again.
+void StoreRole::give_up_reading(Readings::iterator read, ports::Outbox& out) {
+    const Change change = std::move(read->second.change);
+    reading_.erase(read);
+    answer(change.question, make_error(ErrorCode::Unavailable, "", "the store does not answer"),
+           out);
 }
 
 void StoreRole::on_read(Now now, Change change, const store::Reply& reply, ports::Outbox& out) {

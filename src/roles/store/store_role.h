@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -38,6 +39,11 @@ class StoreRole final : public ports::Role {
         ports::Letter question;
         int tries = 0;
     };
+    struct Reading {
+        Change change;
+        Instant deadline;
+    };
+    using Readings = std::map<store::RequestId, Reading>;
     struct Writing {
         Change change;
         ports::EntityReply reply;
@@ -55,6 +61,7 @@ class StoreRole final : public ports::Role {
     void read_then_write(Now now, Change change, ports::Outbox& out);
     void judge(Now now, Change change, const store::KeyValue* stored, ports::Outbox& out);
     void on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out);
+    void give_up_reading(Readings::iterator read, ports::Outbox& out);
     void on_read(Now now, Change change, const store::Reply& reply, ports::Outbox& out);
     void flush(Now now, store::WriterOutbox& box, ports::Outbox& out);
     void on_completion(Now now, const store::Completion& completion, ports::Outbox& out);
@@ -76,7 +83,7 @@ class StoreRole final : public ports::Role {
     std::string writer_name_;
     store::Writer writer_;
     uint64_t requests_ = 0;
-    std::unordered_map<store::RequestId, Change> reading_;
+    Readings reading_;  // in the order of their deadlines
     std::unordered_map<store::Ticket, Writing> writing_;
     std::deque<Shown> shown_;
     Outbound outbox_phase_ = Outbound::Idle;

@@ -178,6 +178,42 @@ TEST_F(StoreRoleTest, AnAnswerWaitsForTheCatalogButNotForEver) {
     EXPECT_FALSE(get<EntityReply>(sent[0].payload).error);
 }
 
+TEST_F(StoreRoleTest, AReadWhoseReplyIsLostIsGivenUp) {
+    ASSERT_FALSE(create_domain("acme.test").error);
+    using Fault = store::MemoryStore::Fault;
+    bool lose = true;
+    memory.set_fault_hook([&](const store::Request& request) {
+        const bool reads = std::holds_alternative<store::RangeRequest>(request.body);
+        return lose && reads ? Fault::DroppedReplyLost : Fault::None;
+    });
+    sent.clear();
+    ports::Outbox out;
+    EntityRequest patch{EntityVerb::Patch, "domain", "", "acme.test",
+                        R"({"settings":{"contacts_max":5}})"};
+    role->on_letter(now, {kWeb, kSelf, 5, patch}, out);
+    settle(out);
+    EXPECT_TRUE(sent.empty());
+    ASSERT_TRUE(role->next_deadline());
+    EXPECT_LE(*role->next_deadline(), now.mono + store_answer_max);
+    wait(store_answer_max);
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(get<EntityReply>(sent[0].payload).error->code, ErrorCode::Unavailable);
+    EXPECT_TRUE(role->is_idle());
+    // The store cannot be reached at all: told at once.
+    sent.clear();
+    store::RequestId asked = 0;
+    memory.set_fault_hook({});
+    role->on_letter(now, {kWeb, kSelf, 6, patch}, out);
+    for (const ports::Letter& letter : out.take()) asked = letter.request;
+    role->on_letter(now, {ports::kKeyValue, kSelf, asked, ports::Unreachable{ports::kKeyValue}},
+                    out);
+    settle(out);
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(get<EntityReply>(sent[0].payload).error->code, ErrorCode::Unavailable);
+    lose = false;
+    EXPECT_FALSE(ask(patch).error);
+}
+
 TEST_F(StoreRoleTest, APassiveCopyReadsButDoesNotWrite) {
     directory.replace({{{6}, RoleKind::Store}, {kSelf, RoleKind::Store}});
     EXPECT_EQ(create_domain("acme.test").error->code, ErrorCode::Unavailable);
