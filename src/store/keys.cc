@@ -46,14 +46,29 @@ std::string domain(DomainId domain) {
 std::string licence(DomainId domain) {
     return join("/d/", domain.text(), "/licence");
 }
+std::string users_of(DomainId domain) {
+    return join("/d/", domain.text(), "/user/");
+}
+std::string accounts_of(DomainId domain) {
+    return join("/d/", domain.text(), "/account/");
+}
+std::string number_ranges_of(DomainId domain) {
+    return join("/d/", domain.text(), "/range/");
+}
+std::string child_domains_of(DomainId parent) {
+    return join("/x/child-domain/", parent.text(), "/");
+}
+std::string child_domain(DomainId parent, DomainId child) {
+    return join(child_domains_of(parent), child.text());
+}
 std::string user(DomainId domain, UserId id) {
-    return join("/d/", domain.text(), "/user/", id.text());
+    return join(users_of(domain), id.text());
 }
 std::string account(DomainId domain, AccountId id) {
-    return join("/d/", domain.text(), "/account/", id.text());
+    return join(accounts_of(domain), id.text());
 }
 std::string number_range(DomainId domain, NumberRangeId id) {
-    return join("/d/", domain.text(), "/range/", id.text());
+    return join(number_ranges_of(domain), id.text());
 }
 std::string login(DomainId domain, std::string_view login) {
     return join("/d/", domain.text(), "/x/login/", login);

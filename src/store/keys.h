@@ -56,6 +56,11 @@ std::string login(DomainId domain, std::string_view login);
 std::string number(DomainId domain, std::string_view number);
 std::string user_login(DomainId domain, std::string_view login);
 std::string domain_name(std::string_view name);
+std::string accounts_of(DomainId domain);  // prefixes
+std::string users_of(DomainId domain);
+std::string number_ranges_of(DomainId domain);
+std::string child_domains_of(DomainId parent);
+std::string child_domain(DomainId parent, DomainId child);
 
 std::string bindings_of(DomainId domain, AccountId account);  // prefix of its bindings
 std::string binding(DomainId domain, AccountId account, std::string_view binding);

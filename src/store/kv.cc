@@ -65,11 +65,16 @@ KeyRange KeyRange::prefix(std::string_view prefix) {
     return {std::string(prefix), std::move(end)};
 }
 
+KeyRange Compare::range() const {
+    return kind == Kind::NoneInRange ? KeyRange::between(key, value) : KeyRange::one(key);
+}
+
 bool holds(const Compare& compare, const KeyValue* current) {
     switch (compare.kind) {
         case Compare::Kind::Exists:
             return current != nullptr;
         case Compare::Kind::Absent:
+        case Compare::Kind::NoneInRange:
             return current == nullptr;
         case Compare::Kind::ModRevisionIs:
             return current != nullptr && current->mod_revision == compare.revision;

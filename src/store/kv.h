@@ -72,11 +72,11 @@ struct RangeRequest {
 // What must hold for the `then` branch of a transaction. Absent keys fail ValueIs and
 // ModRevisionIs.
 struct Compare {
-    enum class Kind { Exists, Absent, ModRevisionIs, ValueIs };
+    enum class Kind { Exists, Absent, ModRevisionIs, ValueIs, NoneInRange };
     Kind kind = Kind::Exists;
-    std::string key;
+    std::string key;    // NoneInRange: the first of the range
     Revision revision;  // of ModRevisionIs
-    std::string value;  // of ValueIs
+    std::string value;  // of ValueIs; NoneInRange: the end of the range
 
     static Compare exists(std::string key) { return {Kind::Exists, std::move(key), {}, {}}; }
     static Compare absent(std::string key) { return {Kind::Absent, std::move(key), {}, {}}; }
@@ -86,9 +86,14 @@ struct Compare {
     static Compare value_is(std::string key, std::string value) {
         return {Kind::ValueIs, std::move(key), {}, std::move(value)};
     }
+    static Compare none_in(KeyRange range) {
+        return {Kind::NoneInRange, std::move(range.begin), {}, std::move(range.end)};
+    }
+    KeyRange range() const;  // of the keys that it looks at
     friend bool operator==(const Compare&, const Compare&) = default;
 };
-// Whether `compare` holds for the current state of its key; nullptr: the key does not exist.
+// Whether `compare` holds for the current state of its key, or of the first one in its range;
+// nullptr: there is none.
 bool holds(const Compare& compare, const KeyValue* current);
 
 struct Put {

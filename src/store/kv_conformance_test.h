@@ -160,6 +160,10 @@ TYPED_TEST_P(KvConformance, ComparesDecideTheBranch) {
         {Compare::value_is("a", "1"), true},
         {Compare::value_is("a", "2"), false},
         {Compare::value_is("none", ""), false},
+        {Compare::none_in(KeyRange::prefix("b")), true},
+        {Compare::none_in(KeyRange::prefix("a")), false},
+        {Compare::none_in(KeyRange::between("A", "a")), true},
+        {Compare::none_in(KeyRange::between("A", "b")), false},
     };
     for (const auto& c : cases) {
         const TxnReply reply =

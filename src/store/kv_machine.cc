@@ -124,6 +124,7 @@ Result<ReplyBody> KvMachine::answer(Instant, const Txn& txn) {
     TRY(check_txn(txn));
     TxnReply reply;
     reply.succeeded = std::all_of(txn.compares.begin(), txn.compares.end(), [&](const Compare& c) {
+        if (c.kind == Compare::Kind::NoneInRange) return table_.count(c.range()) == 0;
         auto current = table_.get(c.key);
         if (current) current = stamped(std::move(*current));
         return holds(c, current ? &*current : nullptr);

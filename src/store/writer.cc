@@ -29,7 +29,10 @@ bool has_range(const Member& member) {
 // The compares' keys are sent twice: the refused branch reads them.
 size_t bytes_of(const Member& member) {
     size_t total = store::bytes_of(Txn{member.compares, member.ops, {}});
-    for (const Compare& compare : member.compares) total += compare.key.size();
+    for (const Compare& compare : member.compares) {
+        const KeyRange range = compare.range();
+        total += range.begin.size() + range.end.size();
+    }
     return total;
 }
 
@@ -38,8 +41,8 @@ const KeyValue* first_item(const OpReply& reply) {
     return range == nullptr || range->items.empty() ? nullptr : &range->items.front();
 }
 
-Op get_of(const std::string& key) {
-    return Get{RangeRequest{KeyRange::one(key), 1, {}, {}}};
+Op get_of(KeyRange range) {
+    return Get{RangeRequest{std::move(range), 1, {}, {}}};
 }
 
 }  // namespace
@@ -161,10 +164,15 @@ bool Writer::fits(const Queued& next) const {
     const auto is_written = [&](std::string_view key) {
         return batch_.keys.contains(std::string(key));
     };
+    const auto is_written_in = [&](const KeyRange& range) {
+        if (range.end.empty()) return is_written(range.begin);
+        return std::any_of(batch_.keys.begin(), batch_.keys.end(),
+                           [&](const std::string& key) { return range.contains(key); });
+    };
     return std::none_of(next.member.ops.begin(), next.member.ops.end(),
                         [&](const Op& op) { return is_written(key_of(op)); }) &&
            std::none_of(next.member.compares.begin(), next.member.compares.end(),
-                        [&](const Compare& compare) { return is_written(compare.key); });
+                        [&](const Compare& compare) { return is_written_in(compare.range()); });
 }
 
 void Writer::add_to_batch(Queued next) {
@@ -193,10 +201,10 @@ Txn Writer::txn_of(std::string next_value) const {
     txn.compares.push_back(sequence_value_.empty()
                                ? Compare::absent(sequence_key_)
                                : Compare::value_is(sequence_key_, sequence_value_));
-    txn.else_ops.push_back(get_of(sequence_key_));
+    txn.else_ops.push_back(get_of(KeyRange::one(sequence_key_)));
     for (const Compare& guard : guards_) {
         txn.compares.push_back(guard);
-        txn.else_ops.push_back(get_of(guard.key));
+        txn.else_ops.push_back(get_of(guard.range()));
     }
     txn.then_ops.push_back(Put{sequence_key_, std::move(next_value), 0});
     return txn;
@@ -207,7 +215,7 @@ void Writer::send_batch(Instant now, WriterOutbox& out) {
     for (const Queued& queued : batch_.members) {
         for (const Compare& compare : queued.member.compares) {
             txn.compares.push_back(compare);
-            txn.else_ops.push_back(get_of(compare.key));
+            txn.else_ops.push_back(get_of(compare.range()));
         }
         txn.then_ops.insert(txn.then_ops.end(), queued.member.ops.begin(), queued.member.ops.end());
     }

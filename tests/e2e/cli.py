@@ -62,6 +62,8 @@ def entities_of_a_domain(folder):
         refused = cli(server, "account", "add", "acme.test", "2002", code=1)
         expect("licence" in refused, refused)
 
+        refused = cli(server, "domain", "remove", "acme.test", code=1)
+        expect("still has 1 account, 1 user, 1 number range, 1 child domain" in refused, refused)
         for command in (("range", "remove", "acme.test", made["id"]),
                         ("account", "remove", "acme.test", "2001"),
                         ("user", "remove", "acme.test", "anna"),

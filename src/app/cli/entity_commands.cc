@@ -187,7 +187,7 @@ void add_writing(CLI::App* group, Global& global, const EntityKind& kind) {
     app->callback([&] { write(global, add, true); });
 
     Command& remove = new_command(kind);
-    app = group->add_subcommand("remove", "remove one, and what belongs to it");
+    app = group->add_subcommand("remove", "remove one; refused while something belongs to it");
     add_name(app, remove);
     app->callback([&] {
         send_change(global, {"DELETE", remove.path(), {}, {}}, "removed " + remove.name);

@@ -86,7 +86,9 @@ struct DomainKind {
     static constexpr Cardinality cardinality = Cardinality::Many;
     static std::string key(const model::Domain& v) { return keys::domain(v.id); }
     static std::vector<std::string> indexes(const model::Domain& v) {
-        return {keys::domain_name(v.name)};
+        std::vector<std::string> all = {keys::domain_name(v.name)};
+        if (v.parent) all.push_back(keys::child_domain(*v.parent, v.id));
+        return all;
     }
     static std::vector<std::string> references(const model::Domain& v) {
         return v.parent ? std::vector{keys::domain(*v.parent)} : std::vector<std::string>{};

@@ -18,7 +18,7 @@ Error contradiction(std::string_view field, std::string_view what) {
     return make_error(ErrorCode::OutOfRange, field, what);
 }
 Error used(std::string_view by) {
-    return make_error(ErrorCode::Conflict, "", by);
+    return make_error(ErrorCode::Conflict, "id", by);
 }
 
 // `field` of the licence, what it allows, and what one more would make of it.
@@ -322,12 +322,27 @@ Result<void> check_unused(const Catalog& catalog, const model::Interface& interf
 }
 
 Result<void> check_unused(const Catalog& catalog, const model::Domain& domain) {
-    bool found = false;
-    catalog.visit_domains("", [&](const model::Domain& other) {
-        found = other.parent == domain.id;
-        return !found;
+    size_t ranges = 0;
+    size_t children = 0;
+    catalog.visit_number_ranges(domain.id, [&](const model::NumberRange&) {
+        ++ranges;
+        return true;
     });
-    if (found) return used("the domain still has domains below it");
+    catalog.visit_domains("", [&](const model::Domain& other) {
+        if (other.parent == domain.id) ++children;
+        return true;
+    });
+    std::string list;
+    const auto add = [&](size_t count, std::string_view what) {
+        if (count == 0) return;
+        list += list.empty() ? "" : ", ";
+        list += std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
+    };
+    add(catalog.account_count(domain.id), "account");
+    add(catalog.user_count(domain.id), "user");
+    add(ranges, "number range");
+    add(children, "child domain");
+    if (!list.empty()) return used("the domain still has " + list);
     return {};
 }
 

@@ -26,7 +26,7 @@ Result<void> check_rules(const Catalog& catalog, const model::User& user, Fresh 
 Result<void> check_rules(const Catalog& catalog, const model::Account& account, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::NumberRange& range, Fresh fresh);
 
-// Conflict while others refer to it.
+// Conflict while others refer to it, or belong to it: names what is in the way.
 Result<void> check_unused(const Catalog& catalog, const model::Site& site);
 Result<void> check_unused(const Catalog& catalog, const model::Server& server);
 Result<void> check_unused(const Catalog& catalog, const model::Interface& interface);

@@ -184,7 +184,13 @@ void remove_belongings(const T& value, store::Member& write) {
     write.ops.push_back(store::Delete{Kind<T>::key(value)});
     change_indexes<T>(&value, nullptr, write);
 }
+// A domain goes when nothing is in it: also nothing that was written after the judgement.
 void remove_belongings(const model::Domain& domain, store::Member& write) {
+    for (const std::string& prefix :
+         {keys::accounts_of(domain.id), keys::users_of(domain.id),
+          keys::number_ranges_of(domain.id), keys::child_domains_of(domain.id)}) {
+        write.compares.push_back(Compare::none_in(store::KeyRange::prefix(prefix)));
+    }
     write.ops.push_back(
         store::DeleteRange{store::KeyRange::prefix(keys::domain_prefix(domain.id))});
     write.ops.push_back(

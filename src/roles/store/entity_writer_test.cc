@@ -265,19 +265,66 @@ TEST_F(Desk, RemovesOnlyWhatNobodyNeeds) {
     ASSERT_EQ(create("domain", "", R"({"name":"sub.test","parent":")" + acme + "\"}"), "ok");
     EXPECT_EQ(patch("domain", "", "acme.test", R"({"parent":")" + last_id + "\"}"),
               "out_of_range parent");
-    EXPECT_EQ(remove("domain", "", "acme.test"), "conflict ");
+    EXPECT_EQ(remove("domain", "", "acme.test"), "conflict id");
     EXPECT_EQ(remove("domain", "", "sub.test"), "ok");
     ASSERT_EQ(create("user", "acme.test", R"({"login":"u"})"), "ok");
     ASSERT_EQ(create("account", "acme.test", R"({"login":"a","user":")" + last_id + "\"}"), "ok");
-    EXPECT_EQ(remove("user", "acme.test", "u"), "conflict ");
+    EXPECT_EQ(remove("user", "acme.test", "u"), "conflict id");
     EXPECT_EQ(remove("account", "acme.test", "a"), "ok");
     EXPECT_EQ(create("account", "acme.test", R"({"login":"a"})"), "ok") << "the name is free";
-    EXPECT_EQ(remove("site", "", "main"), "conflict ");
-    EXPECT_EQ(remove("server", "", "server-1"), "conflict ");
+    EXPECT_EQ(remove("site", "", "main"), "conflict id");
+    EXPECT_EQ(remove("server", "", "server-1"), "conflict id");
+    EXPECT_EQ(remove("domain", "", "acme.test"), "conflict id");
+    EXPECT_EQ(remove("account", "acme.test", "a"), "ok");
+    EXPECT_EQ(remove("user", "acme.test", "u"), "ok");
+    EXPECT_EQ(patch("licence", "acme.test", "", R"({"accounts_max":1})"), "ok");
     EXPECT_EQ(remove("domain", "", "acme.test"), "ok");
     EXPECT_EQ(read("domain", "", "acme.test"), "not_found");
     const auto rest = ask(store::RangeRequest{KeyRange::prefix("/d/"), 0, store::Want::Count, {}});
     EXPECT_EQ(std::get<store::RangeReply>(*rest.replies[0].body).count, 0u);
+}
+
+TEST_F(Desk, SaysWhatIsStillInADomain) {
+    ASSERT_EQ(create("domain", "", R"({"name":"acme.test"})"), "ok");
+    const std::string acme = last_id;
+    for (const char* login : {"a", "b"})
+        ASSERT_EQ(create("account", "acme.test", std::string(R"({"login":")") + login + "\"}"),
+                  "ok");
+    ASSERT_EQ(create("user", "acme.test", R"({"login":"u"})"), "ok");
+    ASSERT_EQ(create("number_range", "acme.test", R"({"prefix":"12"})"), "ok");
+    ASSERT_EQ(create("domain", "", R"({"name":"sub.test","parent":")" + acme + "\"}"), "ok");
+    const auto refused = prepare(request(EntityVerb::Remove, "domain", "", "acme.test", ""));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message,
+              "the domain still has 2 accounts, 1 user, 1 number range, 1 child domain");
+}
+
+// What is put into a domain while it is being removed keeps it, and nothing is put into one that
+// has gone.
+TEST_F(Desk, ADomainIsRemovedOnlyAsEmptyAsItWasJudged) {
+    const struct {
+        const char* kind;
+        const char* body;
+    } children[] = {{"account", R"({"login":"a"})"},
+                    {"user", R"({"login":"u"})"},
+                    {"number_range", R"({"prefix":"12"})"},
+                    {"domain", R"({"name":"sub.test","parent":"PARENT"})"}};
+    for (const auto& [kind, body] : children) {
+        ASSERT_EQ(create("domain", "", R"({"name":"acme.test"})"), "ok") << kind;
+        std::string text = body;
+        if (const size_t at = text.find("PARENT"); at != text.npos) text.replace(at, 6, last_id);
+        const std::string domain = std::string_view(kind) == "domain" ? "" : "acme.test";
+        const auto removal = prepare(request(EntityVerb::Remove, "domain", "", "acme.test", ""));
+        const auto child = prepare(request(EntityVerb::Create, kind, domain, "", text));
+        ASSERT_TRUE(removal && child) << kind;
+        EXPECT_TRUE(commit(child->write)) << kind;
+        EXPECT_FALSE(commit(removal->write)) << kind;
+        const std::string id = std::string_view(kind) == "domain" ? "sub.test" : child->id;
+        EXPECT_EQ(remove(kind, domain, id), "ok") << kind;
+        const auto again = prepare(request(EntityVerb::Create, kind, domain, "", text));
+        EXPECT_EQ(remove("domain", "", "acme.test"), "ok") << kind;
+        EXPECT_FALSE(commit(again->write)) << kind;
+    }
 }
 
 TEST_F(Desk, ListsInPages) {

@@ -65,6 +65,15 @@ void fill(pb::Compare& message, const store::Compare& compare, uint32_t generati
             message.set_target(pb::Compare::CREATE);
             message.set_create_revision(0);
             return;
+        case store::Compare::Kind::NoneInRange: {
+            // Must hold for every key of the range, and none that exists has the revision 0.
+            WireRange range = wire_range(compare.range());
+            message.set_key(std::move(range.key));
+            message.set_range_end(std::move(range.end));
+            message.set_target(pb::Compare::CREATE);
+            message.set_create_revision(0);
+            return;
+        }
         case store::Compare::Kind::ModRevisionIs: {
             // An absent key has the revision 0 in etcd, and fails this compare in ours.
             const bool possible =
