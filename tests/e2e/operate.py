@@ -30,9 +30,10 @@ def text(path):
         return file.read()
 
 
-def shown_certificate(port):
-    """The common name that openssl sees at a TLS port."""
-    done = run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}"], input="", check=False)
+def shown_certificate(port, asked=None):
+    """The common name that openssl sees at a TLS port, when it asks for that name (SNI)."""
+    sni = ["-servername", asked] if asked else ["-noservername"]
+    done = run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *sni], input="", check=False)
     found = re.search(r"subject=.*CN = (\S+)", done.stdout)
     return found.group(1) if found else None
 
@@ -97,6 +98,56 @@ def certificates_are_replaced_without_a_restart(folder):
         wait_for(lambda: shown_certificate(5061) == "third.test", "files that were replaced", 5)
         server.api("PATCH", "/settings", {"certificate_source": "server"})
         wait_for(lambda: shown_certificate(5061) == "server1", "back to the server's own")
+
+
+def domains_show_their_own_certificates(folder):
+    """Who asks for a domain, or a name below it, gets its certificate; all others that of the site."""
+    ports = (5061, 8443, 8444)
+    with running(folder) as server:
+        for name in ("acme.test", "south.acme.test"):
+            server.api("POST", "/domains", {"name": name}, expected=201)
+        first, second = certificate(folder, "first.test"), certificate(folder, "second.test")
+
+        def seen(name):
+            return {shown_certificate(port, name) for port in ports}
+        for field, change in (("certificate_key", {"certificate": text(first[0])}),
+                              ("certificate", {"certificate_key": text(first[1])}),
+                              ("certificate", {"certificate": "none", "certificate_key": text(first[1])}),
+                              ("certificate_key", {"certificate": text(first[0]),
+                                                   "certificate_key": text(second[1])})):
+            problem = server.api("PATCH", "/domains/acme.test", change, expected=422)
+            expect(problem["field"] == field, f"{field} expected: {problem}")
+        own = {"certificate": text(first[0]), "certificate_key": text(first[1])}
+        answer = server.api("PATCH", "/domains/acme.test", own)
+        expect("PRIVATE KEY" not in json.dumps(answer), "the key is not shown again")
+        wait_for(lambda: seen("acme.test") == {"first.test"}, "the domain's own at all ports", 5)
+        expect(seen("SIP.acme.test") == {"first.test"}, "names below it")
+        expect(seen("south.acme.test") == {"first.test"}, "a domain below it that has none")
+        for other in (None, "other.test", "notacme.test", "test"):
+            expect(seen(other) == {"server1"}, f"the site's for {other}")
+
+        server.stop()
+        server.start()
+        wait_for(lambda: seen("acme.test") == {"first.test"}, "the same after a restart", 5)
+
+        files = os.path.join(server.data, "tls", "domains")
+        os.makedirs(files)
+        for path, ending in zip(second, ("crt", "key")):
+            os.replace(path, os.path.join(files, f"south.acme.test.{ending}"))
+        wait_for(lambda: seen("south.acme.test") == {"second.test"}, "that of the files", 5)
+        expect(seen("acme.test") == {"first.test"}, "the other one stays")
+        third = certificate(folder, "third.test")
+        os.replace(third[1], os.path.join(files, "south.acme.test.key"))
+        wait_for(lambda: "certificate of the domain south.acme.test is refused" in text(server.log_path),
+                 "a line in the log", 5)
+        expect(seen("south.acme.test") == {"second.test"}, "what was shown before stays")
+        os.replace(third[0], os.path.join(files, "south.acme.test.crt"))
+        wait_for(lambda: seen("south.acme.test") == {"third.test"}, "replaced files", 5)
+
+        os.remove(os.path.join(files, "south.acme.test.crt"))
+        server.api("PATCH", "/domains/acme.test", {"certificate": ""})
+        wait_for(lambda: seen("acme.test") == seen("south.acme.test") == {"server1"},
+                 "back to the site's", 5)
 
 
 def role_of(server, code):
@@ -426,6 +477,7 @@ def stops_at_once_on_the_second_signal(folder):
 
 
 if __name__ == "__main__":
-    main(certificates_are_replaced_without_a_restart, listeners_and_roles_change_while_a_call_goes_on,
-         ipv4_calls_ipv6, addresses_that_phones_are_told, metrics, copies_of_signalling, logs,
+    main(certificates_are_replaced_without_a_restart, domains_show_their_own_certificates,
+         listeners_and_roles_change_while_a_call_goes_on, ipv4_calls_ipv6,
+         addresses_that_phones_are_told, metrics, copies_of_signalling, logs,
          stops_when_calls_have_ended, stops_at_once_on_the_second_signal)

@@ -1,7 +1,6 @@
 #include "app/node/node.h"
 
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,6 +128,11 @@ Result<void> Node::open_tls() {
         bootstrap_.tls_certificate = chain = folder + "/server.crt";
         bootstrap_.tls_key = key = folder + "/server.key";
     }
+    domain_certificates_ = std::make_unique<DomainCertificates>(
+        tls_, bootstrap_.data + "/tls/domains",
+        [this](const std::string& domain, const Result<void>& outcome) {
+            say_domain_certificate(domain, outcome);
+        });
     certificate_stamp_ = file_stamp(chain) + file_stamp(key);
     const auto loaded = tls_.load_files("default", chain, key);
     if (loaded.has_value()) return {};

@@ -11,6 +11,7 @@
 
 #include "app/config/bootstrap.h"
 #include "app/config/site_keys.h"
+#include "app/node/domain_certificates.h"
 #include "app/node/factory.h"
 #include "app/node/store_service.h"
 #include "base/result.h"
@@ -58,7 +59,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     void take_sip_over_http();
     Result<void> open_tls();
     void follow_certificates();
-    static std::string file_stamp(const std::string& path);  // another when the file changes
+    void say_domain_certificate(const std::string& domain, const Result<void>& outcome);
     Result<void> load_certificates();
     void follow_settings();
     void set_hep_target(const std::string& target);
@@ -81,6 +82,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     std::unique_ptr<ports::TokenMint> tokens_;
     std::unique_ptr<runtime::Journal> journal_;
     runtime::TlsContexts tls_;
+    std::unique_ptr<DomainCertificates> domain_certificates_;
     runtime::Shard shard_;
     std::unique_ptr<StoreService> store_;
     std::unique_ptr<runtime::Shard> store_shard_;

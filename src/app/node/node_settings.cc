@@ -2,7 +2,6 @@
 // copies of signalling go, and which certificate TLS shows; and what it counts of itself.
 #include <dirent.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -47,13 +46,6 @@ double open_files() {
 
 }  // namespace
 
-std::string Node::file_stamp(const std::string& path) {
-    struct stat info {};
-    if (stat(path.c_str(), &info) != 0) return path + "?";
-    return path + ' ' + std::to_string(info.st_mtim.tv_sec) + '.' +
-           std::to_string(info.st_mtim.tv_nsec) + ' ' + std::to_string(info.st_ino) + ' ';
-}
-
 // The certificate as the settings say; where they leave it to the server, that of the bootstrap
 // file.
 Result<void> Node::load_certificates() {
@@ -73,6 +65,7 @@ Result<void> Node::load_certificates() {
 
 // Certificates that an operator replaces are taken up by new connections.
 void Node::follow_certificates() {
+    if (host_->is_serving()) domain_certificates_->follow(host_->catalog(), keys_.seal);
     const auto& system = host_->catalog().system();
     std::string stamp;
     switch (system.certificate_source) {
@@ -98,6 +91,17 @@ void Node::follow_certificates() {
     journal_->write(
         line(ports::LogLine::Level::Error,
              "the new TLS certificate is refused, the old one stays: " + loaded.error().message));
+}
+
+void Node::say_domain_certificate(const std::string& domain, const Result<void>& outcome) {
+    if (outcome.has_value()) {
+        return journal_->write(line(ports::LogLine::Level::Info,
+                                    "took up the TLS certificate of the domain " + domain));
+    }
+    journal_->write(line(ports::LogLine::Level::Error,
+                         "the TLS certificate of the domain " + domain +
+                             " is refused, what was shown before stays: " + outcome.error().field +
+                             " " + outcome.error().message));
 }
 
 void Node::follow_settings() {

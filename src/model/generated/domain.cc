@@ -127,6 +127,9 @@ void read(ObjectReader& in, Domain& out) {
     if (in.has_value("parent")) in.id("parent", out.parent.emplace().bits, Presence::Optional);
     in.text("realm", out.realm, {.length_max = 253, .format = Format::Realm});
     in.object("settings", out.settings, Presence::Optional);
+    in.text("certificate", out.certificate, {.length_max = 65536, .format = Format::Pem});
+    in.input_only("certificate_key", {.length_min = 1, .length_max = 16384, .format = Format::Pem});
+    in.bytes("certificate_key_sealed", out.certificate_key_sealed, 16512);
     in.finish();
 }
 
@@ -136,6 +139,8 @@ void write(ObjectWriter& out, const Domain& value) {
     if (value.parent) out.id("parent", (*value.parent).bits);
     out.text("realm", value.realm);
     out.object("settings", value.settings);
+    out.text("certificate", value.certificate);
+    if (out.shows_secrets()) out.bytes("certificate_key_sealed", value.certificate_key_sealed);
 }
 
 template <>
@@ -146,6 +151,9 @@ const Shape& shape_of<Domain>() {
         {"parent", FieldKind::Plain, nullptr},
         {"realm", FieldKind::Immutable, nullptr},
         {"settings", FieldKind::Plain, &shape_of<DomainSettings>()},
+        {"certificate", FieldKind::Plain, nullptr},
+        {"certificate_key", FieldKind::InputOnly, nullptr},
+        {"certificate_key_sealed", FieldKind::ReadOnly, nullptr},
     };
     static const Shape shape{"domain", fields};
     return shape;

@@ -88,6 +88,11 @@ struct Domain {
     std::string realm;
     // Settings of the domain.
     DomainSettings settings;
+    // PEM chain, the server's certificate first, shown to TLS clients that ask for the domain's
+    // name or one below it (SNI); empty: the site's certificate.
+    std::string certificate;
+    // The sealed key (model/secret.h). Secret.
+    Bytes certificate_key_sealed;
 
     friend bool operator==(const Domain&, const Domain&) = default;
 };

@@ -96,6 +96,7 @@ struct DomainKind {
     static void keep_fixed(const model::Domain& from, model::Domain& to) {
         to.id = from.id;
         to.realm = from.realm;
+        to.certificate_key_sealed = from.certificate_key_sealed;
     }
 };
 struct LicenceKind {

@@ -32,10 +32,25 @@ template <typename T>
 Result<void> complete(const WriteScope&, std::string_view, const T*, T&) {
     return {};
 }
-Result<void> complete(const WriteScope&, std::string_view, const model::Domain* before,
+// The certificate of its own is judged when it changes, so that one that has expired holds up
+// nothing else.
+Result<void> complete(const WriteScope& scope, std::string_view body, const model::Domain* before,
                       model::Domain& domain) {
     if (before == nullptr && domain.realm.empty()) domain.realm = domain.name;
-    return {};
+    const auto given = model::text_member(body, "certificate_key");
+    if (given) domain.certificate_key_sealed = model::seal_text(*given, scope.site_key, scope.rng);
+    if (domain.certificate.empty()) {
+        if (given)
+            return make_error(ErrorCode::Missing, "certificate", "is required beside its key");
+        domain.certificate_key_sealed.clear();
+        return {};
+    }
+    if (!given && before != nullptr && before->certificate == domain.certificate) return {};
+    const auto key = model::unseal_text(domain.certificate_key_sealed, scope.site_key);
+    if (!key)
+        return make_error(ErrorCode::Missing, "certificate_key",
+                          "is required beside the certificate");
+    return check_certificate(domain.certificate, *key, scope.now);
 }
 // HA1 contains login and realm (RFC 7616 3.4.2), so a new login needs the password again.
 Result<void> complete(const WriteScope& scope, std::string_view body, const model::Account* before,

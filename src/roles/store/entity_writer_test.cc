@@ -284,6 +284,21 @@ TEST_F(Desk, RemovesOnlyWhatNobodyNeeds) {
     EXPECT_EQ(std::get<store::RangeReply>(*rest.replies[0].body).count, 0u);
 }
 
+TEST_F(Desk, ADomainMayHaveACertificateOfItsOwn) {
+    ASSERT_EQ(create("domain", "", R"({"name":"acme.test"})"), "ok");
+    EXPECT_EQ(patch("domain", "", "acme.test", R"({"certificate":"x"})"),
+              "missing certificate_key");
+    EXPECT_EQ(patch("domain", "", "acme.test", R"({"certificate_key":"y"})"),
+              "missing certificate");
+    EXPECT_EQ(patch("domain", "", "acme.test", R"({"certificate":"x","certificate_key":"y"})"),
+              "out_of_range certificate");
+    EXPECT_EQ(create("domain", "", R"({"name":"b.test","certificate":"x","certificate_key":"y"})"),
+              "out_of_range certificate");
+    EXPECT_EQ(patch("domain", "", "acme.test", R"({"certificate_key_sealed":"eA=="})"),
+              "forbidden certificate_key_sealed");
+    EXPECT_EQ(patch("domain", "", "acme.test", R"({"certificate":""})"), "ok");
+}
+
 TEST_F(Desk, SaysWhatIsStillInADomain) {
     ASSERT_EQ(create("domain", "", R"({"name":"acme.test"})"), "ok");
     const std::string acme = last_id;

@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 
+#include "base/bytes.h"
 #include "base/check.h"
 
 namespace tandem::runtime {
@@ -102,22 +103,54 @@ Result<std::string> read_file(const std::string& path) {
     return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
+Result<TlsContext> server_context(const Certificate& certificate) {
+    TlsContext context = make_context(TLS_server_method());
+    TRY(use_chain(context.get(), certificate.chain_pem));
+    TRY(use_key(context.get(), certificate.key_pem));
+    return context;
+}
+
 }  // namespace
 
 struct TlsContexts::State {
     mutable std::mutex mutex;
     std::map<std::string, TlsContext> servers;
+    std::map<std::string, TlsContext, std::less<>> hosts;
     std::string default_name;
     TlsContext client = make_context(TLS_client_method());
+
+    TlsContext of_host(std::string_view name) const;
+    static int choose(SSL* ssl, int* alert, void* self);
 };
+
+// The nearest name that has one: its own, else what stands above it.
+TlsContext TlsContexts::State::of_host(std::string_view name) const {
+    const std::lock_guard lock(mutex);
+    while (!name.empty()) {
+        if (const auto found = hosts.find(name); found != hosts.end()) return found->second;
+        const size_t dot = name.find('.');
+        if (dot == std::string_view::npos) break;
+        name.remove_prefix(dot + 1);
+    }
+    return nullptr;
+}
+
+int TlsContexts::State::choose(SSL* ssl, int*, void* self) {
+    const char* asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (asked == nullptr) return SSL_TLSEXT_ERR_NOACK;
+    const TlsContext context = static_cast<State*>(self)->of_host(to_lower(asked));
+    if (context == nullptr) return SSL_TLSEXT_ERR_NOACK;
+    SSL_set_SSL_CTX(ssl, context.get());
+    return SSL_TLSEXT_ERR_OK;
+}
 
 TlsContexts::TlsContexts() : state_(std::make_unique<State>()) {}
 TlsContexts::~TlsContexts() = default;
 
 Result<void> TlsContexts::load(const std::string& name, const Certificate& certificate) {
-    TlsContext context = make_context(TLS_server_method());
-    TRY(use_chain(context.get(), certificate.chain_pem));
-    TRY(use_key(context.get(), certificate.key_pem));
+    TlsContext context = TRY(server_context(certificate));
+    SSL_CTX_set_tlsext_servername_callback(context.get(), &State::choose);
+    SSL_CTX_set_tlsext_servername_arg(context.get(), state_.get());
     const std::lock_guard lock(state_->mutex);
     if (state_->servers.empty()) state_->default_name = name;
     state_->servers[name] = std::move(context);
@@ -135,6 +168,18 @@ Result<void> TlsContexts::load_files(const std::string& name, const std::string&
 void TlsContexts::remove(const std::string& name) {
     const std::lock_guard lock(state_->mutex);
     state_->servers.erase(name);
+}
+
+Result<void> TlsContexts::load_host(const std::string& host, const Certificate& certificate) {
+    TlsContext context = TRY(server_context(certificate));
+    const std::lock_guard lock(state_->mutex);
+    state_->hosts[host] = std::move(context);
+    return {};
+}
+
+void TlsContexts::remove_host(const std::string& host) {
+    const std::lock_guard lock(state_->mutex);
+    state_->hosts.erase(host);
 }
 
 void TlsContexts::set_default(const std::string& name) {

@@ -33,6 +33,12 @@ class TlsContexts {
                             const std::string& key_path);
     void remove(const std::string& name);
 
+    // A certificate for clients that ask for `host`, or a name below it, by SNI (RFC 6066 3), at
+    // whichever listener. The nearest name counts; who asks for none of them, or does not ask, gets
+    // that of the listener. `host` is in lower case.
+    Result<void> load_host(const std::string& host, const Certificate& certificate);
+    void remove_host(const std::string& host);
+
     // The context for connections accepted under that name; the empty name is the default, made
     // with set_default(). nullptr: no such name.
     TlsContext server(const std::string& name) const;
