@@ -1,5 +1,7 @@
 #include "app/node/media_shard.h"
 
+#include "runtime/reactor/limits.h"
+
 namespace tandem::app {
 
 MediaShard::MediaShard(roles::host::HostSettings settings, const SiteKeys& keys,
@@ -16,6 +18,7 @@ void MediaShard::start() {
         host_.start(now);
         drive(now);
     });
+    shard_.reactor().set_pace(runtime::shard_pace);
     shard_.start(*this);
 }
 

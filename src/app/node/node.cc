@@ -12,6 +12,7 @@
 #include "app/version.h"
 #include "base/check.h"
 #include "runtime/reactor/clock.h"
+#include "runtime/reactor/limits.h"
 #include "runtime/sqlite/cdr_history.h"
 #include "runtime/sqlite/sqlite_store.h"
 #include "runtime/stream/stream_socket.h"
@@ -153,6 +154,7 @@ int Node::run(int signals) {
         host_->start(now);
         drive(now);
     });
+    shard_.reactor().set_pace(runtime::shard_pace);
     shard_.run(*this);
     media_->stop();
     if (store_shard_) {

@@ -17,4 +17,9 @@ Now read_clocks() {
     return {read_monotonic(), {unix_ms}};
 }
 
+void sleep_for(Duration time) {
+    const timespec left{time / 1s, (time % 1s).count()};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &left, nullptr);
+}
+
 }  // namespace tandem::runtime

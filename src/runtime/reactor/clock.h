@@ -9,5 +9,6 @@ namespace tandem::runtime {
 // and the wall clock.
 Now read_clocks();
 Instant read_monotonic();
+void sleep_for(Duration time);
 
 }  // namespace tandem::runtime

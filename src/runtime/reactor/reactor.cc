@@ -46,6 +46,10 @@ struct Reactor::State {
     UniqueFd epoll{epoll_create1(EPOLL_CLOEXEC)};
     UniqueFd alarm{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};  // wakes the thread from outside
     std::atomic<bool> stopped{false};
+    // Whoever wakes rings the alarm only when the thread may be asleep: each of the two first says
+    // what it does and then looks at what the other has said.
+    std::atomic<bool> woken{false};
+    std::atomic<bool> asleep{false};
     std::atomic<uint64_t> turns{0};
     std::mutex posted_mutex;
     std::vector<Task> posted;
@@ -54,6 +58,7 @@ struct Reactor::State {
     Now now = read_clocks();
     std::optional<Instant> drive_deadline;
     bool again = true;  // the first turn drives at once
+    Duration pace{0};   // turns begin so far apart
     std::vector<Task> flushes;
     TimerQueue<std::shared_ptr<TimerEntry>> timers;
 
@@ -68,6 +73,8 @@ struct Reactor::State {
     State();
     void turn();
     void wait();
+    bool has_work();
+    void keep_pace() const;
     void look_at_descriptors(std::chrono::milliseconds longest);
     void on_event(const epoll_event& event);
     void run_posted();
@@ -75,7 +82,10 @@ struct Reactor::State {
     void run_flushes();
     std::optional<Instant> next_deadline() const;
     void queue(const std::shared_ptr<TimerEntry>& timer);
-    void wake() { eventfd_write(alarm.get(), 1); }
+    void wake() {
+        woken.store(true);
+        if (asleep.exchange(false)) eventfd_write(alarm.get(), 1);
+    }
 };
 
 namespace {
@@ -96,12 +106,25 @@ std::optional<Instant> Reactor::State::next_deadline() const {
     return drive_deadline ? std::min(*drive_deadline, *timer) : timer;
 }
 
+// Left from the turn before.
+bool Reactor::State::has_work() {
+    const std::lock_guard lock(posted_mutex);
+    return std::exchange(again, false) || !flushes.empty() || !posted.empty();
+}
+
+// What comes in quick succession gathers meanwhile, and nobody is woken for it.
+void Reactor::State::keep_pace() const {
+    const Duration left = now.mono + pace - read_monotonic();
+    if (left > Duration::zero()) sleep_for(left);
+}
+
 void Reactor::State::wait() {
     const auto deadline = next_deadline();
     std::chrono::milliseconds longest{0};
-    if (std::exchange(again, false)) {
+    if (has_work()) {
         if (waiter != nullptr) waiter->wait(now.mono);
     } else if (waiter == nullptr || !waiter->wait(deadline)) {
+        keep_pace();
         longest = reactor_wait_max;
         if (deadline) {
             const Duration left = *deadline - read_monotonic();
@@ -114,9 +137,15 @@ void Reactor::State::wait() {
 
 void Reactor::State::look_at_descriptors(std::chrono::milliseconds longest) {
     std::array<epoll_event, handlers_per_turn_max> events;
+    if (longest > std::chrono::milliseconds{0}) {
+        asleep.store(true);
+        if (woken.load()) longest = std::chrono::milliseconds{0};
+    }
     const int count =
         epoll_wait(epoll.get(), events.data(), int(events.size()), int(longest.count()));
     CHECK(count >= 0 || errno == EINTR);
+    asleep.store(false);
+    woken.store(false);  // what was asked for is seen in this turn
     now = read_clocks();
     for (int i = 0; i < count; ++i) on_event(events[size_t(i)]);
 }
@@ -186,7 +215,6 @@ void Reactor::State::queue(const std::shared_ptr<TimerEntry>& timer) {
 void Reactor::State::run_flushes() {
     // A flush may ask for another, which belongs to the next turn.
     for (auto& flush : std::exchange(flushes, {})) flush();
-    if (!flushes.empty()) again = true;
 }
 
 void Reactor::State::turn() {
@@ -234,6 +262,9 @@ void Reactor::wake() {
 void Reactor::set_drive(Drive drive) {
     state_->drive = std::move(drive);
     state_->again = true;
+}
+void Reactor::set_pace(Duration pace) {
+    state_->pace = pace;
 }
 void Reactor::set_waiter(Waiter* waiter) {
     state_->waiter = waiter;

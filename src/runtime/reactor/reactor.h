@@ -47,6 +47,9 @@ class Reactor {
     void wake();           // from any thread: a turn comes without waiting
     void set_drive(Drive drive);
     void set_waiter(Waiter* waiter);  // nullptr: none
+    // A busy reactor begins its turns at least so far apart: what comes meanwhile is handled, and
+    // answered, together. One that was quiet begins at once.
+    void set_pace(Duration pace);
 
     // From any thread: how many turns there have been. One that stands still is stuck.
     uint64_t turns() const;

@@ -56,6 +56,42 @@ TEST(Reactor, WakesForTheDeadlineOfDrive) {
     EXPECT_LT(reactor.turns(), 10u);
 }
 
+// An event every 0.1 ms or so gives as many turns to a reactor that has no pace.
+TEST(Reactor, GathersWhatComesInQuickSuccession) {
+    Reactor reactor;
+    reactor.set_pace(5ms);
+    const int fd = eventfd(1, EFD_NONBLOCK | EFD_SEMAPHORE);
+    FdWatch watch(reactor, fd);  // is always ready
+    int seen = 0;
+    std::function<void()> wait = [&] {
+        watch.wait(FdWatch::Interest::Read, [&] {
+            ++seen;
+            wait();
+        });
+    };
+    wait();
+    EXPECT_FALSE(reactor.run_until([] { return false; }, 52ms));
+    EXPECT_GT(seen, 2);
+    EXPECT_LE(reactor.turns(), 14u);
+    close(fd);
+}
+
+TEST(Reactor, KeepsNoPaceAfterAPauseNorForWorkOfItsOwn) {
+    Reactor reactor;
+    reactor.set_pace(300ms);
+    int left = 20;
+    std::function<void()> work = [&] {
+        if (--left == 0) return reactor.stop();
+        if (left % 2 == 0) return reactor.post([&] { work(); });
+        reactor.at_end_of_turn([&] { work(); });
+    };
+    reactor.post([&] { work(); });
+    const Instant start = read_monotonic();
+    reactor.run();
+    EXPECT_EQ(left, 0);
+    EXPECT_LT(read_monotonic() - start, 200ms);
+}
+
 TEST(Timer, FiresOnceInOrderAndNotAfterCancel) {
     Reactor reactor;
     std::vector<int> fired;
@@ -162,6 +198,24 @@ TEST(Shard, GetsEveryLetterOfManyThreads) {
     shard.join();
     EXPECT_EQ(driver.seen, kThreads * kLetters);
     EXPECT_EQ(shard.refused(), 0u);
+}
+
+// The alarm is rung only for a thread that sleeps; none may be missed.
+TEST(Shard, SleepsThroughNoLetter) {
+    Shard shard("test");
+    CountingDriver driver(shard);
+    driver.expected = 3000;
+    std::thread sender([&] {
+        for (uint64_t i = 1; i <= driver.expected; ++i) {
+            EXPECT_TRUE(shard.send({{1}, {2}, i, ports::StatusQuery{}}));
+            if (i % 3 == 0) std::this_thread::yield();
+        }
+    });
+    const Instant start = read_monotonic();
+    shard.run(driver);
+    sender.join();
+    EXPECT_EQ(driver.seen, driver.expected);
+    EXPECT_LT(read_monotonic() - start, 1s);  // a missed one waits for the longest wait
 }
 
 }  // namespace

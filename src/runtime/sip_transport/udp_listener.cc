@@ -175,7 +175,6 @@ void UdpListener::send(ports::PacketOut packet) {
         (*alive)->flush_asked_ = false;
         (*alive)->flush();
     });
-    reactor_.want_turn();
 }
 
 void UdpListener::flush() {

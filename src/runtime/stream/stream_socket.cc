@@ -229,7 +229,6 @@ void StreamSocket::Body::ask_flush() {
         self->flush_asked = false;
         self->flush();
     });
-    reactor.want_turn();
 }
 
 void StreamSocket::Body::flush() {
