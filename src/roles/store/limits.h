@@ -22,9 +22,9 @@ inline constexpr Duration catalog_wait_max = 300ms;
 // Records of one step from outbox to history: their deletion fits one write of the store.
 inline constexpr size_t outbox_batch = 100;
 inline constexpr Duration outbox_retry_pause = 1s;
-// Records gather so long before they move: a thirtieth of the commits at 300 calls/s, and nobody
+// Records gather so long before they move: a seventieth of the commits at 300 calls/s, and nobody
 // looks for a record sooner.
-inline constexpr Duration outbox_gathering = 100ms;
+inline constexpr Duration outbox_gathering = 250ms;
 // A page of the outbox that has not come by then is asked for again; whoever waits for a change
 // that needs another read is told to try again.
 inline constexpr Duration store_answer_max = 2s;

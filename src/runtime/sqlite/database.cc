@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include "runtime/sqlite/gathering_vfs.h"
 #include "runtime/sqlite/limits.h"
 
 namespace tandem::runtime {
@@ -57,7 +58,8 @@ int64_t Statement::column_integer(int column) const {
 Result<Database> Database::open(const std::string& path, Locking locking) {
     sqlite3* handle = nullptr;
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+    const char* vfs = locking == Locking::Exclusive ? gathering_vfs() : nullptr;
+    const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, vfs);
     Database database(handle);
     if (opened != SQLITE_OK) {
         return make_error(ErrorCode::Unavailable, "path",

@@ -1,6 +1,8 @@
 // Bounds of the SQLite files, each with its reason.
 #pragma once
 
+#include <cstddef>
+
 namespace tandem::runtime {
 
 // Pages of 4 KiB kept in memory: 64 MiB hold the hot part of a million accounts within the 8 GiB of
@@ -8,6 +10,9 @@ namespace tandem::runtime {
 inline constexpr int sqlite_cache_kib = 64 * 1024;
 // A checkpoint every 16 MiB of log: rarely enough for throughput, often enough for a quick start.
 inline constexpr int sqlite_checkpoint_pages = 4096;
+// A piece of the log that is written at once: more than most commits. SQLite's own files can't take
+// 128 KiB in one write.
+inline constexpr size_t sqlite_gathered_bytes_max = 96 * 1024;
 // Another process may hold the history's file for a backup.
 inline constexpr int sqlite_busy_ms = 2000;
 

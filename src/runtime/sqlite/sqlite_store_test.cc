@@ -179,6 +179,35 @@ TEST(SqliteStore, AFullDiskUndoesTheBatchAndIsToldHonestly) {
     EXPECT_EQ(out.watches[0].events.at(0).entry.key, "c");
 }
 
+// The log is written in pieces of a bounded size, and SQLite reads back what it has just written.
+TEST(SqliteStore, ABatchOfAnySizeIsThereAfterARestart) {
+    Folder folder;
+    const auto key_of = [](size_t batch, size_t i) {
+        return "k" + std::to_string(batch) + "/" + std::to_string(i);
+    };
+    const std::vector<size_t> sizes = {1, 20, 23, 24, 25, 31, 32, 33, 55, 64, 300};
+    {
+        auto store = open_store(folder.file("s"));
+        for (size_t batch = 0; batch < sizes.size(); ++batch) {
+            std::vector<Request> requests;
+            for (size_t i = 0; i < sizes[batch]; ++i) {
+                requests.push_back(put(i, key_of(batch, i), std::string(3'000, 'a')));
+            }
+            Outbox out;
+            store->apply_batch({}, requests, out);
+            for (const auto& reply : out.replies) ASSERT_TRUE(reply.body) << sizes[batch];
+        }
+    }
+    auto store = open_store(folder.file("s"));
+    for (size_t batch = 0; batch < sizes.size(); ++batch) {
+        for (size_t i = 0; i < sizes[batch]; ++i) {
+            const RangeReply found = read(*store, KeyRange::one(key_of(batch, i)));
+            ASSERT_EQ(found.items.size(), 1u) << key_of(batch, i);
+            EXPECT_EQ(found.items[0].value, std::string(3'000, 'a'));
+        }
+    }
+}
+
 // The child: commits without end and says each number once it has been acknowledged.
 [[noreturn]] void commit_for_ever(const std::string& path, int pipe) {
     auto store = SqliteStore::open(path, {});
