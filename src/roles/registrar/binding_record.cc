@@ -86,6 +86,13 @@ bool BindingRecord::same_but_for_time(const BindingRecord& other) const {
            reg_id == other.reg_id && q_thousandths == other.q_thousandths;
 }
 
+bool BindingRecord::is_refresh_of(const BindingRecord& other) const {
+    return contact() == other.contact() && contact_params() == other.contact_params() &&
+           instance_id() == other.instance_id() && user_agent() == other.user_agent() &&
+           path() == other.path() && flow == other.flow && reg_id == other.reg_id &&
+           q_thousandths == other.q_thousandths;
+}
+
 uint64_t binding_key(std::string_view contact_uri, std::string_view instance_id, uint32_t reg_id) {
     std::string name;
     if (!instance_id.empty() && reg_id != 0) {

@@ -27,8 +27,11 @@ class BindingRecord {
     std::string_view user_agent() const { return part(Part::UserAgent); }
     std::string_view path() const { return part(Part::Path); }  // joined by commas
 
-    // Everything alike but the times and the CSeq: a refresh.
+    // Everything alike but the times and the CSeq.
     bool same_but_for_time(const BindingRecord& other) const;
+    // The Call-ID may be another, too: the phone began anew and is the same for all who look for
+    // it. After a restart of ours the order of its requests (RFC 3261 10.3 step 7) counts anew.
+    bool is_refresh_of(const BindingRecord& other) const;
     size_t memory() const { return sizeof(*this) + text_.capacity(); }
 
     uint64_t key = 0;  // its name in the store, fixed when it was made

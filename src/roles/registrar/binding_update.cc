@@ -52,7 +52,7 @@ BindingRecord made_of(const ContactChange& change, const RegisterRequest& wanted
 
 // What the store has holds for a while longer.
 bool is_covered(const BindingRecord& record, const BindingRecord* old) {
-    return old && record.same_but_for_time(*old) && record.expires <= old->stored_until;
+    return old && record.is_refresh_of(*old) && record.expires <= old->stored_until;
 }
 
 void add_put(const ContactChange& change, const RegisterRequest& wanted, const UpdateSource& source,

@@ -435,6 +435,11 @@ TEST_F(RegistrarTest, RefreshesThatChangeNothingWriteNothing) {
     ASSERT_EQ(log_in(phone, kContact)->status(), 200);
     EXPECT_EQ(store.transactions, written);
     EXPECT_EQ(registrar->counters().unwritten_refreshes, 1u);
+    phone.call_id = "after-a-restart-of-the-phone";
+    wait(100s);
+    ASSERT_EQ(log_in(phone, kContact)->status(), 200);
+    EXPECT_EQ(store.transactions, written);
+    EXPECT_EQ(query().bindings.at(0).call_id, phone.call_id);
     phone.source = "192.0.2.9:6000";  // another flow is a change, when its Contact does not tell
     wait(100s);
     ASSERT_EQ(log_in(phone, "Contact: <sip:alice@phone.invalid>\r\n")->status(), 200);

@@ -5,9 +5,10 @@
 
 namespace tandem::runtime {
 
-// Pages of 4 KiB kept in memory: 64 MiB hold the hot part of a million accounts within the 8 GiB of
-// the smallest server. SQLite's unit for a negative number is KiB.
-inline constexpr int sqlite_cache_kib = 64 * 1024;
+// Pages kept in memory: 16 MiB hold what calls write and delete again. All that is read often, the
+// catalog and the bindings, is in memory as it is, and the kernel has its own copy of the pages.
+// SQLite's unit for a negative number is KiB.
+inline constexpr int sqlite_cache_kib = 16 * 1024;
 // A checkpoint every 16 MiB of log: rarely enough for throughput, often enough for a quick start.
 inline constexpr int sqlite_checkpoint_pages = 4096;
 // A piece of the log that is written at once: more than most commits. SQLite's own files can't take
