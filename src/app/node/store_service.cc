@@ -51,14 +51,10 @@ Result<std::string> page_of(runtime::CdrHistory& history, const ports::HistoryQu
     return json.end_object().take();
 }
 
-// A record that can't be read is left out rather than holding up all that come after it.
 Result<void> append(runtime::CdrHistory& history, const ports::HistoryAppend& letter) {
-    std::vector<model::Cdr> records;
-    for (const auto& record : letter.records) {
-        auto decoded = model::decode<model::Cdr>(record.json, model::Source::Store);
-        if (decoded.has_value()) records.push_back(std::move(*decoded));
-    }
-    (void)TRY(history.insert(records));
+    std::vector<std::string_view> bodies;
+    for (const auto& record : letter.records) bodies.push_back(record.json);
+    (void)TRY(history.insert(bodies));
     return {};
 }
 

@@ -118,6 +118,20 @@ TEST_F(SipTransportTest, UdpInBatchesAndBack) {
     }
 }
 
+TEST_F(SipTransportTest, AFloodOnUdpIsTakenWithoutPause) {
+    make();
+    const SocketAddress server = open(Transport::Udp);
+    const NativeAddress to(server);
+    UniqueFd phone(socket(to.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(phone.get(), to.get(), to.size), 0);
+    reactor_.set_pace(300ms);
+    constexpr size_t kDatagrams = 150;  // more than two batches
+    for (size_t i = 0; i < kDatagrams; ++i) ASSERT_EQ(::send(phone.get(), "MESSAGE", 7, 0), 7);
+    const Instant start = read_monotonic();
+    EXPECT_TRUE(until([this] { return letters_.size() >= kDatagrams; }));
+    EXPECT_LT(read_monotonic() - start, 550ms) << "one pause, and none between the batches";
+}
+
 TEST_F(SipTransportTest, AnswersStunOnUdp) {
     make();
     const NativeAddress to(open(Transport::Udp));

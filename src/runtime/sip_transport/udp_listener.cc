@@ -131,6 +131,10 @@ void UdpListener::receive() {
         take(batch.headers[static_cast<size_t>(i)]);
         batch.reset(static_cast<size_t>(i));
     }
+    // There is more: the next turn must not wait for its time, or a flood would find room for so
+    // many only.
+    const bool is_full = count == static_cast<int>(udp_batch_max);
+    if (is_full) reactor_.at_end_of_turn([&reactor = reactor_] { reactor.want_turn(); });
     wait();
 }
 

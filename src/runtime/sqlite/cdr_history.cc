@@ -19,7 +19,7 @@ CREATE INDEX IF NOT EXISTS cdr_age ON cdr(start, id);
 CREATE TABLE IF NOT EXISTS cdr_term(
     domain TEXT NOT NULL, term TEXT NOT NULL, start INTEGER NOT NULL, id TEXT NOT NULL,
     PRIMARY KEY(term, domain, start, id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS cdr_term_age ON cdr_term(start);
+DROP INDEX IF EXISTS cdr_term_age;
 )";
 
 constexpr int64_t start_max = INT64_MAX;
@@ -75,13 +75,15 @@ struct CdrHistory::State {
     explicit State(Database opened) : database(std::move(opened)) {}
     Database database;
     Statement begin, commit, rollback;
-    Statement insert, insert_term, count, expired, erase_terms, erase;
+    Statement insert, insert_term, count, expired, expired_bodies, erase_term, erase;
     Statement pages[2][terms_max + 1];  // [in one domain][number of terms]
 
     Result<void> prepare();
-    Result<size_t> insert_all(std::span<const model::Cdr> records);
+    Result<size_t> insert_all(std::span<const std::string_view> bodies);
     Result<size_t> erase_some(UtcTime before, size_t batch_max);
-    Result<bool> insert_one(const model::Cdr& record);
+    Result<bool> insert_one(const model::Cdr& record, std::string_view body);
+    Result<void> erase_terms_of(const model::Cdr& record);
+    Result<void> erase_terms_through(int64_t start);
     Result<void> done(Statement& statement) {
         const bool failed = statement.step() == Statement::Step::Failed;
         statement.reset();
@@ -115,7 +117,9 @@ Result<void> CdrHistory::State::prepare() {
     expired = TRY(
         database.prepare("SELECT max(start), count(*) FROM (SELECT start FROM cdr WHERE start < ?1"
                          " ORDER BY start LIMIT ?2)"));
-    erase_terms = TRY(database.prepare("DELETE FROM cdr_term WHERE start <= ?1"));
+    expired_bodies = TRY(database.prepare("SELECT body FROM cdr WHERE start <= ?1"));
+    erase_term = TRY(database.prepare(
+        "DELETE FROM cdr_term WHERE domain = ?1 AND term = ?2 AND start = ?3 AND id = ?4"));
     erase = TRY(database.prepare("DELETE FROM cdr WHERE start <= ?1"));
     return {};
 }
@@ -130,10 +134,9 @@ Result<std::unique_ptr<CdrHistory>> CdrHistory::open(const std::string& path) {
     return std::unique_ptr<CdrHistory>(new CdrHistory(std::move(state)));
 }
 
-Result<bool> CdrHistory::State::insert_one(const model::Cdr& record) {
+Result<bool> CdrHistory::State::insert_one(const model::Cdr& record, std::string_view body) {
     const std::string id = record.id.text();
     const std::string domain = record.domain.text();
-    const std::string body = model::encode(record, model::Audience::Store);
     insert.text(1, id).text(2, domain).integer(3, record.start.unix_ms).text(4, body);
     TRY(done(insert));
     if (database.changes() == 0) return false;
@@ -144,14 +147,17 @@ Result<bool> CdrHistory::State::insert_one(const model::Cdr& record) {
     return true;
 }
 
-Result<size_t> CdrHistory::State::insert_all(std::span<const model::Cdr> records) {
+Result<size_t> CdrHistory::State::insert_all(std::span<const std::string_view> bodies) {
     size_t fresh = 0;
-    for (const model::Cdr& record : records) fresh += TRY(insert_one(record)) ? 1 : 0;
+    for (const std::string_view body : bodies) {
+        const auto record = model::decode<model::Cdr>(body, model::Source::Store);
+        if (record) fresh += TRY(insert_one(*record, body)) ? 1 : 0;
+    }
     return fresh;
 }
 
-Result<size_t> CdrHistory::insert(std::span<const model::Cdr> records) {
-    return state_->atomically([&] { return state_->insert_all(records); });
+Result<size_t> CdrHistory::insert(std::span<const std::string_view> bodies) {
+    return state_->atomically([&] { return state_->insert_all(bodies); });
 }
 
 Result<CdrPage> CdrHistory::query(const CdrQuery& query) {
@@ -200,6 +206,32 @@ Result<uint64_t> CdrHistory::count(DomainId domain) {
     return total;
 }
 
+Result<void> CdrHistory::State::erase_terms_of(const model::Cdr& record) {
+    const std::string id = record.id.text();
+    const std::string domain = record.domain.text();
+    for (const std::string& term : terms_of(record)) {
+        erase_term.text(1, domain).text(2, term).integer(3, record.start.unix_ms).text(4, id);
+        TRY(done(erase_term));
+    }
+    return {};
+}
+
+// The record itself tells its terms: an index of them by age would cost each call more than this.
+// Those of a record that can't be read stay, and lead nowhere.
+Result<void> CdrHistory::State::erase_terms_through(int64_t start) {
+    expired_bodies.integer(1, start);
+    auto step = expired_bodies.step();
+    Result<void> outcome;
+    for (; step == Statement::Step::Row && outcome; step = expired_bodies.step()) {
+        const auto record =
+            model::decode<model::Cdr>(expired_bodies.column_bytes(0), model::Source::Store);
+        if (record) outcome = erase_terms_of(*record);
+    }
+    if (step == Statement::Step::Failed) outcome = database.last_error();
+    expired_bodies.reset();
+    return outcome;
+}
+
 // Records of the same millisecond go together, so a batch may be a few larger than asked.
 Result<size_t> CdrHistory::State::erase_some(UtcTime before, size_t batch_max) {
     expired.integer(1, before.unix_ms).integer(2, static_cast<int64_t>(batch_max));
@@ -209,8 +241,7 @@ Result<size_t> CdrHistory::State::erase_some(UtcTime before, size_t batch_max) {
     expired.reset();
     if (!row) return database.last_error();
     if (!any) return size_t{0};
-    erase_terms.integer(1, through);
-    TRY(done(erase_terms));
+    TRY(erase_terms_through(through));
     erase.integer(1, through);
     TRY(done(erase));
     return static_cast<size_t>(database.changes());

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/id.h"
@@ -38,9 +39,10 @@ class CdrHistory {
     CdrHistory(const CdrHistory&) = delete;
     CdrHistory& operator=(const CdrHistory&) = delete;
 
-    // All or none. One whose id is there already is left as it is, so that the outbox may be
-    // drained twice. Answers how many were new.
-    Result<size_t> insert(std::span<const model::Cdr> records);
+    // Records as model::encode() wrote them for the store; all or none. One whose id is there
+    // already is left as it is, so that the outbox may be drained twice. One that can't be read is
+    // left out rather than holding up all that come after it. Answers how many were new.
+    Result<size_t> insert(std::span<const std::string_view> bodies);
     Result<CdrPage> query(const CdrQuery& query);
     Result<uint64_t> count(DomainId domain);
     // Retention: deletes at most `batch_max` records that began before `before`; how many it were.

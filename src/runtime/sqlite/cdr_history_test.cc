@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "model/codec.h"
+#include "runtime/sqlite/database.h"
 
 namespace tandem::runtime {
 namespace {
@@ -42,6 +44,21 @@ struct History : testing::Test {
         record.legs.emplace_back().streams.emplace_back().mos = 4.25;
         return record;
     }
+    int64_t term_rows() {
+        auto database = Database::open((folder / "history.db").string(), Database::Locking::Shared);
+        EXPECT_TRUE(database);
+        auto count = database->prepare("SELECT count(*) FROM cdr_term");
+        EXPECT_TRUE(count);
+        EXPECT_EQ(count->step(), Statement::Step::Row);
+        return count->column_integer(0);
+    }
+    Result<size_t> insert(const std::vector<model::Cdr>& records) {
+        std::vector<std::string> texts;
+        for (const auto& each : records) {
+            texts.push_back(model::encode(each, model::Audience::Store));
+        }
+        return history->insert(std::vector<std::string_view>(texts.begin(), texts.end()));
+    }
     // "1001>1002@5 ..." in the order given.
     std::string ask(CdrQuery query) {
         std::string out;
@@ -65,10 +82,10 @@ struct History : testing::Test {
 TEST_F(History, KeepsARecordOnceAndWhole) {
     auto one = record(acme, 10, "1001", "1002");
     one.caller.account = AccountId::mint(UtcTime{1}, rng);
-    EXPECT_EQ(*history->insert({{one}}), 1u);
+    EXPECT_EQ(*insert({one}), 1u);
     auto again = one;
     again.dialled = "other";
-    EXPECT_EQ(*history->insert({{again}}), 0u) << "the outbox may be drained twice";
+    EXPECT_EQ(*insert({again}), 0u) << "the outbox may be drained twice";
     open();
     CdrQuery query;
     query.domain = acme;
@@ -87,7 +104,7 @@ TEST_F(History, AnswersByTimeAccountAndNumber) {
     const auto account = AccountId::mint(UtcTime{1}, rng);
     first.caller.account = account;
     third.callee.account = account;
-    ASSERT_TRUE(history->insert({{first, second, third, record(other, 15, "1001", "9")}}));
+    ASSERT_TRUE(insert({first, second, third, record(other, 15, "1001", "9")}));
     CdrQuery query;
     query.domain = acme;
     EXPECT_EQ(ask(query), "1003>1001@30 1002>1003@20 1001>1002@10 ");
@@ -120,7 +137,7 @@ TEST_F(History, PagesWithoutGapsOrDoubles) {
     std::vector<model::Cdr> many;
     for (int i = 0; i < 25; ++i)
         many.push_back(record(acme, 100 + i / 4, "1001", std::to_string(i)));
-    ASSERT_EQ(*history->insert(many), 25u);
+    ASSERT_EQ(*insert(many), 25u);
     CdrQuery query;
     query.domain = acme;
     query.limit = 7;
@@ -144,13 +161,22 @@ TEST_F(History, PagesWithoutGapsOrDoubles) {
     EXPECT_TRUE(ask(query).starts_with("limit: "));
 }
 
+TEST_F(History, LeavesOutWhatItCannotRead) {
+    const std::string good = model::encode(record(acme, 1, "1001", "1002"), model::Audience::Store);
+    const std::vector<std::string_view> bodies = {"{", good, "[]"};
+    EXPECT_EQ(*history->insert(bodies), 1u);
+    EXPECT_EQ(*history->count(acme), 1u);
+}
+
 TEST_F(History, ForgetsTheOldestFirst) {
     std::vector<model::Cdr> many;
     for (int i = 0; i < 10; ++i) many.push_back(record(acme, i, "1001", "1002"));
-    ASSERT_TRUE(history->insert(many));
+    ASSERT_TRUE(insert(many));
+    EXPECT_EQ(term_rows(), 10 * 3) << "the call and two numbers";
     EXPECT_EQ(*history->erase_before(UtcTime{6}, 4), 4u);
     EXPECT_EQ(*history->erase_before(UtcTime{6}, 4), 2u);
     EXPECT_EQ(*history->erase_before(UtcTime{6}, 4), 0u);
+    EXPECT_EQ(term_rows(), 4 * 3) << "no index of what is gone";
     CdrQuery query;
     query.domain = acme;
     query.number = "1002";
