@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "base/id.h"
 #include "base/result.h"
+#include "base/rng.h"
 #include "base/timer_queue.h"
 
 namespace tandem {
@@ -86,6 +89,29 @@ TEST(TimerQueue, PopsInOrderAndOnlyDue) {
     EXPECT_EQ(timers.pop_due(Instant{40ms}), 1);
     EXPECT_EQ(timers.pop_due(Instant{40ms}), 3);
     EXPECT_FALSE(timers.pop_due(Instant{40ms}).has_value());
+}
+
+// Over many seconds, with deadlines in the past, beside a sorted list.
+TEST(TimerQueue, KeepsTheOrderOfAllTimes) {
+    SeededRng rng{5};
+    TimerQueue<int64_t> timers;
+    std::multiset<int64_t> expected;
+    Instant now{100s};
+    for (int step = 0; step < 5'000; ++step) {
+        const uint64_t spread_ms = rng.below(4) == 0 ? 40'000 : 1'500;
+        const Instant deadline = now + std::chrono::milliseconds(rng.below(spread_ms)) - 200ms;
+        timers.add(deadline, deadline.since_epoch.count());
+        expected.insert(deadline.since_epoch.count());
+        if (rng.below(3) != 0) continue;
+        now = now + std::chrono::milliseconds(rng.below(30));
+        while (const auto due = timers.pop_due(now)) {
+            ASSERT_EQ(*due, *expected.begin());
+            expected.erase(expected.begin());
+        }
+        ASSERT_EQ(timers.size(), expected.size());
+        ASSERT_EQ(timers.next_deadline()->since_epoch.count(), *expected.begin());
+        ASSERT_GT(*timers.next_deadline(), now);
+    }
 }
 
 TEST(UtcTime, Rfc3339) {
