@@ -81,7 +81,9 @@ def lint(file, mark, deadline):
     if result.returncode == 0:
         mark.touch()
         return ""
-    return result.stdout or result.stderr
+    text = result.stdout or result.stderr
+    print(text, flush=True)
+    return text
 
 
 def main():
@@ -106,8 +108,6 @@ def main():
         results = list(pool.map(lambda item: lint(*item, deadline), work))
 
     faulty = [text for text in results if text]
-    for text in faulty:
-        print(text)
     left_out = results.count(None)
     print(f"lint: {len(chosen)} files, {len(chosen) - len(work)} of them known to be clean, "
           f"{len(faulty)} with faults" + (f", {left_out} left out: time was up" if left_out else ""))

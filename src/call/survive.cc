@@ -33,11 +33,18 @@ Party party_of(PartySnapshot& snapshot) {
 // ACK. If there was none after all, the phone does not know the call, and the audit ends it.
 constexpr Duration kAcknowledgedAfter = 4s;
 
+// A connection loses nothing as long as it lives, and this one may have died with its gate: a 2xx
+// that is sent again would go nowhere. Whoever did not get it has given the call up by himself.
+bool was_delivered(const sip::LegSnapshot& leg) {
+    return leg.settings.envelope.hop.reliability() == sip::Reliability::Reliable &&
+           leg.offers.state == sdp::OfferState::Stable;
+}
+
 // What the snapshot could not know.
 void make_current(sip::LegSnapshot& leg, Instant now) {
     if (leg.two_hundred && leg.two_hundred->give_up) {
         const Instant sent = *leg.two_hundred->give_up - 64 * leg.settings.timers.t1;
-        if (sent + kAcknowledgedAfter <= now) leg.two_hundred.reset();
+        if (sent + kAcknowledgedAfter <= now || was_delivered(leg)) leg.two_hundred.reset();
     }
     sip::SessionTimerSnapshot& timer = leg.session_timer;
     if (timer.refresh && *timer.refresh <= now) timer.refresh = now;

@@ -207,8 +207,9 @@ TEST(Digest, TheUriMustNameWhatIsAskedFor) {
         {"sip:1002@acme.test", "sip:1002@192.0.2.10", true},
         {"sip:1002@[2001:db8::1]", "sip:1002@acme.test", true},
         {"sip:1003@192.0.2.10", "sip:1002@acme.test", false},
-        // Without a user it is another resource.
-        {"sip:acme.test", "sip:1002@acme.test", false},
+        // The server itself, for all that is asked of it.
+        {"sip:192.0.2.10:5060", "sip:1002@acme.test", true},
+        {"sip:1002@acme.test", "sip:acme.test", false},
         {"tel:+1-202-555-0100", "tel:+12025550100", true},
         {"tel:+12025550100", "tel:+12025550101", false},
         {"tel:+12025550100", "sip:+12025550100@acme.test", false},

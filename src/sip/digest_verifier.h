@@ -97,6 +97,8 @@ struct DigestQuestion {
 //   INTEROP: parameters, headers, port and password count in neither; sip and sips are the same.
 //   INTEROP: where one host is an address, the other may be a name, or another address: phones that
 //   are set up with the server's address write it in one and the domain in the other.
+//   INTEROP: a URI without a user names the server, as SIPp and some adapters write for whatever
+//   they ask of it.
 // Two tel URIs are compared by RFC 3966 4. (Digest.TheUriMustNameWhatIsAskedFor)
 bool names_resource(std::string_view credentials_uri, std::string_view request_uri);
 
