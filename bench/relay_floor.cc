@@ -114,7 +114,7 @@ void run_epoll() {
 // buffer that was received into, one system call a batch.
 class BareUring {
  public:
-    explicit BareUring(const Relay& relay) : relay_(relay), memory_(kBuffers * kBufferBytes) {
+    explicit BareUring(const Relay& relay) : memory_(kBuffers * kBufferBytes) {
         io_uring_params params{};
         params.flags =
             IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
@@ -201,7 +201,6 @@ class BareUring {
     }
 
     static constexpr uint64_t kSend = ~uint64_t{0};
-    const Relay& relay_;
     std::vector<uint8_t> memory_;
     io_uring ring_{};
     io_uring_buf_ring* buffers_ = nullptr;
@@ -228,7 +227,7 @@ void run_media_ports() {
     Reactor reactor;
     CrossPlane plane(relay.parties);
     MediaPorts media(
-        reactor, [](ports::Letter) { CHECK(false); }, plane);
+        reactor, [](const ports::Letter&) { CHECK(false); }, plane);
     for (uint32_t i = 0; i < relay.sockets.size(); ++i) {
         const SocketAddress address = local_address_of(relay.sockets[i]);
         close(relay.sockets[i]);

@@ -37,7 +37,7 @@ void on_tick(int) {
         record[0] = uint64_t(now.tv_sec) * 1'000'000'000 + uint64_t(now.tv_nsec);
         record[1] = uint64_t(count);
         for (int i = 0; i < count; ++i) {
-            record[size_t(i) + 2] = reinterpret_cast<uint64_t>(frames[size_t(i + kHandlerFrames)]);
+            record[size_t(i) + 2] = reinterpret_cast<uint64_t>(frames[size_t(i) + kHandlerFrames]);
         }
         // One write of an O_APPEND file, so threads do not mix.
         (void)!write(samples, record.data(), (size_t(count) + 2) * sizeof(uint64_t));

@@ -211,7 +211,7 @@ class Call {
     void note_hold();
 
     // --- media.cc
-    void update_media(CallContext& ctx, std::vector<uint8_t> parties, bool joins);
+    void update_media(CallContext& ctx, const std::vector<uint8_t>& parties, bool joins);
     void release_terminations(ports::MediaRequest& request);
     void on_media_reply(CallContext& ctx, const Question& question, ports::MediaReply& reply);
     void take_local(const ports::MediaReply& reply);

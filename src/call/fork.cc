@@ -11,7 +11,6 @@
 
 namespace tandem::call {
 
-using sip::HeaderField;
 using sip::SdpPart;
 
 uint8_t Call::add_branch(CallContext& ctx, const Destination& destination, ports::Binding binding,

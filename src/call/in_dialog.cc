@@ -201,7 +201,7 @@ void Call::relay_request(CallContext& ctx, uint8_t index, sip::LegEvent& event) 
     if (const auto package = event.message.header("Info-Package")) {
         payload.headers.push_back({"Info-Package", std::string(*package)});
     }
-    const auto client = to->leg.send(ctx.leg, event.message.method_token(), std::move(payload));
+    const auto client = to->leg.send(ctx.leg, event.message.method_token(), payload);
     if (!client) {
         leg.respond(ctx.leg, event.server, 503, {});
         return;

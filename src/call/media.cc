@@ -7,7 +7,7 @@ namespace tandem::call {
 
 // What descriptions have settled. Nobody waits for the reply: ports stay as they are. A refusal
 // means that the context is gone.
-void Call::update_media(CallContext& ctx, std::vector<uint8_t> parties, bool joins) {
+void Call::update_media(CallContext& ctx, const std::vector<uint8_t>& parties, bool joins) {
     // Without a context there is nothing to update: it will be opened with all of this.
     if (!media_open_ || (move_ && move_->stage != MediaMove::Stage::Offering)) return;
     ports::MediaRequest request;

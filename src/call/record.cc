@@ -85,7 +85,7 @@ std::string codec_of(const sip::Leg& leg, size_t stream) {
     if (ours == nullptr || theirs == nullptr) return "";
     const sdp::Media& answer = ours->formats.size() < theirs->formats.size() ? *ours : *theirs;
     for (const std::string& format : answer.formats) {
-        const std::string name = encoding_of(answer, format);
+        std::string name = encoding_of(answer, format);
         if (name != "telephone-event" && name != "CN") return name;
     }
     return "";

@@ -209,8 +209,9 @@ void Run::check_writes() {
                 const std::string found = "\"" + each.field + "\":\"" + each.value + "\"";
                 if (each.path == path && body.find(found) != std::string::npos) return;
             }
-            world_.fail("an acknowledged write is lost: " + path + " " + writes_[index].value +
-                        ", but: " + body);
+            std::string fault = "an acknowledged write is lost: ";
+            fault.append(path).append(" ").append(writes_[index].value).append(", but: ");
+            world_.fail(fault.append(body));
         });
     }
     wait_for([&] { return open == 0; }, 30s, "the API at the end");

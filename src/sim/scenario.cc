@@ -98,7 +98,7 @@ void Run::boot() {
 
 void Run::make_accounts() {
     int open = 0;
-    const auto post = [&](std::string path, std::string body) {
+    const auto post = [&](const std::string& path, std::string body) {
         ++open;
         site_.http("POST", path, std::move(body), [&, path](const ports::HttpResponse* response) {
             --open;

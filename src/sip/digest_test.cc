@@ -209,6 +209,8 @@ TEST(Digest, TheUriMustNameWhatIsAskedFor) {
         {"sip:1003@192.0.2.10", "sip:1002@acme.test", false},
         // The server itself, for all that is asked of it.
         {"sip:192.0.2.10:5060", "sip:1002@acme.test", true},
+        {"sip:acme.test", "sip:1002@acme.test", true},
+        {"sip:other.test", "sip:1002@acme.test", false},
         {"sip:1002@acme.test", "sip:acme.test", false},
         {"tel:+1-202-555-0100", "tel:+12025550100", true},
         {"tel:+12025550100", "tel:+12025550101", false},

@@ -134,8 +134,9 @@ bool names_resource(std::string_view credentials_uri, std::string_view request_u
     const auto asked = UriView::parse(request_uri);
     if (!named || !asked) return false;
     if (!named->is_sip() || !asked->is_sip()) return equivalent(*named, *asked);
-    if (!named->has_user) return true;
-    if (named->decoded_user() != asked->decoded_user()) return false;
+    if (named->has_user && (!asked->has_user || named->decoded_user() != asked->decoded_user())) {
+        return false;
+    }
     return equals_ignoring_case(named->host(), asked->host()) || named->host_port.is_address() ||
            asked->host_port.is_address();
 }

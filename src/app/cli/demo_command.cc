@@ -81,7 +81,8 @@ std::string addresses_of(Global& global) {
                   {"sip_gate.tls_port", " (TLS)"}}) {
                 const std::string port = cell(role, field);
                 if (port == "-" || port == "0") continue;
-                text += (text.empty() ? "" : ", ") + host + ":" + port + mark;
+                text.append(text.empty() ? "" : ", ").append(host).append(":").append(port);
+                text += mark;
             }
         }
     }

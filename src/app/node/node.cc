@@ -107,13 +107,18 @@ Result<void> Node::open_store() {
         TRY(runtime::SqliteStore::open(bootstrap_.data + "/store.db", runtime::read_monotonic()));
     auto history = TRY(runtime::CdrHistory::open(bootstrap_.data + "/history.db"));
     TRY(make_first_start(bootstrap_, *store, rng_));
-    store_ = std::make_unique<StoreService>(std::move(store), std::move(history),
-                                            [this](ports::Letter letter) {
-                                                // The store may wait: its answers must not be lost.
-                                                while (!shard_.send(std::move(letter))) usleep(100);
-                                            });
+    store_ = std::make_unique<StoreService>(
+        std::move(store), std::move(history),
+        [this](ports::Letter letter) { take_from_store(std::move(letter)); });
     store_shard_ = std::make_unique<runtime::Shard>("store");
     return {};
+}
+
+// On the store's thread, which may wait: its answers must not be lost.
+void Node::take_from_store(ports::Letter letter) {
+    while (!shard_.send(std::move(letter))) {  // NOLINT(bugprone-use-after-move): refused, it stays
+        usleep(100);
+    }
 }
 
 Result<void> Node::open_tls() {
@@ -218,7 +223,7 @@ void Node::route(ports::Letter letter) {
         case To::Nobody:
             break;
     }
-    if (!sent) answer_unreachable(letter);
+    if (!sent) answer_unreachable(letter);  // NOLINT(bugprone-use-after-move): refused, it stays
 }
 
 bool Node::send_to_node(uint16_t node, ports::Letter& letter) {

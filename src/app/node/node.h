@@ -64,6 +64,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     void follow_settings();
     void set_hep_target(const std::string& target);
     roles::host::NodeHost::Figures runtime_figures() const;
+    void take_from_store(ports::Letter letter);
     void drive(Now now);
     void route(ports::Letter letter);
     bool send_to_node(uint16_t node, ports::Letter& letter);

@@ -65,7 +65,7 @@ TEST_F(StoreServiceTest, WritesThatFollowGatherForTheNextCommit) {
     write();
     EXPECT_EQ(answered.size(), 1u);
     ASSERT_TRUE(service->next_deadline());
-    wait(10ms);
+    wait(20ms);
     EXPECT_EQ(answered, (std::vector<uint64_t>{1, 2, 3}));
     EXPECT_FALSE(service->next_deadline());
 }

@@ -42,7 +42,6 @@ class Parent {
     std::unique_ptr<runtime::FdWatch> signal_watch_;
     int signal_fd_ = -1;
     int signals_ = 0;
-    size_t stopped_ = 0;
     Instant started_;
     bool unusable_ = false;
 };

@@ -18,7 +18,7 @@ using ports::RoleKind;
 using ports::Transport;
 using sip::HeaderId;
 
-constexpr ports::Instance kSelf{4}, kGate{1}, kAsker{2};
+constexpr ports::Instance kSelf{4}, kGate{1};
 constexpr Bits128 kDomain{1, 1}, kAlice{2, 2};
 
 // A store of one map: answers the registrar's requests at once, or when asked to.

@@ -7,7 +7,6 @@
 namespace tandem::roles::sip_gate {
 namespace {
 
-using ports::Instance;
 using ports::RoleKind;
 using ports::TokenKind;
 

@@ -260,7 +260,7 @@ void WebGate::ask_nodes(Now now, Incoming incoming, ports::Outbox& out) {
     if (hosts.empty()) on_answer(now, request, ports::Unreachable{}, out);
 }
 
-void WebGate::set_log_level(Incoming incoming, ports::Outbox& out) {
+void WebGate::set_log_level(const Incoming& incoming, ports::Outbox& out) {
     const auto members = text_members(incoming.request().body, {"level"});
     if (!members) {
         respond(incoming.letter, problem(members.error()), out);

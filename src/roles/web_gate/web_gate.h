@@ -58,7 +58,7 @@ class WebGate final : public ports::Role {
     void carry_out(Now now, Incoming incoming, ports::Outbox& out);
     void ask_store(Now now, Incoming incoming, ports::Outbox& out);
     void ask_nodes(Now now, Incoming incoming, ports::Outbox& out);
-    void set_log_level(Incoming incoming, ports::Outbox& out);
+    void set_log_level(const Incoming& incoming, ports::Outbox& out);
     void test_route(Now now, Incoming incoming, ports::Outbox& out);
     void show_health(const Incoming& incoming, ports::Outbox& out);
     // live things: live.cc

@@ -78,7 +78,7 @@ struct Resolver::State {
     void query(const DnsQuestion& question, Answered answered);
     void later(Answered answered, DnsAnswer answer);
     std::optional<DnsAnswer> known(const DnsQuestion& question);
-    void complete(const DnsQuestion& question, DnsAnswer answer);
+    void complete(const DnsQuestion& question, const DnsAnswer& answer);
     void remember(const DnsAnswer& answer);
 };
 
@@ -223,13 +223,13 @@ void Resolver::State::query(const DnsQuestion& question, Answered answered) {
             if (status == ARES_SUCCESS && size > 0) {
                 answer = read_dns_reply(ask->question, {bytes, size_t(size)});
             }
-            ask->state->complete(ask->question, std::move(answer));
+            ask->state->complete(ask->question, answer);
         },
         ask);
     set_timer();
 }
 
-void Resolver::State::complete(const DnsQuestion& question, DnsAnswer answer) {
+void Resolver::State::complete(const DnsQuestion& question, const DnsAnswer& answer) {
     remember(answer);
     auto node = waiting.extract(question);
     if (node.empty()) return;
