@@ -95,11 +95,13 @@ void NodeHost::dispatch(Now now, ports::Letter letter) {
     }
     ports::Role* role = find(letter.to);
     if (role != nullptr) return role->on_letter(now, std::move(letter), outbox_);
-    // It came before we knew that another shard of this node has that instance.
+    // It came before we knew that another shard of this node has that instance, or from such a
+    // shard before we knew which node does.
     const ports::DirectoryEntry* entry = directory_.find(letter.to);
     const bool is_neighbours =
         entry != nullptr && entry->node == settings_.node && !belongs_here(entry->kind);
-    if (!is_neighbours) return refuse(letter);
+    const bool leaves = entry != nullptr && entry->node != settings_.node && is_ours(letter.from);
+    if (!is_neighbours && !leaves) return refuse(letter);
     outbox_.send(std::move(letter));
 }
 
@@ -188,6 +190,12 @@ void NodeHost::send_store(store::RequestBody body) {
 
 bool NodeHost::is_mine(const Placement& placement) const {
     return placement.enabled && placement.node == settings_.node && belongs_here(placement.kind);
+}
+
+bool NodeHost::is_ours(ports::Instance instance) const {
+    if (const auto host = ports::node_of_host(instance)) return *host == settings_.node;
+    const ports::DirectoryEntry* entry = directory_.find(instance);
+    return entry != nullptr && entry->node == settings_.node;
 }
 
 bool NodeHost::belongs_here(ports::RoleKind kind) const {

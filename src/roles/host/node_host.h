@@ -114,6 +114,7 @@ class NodeHost {
     void rebuild_directory();
     const ReachableNode* reachable(uint16_t node) const;  // nullptr: it is not
     bool is_mine(const Placement& placement) const;
+    bool is_ours(ports::Instance instance) const;   // on any shard of this node
     bool belongs_here(ports::RoleKind kind) const;  // to this shard of the node
     bool take_catalog();                            // true when it has changed
     void send_store(store::RequestBody body);

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "model/codec.h"
+#include "model/entities.h"
 #include "roles/host/letter_router.h"
 #include "roles/host/limits.h"
+#include "store/keys.h"
 #include "store/memory_store.h"
 
 namespace tandem::roles::host {
@@ -50,6 +53,7 @@ struct Fixture {
     ports::TokenMint tokens{{1, 2}};
     NoRoles factory;
     store::MemoryStore memory;
+    store::Outbox ignored;
     std::vector<ports::Letter> left;  // for anybody but the store
     int requests = 0;
     int lost = 0;
@@ -83,6 +87,29 @@ TEST(NodeHost, AQuestionOfAFasterNeighbourIsAnsweredOnceTheLayersAreRead) {
     EXPECT_EQ(fixture.left[0].to, asker);
     EXPECT_EQ(fixture.left[0].request, 5u);
     EXPECT_TRUE(holds_alternative<ports::Unreachable>(fixture.left[0].payload));
+}
+
+// The media shard was faster: its first letter to another node waits until that node is known.
+TEST(NodeHost, ALetterOfTheOtherShardLeavesOnceTheLayersAreRead) {
+    Fixture fixture(1);
+    model::RoleInstance elsewhere;
+    elsewhere.id = RoleInstanceId{{1, 2}};
+    elsewhere.number = 7;
+    elsewhere.node = 2;
+    elsewhere.role = model::RoleCode::Mgc;
+    fixture.memory.apply(fixture.now.mono,
+                         {1, store::Txn{{},
+                                        {store::Put{store::keys::role_instance(elsewhere.id),
+                                                    model::encode_stored(elsewhere, {})}},
+                                        {}}},
+                         fixture.ignored);
+    fixture.host.set_reachable_nodes({{2, 1, {}}});
+    fixture.host.deliver({ports::host_of(1, 1), ports::Instance{7}, 0, ports::MediaLoad{}});
+    fixture.run();
+    EXPECT_TRUE(fixture.left.empty());
+    fixture.advance(store_reply_max);
+    ASSERT_EQ(fixture.left.size(), 1u);
+    EXPECT_TRUE(holds_alternative<ports::MediaLoad>(fixture.left[0].payload));
 }
 
 TEST(LetterRouter, AnswersOfTheStoreGoWhereTheQuestionCameFrom) {

@@ -21,6 +21,8 @@ class MediaGateRole final : public ports::Role, public ports::MediaDataPlane {
     void on_timeout(Now now, ports::Outbox& out) override;
     std::optional<Instant> next_deadline() const override { return next_tick_; }
     void on_catalog(Now now, ports::Outbox& out) override;
+    // A controller that can be reached again is told at once that there is room.
+    void on_directory(Now, ports::Outbox& out) override { report_load(out); }
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override { return gate_.contexts() == 0; }
     std::vector<std::pair<std::string, double>> figures() const override;
