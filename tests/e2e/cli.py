@@ -203,6 +203,18 @@ def help_and_completion(folder):
     expect(pages > 50, f"only {pages} pages of help")
 
 
+def demo_makes_accounts_and_shows_them(folder):
+    """What `./dev run` shows: where phones reach the server, and passwords, the same the next time."""
+    with running(folder, accounts=()) as server:
+        first = cli(server, "demo", "--data", server.data)
+        expect("127.0.0.1:5060" in first and "127.0.0.1:5061 (TLS)" in first, first)
+        shown = dict(re.findall(r"(100[1-4])@demo\.local +(\S{8,})", first))
+        expect(len(shown) == 4, first)
+        expect(cli(server, "demo", "--data", server.data) == first, "the same again")
+        logins = {each["login"] for each in answer(server, "account", "list", "demo.local")["items"]}
+        expect(logins == set(shown), f"{logins}")
+
+
 if __name__ == "__main__":
-    main(entities_of_a_domain, entities_from_json, infrastructure_and_roles, calls_while_they_go_on,
-         errors_say_what_to_do, help_and_completion)
+    main(demo_makes_accounts_and_shows_them, entities_of_a_domain, entities_from_json,
+         infrastructure_and_roles, calls_while_they_go_on, errors_say_what_to_do, help_and_completion)

@@ -62,7 +62,10 @@ std::string addresses_of(Global& global) {
     const auto roles = global.client().call("GET", "/api/v1/roles");
     if (!interfaces.has_value() || !roles.has_value()) return "this machine";
     std::vector<std::string> hosts;
-    for (const auto& each : boost::json::parse(interfaces->body).at("items").as_array()) {
+    // Named, as C++20 does not let a temporary live for the loop over a part of it.
+    const boost::json::value interface_list = boost::json::parse(interfaces->body);
+    const boost::json::value role_list = boost::json::parse(roles->body);
+    for (const auto& each : interface_list.at("items").as_array()) {
         if (cell(each, "serves_signalling") != "yes") continue;
         const std::string advertised = cell(each, "advertised_address");
         hosts.push_back(advertised == "-" ? cell(each, "address") : advertised);
@@ -74,7 +77,7 @@ std::string addresses_of(Global& global) {
         }
     }
     std::string text;
-    for (const auto& role : boost::json::parse(roles->body).at("items").as_array()) {
+    for (const auto& role : role_list.at("items").as_array()) {
         for (const std::string& host : hosts) {
             for (const auto& [field, mark] :
                  {std::pair<const char*, const char*>{"sip_gate.udp_port", ""},
