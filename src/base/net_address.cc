@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>  // inet_pton and inet_ntop are pure conversions
 
+#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -105,6 +106,29 @@ std::optional<IpNetwork> IpNetwork::parse(std::string_view text) {
     const auto prefix = parse_number(text.substr(slash + 1), bits);
     if (!prefix) return std::nullopt;
     return IpNetwork{*ip, static_cast<uint8_t>(*prefix)};
+}
+
+namespace {
+
+int common_prefix(const IpAddress& a, const IpAddress& b) {
+    for (size_t i = 0; i < a.octets.size(); ++i) {
+        const auto differing = static_cast<uint8_t>(a.octets[i] ^ b.octets[i]);
+        if (differing != 0) return static_cast<int>(i) * 8 + std::countl_zero(differing);
+    }
+    return 128;
+}
+
+}  // namespace
+
+const IpAddress* nearest_of(std::span<const IpAddress> own, const IpAddress& remote) {
+    const IpAddress* nearest = nullptr;
+    for (const IpAddress& each : own) {
+        if (each.family != remote.family) continue;
+        const bool is_nearer =
+            nearest == nullptr || common_prefix(each, remote) > common_prefix(*nearest, remote);
+        if (is_nearer) nearest = &each;
+    }
+    return nearest;
 }
 
 }  // namespace tandem

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,11 @@ struct IpAddress {
     std::string text_bracketed() const;  // as in a SIP URI: [2001:db8::1]
     static std::optional<IpAddress> parse(std::string_view text);  // brackets allowed
 };
+
+// The one of `own` that shares most leading bits with `remote`; nullptr: none is of its family. The
+// kernel would choose by its routes; this says the same for any sane addressing, and needs no
+// system call.
+const IpAddress* nearest_of(std::span<const IpAddress> own, const IpAddress& remote);
 
 struct SocketAddress {
     IpAddress ip;

@@ -107,7 +107,7 @@ class Pair:
                    f"{phone.user} encrypts with {side.encrypt!r}, on the wire: {heard.text}")
 
 
-def checks_of_wire(folder, capture, phones):
+def checks_of_wire(folder, capture, phones, ours=(SERVER, SERVER6)):
     """All that is checked once the phones are gone. The packets, for further checks."""
     wire.check_decodes(capture.path)
     decrypted = [(SERVER, "203.0.113.254", text) for phone in phones
@@ -120,14 +120,14 @@ def checks_of_wire(folder, capture, phones):
         raw = [packet.data.decode("latin-1") for packet in packets
                if packet.destination in phone.host.addresses and not packet.is_tls()]
         wire.check_hides(phone, raw + phone.received(),
-                         [other for other in phones if other is not phone], (SERVER, SERVER6))
+                         [other for other in phones if other is not phone], ours)
     return packets
 
 
-def talk(folder, *pairs, settings=None):
+def talk(folder, *pairs, settings=None, address=SERVER):
     """Runs the calls of all pairs at the same time, in one domain, and checks everything."""
     make_world()
-    with contextlib.ExitStack() as stack, running(folder, accounts=(), address=SERVER,
+    with contextlib.ExitStack() as stack, running(folder, accounts=(), address=address,
                                                   nodes=NODES) as server:
         users = [f"{1001 + index}" for index in range(2 * len(pairs))]
         server.make_domain(DOMAIN, users, **({"settings": settings} if settings else {}))
@@ -154,7 +154,10 @@ def talk(folder, *pairs, settings=None):
         stack.close()  # phones and capture end
     for pair in pairs:
         pair.check_heard()
-    packets = checks_of_wire(folder, capture, phones)
+    ours = [SERVER, SERVER6]
+    if address != SERVER:  # what of ours is nearest to each phone
+        ours += [f"203.0.113.{4 * index + 1}" for index in range(len(phones))]
+    packets = checks_of_wire(folder, capture, phones, tuple(ours))
     for pair in pairs:
         pair.check_encryption(packets)
 
@@ -201,6 +204,12 @@ def basic_call(folder):
     """The least, for split nodes."""
     talk(folder, Pair(Side(), Side(transport="tls", encrypt="srtp-mand"), 0),
          Pair(Side(transport="tcp"), Side(), 1))
+
+
+def bound_to_all_addresses(folder):
+    """As after the first start without an address: each phone is told the one that is nearest to it."""
+    talk(folder, Pair(Side(), Side(), 0), Pair(Side(transport="tls", encrypt="srtp-mand"), Side(), 1),
+         address="0.0.0.0")
 
 
 def baresip_over_every_transport(folder):
@@ -257,6 +266,6 @@ def websocket_with_baresip(folder):
 
 
 if __name__ == "__main__":
-    main(basic_call, baresip_over_every_transport, sdes_on_one_or_both_sides,
+    main(basic_call, bound_to_all_addresses, baresip_over_every_transport, sdes_on_one_or_both_sides,
          linphone_with_baresip_and_linphone, ipv6_with_ipv4, websocket_with_baresip,
          keys_multiplexed_rtcp_and_video)

@@ -37,6 +37,9 @@ const IpAddress& AddressPlan::advertised_to(const IpAddress& party) const {
             best_prefix = network.prefix_length;
         }
     }
+    if (best->is_unspecified()) {
+        if (const IpAddress* nearest = nearest_of(own, party)) return *nearest;
+    }
     return *best;
 }
 

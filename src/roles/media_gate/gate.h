@@ -21,9 +21,10 @@ namespace tandem::roles::media_gate {
 
 // How one address family is served.
 struct AddressPlan {
-    IpAddress bind;                                               // may be unspecified
-    IpAddress advertised;                                         // what parties are told
+    IpAddress bind;        // may be unspecified: all addresses of the machine
+    IpAddress advertised;  // what parties are told; unspecified: the nearest of `own`
     std::vector<std::pair<IpNetwork, IpAddress>> advertised_for;  // the longest prefix wins
+    std::vector<IpAddress> own = {};  // addresses of the machine, of this family
 
     const IpAddress& advertised_to(const IpAddress& party) const;
 };

@@ -561,5 +561,15 @@ TEST(AddressPlan, TheLongestNetworkWins) {
     EXPECT_EQ(plan.advertised_to(ip("8.8.8.8")), ip("203.0.113.1"));
 }
 
+// As the first start makes it: bound to all, and nothing said of what to advertise.
+TEST(AddressPlan, EachPartyIsToldTheNearestAddressOfTheMachine) {
+    const auto ip = [](const char* text) { return *IpAddress::parse(text); };
+    AddressPlan plan{ip("0.0.0.0"), ip("0.0.0.0"), {}};
+    plan.own = {ip("192.0.2.10"), ip("10.0.0.1"), ip("127.0.0.1")};
+    EXPECT_EQ(plan.advertised_to(ip("192.0.2.77")), ip("192.0.2.10"));
+    EXPECT_EQ(plan.advertised_to(ip("10.9.8.7")), ip("10.0.0.1"));
+    EXPECT_EQ(plan.advertised_to(ip("127.0.0.1")), ip("127.0.0.1"));
+}
+
 }  // namespace
 }  // namespace tandem::roles::media_gate

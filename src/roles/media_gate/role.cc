@@ -4,12 +4,16 @@
 
 namespace tandem::roles::media_gate {
 
-std::unique_ptr<MediaGateRole> make_role(const ports::Surroundings& surroundings) {
-    return std::make_unique<MediaGateRole>(surroundings);
-}
+MediaGateRole::MediaGateRole(const ports::Surroundings& surroundings, OwnAddresses own_addresses)
+    : around_(surroundings),
+      own_addresses_(std::move(own_addresses)),
+      own_(own_addresses_()),
+      gate_(settings_of(surroundings.catalog, surroundings.self, own_)) {}
 
-MediaGateRole::MediaGateRole(const ports::Surroundings& surroundings)
-    : around_(surroundings), gate_(settings_of(surroundings.catalog, surroundings.self)) {}
+void MediaGateRole::take_settings() {
+    own_ = own_addresses_();
+    gate_.set_settings(settings_of(around_.catalog, around_.self, own_));
+}
 
 void MediaGateRole::start(Now now, ports::Outbox& out) {
     next_tick_ = now.mono + kTick;
@@ -43,6 +47,7 @@ void MediaGateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out)
 void MediaGateRole::on_timeout(Now now, ports::Outbox& out) {
     if (!next_tick_ || now.mono < *next_tick_) return;
     next_tick_ = now.mono + kTick;
+    if (own_addresses_() != own_) take_settings();
     GateOutput effects;
     gate_.on_tick(now.mono, effects);
     flush(effects, out);
@@ -50,7 +55,7 @@ void MediaGateRole::on_timeout(Now now, ports::Outbox& out) {
 }
 
 void MediaGateRole::on_catalog(Now, ports::Outbox&) {
-    gate_.set_settings(settings_of(around_.catalog, around_.self));
+    take_settings();
 }
 
 void MediaGateRole::drain(Now, ports::Outbox& out) {

@@ -1,7 +1,8 @@
 // The role MG: the gate, its letters and its packets.
 #pragma once
 
-#include <memory>
+#include <functional>
+#include <vector>
 
 #include "ports/letter.h"
 #include "ports/media_plane.h"
@@ -13,7 +14,9 @@ namespace tandem::roles::media_gate {
 // restored copy.
 class MediaGateRole final : public ports::Role, public ports::MediaDataPlane {
  public:
-    explicit MediaGateRole(const ports::Surroundings& surroundings);
+    // Asked for the addresses of the machine, which may change while it runs.
+    using OwnAddresses = std::function<std::vector<IpAddress>()>;
+    MediaGateRole(const ports::Surroundings& surroundings, OwnAddresses own_addresses);
 
     ports::RoleKind kind() const override { return ports::RoleKind::MediaGate; }
     void start(Now now, ports::Outbox& out) override;
@@ -38,11 +41,13 @@ class MediaGateRole final : public ports::Role, public ports::MediaDataPlane {
     void flush(GateOutput& effects, ports::Outbox& out);
     void report_load(ports::Outbox& out);
 
+    void take_settings();
+
     ports::Surroundings around_;
+    OwnAddresses own_addresses_;
+    std::vector<IpAddress> own_;
     Gate gate_;
     std::optional<Instant> next_tick_;
 };
-
-std::unique_ptr<MediaGateRole> make_role(const ports::Surroundings& surroundings);
 
 }  // namespace tandem::roles::media_gate

@@ -1,39 +1,20 @@
 #include "roles/sip_gate/advertise.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "roles/sip_gate/limits.h"
 
 namespace tandem::roles::sip_gate {
-namespace {
-
-int common_prefix(const IpAddress& a, const IpAddress& b) {
-    if (a.family != b.family) return -1;
-    for (size_t i = 0; i < a.octets.size(); ++i) {
-        const auto differing = static_cast<uint8_t>(a.octets[i] ^ b.octets[i]);
-        if (differing != 0) return static_cast<int>(i) * 8 + std::countl_zero(differing);
-    }
-    return 128;
-}
-
-}  // namespace
-
 void Listener::learn_local(const IpAddress& address) {
     if (address.is_unspecified() || !settings.bind.ip.is_unspecified()) return;
     if (local.size() >= local_addresses_max) return;
     if (std::find(local.begin(), local.end(), address) == local.end()) local.push_back(address);
 }
 
-// The kernel would choose by its routes; the longest common prefix says the same for any sane
-// addressing, and needs no system call.
 IpAddress Listener::nearest_local(const IpAddress& remote) const {
     if (!settings.bind.ip.is_unspecified()) return settings.bind.ip;
-    const auto nearest =
-        std::max_element(local.begin(), local.end(), [&](const IpAddress& a, const IpAddress& b) {
-            return common_prefix(a, remote) < common_prefix(b, remote);
-        });
-    return nearest == local.end() ? IpAddress{} : *nearest;
+    const IpAddress* nearest = nearest_of(local, remote);
+    return nearest == nullptr ? IpAddress{} : *nearest;
 }
 
 bool Listener::is_local(const IpAddress& remote) const {
