@@ -56,8 +56,8 @@ app::SiteKeys keys() {
 }
 
 sim::NodeParts make_parts() {
-    auto factory =
-        std::make_unique<app::NodeRoleFactory>(keys(), "token-of-the-simulated-administrator");
+    auto factory = std::make_unique<app::NodeRoleFactory>(
+        keys(), "token-of-the-simulated-administrator", [] { return std::vector<IpAddress>(); });
     app::NodeRoleFactory* raw = factory.get();
     return {std::move(factory), [raw] { return raw->media_plane(); }};
 }

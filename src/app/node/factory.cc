@@ -8,23 +8,12 @@
 #include "roles/sip_gate/sip_gate.h"
 #include "roles/store/store_role.h"
 #include "roles/web_gate/web_gate.h"
-#include "runtime/reactor/native_address.h"
 
 namespace tandem::app {
 
-namespace {
-
-std::vector<IpAddress> own_addresses() {
-    std::vector<IpAddress> all = runtime::interface_addresses(AddressFamily::V4);
-    const std::vector<IpAddress> v6 = runtime::interface_addresses(AddressFamily::V6);
-    all.insert(all.end(), v6.begin(), v6.end());
-    return all;
-}
-
-}  // namespace
-
-NodeRoleFactory::NodeRoleFactory(const SiteKeys& keys, std::string admin_token)
-    : keys_(keys), admin_token_(std::move(admin_token)) {}
+NodeRoleFactory::NodeRoleFactory(const SiteKeys& keys, std::string admin_token,
+                                 OwnAddresses own_addresses)
+    : keys_(keys), admin_token_(std::move(admin_token)), own_addresses_(std::move(own_addresses)) {}
 
 std::unique_ptr<ports::Role> NodeRoleFactory::make(ports::RoleKind kind,
                                                    const ports::Surroundings& around) {
@@ -44,7 +33,7 @@ std::unique_ptr<ports::Role> NodeRoleFactory::make(ports::RoleKind kind,
             return std::make_unique<roles::b2bua::B2buaRole>(around, std::move(options));
         }
         case ports::RoleKind::MediaGate: {
-            auto gate = std::make_unique<roles::media_gate::MediaGateRole>(around, own_addresses);
+            auto gate = std::make_unique<roles::media_gate::MediaGateRole>(around, own_addresses_);
             media_plane_ = gate.get();
             return gate;
         }

@@ -1,8 +1,10 @@
 // Makes the role instances of a node: the one place that knows all kinds of roles.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/config/site_keys.h"
 #include "ports/media_plane.h"
@@ -12,7 +14,8 @@ namespace tandem::app {
 
 class NodeRoleFactory final : public roles::host::RoleFactory {
  public:
-    NodeRoleFactory(const SiteKeys& keys, std::string admin_token);
+    using OwnAddresses = std::function<std::vector<IpAddress>()>;  // of the machine
+    NodeRoleFactory(const SiteKeys& keys, std::string admin_token, OwnAddresses own_addresses);
 
     std::unique_ptr<ports::Role> make(ports::RoleKind kind,
                                       const ports::Surroundings& surroundings) override;
@@ -22,6 +25,7 @@ class NodeRoleFactory final : public roles::host::RoleFactory {
  private:
     SiteKeys keys_;
     std::string admin_token_;
+    OwnAddresses own_addresses_;
     ports::MediaDataPlane* media_plane_ = nullptr;
 };
 

@@ -1,13 +1,14 @@
 #include "app/node/media_shard.h"
 
 #include "runtime/reactor/limits.h"
+#include "runtime/reactor/native_address.h"
 
 namespace tandem::app {
 
 MediaShard::MediaShard(roles::host::HostSettings settings, const SiteKeys& keys,
                        const ports::TokenMint& tokens, Send send)
     : send_(std::move(send)),
-      factory_(keys, {}),
+      factory_(keys, {}, runtime::machine_addresses),
       host_(std::move(settings), tokens, rng_, factory_),
       shard_("media"),
       ports_(shard_.reactor(), shard_.deliverer(), *this) {}

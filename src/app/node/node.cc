@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "runtime/reactor/clock.h"
 #include "runtime/reactor/limits.h"
+#include "runtime/reactor/native_address.h"
 #include "runtime/sqlite/cdr_history.h"
 #include "runtime/sqlite/sqlite_store.h"
 #include "runtime/stream/stream_socket.h"
@@ -77,7 +78,7 @@ Result<void> Node::open() {
     TRY(links_->listen());
 
     roles::host::HostSettings settings{number_, 0, kVersion, now.utc};
-    factory_ = std::make_unique<NodeRoleFactory>(keys_, admin_token);
+    factory_ = std::make_unique<NodeRoleFactory>(keys_, admin_token, runtime::machine_addresses);
     host_ = std::make_unique<roles::host::NodeHost>(settings, *tokens_, rng_, *factory_);
     router_ = std::make_unique<roles::host::LetterRouter>(number_, *host_);
     host_->set_runtime_figures([this] { return runtime_figures(); });

@@ -30,7 +30,9 @@ class RoleTest : public testing::Test {
     store::Catalog catalog;
     ports::TokenMint tokens{SipHashKey{1, 2}};
     SeededRng rng{1};
-    MediaGateRole role{ports::Surroundings{kSelf, directory, catalog, tokens, rng, 1}};
+    std::vector<IpAddress> own;
+    MediaGateRole role{ports::Surroundings{kSelf, directory, catalog, tokens, rng, 1},
+                       [this] { return own; }};
     ports::MediaRequest request;
 };
 

@@ -67,4 +67,11 @@ std::vector<IpAddress> interface_addresses(AddressFamily family) {
     return found;
 }
 
+std::vector<IpAddress> machine_addresses() {
+    std::vector<IpAddress> all = interface_addresses(AddressFamily::V4);
+    const std::vector<IpAddress> v6 = interface_addresses(AddressFamily::V6);
+    all.insert(all.end(), v6.begin(), v6.end());
+    return all;
+}
+
 }  // namespace tandem::runtime

@@ -25,5 +25,6 @@ SocketAddress address_of(const sockaddr* native);
 SocketAddress local_address_of(int fd);
 // The addresses of this machine's interfaces that are up, loopback last, no link-local ones.
 std::vector<IpAddress> interface_addresses(AddressFamily family);
+std::vector<IpAddress> machine_addresses();  // of both families
 
 }  // namespace tandem::runtime
