@@ -479,8 +479,9 @@ def wrong_digests(folder):
         answered("an empty nonce", 400, nonce="")
         answered("an unknown algorithm", 401, stale=False, algorithm="MD17")
         answered("an algorithm that is not offered", 403, algorithm="SHA-512-256")
-        # RFC 3261 22.4: what is on the way may have changed the Request-URI; the proof is of this one.
-        answered("another uri, proven", 200, uri="sip:elsewhere.test")
+        # RFC 7616 3.4.6: a proof for one resource is none for another.
+        answered("another uri, proven", 400, uri="sip:elsewhere.test")
+        answered("the server's address for its name", 200, uri="sip:127.0.0.1:5060")
         answered("no uri", 400, authorization=lambda asked: login.proof(asked).replace(
             'uri="sip:demo.test", ', ""))
         for name in ("username", "nonce", "response"):
