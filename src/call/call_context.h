@@ -14,7 +14,7 @@ namespace tandem::call {
 // The number of a leg: 56 bits of its call's id and 8 of its own. Tags, Contacts and Call-IDs that
 // we mint carry it, so that any message finds its leg by reading.
 using LegKey = sip::UserKey;
-inline constexpr unsigned kLegBits = 8;
+inline constexpr unsigned kLegBits = ports::leg_bits;
 constexpr uint64_t base_of(LegKey key) {
     return key >> kLegBits;
 }

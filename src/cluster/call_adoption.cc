@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/rendezvous.h"
 #include "cluster/limits.h"
 #include "store/keys.h"
 
 namespace tandem::cluster {
 namespace {
 
-uint64_t mix(uint64_t value) {  // the finaliser of splitmix64
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
-    return value ^ (value >> 31);
+// The part of the id that tokens carry, so that a gate finds the adopter by reading one: 56 bits.
+uint64_t key_of(CallId call) {
+    return call.bits.low & (~uint64_t{0} >> 8);
 }
 
 std::optional<CallId> call_in(std::string_view key, const std::string& prefix) {
@@ -29,8 +29,7 @@ const Adopter* adopter_of(CallId call, const std::vector<Adopter>& survivors) {
     const Adopter* best = nullptr;
     uint64_t best_score = 0;
     for (const Adopter& each : survivors) {
-        const uint64_t score =
-            mix(call.bits.high ^ mix(call.bits.low ^ mix(each.number.value + 1)));
+        const uint64_t score = rendezvous_draw(key_of(call), each.number.value);
         if (best == nullptr || score > best_score) {
             best = &each;
             best_score = score;

@@ -12,6 +12,9 @@ namespace tandem::cluster {
 inline constexpr Duration heartbeat_interval = 50ms;
 // Five heartbeats: four lost ones, or a scheduling delay of 200 ms, accuse nobody.
 inline constexpr Duration suspicion_after = 250ms;
+// Of a node on the observer's own server: its death is told by its link at once, so silence only
+// means that it hangs, or that the machine is short of time.
+inline constexpr Duration suspicion_on_server_after = 1s;
 // What an observer told counts for as long as it would itself be believed to live.
 inline constexpr Duration report_valid = 250ms;
 // The store's view is refreshed every 100 ms; one refresh may be lost.
@@ -38,8 +41,8 @@ inline constexpr Duration ask_after = 100ms;
 inline constexpr size_t claims_of_shard_max = 60;
 
 // The store.
-// etcd answers in 1-10 ms; after 100 ms another endpoint is tried.
-inline constexpr Duration store_deadline = 100ms;
+// A store answers in 1-10 ms, one with a slow disk in 100 ms; an answer that comes later is lost.
+inline constexpr Duration store_deadline = 300ms;
 inline constexpr Duration store_pause = 20ms;
 
 // Leadership.

@@ -154,7 +154,7 @@ void Liveness::on_beat(Instant now, Peer& peer, size_t shard, const ShardBeat& b
     Watched& watched = peer.shards[shard];
     if (beat.run != watched.run || watched.life == Life::Dead) return;
     if (beat.progress == watched.progress) return;
-    if (now - watched.progressed >= suspicion_after) watched.well_since = now;
+    if (now - watched.progressed >= patience(peer)) watched.well_since = now;
     watched.progress = beat.progress;
     watched.progressed = std::max(watched.progressed, now);
 }
@@ -212,9 +212,9 @@ void Liveness::on_store_view(Instant now, StoreView view, LivenessOutbox& out) {
 Opinion Liveness::opinion(Instant now, const Peer& peer, size_t shard) const {
     const Watched& watched = peer.shards[shard];
     if (watched.life == Life::Dead) return Opinion::Dead;
-    if (now - watched.progressed < suspicion_after)
+    if (now - watched.progressed < patience(peer))
         return watched.life == Life::Unknown ? Opinion::Unknown : Opinion::Heard;
-    const bool node_is_heard = peer.was_heard && now - peer.heard_at < suspicion_after;
+    const bool node_is_heard = peer.was_heard && now - peer.heard_at < patience(peer);
     return node_is_heard ? Opinion::Stalled : Opinion::Silent;
 }
 
@@ -233,6 +233,10 @@ Opinion Liveness::opinion_of(Instant now, const Peer& observer, const ShardRun& 
 bool Liveness::store_has_lost(Instant now, NodeNumber node) const {
     if (!store_ || !store_->is_reachable || now - store_told_ >= store_view_valid) return false;
     return std::find(store_->lost.begin(), store_->lost.end(), node) != store_->lost.end();
+}
+
+Duration Liveness::patience(const Peer& peer) const {
+    return peer.member.server == own_server_ ? suspicion_on_server_after : suspicion_after;
 }
 
 bool Liveness::is_one_server() const {
@@ -362,7 +366,7 @@ std::optional<Instant> Liveness::next_deadline() const {
     for (const auto& [node, peer] : peers_)
         for (const Watched& watched : peer.shards) {
             if (watched.life == Life::Dead) continue;
-            const Instant silent = watched.progressed + suspicion_after;
+            const Instant silent = watched.progressed + patience(peer);
             if (!looked_ || silent > *looked_) earliest = std::min(earliest, silent);
         }
     return earliest;

@@ -170,6 +170,7 @@ class Liveness {
     Opinion opinion(Instant now, const Peer& peer, size_t shard) const;
     Opinion opinion_of(Instant now, const Peer& observer, const ShardRun& subject) const;
     bool store_has_lost(Instant now, NodeNumber node) const;
+    Duration patience(const Peer& peer) const;  // silence that is no reason for suspicion
     bool is_one_server() const;
     Duration recovery(const Watched& watched) const;
     bool has_news(Instant now) const;

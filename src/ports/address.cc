@@ -6,19 +6,15 @@
 #include <iterator>
 #include <utility>
 
+#include "base/rendezvous.h"
+
 namespace tandem::ports {
 namespace {
 
 constexpr std::array<std::string_view, 8> kCodes{"SG", "SR", "B2B", "MG", "MGC", "CS", "ST", "WS"};
 
-uint64_t mix(uint64_t value) {  // the finaliser of splitmix64
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
-    return value ^ (value >> 31);
-}
-
 bool can_be_picked(const DirectoryEntry& entry, RoleKind kind) {
-    return entry.kind == kind && entry.reachable && entry.weight != 0;
+    return entry.kind == kind && entry.reachable && !entry.suspected && entry.weight != 0;
 }
 
 // Weighted rendezvous hashing: the highest -weight / ln(u) wins, with u drawn from key and copy.
@@ -28,7 +24,7 @@ std::optional<Instance> rendezvous(std::span<const DirectoryEntry> entries, Role
     double best_score = -1;
     for (const DirectoryEntry& entry : entries) {
         if (!can_be_picked(entry, kind)) continue;
-        const uint64_t drawn = mix(key ^ mix(entry.instance.number + 0x9e3779b97f4a7c15));
+        const uint64_t drawn = rendezvous_draw(key, entry.instance.number);
         const double u = (static_cast<double>(drawn >> 11) + 0.5) * 0x1p-53;
         const double score = -entry.weight / std::log(u);
         if (score > best_score) {
@@ -59,7 +55,8 @@ bool same_members(const std::vector<DirectoryEntry>& a, const std::vector<Direct
     if (a.size() != b.size()) return false;
     for (size_t i = 0; i < a.size(); ++i) {
         if (a[i].instance != b[i].instance || a[i].epoch != b[i].epoch ||
-            a[i].reachable != b[i].reachable || a[i].weight != b[i].weight) {
+            a[i].reachable != b[i].reachable || a[i].weight != b[i].weight ||
+            a[i].is_active != b[i].is_active || a[i].suspected != b[i].suspected) {
             return false;
         }
     }
@@ -67,6 +64,11 @@ bool same_members(const std::vector<DirectoryEntry>& a, const std::vector<Direct
 }
 
 }  // namespace
+
+bool is_active_passive(RoleKind kind) {
+    return kind == RoleKind::Registrar || kind == RoleKind::MediaGateController ||
+           kind == RoleKind::CallState || kind == RoleKind::Store;
+}
 
 std::string_view code_of(RoleKind kind) {
     return kCodes[static_cast<size_t>(kind)];
@@ -102,9 +104,22 @@ std::optional<Instance> Directory::pick_previous(RoleKind kind, uint64_t key) co
     return rendezvous(previous_, kind, key);
 }
 
+std::optional<Instance> Directory::heir(RoleKind kind, uint64_t key) const {
+    std::optional<Instance> best;
+    uint64_t best_draw = 0;
+    for (const DirectoryEntry& entry : entries_) {
+        if (!can_be_picked(entry, kind)) continue;
+        const uint64_t draw = rendezvous_draw(key, entry.instance.number);
+        if (best && draw <= best_draw) continue;
+        best = entry.instance;
+        best_draw = draw;
+    }
+    return best;
+}
+
 std::optional<Instance> Directory::active(RoleKind kind) const {
     for (const DirectoryEntry& entry : entries_) {
-        if (entry.kind == kind && entry.reachable) return entry.instance;
+        if (entry.kind == kind && entry.reachable && entry.is_active) return entry.instance;
     }
     return std::nullopt;
 }

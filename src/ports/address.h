@@ -21,6 +21,8 @@ enum class RoleKind : uint8_t {
     WebGate,
 };
 
+// Whether one copy of a group is active and the others are not.
+bool is_active_passive(RoleKind kind);
 std::string_view code_of(RoleKind kind);  // "SG", "SR", "B2B", "MG", "MGC", "CS", "ST", "WS"
 std::optional<RoleKind> role_kind_from_code(std::string_view code);
 
@@ -64,6 +66,8 @@ struct DirectoryEntry {
     uint16_t node = 0;  // number of the node that hosts it
     // Letters for it pile up here or there: gates refuse new work for it early (503).
     bool congested = false;
+    bool is_active = true;   // of an Active-Passive role: it holds its group's post
+    bool suspected = false;  // not heard of for a while: nothing new for it, nothing taken from it
 };
 
 // The role instances that this node knows, as of one generation. Read by roles, written by the
@@ -77,7 +81,10 @@ class Directory {
     std::optional<Instance> pick(RoleKind kind, uint64_t key) const;
     // The choice that the generation before this one would have made.
     std::optional<Instance> pick_previous(RoleKind kind, uint64_t key) const;
-    // The active copy of an Active-Passive role (the only group, for now).
+    // Who takes over what `key` names from a copy that is gone: the highest draw among the others.
+    std::optional<Instance> heir(RoleKind kind, uint64_t key) const;
+    // The active copy of an Active-Passive role (the only group, for now); none while the post is
+    // empty.
     std::optional<Instance> active(RoleKind kind) const;
     std::span<const DirectoryEntry> entries() const { return entries_; }
 

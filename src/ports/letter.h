@@ -176,6 +176,15 @@ struct Surroundings {
     const TokenMint& tokens;
     Rng& rng;
     uint32_t epoch = 0;  // of this incarnation
+    // Compared by each of its writes: that no other has taken over (fence/<instance>).
+    std::vector<store::Compare> guards;
+};
+
+// A call that an instance took over from one that died.
+struct AdoptedCall {
+    CallId call;
+    Instance victim;
+    std::string snapshot;
 };
 
 // A role instance: a pure, single-threaded state machine.
@@ -192,6 +201,16 @@ class Role {
     virtual void on_catalog(Now, Outbox&) {}
     // The directory has changed: instances came, went, or can be reached again.
     virtual void on_directory(Now, Outbox&) {}
+    // Of an Active-Passive role: it is the active copy now, as the directory says, too. Each write
+    // compares `guards` instead of those of the surroundings.
+    virtual void on_elected(Now, std::vector<store::Compare> guards, Outbox&) { (void)guards; }
+    // It is so no more. Nothing of the post may be written or said.
+    virtual void on_deposed(Now, Outbox&) {}
+    // It gives the post away: takes no more work until is_flushed().
+    virtual void on_handing(Now, Outbox&) {}
+    virtual bool is_flushed() const { return true; }
+    // Of a B2B: the call is ours now.
+    virtual void on_adopted(Now, AdoptedCall, Outbox&) {}
     // Takes no new work; is_idle() says when what it had is done.
     virtual void drain(Now now, Outbox& out) = 0;
     virtual bool is_idle() const = 0;

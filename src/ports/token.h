@@ -15,6 +15,9 @@ namespace tandem::ports {
 
 enum class TokenKind : uint8_t { Branch = 'b', Contact = 'c', Tag = 't', CallIdHeader = 'i' };
 
+// Of the key of a leg: the lower bits number it in its call, the others are the call's.
+inline constexpr unsigned leg_bits = 8;
+
 struct Token {
     TokenKind kind = TokenKind::Branch;
     Instance owner;

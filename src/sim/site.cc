@@ -1,9 +1,11 @@
 #include "sim/site.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "model/entities.h"
+#include "store/keys.h"
 
 namespace tandem::sim {
 
@@ -94,11 +96,35 @@ void Site::spread_media_ports(store::Txn& txn) const {
     }
 }
 
+// A server for each node, with an interface of its own.
+void Site::spread_servers(store::Txn& txn) const {
+    std::set<int> nodes;
+    for (store::Op& op : txn.then_ops) {
+        auto* put = std::get_if<store::Put>(&op);
+        if (put == nullptr || !put->key.starts_with("/l/role/")) continue;
+        auto role = model::decode_stored<model::RoleInstance>(put->value);
+        CHECK(role.has_value());
+        nodes.insert(static_cast<int>(role->value.node));
+        role->value.server = ServerId{{1, static_cast<uint64_t>(role->value.node)}};
+        put->value = model::encode_stored(role->value, {});
+    }
+    for (const int node : nodes) {
+        model::Interface interface;
+        interface.id = InterfaceId{{1, static_cast<uint64_t>(node)}};
+        interface.server = ServerId{{1, static_cast<uint64_t>(node)}};
+        interface.name = "default";
+        interface.address = kAddress;
+        txn.then_ops.emplace_back(store::Put{store::keys::interface(interface.id),
+                                             model::encode_stored(interface, {})});
+    }
+}
+
 void Site::write_layers(const SitePlan& plan) {
     auto member =
         roles::store_role::first_start(first_start(plan.shape), {1'800'000'000'000}, world_.rng());
     store::Txn txn{std::move(member.compares), std::move(member.ops), {}};
     spread_media_ports(txn);
+    if (plan.shape != SiteShape::OneNode) spread_servers(txn);
     store_.write_first(std::move(txn));
 }
 
@@ -247,6 +273,9 @@ void Site::on_link_frame(uint16_t from, uint16_t to, const std::string& frame) {
         over.heard(to) = over.generation;
         receiver.on_link_hello(*hello);
     }
+    if (const auto* beat = std::get_if<wire::Heartbeat>(&*decoded)) {
+        receiver.on_link_heartbeat(*beat);
+    }
 }
 
 void Site::break_link(Link& broken, Duration noticed_after) {
@@ -277,6 +306,25 @@ void Site::cut_link(uint16_t a, uint16_t b, Duration time) {
     world_.trace("*** link " + std::to_string(a) + "-" + std::to_string(b) + " is cut");
     cut.cut_until = std::max(cut.cut_until, world_.time() + time);
     break_link(cut, world_.between(1ms, 300ms));
+}
+
+void Site::heartbeat(uint16_t number, const wire::Heartbeat& beat) {
+    for (Link& each : links_) {
+        if (!each.up || (each.a != number && each.b != number)) continue;
+        std::string frame;
+        CHECK(wire::append_heartbeat(frame, beat).has_value());
+        carry(each, each.other(number), std::move(frame));
+    }
+}
+
+// Its process ends by itself, and its parent starts it again.
+void Site::over(uint16_t number) {
+    world_.count("nodes that others had replaced");
+    world_.after(Duration(0), [this, number] {
+        if (!node(number).is_up()) return;
+        crash(number);
+        world_.after(world_.between(20ms, 200ms), [this, number] { restart(number); });
+    });
 }
 
 void Site::announce(uint16_t number) {

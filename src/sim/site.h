@@ -100,6 +100,7 @@ class Site final : public NetworkEnds, public NodeEnds {
     void write_layers(const SitePlan& plan);
     roles::store_role::FirstStart first_start(SiteShape shape) const;
     void spread_media_ports(store::Txn& txn) const;
+    void spread_servers(store::Txn& txn) const;
     void start_node(uint16_t number);
     void node_pause(uint16_t node, Duration time);
 
@@ -122,6 +123,8 @@ class Site final : public NetworkEnds, public NodeEnds {
     void media_out(uint16_t node, uint32_t port_id, const SocketAddress& to,
                    std::span<const uint8_t> packet) override;
     void announce(uint16_t node) override;
+    void heartbeat(uint16_t node, const wire::Heartbeat& beat) override;
+    void over(uint16_t node) override;
 
     // --- NetworkEnds.
     void on_datagram_at_site(Datagram datagram) override;

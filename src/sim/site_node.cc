@@ -10,6 +10,7 @@ using ports::RoleKind;
 
 namespace {
 
+constexpr Duration kMediaTick = 50ms;
 constexpr uint16_t kStoreNode = 1;
 constexpr Duration kTurnLeast = 5us;  // from a letter's arrival to the shard's turn
 constexpr Duration kTurnMost = 150us;
@@ -58,12 +59,22 @@ void SiteNode::start(const ports::TokenMint& tokens, NodeParts signalling, NodeP
     hello_ = {};
     hello_.node = number_;
     hello_.version = "sim";
-    hello_.epoch = static_cast<uint64_t>(clocks().utc.unix_ms);
     directory_generation_ = ~uint64_t{0};
     for (size_t i = 0; i < 2; ++i) {
         shards_[i].host->start(clocks());
         wake(i, world_.time() + kTurnMost);
     }
+    ++life_;
+    tick_media();
+}
+
+// As the thread of a media shard does: an idle one shows that it turns.
+void SiteNode::tick_media() {
+    world_.after(kMediaTick, [this, life = life_] {
+        if (!is_up() || life != life_) return;
+        wake(1, world_.time());
+        tick_media();
+    });
 }
 
 void SiteNode::crash() {
@@ -104,7 +115,7 @@ void SiteNode::receive(Letter letter) {
 }
 
 void SiteNode::on_link_letter(uint16_t from, Letter letter) {
-    if (!is_up()) return;
+    if (!is_up() || !host_->admits(letter, from)) return;
     router_->note_asker(from, letter);
     receive(std::move(letter));
 }
@@ -135,6 +146,8 @@ void SiteNode::turn(size_t index) {
             route_signalling(std::move(letter));
         }
     }
+    ++shard.turns;
+    if (index == 0) host_->set_progress(std::array{shards_[0].turns, shards_[1].turns});
     const auto due = shard.host->next_deadline();
     if (due && *due <= now.mono) shard.host->on_timeout(now);
     for (Letter& letter : shard.host->run(now)) route(index, std::move(letter));
@@ -143,7 +156,20 @@ void SiteNode::turn(size_t index) {
         hello_.instances = host_->draining_instances();
         ends_.announce(number_);
     }
+    follow_runs();
+    if (index == 0) {
+        if (const auto beat = host_->take_heartbeat()) ends_.heartbeat(number_, *beat);
+        if (host_->is_over()) return ends_.over(number_);
+    }
     schedule(index);
+}
+
+void SiteNode::follow_runs() {
+    const std::vector<uint32_t> runs{shards_[0].host->run_number(), shards_[1].host->run_number()};
+    if (hello_.runs == runs) return;
+    hello_.runs = runs;
+    ends_.announce(number_);
+    tell_reachable();
 }
 
 void SiteNode::schedule(size_t index) {
@@ -264,10 +290,11 @@ wire::Hello SiteNode::hello() const {
 void SiteNode::on_link_hello(const wire::Hello& peer) {
     const auto known = std::ranges::find(reachable_, peer.node, &roles::host::ReachableNode::node);
     if (known != reachable_.end()) {
+        known->runs = peer.runs;
         known->draining = peer.instances;
         return tell_reachable();
     }
-    reachable_.push_back({peer.node, static_cast<uint32_t>(peer.epoch), peer.instances});
+    reachable_.push_back({peer.node, peer.runs, peer.instances});
     tell_reachable();
     if (peer.node != kStoreNode) return;
     for (Shard& shard : shards_) shard.host->on_store_returned(clocks());
@@ -278,9 +305,16 @@ void SiteNode::on_link_down(uint16_t node) {
     tell_reachable();
 }
 
+void SiteNode::on_link_heartbeat(const wire::Heartbeat& beat) {
+    host_->on_heartbeat(clocks(), beat);
+    wake(0, world_.time() + world_.between(kTurnLeast, kTurnMost));
+}
+
 void SiteNode::tell_reachable() {
+    std::vector<roles::host::ReachableNode> nodes = reachable_;
+    nodes.push_back({number_, hello_.runs, {}});
     for (size_t i = 0; i < 2; ++i) {
-        shards_[i].host->set_reachable_nodes(reachable_);
+        shards_[i].host->set_reachable_nodes(clocks(), nodes);
         wake(i, world_.time() + kTurnLeast);
     }
 }

@@ -47,6 +47,8 @@ class NodeEnds {
     virtual void media_out(uint16_t node, uint32_t port_id, const SocketAddress& to,
                            std::span<const uint8_t> packet) = 0;
     virtual void announce(uint16_t node) = 0;  // its hello has changed
+    virtual void heartbeat(uint16_t node, const wire::Heartbeat& beat) = 0;  // to all others
+    virtual void over(uint16_t node) = 0;  // it is to end, and to begin anew
 };
 
 class SiteNode final : private ports::PacketSink {
@@ -72,6 +74,7 @@ class SiteNode final : private ports::PacketSink {
     wire::Hello hello() const;
     void on_link_hello(const wire::Hello& peer);
     void on_link_down(uint16_t node);
+    void on_link_heartbeat(const wire::Heartbeat& beat);
 
     // The gate's listener of that transport on this node.
     struct Listener {
@@ -89,6 +92,7 @@ class SiteNode final : private ports::PacketSink {
         std::unique_ptr<roles::host::NodeHost> host;
         std::vector<ports::Letter> inbox;
         std::optional<Instant> wake;  // global time of the turn that is scheduled
+        uint64_t turns = 0;
         uint64_t turn = 0;
     };
 
@@ -105,6 +109,8 @@ class SiteNode final : private ports::PacketSink {
     void answer_unreachable(const ports::Letter& letter);
     void journal(const ports::Letter& letter);
     void tell_reachable();
+    void follow_runs();
+    void tick_media();
     void add_figures(std::map<std::string, double>& sums, bool totals_only) const;
     Instant global(Instant local) const;
     void send(uint32_t port_id, const SocketAddress& to, std::span<const uint8_t> packet) override;
@@ -114,6 +120,7 @@ class SiteNode final : private ports::PacketSink {
     uint16_t number_;
     NodeClock clock_;
     uint64_t incarnation_ = 0;
+    uint64_t life_ = 0;  // counts starts
     Instant paused_until_;
     SeededRng rng_;
     NodeParts parts_[2];

@@ -56,6 +56,17 @@ void Writer::set_guard(Compare guard) {
     guards_.assign(1, std::move(guard));
 }
 
+void Writer::reopen(std::vector<Compare> guards) {
+    set_guards(std::move(guards));
+    if (phase_ != Phase::Fenced) return;
+    phase_ = Phase::Unknown;
+    started_ = false;
+    uncertain_ = false;
+    burning_ = false;
+    solo_ = 0;
+    in_flight_ = 0;
+}
+
 void Writer::set_guards(std::vector<Compare> guards) {
     CHECK(guards.size() <= guards_max);
     guards_ = std::move(guards);

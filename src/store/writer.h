@@ -59,6 +59,9 @@ class Writer {
     void set_guards(std::vector<Compare> guards);
     void set_guard(Compare guard);
 
+    // After it was fenced: writes under the same name again, behind these guards.
+    void reopen(std::vector<Compare> guards);
+
     // Queued; sent at once when nothing is in flight. Unavailable: the queue is full. Forbidden:
     // the writer is fenced. TooLarge, Malformed: a limit, or a Get among the ops.
     Result<Ticket> put(Instant now, std::string key, std::string value, WriterOutbox& out);

@@ -1,5 +1,6 @@
 #include "wire/frame.h"
 
+#include "wire/fields_cluster.h"
 #include "wire/fields_media.h"
 #include "wire/fields_ports.h"
 #include "wire/fields_store.h"
@@ -38,13 +39,8 @@ template <typename A>
 void describe(A& a, Hello& v) {
     a(1, v.node);
     a(2, v.version);
-    a(3, v.epoch);
     a(4, v.instances);
-}
-template <typename A>
-void describe(A& a, Heartbeat& v) {
-    a(1, v.sequence);
-    a(2, v.progress);
+    a(5, v.runs);
 }
 // A letter is written by hand, as its payload is one of many fields.
 void describe(Writer& out, ports::Letter& letter) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cluster/liveness.h"
 #include "ports/letter.h"
 
 namespace tandem::wire {
@@ -20,17 +21,15 @@ inline constexpr size_t frame_bytes_max = 16u << 20;
 // Raised when frames change in a way that an older node cannot read.
 inline constexpr uint32_t protocol_version = 1;
 
-// The first frame of either side, and again when its instances change.
+// The first frame of either side, and again when its instances or runs change.
 struct Hello {
     uint16_t node = 0;
     std::string version;  // of the program, for people
-    uint64_t epoch = 0;   // of this run of the node; rises with each start
+    // Of each shard, as numbered in the store; 0: it has no number yet.
+    std::vector<uint32_t> runs;
     std::vector<ports::DirectoryEntry> instances;
 };
-struct Heartbeat {
-    uint64_t sequence = 0;
-    std::vector<uint64_t> progress;  // turns of each shard: one that stands still is stuck
-};
+using cluster::Heartbeat;
 using Frame = std::variant<ports::Letter, Hello, Heartbeat>;
 
 // Append the length (4 bytes, big endian) and the frame.

@@ -93,7 +93,7 @@ TEST(Frame, HelloAndHeartbeat) {
     Filler filler;
     hello.node = 3;
     hello.version = "0.1.0";
-    hello.epoch = 77;
+    hello.runs = {77, 78};
     filler.fill(hello.instances);
     std::string wire;
     ASSERT_TRUE(append_hello(wire, hello).has_value());
@@ -101,12 +101,14 @@ TEST(Frame, HelloAndHeartbeat) {
     ASSERT_TRUE(frame.has_value());
     const auto& back = std::get<Hello>(*frame);
     EXPECT_EQ(back.node, 3);
-    EXPECT_EQ(back.epoch, 77u);
+    EXPECT_EQ(back.runs, hello.runs);
     ASSERT_EQ(back.instances.size(), 2u);
     EXPECT_EQ(back.instances[0].instance, hello.instances[0].instance);
     std::string beat;
-    ASSERT_TRUE(append_heartbeat(beat, {5, {1, 2, 3}}).has_value());
-    EXPECT_EQ(std::get<Heartbeat>(*decoded(beat)).progress, (std::vector<uint64_t>{1, 2, 3}));
+    const Heartbeat told{
+        {3}, 5, {{7, 1}, {8, 2}}, {{{4}, 9, {{6, cluster::Opinion::Stalled}, {5, {}}}}}};
+    ASSERT_TRUE(append_heartbeat(beat, told).has_value());
+    EXPECT_EQ(std::get<Heartbeat>(*decoded(beat)), told);
 }
 
 TEST(Frame, RefusesDamageAndSkipsTheUnknown) {
@@ -140,7 +142,7 @@ TEST(Frame, RefusesDamageAndSkipsTheUnknown) {
 TEST(Frame, CutsAnyPiecesAndBoundsThem) {
     std::string wire;
     for (uint64_t i = 0; i < 20; ++i) {
-        ASSERT_TRUE(append_heartbeat(wire, {i, {}}).has_value());
+        ASSERT_TRUE(append_heartbeat(wire, {{1}, i, {}, {}}).has_value());
     }
     for (size_t piece = 1; piece < 9; ++piece) {
         FrameCutter cutter;

@@ -4,14 +4,22 @@
 #include "runtime/reactor/native_address.h"
 
 namespace tandem::app {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(50);  // as often as nodes tell that they live
+
+}  // namespace
 
 MediaShard::MediaShard(roles::host::HostSettings settings, const SiteKeys& keys,
-                       const ports::TokenMint& tokens, Send send)
+                       const ports::TokenMint& tokens, Send send,
+                       std::function<void()> on_run)
     : send_(std::move(send)),
       factory_(keys, {}, runtime::machine_addresses),
       host_(std::move(settings), tokens, rng_, factory_),
       shard_("media"),
-      ports_(shard_.reactor(), shard_.deliverer(), *this) {}
+      ports_(shard_.reactor(), shard_.deliverer(), *this),
+      on_run_(std::move(on_run)),
+      tick_(shard_.reactor()) {}
 
 void MediaShard::start() {
     shard_.reactor().post([this] {
@@ -30,8 +38,10 @@ void MediaShard::stop() {
 
 void MediaShard::set_reachable_nodes(std::vector<roles::host::ReachableNode> nodes) {
     shard_.reactor().post([this, nodes = std::move(nodes)]() mutable {
-        host_.set_reachable_nodes(std::move(nodes));
-        drive(shard_.reactor().now());
+        const Now now = shard_.reactor().now();
+        if (nodes.size() > 1) tick_.arm_every(kTick, [] {});
+        host_.set_reachable_nodes(now, std::move(nodes));
+        drive(now);
     });
 }
 
@@ -66,6 +76,7 @@ void MediaShard::drive(Now now) {
         }
     }
     serving_.store(host_.is_serving());
+    if (run_number_.exchange(host_.run_number()) != host_.run_number()) on_run_();
 }
 
 void MediaShard::on_packet(Now now, uint32_t port_id, const SocketAddress& source,

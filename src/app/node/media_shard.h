@@ -22,8 +22,9 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     // What leaves the shard goes to `send`, called on the shard's thread.
     using Send = std::function<bool(ports::Letter&&)>;
 
+    // `on_run`: the shard has got the number of its run; on its thread, too.
     MediaShard(roles::host::HostSettings settings, const SiteKeys& keys,
-               const ports::TokenMint& tokens, Send send);
+               const ports::TokenMint& tokens, Send send, std::function<void()> on_run);
 
     void start();                                                                 // the thread
     bool send(ports::Letter&& letter) { return shard_.send(std::move(letter)); }  // any thread
@@ -32,6 +33,8 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     void set_reachable_nodes(std::vector<roles::host::ReachableNode> nodes);
     void on_store_returned();
     bool is_serving() const { return serving_.load(); }
+    uint32_t run_number() const { return run_number_.load(); }
+    uint64_t turns() const { return shard_.turns(); }
 
     void on_letters(Now now, std::vector<ports::Letter>&& letters) override;
     void on_timeout(Now now) override;
@@ -50,7 +53,10 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     roles::host::NodeHost host_;
     runtime::Shard shard_;
     runtime::MediaPorts ports_;
+    std::function<void()> on_run_;
+    runtime::Timer tick_;  // an idle shard shows that it turns
     std::atomic<bool> serving_{false};
+    std::atomic<uint32_t> run_number_{0};
 };
 
 }  // namespace tandem::app

@@ -23,6 +23,7 @@ namespace {
 
 constexpr auto kCertificatePoll = std::chrono::seconds(2);
 constexpr auto kDrainPoll = std::chrono::milliseconds(50);
+constexpr int kOverExit = 75;  // EX_TEMPFAIL of sysexits.h: the parent starts it again
 constexpr uint16_t kStoreNode = 1;  // owns SQLite and serves the other nodes over links
 
 ports::LogLine info(std::string text) {
@@ -71,7 +72,6 @@ Result<void> Node::open() {
     take_sip_over_http();
     hello_.node = number_;
     hello_.version = kVersion;
-    hello_.epoch = static_cast<uint64_t>(now.utc.unix_ms);
     resolver_ = std::make_unique<runtime::Resolver>(reactor);
     links_ = std::make_unique<runtime::NodeLinks>(
         reactor, runtime::NodeLinksConfig{bootstrap_.data + "/run"}, hello_, *this);
@@ -85,7 +85,8 @@ Result<void> Node::open() {
     settings.shard = 1;
     media_ = std::make_unique<MediaShard>(
         settings, keys_, *tokens_,
-        [this](ports::Letter&& letter) { return shard_.send(std::move(letter)); });
+        [this](ports::Letter&& letter) { return shard_.send(std::move(letter)); },
+        [this] { shard_.reactor().post([this] { follow_runs(); }); });
     if (number_ != kStoreNode) links_->add(kStoreNode);
     return {};
 }
@@ -168,7 +169,7 @@ int Node::run(int signals) {
         store_shard_->join();
     }
     journal_->flush();
-    return 0;
+    return exit_code_;
 }
 
 void Node::on_letters(Now now, std::vector<ports::Letter>&& letters) {
@@ -183,6 +184,7 @@ void Node::on_letters(Now now, std::vector<ports::Letter>&& letters) {
 }
 
 void Node::on_timeout(Now now) {
+    host_->set_progress(std::array{shard_.turns(), media_->turns()});
     host_->on_timeout(now);
     drive(now);
 }
@@ -193,9 +195,19 @@ std::optional<Instant> Node::next_deadline() const {
 
 void Node::drive(Now now) {
     for (ports::Letter& letter : host_->run(now)) route(std::move(letter));
+    beat();
+    follow_runs();
     follow_directory();
     follow_settings();
     if (!said_serving_ && host_->is_serving() && media_->is_serving()) say_serving(now);
+}
+
+void Node::beat() {
+    if (const auto heartbeat = host_->take_heartbeat()) links_->send_heartbeat(*heartbeat);
+    if (!host_->is_over() || exit_code_ != 0) return;
+    journal_->write(failure("the other nodes act for this one: it begins anew"));
+    exit_code_ = kOverExit;
+    shard_.stop();
 }
 
 // What the host has no place for is nobody's: it would only come back.
@@ -267,6 +279,15 @@ void Node::follow_directory() {
     }
 }
 
+// The other nodes, and our own shards, believe in instances of these runs only.
+void Node::follow_runs() {
+    const std::vector<uint32_t> runs{host_->run_number(), media_->run_number()};
+    if (hello_.runs == runs) return;
+    hello_.runs = runs;
+    links_->announce(hello_);
+    tell_reachable();
+}
+
 void Node::say_serving(Now now) {
     said_serving_ = true;
     const double seconds = std::chrono::duration<double>(now.mono - process_start_).count();
@@ -279,10 +300,11 @@ void Node::say_serving(Now now) {
 void Node::on_link_hello(const wire::Hello& peer) {
     const auto known = std::ranges::find(reachable_, peer.node, &roles::host::ReachableNode::node);
     if (known != reachable_.end()) {
+        known->runs = peer.runs;
         known->draining = peer.instances;
         return tell_reachable();
     }
-    reachable_.push_back({peer.node, static_cast<uint32_t>(peer.epoch), peer.instances});
+    reachable_.push_back({peer.node, peer.runs, peer.instances});
     journal_->write(info("node " + std::to_string(peer.node) + " is reachable"));
     tell_reachable();
     if (peer.node != kStoreNode) return;
@@ -301,17 +323,23 @@ void Node::on_link_down(uint16_t node) {
 }
 
 void Node::tell_reachable() {
-    host_->set_reachable_nodes(reachable_);
-    media_->set_reachable_nodes(reachable_);
+    std::vector<roles::host::ReachableNode> nodes = reachable_;
+    nodes.push_back({number_, hello_.runs, {}});
+    host_->set_reachable_nodes(shard_.reactor().now(), nodes);
+    media_->set_reachable_nodes(std::move(nodes));
     shard_.reactor().want_turn();
 }
 
 void Node::on_link_letter(uint16_t node, ports::Letter letter) {
+    if (!host_->admits(letter, node)) return;  // its askers have deadlines
     router_->note_asker(node, letter);
     shard_.deliver(std::move(letter));
 }
 
-void Node::on_link_heartbeat(uint16_t, const wire::Heartbeat&) {}
+void Node::on_link_heartbeat(uint16_t, const wire::Heartbeat& heartbeat) {
+    host_->on_heartbeat(shard_.reactor().now(), heartbeat);
+    shard_.reactor().want_turn();
+}
 
 void Node::on_signal() {
     signalfd_siginfo details;

@@ -70,6 +70,8 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     bool send_to_node(uint16_t node, ports::Letter& letter);
     void answer_unreachable(const ports::Letter& letter);
     void follow_directory();
+    void follow_runs();
+    void beat();
     void tell_reachable();
     void on_signal();
     bool is_needed_elsewhere() const;
@@ -104,6 +106,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     uint64_t directory_generation_ = ~uint64_t{0};
     std::vector<roles::host::ReachableNode> reachable_;
     bool said_serving_ = false;
+    int exit_code_ = 0;
     std::string certificate_stamp_;
     std::optional<uint64_t> settings_version_;  // of the system's settings that are in force
 };

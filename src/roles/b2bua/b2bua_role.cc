@@ -34,7 +34,9 @@ B2buaRole::B2buaRole(const ports::Surroundings& around, B2buaOptions options)
       layer_settings_(layer_settings(around, options_)),
       layer_(layer_settings_),
       id_(id_of(around)),
-      writer_(id_.text(), 1) {}
+      writer_(id_.text(), 1) {
+    writer_.set_guards(around_.guards);
+}
 
 call::CallContext B2buaRole::context(Step& step) {
     return {step.now, {step.now.mono, layer_, wire_, around_.rng, events_}, step.out, around_};
@@ -233,6 +235,7 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
     if (phase_ == Phase::Restoring && restore_give_up_ && *restore_give_up_ <= now.mono) {
         restored(step);
     }
+    if (!orphans_.empty() && orphans_.front().until <= now.mono) look_for_parents(step);
     layer_.on_timeout(now.mono, wire_);
     deliver_layer_events(step);
     emit(step, nullptr);
@@ -303,6 +306,7 @@ std::optional<Instant> B2buaRole::next_deadline() const {
     sooner(pages_.next_deadline());
     sooner(writer_.next_deadline());
     sooner(restore_retry_);
+    if (!orphans_.empty()) sooner(orphans_.front().until);
     if (!drained_) sooner(drained_at_);
     if (phase_ == Phase::Restoring) sooner(restore_give_up_);
     return earliest;
@@ -313,6 +317,7 @@ void B2buaRole::on_catalog(Now, ports::Outbox&) {}
 void B2buaRole::on_directory(Now now, ports::Outbox& out) {
     Step step{now, out};
     look_at_directory(step);
+    look_for_parents(step);
 }
 
 void B2buaRole::drain(Now now, ports::Outbox&) {
@@ -342,6 +347,7 @@ std::vector<std::pair<std::string, double>> B2buaRole::figures() const {
         {"calls_refused_overload_total", static_cast<double>(counters_.refused_overload)},
         {"calls_refused_total", static_cast<double>(counters_.refused_other)},
         {"calls_restored_total", static_cast<double>(counters_.restored)},
+        {"calls_adopted_total", static_cast<double>(counters_.adopted)},
         {"calls_unprotected_total", static_cast<double>(counters_.unprotected)},
         {"challenges_total", static_cast<double>(counters_.challenges)},
         {"unknown_dialogs_total", static_cast<double>(counters_.unknown_dialogs)},

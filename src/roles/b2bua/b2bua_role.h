@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct B2buaCounters {
     uint64_t refused_other = 0;
     uint64_t unknown_dialogs = 0;
     uint64_t restored = 0;
+    uint64_t adopted = 0;
     uint64_t unreadable_snapshots = 0;
     uint64_t records = 0;
     uint64_t unprotected = 0;               // calls whose snapshot could not be written in time
@@ -56,6 +58,7 @@ class B2buaRole final : public ports::Role {
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
     void on_directory(Now now, ports::Outbox& out) override;
+    void on_adopted(Now now, ports::AdoptedCall adopted, ports::Outbox& out) override;
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override;
     std::vector<std::pair<std::string, double>> figures() const override;
@@ -132,7 +135,7 @@ class B2buaRole final : public ports::Role {
     void read_snapshots(Step& step);
     void on_store_reply(Step& step, const store::Reply& reply);
     void on_snapshots(Step& step, const store::RangeReply& page);
-    void restore(Step& step, const store::KeyValue& item);
+    void restore(Step& step, const std::string& key, std::string_view value);
     void resume_ringing(Step& step, call::CallSnapshot& snapshot);
     void restored(Step& step);
     void save(Step& step, call::Call& call);
@@ -142,6 +145,11 @@ class B2buaRole final : public ports::Role {
     void report(Step& step, const call::Call& call, bool gone);
     void report_all(Step& step, ports::Instance to);
     std::string call_key(CallId call) const;
+
+    // --- adoption.cc
+    bool is_orphan(const ports::SipInbound& in);
+    void keep_orphan(Step& step, ports::SipInbound& in);
+    void look_for_parents(Step& step);
 
     // --- queries.cc
     bool answer_query(Step& step, ports::Letter& letter);
@@ -168,6 +176,14 @@ class B2buaRole final : public ports::Role {
     };
     std::unordered_map<store::Ticket, Write> tickets_;
     std::unordered_map<uint64_t, bool> saving_;  // calls with a snapshot in flight
+
+    // Requests of calls whose owner is away: until the call is ours, or its owner is back.
+    struct Orphan {
+        Instant until;
+        ports::SipInbound request;
+    };
+    std::deque<Orphan> orphans_;
+    std::unordered_set<uint64_t> taken_over_;  // calls that an earlier incarnation began
 
     enum class Phase : uint8_t { Starting, Restoring, Serving };
     Phase phase_ = Phase::Starting;

@@ -23,6 +23,9 @@ inline constexpr size_t kHeldLettersMax = 4'096;
 // Snapshots read in one go.
 inline constexpr size_t kRestorePage = 256;
 // An answer of the store to a reading of snapshots takes milliseconds; then it is asked again.
+// Requests kept for calls whose owner died a moment ago: 2 s of hang-ups of 10 000 calls.
+inline constexpr size_t kOrphansMax = 1024;
+inline constexpr Duration kOrphanLife = 2s;
 inline constexpr Duration kRestoreRetry = 500ms;
 // Without a store the instance serves new calls after this all the same.
 inline constexpr Duration kRestoreGiveUp = 5s;

@@ -59,6 +59,7 @@ bool B2buaRole::relay_to_previous(Step& step, ports::SipInbound& in) {
 }
 
 void B2buaRole::on_request(Step& step, ports::SipInbound& in) {
+    if (is_orphan(in)) return keep_orphan(step, in);
     if (relay_to_previous(step, in)) return;
     const auto arrival = layer_.on_request(step.now.mono, in.message, hop_of(in.flow), wire_);
     using Kind = sip::RequestArrival::Kind;
@@ -93,8 +94,8 @@ void B2buaRole::on_request(Step& step, ports::SipInbound& in) {
 void B2buaRole::on_dialog_request(Step& step, ports::SipInbound& in,
                                   const sip::RequestArrival& arrival) {
     const auto token = around_.tokens.read(ports::TokenKind::Tag, to_tag(in.message));
-    const bool ours = token && token->owner == around_.self;
-    Call* call = ours ? call_of_leg(token->unique) : nullptr;
+    // Whoever minted it: the call may have been taken over.
+    Call* call = token ? call_of_leg(token->unique) : nullptr;
     if (call == nullptr) {
         if (arrival.kind == sip::RequestArrival::Kind::Ack) return;
         ++counters_.unknown_dialogs;

@@ -70,6 +70,9 @@ void B2buaRole::finish(Step& step, Call& call) {
     member.ops.push_back(store::Put{store::keys::cdr_outbox(CdrId{call.id().bits}), record});
     const bool stored = call.was_saved() || saving_.contains(call.base());
     if (stored) member.ops.push_back(store::Delete{call_key(call.id())});
+    if (taken_over_.erase(call.base()) > 0) {
+        member.ops.push_back(store::Delete{store::keys::call_owner(call.id())});
+    }
     const auto ticket = writer_.txn(step.now.mono, std::move(member), writes_);
     if (ticket) {
         tickets_[*ticket] = {call.base(), true};
@@ -141,7 +144,7 @@ void B2buaRole::read_snapshots(Step& step) {
 }
 
 void B2buaRole::on_snapshots(Step& step, const store::RangeReply& page) {
-    for (const store::KeyValue& item : page.items) restore(step, item);
+    for (const store::KeyValue& item : page.items) restore(step, item.key, item.value);
     if (page.more && !page.items.empty()) {
         restore_after_ = page.items.back().key;
         return read_snapshots(step);
@@ -149,13 +152,13 @@ void B2buaRole::on_snapshots(Step& step, const store::RangeReply& page) {
     restored(step);
 }
 
-void B2buaRole::restore(Step& step, const store::KeyValue& item) {
-    auto snapshot = call::decode(item.value);
+void B2buaRole::restore(Step& step, const std::string& key, std::string_view value) {
+    auto snapshot = call::decode(value);
     if (!snapshot) {
         ++counters_.unreadable_snapshots;
         step.out.send(around_.self, ports::kJournal,
                       ports::LogLine{ports::LogLine::Level::Error,
-                                     "A stored call cannot be read: " + item.key});
+                                     "A stored call cannot be read: " + key});
         return;
     }
     // The monotonic clock may be another machine's; the wall clocks say how much time went by.
@@ -167,6 +170,7 @@ void B2buaRole::restore(Step& step, const store::KeyValue& item) {
     auto call = std::make_unique<Call>(Call::restore(std::move(*snapshot), step.now));
     ++counters_.restored;
     Call& taken = add(std::move(call));
+    taken_over_.insert(taken.base());
     const Duration spread =
         std::min<Duration>(call::kAuditSpreadMax, call::kAuditOfCall * counters_.restored);
     const Duration after = call::kAuditPause + spread * around_.rng.below(1000) / 1000;

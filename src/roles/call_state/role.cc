@@ -20,6 +20,13 @@ void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
     if (next_sweep_ && now.mono >= *next_sweep_) sweep(now.mono, out);
 }
 
+// What B2Bs reported went to the former one: they tell all again.
+void CallStateRole::on_elected(Now now, std::vector<store::Compare>, ports::Outbox& out) {
+    for (const auto& [number, owner] : owners_) index_.remove_owner(Instance{number});
+    owners_.clear();
+    sweep(now.mono, out);
+}
+
 void CallStateRole::sweep(Instant now, ports::Outbox& out) {
     next_sweep_ = now + kSweep;
     for (auto& [number, owner] : owners_) {

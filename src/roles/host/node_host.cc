@@ -29,7 +29,8 @@ NodeHost::NodeHost(HostSettings settings, const ports::TokenMint& tokens, Rng& r
       rng_(rng),
       factory_(factory),
       reader_(settings_.shard == 0 ? CatalogReader::Scope::AllLayers
-                                   : CatalogReader::Scope::WithoutDomains) {}
+                                   : CatalogReader::Scope::WithoutDomains),
+      membership_(settings_.node, settings_.shard) {}
 
 NodeHost::~NodeHost() = default;
 
@@ -45,9 +46,11 @@ void NodeHost::start(Now now) {
 void NodeHost::on_store_returned(Now now) {
     if (phase_ != Phase::Running) return start(now);
     reader_.restart(now);
+    membership_.reread(now);
     for (store::Request& request : reader_.take_requests()) {
         outbox_.send(self(), ports::kKeyValue, std::move(request), kFeedRequests);
     }
+    follow_membership(now);
 }
 
 std::vector<ports::Letter> NodeHost::run(Now now) {
@@ -57,10 +60,13 @@ std::vector<ports::Letter> NodeHost::run(Now now) {
         // A letter that is refused adds one.
         for (size_t next = 0; next < outbox_.letters().size(); ++next) {
             ports::Letter letter = std::move(outbox_.letters()[next]);
-            route(std::move(letter), leaving);
+            route(now, std::move(letter), leaving);
         }
         outbox_.letters().clear();
     };
+    for (ports::Letter& letter : std::exchange(unspoken_, {})) {
+        speak(now, std::move(letter), leaving);
+    }
     tell_directory(now);
     flush();
     // Bounded, so that a flood between neighbours can't keep the shard from its sockets.
@@ -74,14 +80,18 @@ std::vector<ports::Letter> NodeHost::run(Now now) {
             flush();
         }
     }
-    remove_idle();
+    remove_idle(now);
+    follow_membership(now);
+    flush();
     return leaving;
 }
 
 void NodeHost::tell_directory(Now now) {
     if (phase_ != Phase::Running || directory_told_ == directory_.generation()) return;
     directory_told_ = directory_.generation();
-    for (Hosted& hosted : hosted_) hosted.role->on_directory(now, outbox_);
+    for (Hosted& hosted : hosted_) {
+        if (hosted.role) hosted.role->on_directory(now, outbox_);
+    }
 }
 
 void NodeHost::dispatch(Now now, ports::Letter letter) {
@@ -89,11 +99,13 @@ void NodeHost::dispatch(Now now, ports::Letter letter) {
     if (letter.request != 0) awaited_.erase(question_key(letter.to, letter.request));
     if (letter.to == self()) return on_own_letter(now, std::move(letter));
     // Neighbours may be faster: nobody is missing yet, whoever is meant has not been started.
-    if (phase_ != Phase::Running && held_.size() < letters_held_max) {
+    ports::Role* role = find(letter.to);
+    const bool is_early =
+        phase_ != Phase::Running || (role == nullptr && hosted(letter.to) != nullptr);
+    if (is_early && held_.size() < letters_held_max) {
         held_.push_back(std::move(letter));
         return;
     }
-    ports::Role* role = find(letter.to);
     if (role != nullptr) return role->on_letter(now, std::move(letter), outbox_);
     // It came before we knew that another shard of this node has that instance, or from such a
     // shard before we knew which node does.
@@ -110,6 +122,7 @@ void NodeHost::on_own_letter(Now now, ports::Letter letter) {
         on_store_reply(now, *reply);
     } else if (const auto* batch = get_if<store::WatchBatch>(&letter.payload)) {
         reader_.on_watch(now, *batch);
+        membership_.on_watch(now, *batch);
     } else if (holds_alternative<ports::StatusQuery>(letter.payload)) {
         outbox_.reply(letter, ports::StatusReply{status_json(now)});
     } else if (auto* level = get_if<ports::LogLevelSet>(&letter.payload)) {
@@ -124,12 +137,15 @@ void NodeHost::on_own_letter(Now now, ports::Letter letter) {
     if (phase_ == Phase::Reading) return claim_epoch(now);
     if (phase_ == Phase::Running && take_catalog()) {
         apply_placements(now);
-        for (Hosted& hosted : hosted_) hosted.role->on_catalog(now, outbox_);
+        for (Hosted& hosted : hosted_) {
+            if (hosted.role) hosted.role->on_catalog(now, outbox_);
+        }
     }
+    follow_membership(now);
 }
 
 void NodeHost::on_store_reply(Now now, const store::Reply& reply) {
-    if (reader_.on_reply(now, reply)) return;
+    if (reader_.on_reply(now, reply) || membership_.on_reply(now, reply)) return;
     if (phase_ != Phase::Claiming || reply.id != claim_request_) return;
     if (!reply.body.has_value()) {
         retry_at_ = now.mono + store_retry_pause;
@@ -170,10 +186,9 @@ void NodeHost::on_epoch(Now now, const store::ReplyBody& reply) {
     phase_ = Phase::Running;
     retry_at_.reset();
     take_catalog();
+    membership_.start(now, epoch_);
     apply_placements(now);
-    serving_ = true;
-    for (ports::Letter& letter : held_) queue_.push_back(std::move(letter));
-    held_.clear();
+    for (ports::Letter& letter : std::exchange(held_, {})) queue_.push_back(std::move(letter));
 }
 
 bool NodeHost::take_catalog() {
@@ -212,41 +227,115 @@ void NodeHost::apply_placements(Now now) {
         });
         if (!stays) drain_instance(now, hosted);
     }
-    rebuild_directory();
-    if (draining_) return;
+    std::vector<Placement> layout = placements;
+    std::erase_if(layout, [](const Placement& placement) { return !placement.enabled; });
+    membership_.set_layout(now, std::move(layout));
     for (const Placement& placement : placements) {
-        if (is_mine(placement) && find(placement.instance) == nullptr) {
-            start_instance(now, placement);
-        }
+        if (draining_ || !is_mine(placement) || hosted(placement.instance) != nullptr) continue;
+        hosted_.push_back({placement.instance, placement.kind});
+        membership_.claim(now, placement);
+    }
+    rebuild_directory();
+    follow_membership(now);
+    if (hosted_.empty()) serving_ = true;  // a node without instances serves as it is
+}
+
+NodeHost::Hosted* NodeHost::hosted(ports::Instance instance) {
+    const auto found = std::ranges::find(hosted_, instance, &Hosted::instance);
+    return found == hosted_.end() ? nullptr : &*found;
+}
+
+void NodeHost::say(ports::LogLine::Level level, std::string text) {
+    outbox_.send(self(), ports::kJournal, ports::LogLine{level, std::move(text), {}, {}});
+}
+
+// The directory first: an instance that is told of its post finds itself there.
+void NodeHost::follow_membership(Now now) {
+    for (store::Request& request : membership_.take_requests()) {
+        const uint64_t id = request.id;
+        outbox_.send(self(), ports::kKeyValue, std::move(request), id);
+    }
+    if (membership_.take_changed()) rebuild_directory();
+    for (MembershipEvent& event : membership_.take_events()) on_event(now, std::move(event));
+    for (std::string& text : membership_.take_news()) {
+        say(ports::LogLine::Level::Info, std::move(text));
     }
 }
 
-void NodeHost::start_instance(Now now, const Placement& placement) {
-    auto surroundings = std::make_unique<ports::Surroundings>(
-        ports::Surroundings{placement.instance, directory_, catalog_, tokens_, rng_, epoch_});
-    auto role = factory_.make(placement.kind, *surroundings);
-    hosted_.push_back(
-        {placement.instance, placement.kind, false, std::move(surroundings), std::move(role)});
-    hosted_.back().role->start(now, outbox_);
-    outbox_.send(self(), ports::kJournal,
-                 ports::LogLine{ports::LogLine::Level::Info,
-                                "started " + std::string(ports::code_of(placement.kind)) + " " +
-                                    std::to_string(placement.instance.number),
-                                {},
-                                {}});
+void NodeHost::on_event(Now now, MembershipEvent event) {
+    Hosted* of = hosted(event.instance);
+    if (of == nullptr) return;
+    using Kind = MembershipEvent::Kind;
+    if (event.kind == Kind::Claimed) return start_instance(now, *of, std::move(event));
+    if (of->role == nullptr) return;
+    switch (event.kind) {
+        case Kind::Claimed:
+            break;
+        case Kind::Elected:
+            return of->role->on_elected(now, std::move(event.guards), outbox_);
+        case Kind::Handing:
+            of->handing = true;
+            return of->role->on_handing(now, outbox_);
+        case Kind::Deposed:
+            of->handing = false;
+            return of->role->on_deposed(now, outbox_);
+        case Kind::Adopted:
+            return of->role->on_adopted(now, std::move(event.call), outbox_);
+        case Kind::Fenced:
+            break;
+    }
+    say(ports::LogLine::Level::Warn,
+        std::string(ports::code_of(of->kind)) + " " + std::to_string(of->instance.number) +
+            " was taken over from while it could not be heard: it begins anew");
+    unspoken_.clear();  // it may be its words
+    of->role.reset();
+    of->handing = false;
+    membership_.release(of->instance);
+    const std::vector<Placement> placements = placements_of(catalog_);
+    const auto placement = std::ranges::find(placements, of->instance, &Placement::instance);
+    if (of->draining || draining_ || placement == placements.end()) {
+        std::erase_if(hosted_, [&](const Hosted& each) { return &each == of; });
+        return;
+    }
+    membership_.claim(now, *placement);
 }
 
+void NodeHost::start_instance(Now now, Hosted& hosted, MembershipEvent claimed) {
+    hosted.surroundings = std::make_unique<ports::Surroundings>(
+        ports::Surroundings{hosted.instance, directory_, catalog_, tokens_, rng_, claimed.epoch,
+                            std::move(claimed.guards)});
+    hosted.role = factory_.make(hosted.kind, *hosted.surroundings);
+    hosted.role->start(now, outbox_);
+    say(ports::LogLine::Level::Info, "started " + std::string(ports::code_of(hosted.kind)) + " " +
+                                         std::to_string(hosted.instance.number));
+    for (ports::Letter& letter : std::exchange(held_, {})) queue_.push_back(std::move(letter));
+    serving_ = serving_ || std::ranges::all_of(
+                               hosted_, [](const Hosted& each) { return each.role != nullptr; });
+}
+
+// An active copy gives its post away first, if there is another copy.
 void NodeHost::drain_instance(Now now, Hosted& hosted) {
     if (hosted.draining) return;
     hosted.draining = true;
+    if (hosted.role == nullptr) return;
+    (void)membership_.hand_over(now, {{}, cluster::Urgency::AtOnce}, hosted.instance);
     hosted.role->drain(now, outbox_);
 }
 
-void NodeHost::remove_idle() {
-    const size_t removed = std::erase_if(hosted_, [&](const Hosted& hosted) {
-        return hosted.draining && !draining_ && hosted.role->is_idle();
-    });
-    if (removed > 0) rebuild_directory();
+void NodeHost::remove_idle(Now now) {
+    for (Hosted& hosted : hosted_) {
+        if (hosted.handing && hosted.role->is_flushed()) {
+            membership_.on_flushed(now, hosted.instance);
+        }
+    }
+    const auto is_done = [&](const Hosted& hosted) {
+        return hosted.draining && !draining_ && !hosted.handing &&
+               (hosted.role == nullptr || hosted.role->is_idle());
+    };
+    for (const Hosted& hosted : hosted_) {
+        if (is_done(hosted)) membership_.release(hosted.instance);
+    }
+    if (std::erase_if(hosted_, is_done) > 0) rebuild_directory();
 }
 
 std::vector<ports::DirectoryEntry> NodeHost::draining_instances() const {
@@ -254,6 +343,7 @@ std::vector<ports::DirectoryEntry> NodeHost::draining_instances() const {
     for (const Hosted& each : hosted_) {
         if (!each.draining) continue;
         draining.push_back({each.instance, each.kind, epoch_, 0, true, settings_.node});
+        draining.back().is_active = !ports::is_active_passive(each.kind);
     }
     return draining;
 }
@@ -262,11 +352,12 @@ void NodeHost::rebuild_directory() {
     std::vector<ports::DirectoryEntry> entries;
     for (const Placement& placement : placements_of(catalog_)) {
         if (!placement.enabled) continue;
-        const bool is_ours = placement.node == settings_.node;
-        const ReachableNode* other = is_ours ? nullptr : reachable(placement.node);
-        const uint32_t epoch = is_ours ? epoch_ : other != nullptr ? other->epoch : 0;
-        entries.push_back({placement.instance, placement.kind, epoch, 100,
-                           is_ours || other != nullptr, placement.node});
+        const Standing there = membership_.standing(placement);
+        entries.push_back({placement.instance, placement.kind, there.epoch, placement.weight,
+                           there.reachable, placement.node});
+        entries.back().suspected = there.suspected;
+        entries.back().is_active =
+            !ports::is_active_passive(placement.kind) || there.is_active;
     }
     // Weight 0: found by who names them, never chosen for anything new.
     const auto add_missing = [&](const std::vector<ports::DirectoryEntry>& draining) {
@@ -274,7 +365,9 @@ void NodeHost::rebuild_directory() {
             const bool is_there =
                 std::ranges::find(entries, each.instance, &ports::DirectoryEntry::instance) !=
                 entries.end();
-            if (!is_there) entries.push_back(each);
+            if (is_there) continue;
+            entries.push_back(each);
+            entries.back().is_active = !ports::is_active_passive(each.kind);
         }
     };
     add_missing(draining_instances());
@@ -287,9 +380,11 @@ const ReachableNode* NodeHost::reachable(uint16_t node) const {
     return found == reachable_.end() ? nullptr : &*found;
 }
 
-void NodeHost::set_reachable_nodes(std::vector<ReachableNode> nodes) {
+void NodeHost::set_reachable_nodes(Now now, std::vector<ReachableNode> nodes) {
     reachable_ = std::move(nodes);
+    membership_.set_nodes(now, reachable_);
     rebuild_directory();
+    follow_membership(now);
     std::erase_if(awaited_, [&](auto& entry) {
         if (reachable(entry.second.node) != nullptr) return false;
         tell_unreachable(entry.second.asked_without_payload);
@@ -297,7 +392,26 @@ void NodeHost::set_reachable_nodes(std::vector<ReachableNode> nodes) {
     });
 }
 
-void NodeHost::route(ports::Letter letter, std::vector<ports::Letter>& leaving) {
+void NodeHost::on_heartbeat(Now now, const cluster::Heartbeat& beat) {
+    membership_.on_heartbeat(now, beat);
+    follow_membership(now);
+}
+
+// To the outside only while others, or the store, have confirmed that we live: an instance that was
+// paused or cut off may have been replaced meanwhile.
+void NodeHost::speak(Now now, ports::Letter letter, std::vector<ports::Letter>& leaving) {
+    switch (membership_.may_speak(now, letter.from)) {
+        case cluster::Permission::MaySend:
+            return leaving.push_back(std::move(letter));
+        case cluster::Permission::MustAsk:
+            if (unspoken_.size() < letters_held_max) unspoken_.push_back(std::move(letter));
+            return;
+        case cluster::Permission::Fenced:
+            return;
+    }
+}
+
+void NodeHost::route(Now now, ports::Letter letter, std::vector<ports::Letter>& leaving) {
     if (letter.to == self() || find(letter.to) != nullptr) {
         queue_.push_back(std::move(letter));
         return;
@@ -311,6 +425,7 @@ void NodeHost::route(ports::Letter letter, std::vector<ports::Letter>& leaving) 
         if (reachable(node) == nullptr) return refuse(letter);
         note_question(letter, node);
     }
+    if (letter.to == ports::kTransport) return speak(now, std::move(letter), leaving);
     leaving.push_back(std::move(letter));
 }
 
@@ -348,7 +463,10 @@ void NodeHost::on_timeout(Now now) {
     for (store::Request& request : reader_.take_requests()) {
         outbox_.send(self(), ports::kKeyValue, std::move(request), kFeedRequests);
     }
+    membership_.on_timeout(now);
+    follow_membership(now);
     for (Hosted& hosted : hosted_) {
+        if (hosted.role == nullptr) continue;
         const auto deadline = hosted.role->next_deadline();
         if (deadline && *deadline <= now.mono) hosted.role->on_timeout(now, outbox_);
     }
@@ -360,7 +478,10 @@ std::optional<Instant> NodeHost::next_deadline() const {
         if (deadline && (!earliest || *deadline < *earliest)) earliest = deadline;
     };
     consider(reader_.next_deadline());
-    for (const Hosted& hosted : hosted_) consider(hosted.role->next_deadline());
+    consider(membership_.next_deadline());
+    for (const Hosted& hosted : hosted_) {
+        if (hosted.role) consider(hosted.role->next_deadline());
+    }
     if (!queue_.empty() || !outbox_.empty()) consider(Instant{});
     return earliest;
 }
@@ -371,7 +492,9 @@ void NodeHost::drain(Now now) {
 }
 
 bool NodeHost::is_idle() const {
-    return std::ranges::all_of(hosted_, [](const Hosted& h) { return h.role->is_idle(); });
+    return std::ranges::all_of(hosted_, [](const Hosted& each) {
+        return !each.handing && (each.role == nullptr || each.role->is_idle());
+    });
 }
 
 namespace {
@@ -404,11 +527,16 @@ std::string NodeHost::status_json(Now now) const {
                        ",\"letters\":" + std::to_string(letters_handled_) + ",";
     append_figures(json, runtime_figures_ ? runtime_figures_() : Figures{});
     json += ",\"instances\":[";
+    bool first = true;
     for (const Hosted& hosted : hosted_) {
-        if (&hosted != &hosted_.front()) json += ',';
+        if (hosted.role == nullptr) continue;
+        if (!std::exchange(first, false)) json += ',';
+        const ports::DirectoryEntry* entry = directory_.find(hosted.instance);
+        const bool is_passive = entry != nullptr && !entry->is_active;
         json += "{\"role\":\"" + std::string(ports::code_of(hosted.kind)) +
-                "\",\"instance\":" + std::to_string(hosted.instance.number) + ",\"state\":\"" +
-                (hosted.draining ? "draining" : "serving") + "\",";
+                "\",\"instance\":" + std::to_string(hosted.instance.number) +
+                ",\"epoch\":" + std::to_string(hosted.surroundings->epoch) + ",\"state\":\"" +
+                (hosted.draining ? "draining" : is_passive ? "passive" : "serving") + "\",";
         append_figures(json, hosted.role->figures());
         json += '}';
     }

@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "ports/letter.h"
 #include "roles/host/catalog_reader.h"
+#include "roles/host/membership.h"
 #include "roles/host/placement.h"
 
 namespace tandem::roles::host {
@@ -36,13 +37,6 @@ struct HostSettings {
     bool is_alone_on_node = false;  // one shard hosts media gates as well (simulation, tests)
 };
 
-struct ReachableNode {
-    uint16_t node = 0;
-    uint32_t epoch = 0;  // another one after each start of the node
-    // Instances that it drains: the logic layer has them no more, their calls go on.
-    std::vector<ports::DirectoryEntry> draining;
-};
-
 class NodeHost {
  public:
     NodeHost(HostSettings settings, const ports::TokenMint& tokens, Rng& rng, RoleFactory& factory);
@@ -59,9 +53,21 @@ class NodeHost {
     void on_timeout(Now now);
     std::optional<Instant> next_deadline() const;
 
-    // The nodes that can be reached now, besides this one: instances on others are avoided, and
+    // The nodes that can be reached now, this one included: instances on others are avoided, and
     // questions that were on their way to a lost one are answered with Unreachable.
-    void set_reachable_nodes(std::vector<ReachableNode> nodes);
+    void set_reachable_nodes(Now now, std::vector<ReachableNode> nodes);
+    // The number of this run of the shard, which rises in the store with each start; 0: not yet.
+    uint32_t run_number() const { return phase_ == Phase::Running ? epoch_ : 0; }
+    // False: the letter claims to be of an instance that lives elsewhere, or nowhere any more.
+    bool admits(const ports::Letter& letter, uint16_t node) const {
+        return membership_.admits(letter.from, node);
+    }
+    // Heartbeats, on shard 0 of a node.
+    void on_heartbeat(Now now, const cluster::Heartbeat& beat);
+    std::optional<cluster::Heartbeat> take_heartbeat() { return membership_.take_heartbeat(); }
+    void set_progress(std::span<const uint64_t> turns) { membership_.set_progress(turns); }
+    // Others act for this node: its process is to end, and to begin anew.
+    bool is_over() const { return membership_.is_over(); }
 
     // Instances of this shard that finish what they have; other nodes are to find them.
     std::vector<ports::DirectoryEntry> draining_instances() const;
@@ -89,8 +95,9 @@ class NodeHost {
         ports::Instance instance;
         ports::RoleKind kind = ports::RoleKind::SipGate;
         bool draining = false;
+        bool handing = false;                               // its post, when all is written
         std::unique_ptr<ports::Surroundings> surroundings;  // the role keeps a reference
-        std::unique_ptr<ports::Role> role;
+        std::unique_ptr<ports::Role> role;                  // none until the instance is claimed
     };
     struct Awaited {  // a question that left for another node
         uint16_t node = 0;
@@ -101,18 +108,23 @@ class NodeHost {
     void dispatch(Now now, ports::Letter letter);
     void on_own_letter(Now now, ports::Letter letter);
     void on_store_reply(Now now, const store::Reply& reply);
-    void route(ports::Letter letter, std::vector<ports::Letter>& leaving);
+    void route(Now now, ports::Letter letter, std::vector<ports::Letter>& leaving);
+    void speak(Now now, ports::Letter letter, std::vector<ports::Letter>& leaving);
     void note_question(const ports::Letter& letter, uint16_t node);
     void refuse(const ports::Letter& letter);
     void tell_unreachable(const ports::Letter& question);
     void claim_epoch(Now now);
     void on_epoch(Now now, const store::ReplyBody& reply);
     void apply_placements(Now now);
-    void start_instance(Now now, const Placement& placement);
+    void follow_membership(Now now);
+    void on_event(Now now, MembershipEvent event);
+    void start_instance(Now now, Hosted& hosted, MembershipEvent claimed);
+    void say(ports::LogLine::Level level, std::string text);
     void drain_instance(Now now, Hosted& hosted);
-    void remove_idle();
+    void remove_idle(Now now);
     void rebuild_directory();
     const ReachableNode* reachable(uint16_t node) const;  // nullptr: it is not
+    Hosted* hosted(ports::Instance instance);
     bool is_mine(const Placement& placement) const;
     bool is_ours(ports::Instance instance) const;   // on any shard of this node
     bool belongs_here(ports::RoleKind kind) const;  // to this shard of the node
@@ -129,7 +141,8 @@ class NodeHost {
     ports::Directory directory_;
     uint64_t directory_told_ = 0;  // the generation that the instances have seen
     Phase phase_ = Phase::Reading;
-    uint32_t epoch_ = 0;
+    Membership membership_;
+    uint32_t epoch_ = 0;  // of this run of the shard
     std::optional<Instant> retry_at_;
     bool serving_ = false;
     bool draining_ = false;
@@ -138,6 +151,7 @@ class NodeHost {
     uint64_t claim_request_ = 0;  // of the epoch; answers to earlier tries are not taken
     std::vector<ports::Letter> queue_;
     std::vector<ports::Letter> held_;  // until the instances have been started
+    std::vector<ports::Letter> unspoken_;  // to the outside, until we are known to live
     ports::Outbox outbox_;
     std::vector<Hosted> hosted_;
     std::vector<ReachableNode> reachable_;

@@ -77,7 +77,7 @@ TEST(NodeHost, AnAnswerOfTheStoreThatNeverComesIsAskedForAgain) {
 TEST(NodeHost, AQuestionOfAFasterNeighbourIsAnsweredOnceTheLayersAreRead) {
     Fixture fixture(1);
     ASSERT_FALSE(fixture.host.is_serving());
-    fixture.host.set_reachable_nodes({{2, 1, {}}});
+    fixture.host.set_reachable_nodes(fixture.now, {{2, {1, 1}, {}}});
     const ports::Instance asker = ports::host_of(2);
     fixture.host.deliver({asker, ports::Instance{7}, 5, ports::StatusQuery{}});
     fixture.run();
@@ -103,7 +103,7 @@ TEST(NodeHost, ALetterOfTheOtherShardLeavesOnceTheLayersAreRead) {
                                                     model::encode_stored(elsewhere, {})}},
                                         {}}},
                          fixture.ignored);
-    fixture.host.set_reachable_nodes({{2, 1, {}}});
+    fixture.host.set_reachable_nodes(fixture.now, {{2, {1, 1}, {}}});
     fixture.host.deliver({ports::host_of(1, 1), ports::Instance{7}, 0, ports::MediaLoad{}});
     fixture.run();
     EXPECT_TRUE(fixture.left.empty());

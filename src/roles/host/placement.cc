@@ -42,7 +42,12 @@ std::vector<Placement> placements_of(const store::Catalog& catalog) {
             placements.push_back({{static_cast<uint16_t>(instance.number)},
                                   *kind,
                                   static_cast<uint16_t>(instance.node),
-                                  instance.enabled});
+                                  instance.enabled,
+                                  instance.id,
+                                  instance.server,
+                                  static_cast<int>(instance.group),
+                                  static_cast<uint16_t>(instance.weight),
+                                  static_cast<int>(instance.order)});
         }
         return true;
     });

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "model/ids.h"
 #include "ports/address.h"
 
 namespace tandem::store {
@@ -16,6 +17,11 @@ struct Placement {
     ports::RoleKind kind = ports::RoleKind::SipGate;
     uint16_t node = 1;
     bool enabled = true;
+    RoleInstanceId id;
+    ServerId server;
+    int group = 1;  // of an Active-Passive role
+    uint16_t weight = 100;
+    int order = 0;  // which copy of the group is preferred: the lowest
 };
 
 // All role instances, by number.

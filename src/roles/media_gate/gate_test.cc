@@ -259,6 +259,19 @@ TEST_F(GateTest, TranslatesBetweenSrtpAndRtp) {
     EXPECT_FALSE(statistics_of(2).srtp);
 }
 
+TEST_F(GateTest, NothingGoesInTheClearToWhoEncrypts) {
+    request.set[0].streams[0].from_party = key_of(1);
+    ask();
+    receive(bob(), kBob, rtp_packet(7, 3));
+    EXPECT_EQ(sink.count, 0u) << "she has no key of ours yet";
+    receive(bob() + 1u, kBobRtcp, sender_report(3, 1));
+    EXPECT_EQ(sink.count, 0u);
+    request.set[0].streams[0].to_party = key_of(2);
+    ask();
+    receive(bob(), kBob, rtp_packet(8, 3));
+    EXPECT_EQ(sink.count, 1u);
+}
+
 TEST_F(GateTest, MultiplexesOnOneSideOnly) {
     request.set[0].streams[0].rtcp_mux = true;
     const auto reply = ask();

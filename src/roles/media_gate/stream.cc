@@ -158,8 +158,14 @@ void Stream::note_reception(Instant now, const rtp::Header& header, size_t bytes
     reception_->on_packet(now, header);
 }
 
+// Who encrypts and has no key of ours yet, as while a moved call agrees on new ones, is sent nothing:
+// it would go out in the clear.
+bool Stream::may_send() const {
+    return settings_.enabled && (!from_party_ || to_party_);
+}
+
 void Stream::send_rtp(std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) {
-    const auto target = settings_.enabled ? rtp_latch_.target() : std::nullopt;
+    const auto target = may_send() ? rtp_latch_.target() : std::nullopt;
     if (!target) {
         ++traffic_.packets_unsent;
         return;
@@ -189,7 +195,7 @@ std::optional<SocketAddress> Stream::rtcp_target() const {
 
 void Stream::send_rtcp(Instant now, std::span<uint8_t> buffer, size_t length,
                        ports::PacketSink& out) {
-    const auto target = settings_.enabled ? rtcp_target() : std::nullopt;
+    const auto target = may_send() ? rtcp_target() : std::nullopt;
     if (!target) return;
     note_passed_report(now, buffer.first(length));
     if (to_party_) {

@@ -92,6 +92,7 @@ class Stream {
     void note_reception(Instant now, const rtp::Header& header, size_t bytes);
     void note_echo(Instant now, BytesView rtcp);
     void note_passed_report(Instant now, BytesView rtcp);
+    bool may_send() const;
     std::optional<SocketAddress> rtcp_target() const;
     size_t sources_max() const;
     std::nullopt_t refuse();

@@ -98,7 +98,7 @@ void Registrar::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_watch(now, *batch, out);
     } else if (const auto* closed = get_if<ports::FlowClosed>(&letter.payload)) {
         book_.connection_closed(closed->flow.gate, closed->flow.connection);
-    } else if (phase_ == Phase::Loading) {
+    } else if (phase_ != Phase::Serving) {
         if (held_.size() < held_letters_max) held_.push_back(std::move(letter));
     } else if (holds_alternative<ports::SipInbound>(letter.payload)) {
         on_sip(now, std::move(letter), out);
@@ -111,10 +111,26 @@ void Registrar::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     }
 }
 
+// While it is loading, it loads anew: what was read before the election may be old.
+void Registrar::on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) {
+    writer_.reopen(std::move(guards));
+    if (phase_ == Phase::Loading) {
+        loaded_at_ = {};
+        load_page(now, std::string(keys_of_all_bindings), out);
+        return;
+    }
+    phase_ = Phase::CatchingUp;
+    put_barrier(now, out);
+}
+
 void Registrar::on_timeout(Now now, ports::Outbox& out) {
     if (retry_at_ && *retry_at_ <= now.mono) {
         retry_at_.reset();
-        load_page(now, load_from_, out);
+        if (phase_ == Phase::CatchingUp) {
+            put_barrier(now, out);
+        } else {
+            load_page(now, load_from_, out);
+        }
     }
     store::WriterOutbox box;
     writer_.on_timeout(now.mono, box);

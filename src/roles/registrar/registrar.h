@@ -54,6 +54,8 @@ class Registrar final : public ports::Role {
     void start(Now now, ports::Outbox& out) override;
     void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
     void on_timeout(Now now, ports::Outbox& out) override;
+    void on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) override;
+    bool is_flushed() const override { return writes_.empty() && writer_.is_idle(); }
     std::optional<Instant> next_deadline() const override;
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override { return writes_.empty(); }
@@ -84,12 +86,18 @@ class Registrar final : public ports::Role {
         const RegistrarDomain& domain;
         const std::optional<RegistrarAccount>& account;  // of the address of record
     };
-    enum class Phase : uint8_t { Loading, Serving };
+    enum class Phase : uint8_t {
+        Loading,
+        CatchingUp,  // elected: what the former active copy wrote may still be on its way here
+        Serving,
+    };
 
     // loading and following the store: registrar_load.cc
     void load_page(Now now, std::string begin, ports::Outbox& out);
     void on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out);
     void on_loaded_page(Now now, const store::RangeReply& page, ports::Outbox& out);
+    void serve(Now now, ports::Outbox& out);
+    void put_barrier(Now now, ports::Outbox& out);
     void on_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out);
     void put_stored(Now now, const store::KeyValue& entry);
     void remove_stored(std::string_view key);

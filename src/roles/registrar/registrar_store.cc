@@ -17,6 +17,10 @@ struct KeyParts {
     uint64_t binding = 0;
 };
 
+std::string barrier_key(ports::Instance self) {
+    return std::string(keys_of_all_bindings) + "~" + std::to_string(self.number);
+}
+
 // binding/<domain>/<account>/<binding>
 std::optional<KeyParts> parse_key(std::string_view key) {
     if (!key.starts_with(keys_of_all_bindings)) return std::nullopt;
@@ -80,20 +84,39 @@ void Registrar::on_loaded_page(Now now, const store::RangeReply& page, ports::Ou
     watch.after = loaded_at_;
     const uint64_t id = uint64_t{around_.self.number} << 48 | uint64_t{1} << 47 | ++reads_;
     out.send(around_.self, ports::kKeyValue, store::Request{id, std::move(watch)}, id);
+    serve(now, out);
+}
+
+void Registrar::serve(Now now, ports::Outbox& out) {
     phase_ = Phase::Serving;
     std::deque<ports::Letter> held = std::exchange(held_, {});
     for (ports::Letter& letter : held) on_letter(now, std::move(letter), out);
+}
+
+// Watches tell everything in order: when our own write comes back, all that the former active copy
+// had written has come as well.
+void Registrar::put_barrier(Now now, ports::Outbox& out) {
+    retry_at_ = now.mono + kLoadAnswerMax;
+    store::WriterOutbox box;
+    (void)writer_.put(now.mono, barrier_key(around_.self), std::to_string(around_.epoch), box);
+    flush(now, box, out);
 }
 
 // The active copy has written what it would hear here; a passive one hears it first here.
 void Registrar::on_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out) {
     if (batch.kind == store::WatchBatch::Kind::Compacted) {
         loaded_at_ = {};
+        if (phase_ == Phase::CatchingUp) phase_ = Phase::Loading;  // as good, and it ends by itself
         load_page(now, std::string(keys_of_all_bindings), out);
         return;
     }
-    if (is_active()) return;
+    if (is_active() && phase_ == Phase::Serving) return;
     for (const store::WatchEvent& event : batch.events) {
+        if (event.entry.key == barrier_key(around_.self) && phase_ == Phase::CatchingUp) {
+            retry_at_.reset();
+            serve(now, out);
+            continue;
+        }
         if (event.kind == store::WatchEvent::Kind::Put) {
             put_stored(now, event.entry);
         } else {

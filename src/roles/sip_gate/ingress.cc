@@ -67,28 +67,25 @@ bool is_ping(const sip::Message& request) {
     return uri && uri->is_sip() && !uri->has_user;
 }
 
-Receiver to_owner(const sip::Message& request, const ports::Token& token,
-                  const ports::Surroundings& around, SipHashKey call_id_key, Patience patience) {
+Receiver to_owner(const ports::Token& token, const ports::Surroundings& around) {
     if (token.owner == around.self) return refused(Refusal::OurOwnAnswer);
     const ports::DirectoryEntry* owner = around.directory.find(token.owner);
     if (owner && owner->reachable) return Receiver{Refusal::None, token.owner, token.unique, {}};
-    if (owner && patience == Patience::OwnerMayReturn) return refused(Refusal::NoReceiver);
-    // The owner is gone. Whoever is chosen now may have taken its calls over or can do so.
-    Receiver receiver = by_call_id(request, around, call_id_key);
-    receiver.owner_key = token.unique;
-    receiver.previous_owner = token.owner;
-    return receiver;
+    // The owner is away: whoever takes its calls over keeps what comes until then.
+    const auto heir = around.directory.heir(RoleKind::B2bua, token.unique >> ports::leg_bits);
+    if (!heir) return refused(Refusal::NoReceiver);
+    return Receiver{Refusal::None, *heir, token.unique, token.owner};
 }
 
 Receiver choose(const sip::Message& request, std::string_view to_tag,
-                const ports::Surroundings& around, SipHashKey call_id_key, Patience patience) {
+                const ports::Surroundings& around, SipHashKey call_id_key) {
     if (request.method() == sip::Method::Register) {
         const auto registrar = around.directory.active(RoleKind::Registrar);
         if (!registrar) return refused(Refusal::NoReceiver);
         return Receiver{Refusal::None, *registrar, 0, {}};
     }
     if (const auto token = echoed_owner(request, to_tag, around.tokens)) {
-        return to_owner(request, *token, around, call_id_key, patience);
+        return to_owner(*token, around);
     }
     // The ACK of a failure repeats that answer's To tag, which need not name an owner (RFC 3261
     // 17.1.1.3): it follows its INVITE.
@@ -120,10 +117,10 @@ void stamp_top_via(sip::Message& request, const sip::Via& via, const SocketAddre
 }
 
 Receiver choose_receiver(const sip::Message& request, const ports::Surroundings& around,
-                         SipHashKey call_id_key, Patience patience) {
+                         SipHashKey call_id_key) {
     const auto to = request.to();
     const std::string_view to_tag = to ? to->tag() : std::string_view();
-    Receiver receiver = choose(request, to_tag, around, call_id_key, patience);
+    Receiver receiver = choose(request, to_tag, around, call_id_key);
     if (receiver.refusal != Refusal::None) return receiver;
     const ports::DirectoryEntry* entry = around.directory.find(receiver.to);
     if (entry && entry->congested && starts_anew(request, !to_tag.empty())) {

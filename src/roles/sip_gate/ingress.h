@@ -31,12 +31,8 @@ struct Receiver {
     ports::Instance previous_owner;
 };
 
-// Whether a message waits for the owner of its dialog, when that is away, or goes to who may have
-// taken its calls over.
-enum class Patience : uint8_t { OwnerMayReturn, OwnerIsLost };
-
 // A request with a valid, stamped top Via.
 Receiver choose_receiver(const sip::Message& request, const ports::Surroundings& around,
-                         SipHashKey call_id_key, Patience patience);
+                         SipHashKey call_id_key);
 
 }  // namespace tandem::roles::sip_gate

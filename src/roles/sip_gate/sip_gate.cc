@@ -186,7 +186,7 @@ void SipGate::look_for_receivers(Now now, ports::Outbox& out) {
 Refusal SipGate::forward(ports::SipInbound& inbound, Patience patience, ports::Outbox& out) {
     if (inbound.message.is_response()) return forward_response(inbound, patience, out);
     const Message& request = inbound.message;
-    Receiver receiver = choose_receiver(request, around_, call_id_key_, patience);
+    Receiver receiver = choose_receiver(request, around_, call_id_key_);
     const bool anew = receiver.owner_key == 0 && request.method() != sip::Method::Cancel &&
                       request.method() != sip::Method::Ack;
     if (draining_ && anew && receiver.refusal == Refusal::None) {

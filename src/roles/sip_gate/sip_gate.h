@@ -62,6 +62,8 @@ class SipGate final : public ports::Role {
     void on_response(Now now, const ports::PacketIn& packet, sip::Message response,
                      ports::Outbox& out);
     // Refusal::NoReceiver: `inbound` is as it was, and may be tried again.
+    // Whether a response waits for whom its branch names, when that is away.
+    enum class Patience : uint8_t { OwnerMayReturn, OwnerIsLost };
     Refusal forward(ports::SipInbound& inbound, Patience patience, ports::Outbox& out);
     Refusal forward_response(ports::SipInbound& inbound, Patience patience, ports::Outbox& out);
     void forward_or_wait(Now now, ports::SipInbound inbound, ports::Outbox& out);

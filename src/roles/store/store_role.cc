@@ -87,6 +87,12 @@ void StoreRole::on_catalog(Now now, ports::Outbox& out) {
     answer_shown(now, out);
 }
 
+void StoreRole::on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) {
+    writer_.reopen(std::move(guards));
+    outbox_dirty_ = true;
+    read_outbox(now, out);
+}
+
 void StoreRole::drain(Now, ports::Outbox&) {
     draining_ = true;
 }

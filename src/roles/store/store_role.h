@@ -29,6 +29,8 @@ class StoreRole final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
+    void on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) override;
+    bool is_flushed() const override { return is_idle() && writer_.is_idle(); }
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override;
     std::vector<std::pair<std::string, double>> figures() const override;

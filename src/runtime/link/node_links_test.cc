@@ -57,7 +57,7 @@ TEST_F(NodeLinksTest, CarriesLettersInOrderBothWays) {
         EXPECT_TRUE(a->links.send(2, {{1}, {2}, i, ports::StatusReply{std::string(500, 'x')}}));
         EXPECT_TRUE(b->links.send(1, {{2}, {1}, i, ports::StatusQuery{}}));
     }
-    a->links.send_heartbeat({42, {1}});
+    a->links.send_heartbeat({{1}, 42, {}, {}});
     ASSERT_TRUE(until([&] { return b->heartbeats.size() == 1 && a->letters.size() == kLetters; }));
     ASSERT_EQ(b->letters.size(), kLetters);
     for (uint64_t i = 0; i < kLetters; ++i) EXPECT_EQ(b->letters[i].request, i + 1);

@@ -1,0 +1,50 @@
+// Calls of instances that died: the host moves them to us in the store, one after the other, and
+// what their phones send meanwhile waits here.
+#include "roles/b2bua/b2bua_role.h"
+#include "roles/b2bua/limits.h"
+#include "store/keys.h"
+
+namespace tandem::roles::b2bua {
+
+void B2buaRole::on_adopted(Now now, ports::AdoptedCall adopted, ports::Outbox& out) {
+    Step step{now, out};
+    ++counters_.adopted;
+    restore(step, store::keys::call(id_, adopted.call), adopted.snapshot);
+    if (call::Call* call = find(call::base_of(adopted.call))) report(step, *call, false);
+    look_for_parents(step);
+}
+
+// A request within a call that another had, and perhaps still has.
+bool B2buaRole::is_orphan(const ports::SipInbound& in) {
+    return in.previous_owner && in.previous_owner != around_.self && in.owner_key != 0 &&
+           call_of_leg(in.owner_key) == nullptr;
+}
+
+// When too many wait, phones repeat theirs.
+void B2buaRole::keep_orphan(Step& step, ports::SipInbound& in) {
+    if (orphans_.size() < kOrphansMax) {
+        orphans_.push_back({step.now.mono + kOrphanLife, std::move(in)});
+    }
+    look_for_parents(step);
+}
+
+// Those whose call has come, or whose owner is back, or whose time is over: then there is no such
+// call.
+void B2buaRole::look_for_parents(Step& step) {
+    for (Orphan& orphan : std::exchange(orphans_, {})) {
+        ports::SipInbound& in = orphan.request;
+        const auto* owner = around_.directory.find(in.previous_owner);
+        const bool is_back = owner != nullptr && owner->reachable;
+        if (call_of_leg(in.owner_key) != nullptr || orphan.until <= step.now.mono) {
+            in.previous_owner = {};
+            on_request(step, in);
+        } else if (is_back) {
+            const ports::Instance to = std::exchange(in.previous_owner, {});
+            step.out.send(around_.self, to, std::move(in));
+        } else {
+            orphans_.push_back(std::move(orphan));
+        }
+    }
+}
+
+}  // namespace tandem::roles::b2bua
