@@ -10,7 +10,6 @@ set(TANDEM_FOLDERS
 
 option(TANDEM_SANITIZE "address;undefined or thread, empty for none" "")
 option(TANDEM_FUZZERS "build libFuzzer targets (needs clang)" OFF)
-option(TANDEM_CLUSTERING "build what sites of several servers will stand on (cluster, etcd): nothing uses it yet" OFF)
 option(TANDEM_TESTS "build the tests (needs GoogleTest)" ON)
 
 find_program(CCACHE_PROGRAM ccache)

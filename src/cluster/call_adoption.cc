@@ -131,6 +131,7 @@ bool CallAdoption::proceed_sweep(Instant now, Sweep& sweep, AdoptionOutbox& out)
             if (sweep.next_at && now < *sweep.next_at) return false;
             sweep.next_at.reset();
             sweep.listed_to.clear();
+            sweep.ours.clear();  // left of a pass that a second death has cut off: listed again
             sweep.found = 0;
             ++sweep.progress.passes;
             sweep.phase = Phase::Listing;

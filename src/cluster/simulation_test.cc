@@ -1281,6 +1281,19 @@ TEST(SiteSimulation, SurvivesAnything) {
     EXPECT_GT(tally.stormy_switch_ms.size(), 0u);
 }
 
+// Seeds that have failed. 1623: a victim died a second time while its calls were waiting to be
+// taken; they were listed twice, and the store refuses to move a call twice in one transaction.
+TEST(SiteSimulation, SeedsThatFailedOnce) {
+    Tally tally;
+    for (const uint64_t seed : {1623}) {
+        Site site(seed, {true, 3, 7}, tally);
+        site.run_until(Instant{1s});
+        site.storm(8s);
+        if (!site.failed()) site.judge();
+        ASSERT_FALSE(site.failed()) << site.failure;
+    }
+}
+
 // Nothing is wrong but that the leader dies or sleeps: how long until another leads.
 TEST(SiteSimulation, SwitchesInTimeWhenNothingElseIsWrong) {
     Tally tally;

@@ -308,9 +308,9 @@ void RpcStream::Body::write_next() {
     stream->Write(buffer_of(message), begin(Kind::Write));
 }
 
+// Not cancelled: a stream that the other side has ended has a status.
 void RpcStream::Body::finish() {
     writable = false;
-    context.TryCancel();
     stream->Finish(&status, begin(Kind::Finish));
 }
 

@@ -32,24 +32,31 @@ struct EtcdFixture {
 
     void apply(Instant now, const store::Request& request, store::Outbox& out) {
         pass_until(now);
-        note(now, request);
         etcd.store->send(request);
         EXPECT_TRUE(
             reactor.run_until([&] { return etcd.reply_to(request.id) != nullptr; }, test_patience));
         out.replies = std::exchange(etcd.replies, {});
+        if (out.replies.front().body) note(now, request);
         if (watching) hear(out);
     }
     void expire(Instant now, store::Outbox& out) {
         pass_until(now);
         const bool due = std::any_of(leases.begin(), leases.end(),
                                      [&](const auto& lease) { return lease.second.second <= now; });
-        if (due) reactor.run_until([] { return false; }, lease_slack);
+        if (!due) return;
+        reactor.run_until([] { return false; }, lease_slack);
         hear(out);
     }
 
+    // What requests and listening have taken since the clock was set counts: a lease may not end
+    // before its time, nor live longer, because a test was slow.
     void pass_until(Instant now) {
-        if (now > clock) reactor.run_until([] { return false; }, now - clock);
+        if (now <= clock) return;
+        const Instant due = set_at + (now - clock);
+        const Instant real = read_monotonic();
+        if (due > real) reactor.run_until([] { return false; }, due - real);
         clock = now;
+        set_at = read_monotonic();
     }
     void note(Instant now, const store::Request& request) {
         if (const auto* grant = std::get_if<store::LeaseGrant>(&request.body))
@@ -79,6 +86,7 @@ struct EtcdFixture {
     TestCluster cluster{reactor, 1};
     TestStore etcd{reactor, {cluster.endpoints(), {}, 7}};
     Instant clock{1000s};
+    Instant set_at = read_monotonic();  // in real time
     std::map<store::LeaseId, std::pair<Duration, Instant>> leases;
     bool watching = false;
 };
