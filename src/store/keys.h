@@ -18,6 +18,7 @@
 //   leader/<group>                                          who is active in an A-P group
 //   leader-floor/<group>                                    the last epoch of that group
 //   fence/<instance number>                                 which incarnation may act
+//   store/closed  store/attempt  store/copying              a move to another store (store/move.h)
 //   owner/<call>                                            who adopted a call from a dead instance
 //
 // Domain data starts with '/d/<domain>/', so that one range holds one domain, ready to be copied,
@@ -74,5 +75,10 @@ std::string leader_floor(std::string_view group);
 inline constexpr std::string_view fence_prefix = "fence/";
 std::string fence(uint16_t instance_number);
 std::string call_owner(CallId call);
+// Of the store itself: never copied to another one.
+inline constexpr std::string_view store_prefix = "store/";
+inline constexpr std::string_view store_closed = "store/closed";
+inline constexpr std::string_view store_attempt = "store/attempt";
+inline constexpr std::string_view store_copying = "store/copying";
 
 }  // namespace tandem::store::keys

@@ -26,6 +26,26 @@ inline constexpr size_t leases_max = 65'536;
 inline constexpr std::chrono::milliseconds lease_ttl_min{1'000};
 inline constexpr std::chrono::milliseconds lease_ttl_max{86'400'000};
 
+// --- Moving all data to another store (move.h).
+// A page of the source: a few transactions of the target.
+inline constexpr size_t move_page_keys = 512;
+// Bytes of one transaction of the target; etcd's limit and ours is 1 MiB with keys and framing.
+inline constexpr size_t move_txn_bytes = 512u << 10;
+// Changes that came while the data were copied, kept until they are applied: minutes of a busy
+// registrar. A site that writes faster than it copies can't be moved.
+inline constexpr size_t move_changes_max = 1u << 20;
+// Writes are frozen when no more than this is left to be applied: one transaction.
+inline constexpr size_t move_freeze_below = 64;
+// Writes wait so long at most; a switch takes part of the promised 300 ms.
+inline constexpr std::chrono::milliseconds move_freeze_max{250};
+// When the freeze took too long: try again so often, after so long.
+inline constexpr unsigned move_freezes_max = 10;
+inline constexpr std::chrono::milliseconds move_freeze_again{1'000};
+// A store that does not answer, or says that it can't now, is asked again so often and so late.
+inline constexpr unsigned move_errors_max = 100;
+inline constexpr std::chrono::milliseconds move_pause{20};
+inline constexpr std::chrono::milliseconds move_reply_max{3'000};
+
 // Members waiting in one Writer: two seconds of the store's measured rate. Above it the role
 // answers "unavailable" at once instead of late.
 inline constexpr size_t writer_queue_max = 65'536;
