@@ -34,48 +34,19 @@ void SiteStore::crash() {
     if (!queue_.empty()) world_.count("writes lost with the store's node", queue_.size());
     queue_.clear();
     askers_.clear();
-    watches_.clear();
     commit_scheduled_ = false;
 }
 
 void SiteStore::take(ports::Letter letter) {
     if (!machine_) return;
     if (holds_alternative<store::Request>(letter.payload)) {
-        take_request(std::move(letter));
+        askers_.take(std::move(letter), queue_);
         return schedule_commit();
     }
     world_.after(world_.between(temper.commit_least, temper.commit_most),
                  [this, incarnation = incarnation_, letter = std::move(letter)] {
                      if (incarnation == incarnation_) take_history(letter);
                  });
-}
-
-// As the node does it (app/node/store_service.cc): askers number their watches themselves.
-void SiteStore::take_request(ports::Letter letter) {
-    store::Request request = std::move(get<store::Request>(letter.payload));
-    const Asker asker{letter.from, letter.request, request.id};
-    if (auto* watch = std::get_if<store::WatchCreate>(&request.body)) {
-        if (const auto former = take_watch(letter.from, watch->watch); former != 0) {
-            queue_.push_back({0, store::WatchCancel{former}});
-            askers_.push_back({});
-        }
-        watches_[next_watch_] = {letter.from, 0, watch->watch};
-        watch->watch = next_watch_++;
-    } else if (auto* cancel = std::get_if<store::WatchCancel>(&request.body)) {
-        cancel->watch = take_watch(letter.from, cancel->watch);  // 0 is nobody's
-    }
-    queue_.push_back(std::move(request));
-    askers_.push_back(asker);
-}
-
-store::WatchId SiteStore::take_watch(ports::Instance asker, store::WatchId theirs) {
-    for (const auto& [id, watcher] : watches_) {
-        if (watcher.instance != asker || watcher.id != theirs) continue;
-        const store::WatchId ours = id;
-        watches_.erase(ours);
-        return ours;
-    }
-    return 0;
 }
 
 void SiteStore::schedule_commit() {
@@ -100,9 +71,10 @@ SiteStore::Outcome SiteStore::outcome_of(const store::Request& request) {
     return Outcome::Done;
 }
 
-void SiteStore::run_one(store::Request& request, const Asker& asker) {
+void SiteStore::run_one(store::Request& request) {
     const Outcome outcome = outcome_of(request);
     store::Reply reply;
+    reply.id = request.id;
     const bool applied = outcome == Outcome::Done || outcome == Outcome::TimeoutApplied ||
                          outcome == Outcome::ReplyLost;
     if (applied) reply = machine_->apply(clock(), request);
@@ -115,23 +87,20 @@ void SiteStore::run_one(store::Request& request, const Asker& asker) {
         world_.count("store: refused a request");
         reply.body = make_error(ErrorCode::Unavailable, "store", "no store");
     }
+    auto answer = askers_.answer(std::move(reply));
     if (outcome == Outcome::ReplyLost) {
         world_.count("store: reply lost");
-        return;
-    }
-    reply.id = asker.id;
-    if (asker.instance) {
-        send({ports::kKeyValue, asker.instance, asker.request, std::move(reply)});
+    } else if (answer) {
+        send(std::move(*answer));
     }
 }
 
 void SiteStore::commit() {
     commit_scheduled_ = false;
     auto queue = std::exchange(queue_, {});
-    const auto askers = std::exchange(askers_, {});
     store::Outbox out;
     machine_->begin();
-    for (size_t i = 0; i < queue.size(); ++i) run_one(queue[i], askers[i]);
+    for (store::Request& request : queue) run_one(request);
     machine_->expire(clock());
     machine_->tell_watches(out);
     revision_ = machine_->revision().number;
@@ -140,12 +109,7 @@ void SiteStore::commit() {
 
 void SiteStore::tell_watchers(store::Outbox& out) {
     for (store::WatchBatch& batch : out.watches) {
-        const auto watcher = watches_.find(batch.watch);
-        if (watcher == watches_.end()) continue;
-        const Asker asker = watcher->second;
-        if (batch.kind == store::WatchBatch::Kind::Compacted) watches_.erase(watcher);
-        batch.watch = asker.id;
-        send({ports::kKeyValue, asker.instance, 0, std::move(batch)});
+        if (auto told = askers_.tell(std::move(batch))) send(std::move(*told));
     }
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ports/letter.h"
+#include "ports/store_askers.h"
 #include "sim/world.h"
 #include "store/kv_machine.h"
 #include "store/memory_store.h"
@@ -54,20 +55,13 @@ class SiteStore {
     const std::map<std::string, std::string>& history() const { return history_; }
 
  private:
-    struct Asker {
-        ports::Instance instance;  // nobody: our own
-        uint64_t request = 0;
-        uint64_t id = 0;
-    };
     enum class Outcome { Done, TimeoutApplied, TimeoutDropped, ReplyLost, Unavailable };
 
     Instant clock() const { return world_.time(); }
-    void take_request(ports::Letter letter);
-    store::WatchId take_watch(ports::Instance asker, store::WatchId theirs);
     void schedule_commit();
     void commit();
     Outcome outcome_of(const store::Request& request);
-    void run_one(store::Request& request, const Asker& asker);
+    void run_one(store::Request& request);
     void tell_watchers(store::Outbox& out);
     void keep_record(const ports::HistoryAppend::Record& record);
     void take_history(const ports::Letter& letter);
@@ -80,10 +74,8 @@ class SiteStore {
     uint64_t incarnation_ = 0;
     Reply reply_;
     std::vector<store::Request> queue_;
-    std::vector<Asker> askers_;
+    ports::StoreAskers askers_;
     bool commit_scheduled_ = false;
-    std::map<store::WatchId, Asker> watches_;
-    store::WatchId next_watch_ = 1;
     std::map<std::string, std::string> history_;
 };
 
