@@ -69,10 +69,12 @@ struct EtcdStore::State : std::enable_shared_from_this<EtcdStore::State> {
         int restarts = 0;
     };
 
-    State(Reactor& on, std::unique_ptr<RpcClient> connected, uint32_t number, Tell to)
+    State(Reactor& on, std::unique_ptr<RpcClient> connected, uint32_t number, std::string closed,
+          Tell to)
         : reactor(on),
           tell(std::move(to)),
           generation(number),
+          closed_key(std::move(closed)),
           client(std::move(connected)),
           exchange(on, *client),
           watches(on, *client, exchange,
@@ -86,6 +88,8 @@ struct EtcdStore::State : std::enable_shared_from_this<EtcdStore::State> {
 
     void take(RequestId id, store::RangeRequest request);
     void take(RequestId id, store::Txn txn);
+    void guard_txn(store::Txn& txn) const;
+    static std::string take_closed(store::TxnReply& answer);
     void take(RequestId id, const store::LeaseGrant& grant);
     void take(RequestId id, const store::LeaseRevoke& revoke);
     void take(RequestId id, const store::LeaseKeepAlive& keep_alive);
@@ -105,6 +109,8 @@ struct EtcdStore::State : std::enable_shared_from_this<EtcdStore::State> {
     Reactor& reactor;
     Tell tell;
     uint32_t generation;
+    std::string closed_key;
+    Guard guard = Guard::Open;  // of the request that is being taken
     std::unique_ptr<RpcClient> client;
     Exchange exchange;
     WatchStream watches;
@@ -239,21 +245,43 @@ void EtcdStore::State::on_page(std::unique_ptr<PagedRead> read, Result<std::stri
 
 // Transactions.
 
+// Beyond the limits of the contract, as etcd's own are one higher: the guard is nobody's business.
+void EtcdStore::State::guard_txn(store::Txn& txn) const {
+    txn.compares.push_back(store::Compare::absent(closed_key));
+    txn.else_ops.push_back(store::Get{{store::KeyRange::one(closed_key), 1, {}, {}}});
+}
+
+// What a guarded transaction has read of the key, taken out of its answer; empty: it is open.
+std::string EtcdStore::State::take_closed(store::TxnReply& answer) {
+    if (answer.succeeded || answer.ops.empty()) return {};
+    const store::OpReply read = std::move(answer.ops.back());
+    answer.ops.pop_back();
+    const auto* range = std::get_if<store::RangeReply>(&read);
+    return range == nullptr || range->items.empty() ? std::string() : range->items.front().value;
+}
+
 void EtcdStore::State::take(RequestId id, store::Txn txn) {
     if (const auto checked = store::check_txn(txn); !checked) return reply(id, checked.error());
+    const bool repeats = is_read_only(txn);
+    const bool guarded = guard == Guard::Open && !closed_key.empty() && !repeats;
+    if (guarded) guard_txn(txn);
     EtcdQuestion question;
     question.method = etcd::method::txn;
     question.request = etcd::encode_txn(txn, generation);
-    question.repeat = is_read_only(txn) ? Repeat::Safe : Repeat::Unsafe;
+    question.repeat = repeats ? Repeat::Safe : Repeat::Unsafe;
     question.try_max =
         etcd_txn_try + std::chrono::milliseconds(question.request.size() / txn_bytes_per_ms);
-    exchange.ask(std::move(question), [this, id, txn = std::move(txn)](Result<std::string> bytes) {
-        if (!bytes) return reply(id, bytes.error());
-        auto answer = etcd::decode_txn(*bytes, txn, generation);
-        if (!answer) return reply(id, answer.error());
-        newest = std::max(newest, answer->revision.number);
-        reply(id, ReplyBody(std::move(*answer)));
-    });
+    exchange.ask(std::move(question),
+                 [this, id, guarded, txn = std::move(txn)](Result<std::string> bytes) {
+                     if (!bytes) return reply(id, bytes.error());
+                     auto answer = etcd::decode_txn(*bytes, txn, generation);
+                     if (!answer) return reply(id, answer.error());
+                     newest = std::max(newest, answer->revision.number);
+                     const std::string closed = guarded ? take_closed(*answer) : std::string();
+                     if (!closed.empty())
+                         return reply(id, make_error(ErrorCode::Unavailable, "closed", closed));
+                     reply(id, ReplyBody(std::move(*answer)));
+                 });
 }
 
 // Leases.
@@ -374,12 +402,13 @@ Result<std::unique_ptr<EtcdStore>> EtcdStore::open(Reactor& reactor, EtcdOptions
     if (options.endpoints.empty())
         return make_error(ErrorCode::Missing, "endpoints", "at least one member must be named");
     auto client = TRY(RpcClient::open(reactor, options.endpoints, options.tls));
-    auto state =
-        std::make_shared<State>(reactor, std::move(client), options.generation, std::move(tell));
+    auto state = std::make_shared<State>(reactor, std::move(client), options.generation,
+                                         std::move(options.closed_key), std::move(tell));
     return std::unique_ptr<EtcdStore>(new EtcdStore(std::move(state)));
 }
 
-void EtcdStore::send(store::Request request) {
+void EtcdStore::send(store::Request request, Guard guard) {
+    state_->guard = guard;
     std::visit([&](auto& body) { state_->take(request.id, std::move(body)); }, request.body);
 }
 

@@ -26,6 +26,8 @@ struct EtcdOptions {
     // Of all revisions that are given out. The owner knows it: it rises when the data moves to
     // another backend.
     uint32_t generation = 1;
+    // While this key exists, transactions are not applied: see send(). Empty: there is none.
+    std::string closed_key;
 };
 
 class EtcdStore {
@@ -39,8 +41,10 @@ class EtcdStore {
     EtcdStore(const EtcdStore&) = delete;
     EtcdStore& operator=(const EtcdStore&) = delete;
 
-    // Exactly one reply follows, not before this returns.
-    void send(store::Request request);
+    // Exactly one reply follows, not before this returns. A transaction that found the store closed
+    // is answered with Unavailable, whose field is "closed" and whose message the key's value.
+    enum class Guard { Open, None };
+    void send(store::Request request, Guard guard = Guard::Open);
     // The cluster has other members, or the files have other certificates. Tries under way end with
     // Timeout; watches go on without a gap.
     Result<void> set_endpoints(std::vector<std::string> endpoints, EtcdTlsFiles tls);

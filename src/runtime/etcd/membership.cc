@@ -37,6 +37,7 @@ struct EtcdMembership::State : std::enable_shared_from_this<EtcdMembership::Stat
     std::vector<PlanMember> present(const Round& round) const;
     std::vector<PlanServer> wished(const Round& round) const;
     std::optional<size_t> leader_endpoint(const Round& round) const;
+    std::optional<EtcdPeer> peer_of(const EtcdMemberEntry& entry, const Round& round) const;
 
     EtcdTlsFiles peer_tls;
     std::unique_ptr<EtcdAdmin> admin;
@@ -121,6 +122,17 @@ void EtcdMembership::State::perform(MemberStep step, const std::shared_ptr<Round
     }
 }
 
+// One that was added and has not begun has no name yet: its address tells whose it is.
+std::optional<EtcdPeer> EtcdMembership::State::peer_of(const EtcdMemberEntry& entry,
+                                                       const Round& round) const {
+    if (entry.peer_urls.empty()) return std::nullopt;
+    const std::string address = address_in(entry.peer_urls.front());
+    if (!entry.name.empty()) return EtcdPeer{entry.name, address};
+    for (const EtcdServer& server : round.wished)
+        if (server.peer_address == address) return EtcdPeer{server.name, address};
+    return std::nullopt;
+}
+
 // What could not be done now is waited for: the next look decides anew.
 void EtcdMembership::State::end(MemberStep step, const std::shared_ptr<Round>& round,
                                 const Result<void>& done) {
@@ -130,8 +142,7 @@ void EtcdMembership::State::end(MemberStep step, const std::shared_ptr<Round>& r
     }
     Progress progress;
     for (const EtcdMemberEntry& entry : round->entries)
-        if (!entry.name.empty() && !entry.peer_urls.empty())
-            progress.members.push_back({entry.name, address_in(entry.peer_urls.front())});
+        if (auto peer = peer_of(entry, *round)) progress.members.push_back(std::move(*peer));
     if (step.kind == Kind::AddLearner)
         progress.members.push_back({step.name, address_in(step.peer_url)});
     progress.step = std::move(step);

@@ -33,8 +33,9 @@ class EtcdMembership {
     ~EtcdMembership();
 
     // Looks, and takes at most one step towards members on the `wished` servers. Answers what was
-    // done, or what is waited for. After AddLearner the server of that name is to start
-    // a member that joins `members` (names and peers' addresses, the new one included).
+    // done, or what is waited for. After AddLearner the server of that name is to start a member
+    // that joins `members` (names and peers' addresses, the new one included); so is one that
+    // finds itself among them because another server has added it.
     struct Progress {
         MemberStep step;
         std::vector<EtcdPeer> members;

@@ -30,9 +30,11 @@ struct SqliteStore::State {
 SqliteStore::SqliteStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 SqliteStore::~SqliteStore() = default;
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, Instant now) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, Instant now,
+                                                       uint32_t generation) {
     SqliteTable table = TRY(SqliteTable::open(path));
-    const store::Revision revision = table.stored_revision();
+    store::Revision revision = table.stored_revision();
+    if (revision == store::Revision{1, 1}) revision.generation = generation;  // nothing in it yet
     const auto leases = table.stored_leases();
     if (table.failure()) return *table.failure();
     auto state = std::make_unique<State>(std::move(table), revision);

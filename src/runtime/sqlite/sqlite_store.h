@@ -16,8 +16,10 @@ namespace tandem::runtime {
 
 class SqliteStore {
  public:
-    // Makes the file when it is not there. `now` starts the leases found in it afresh.
-    static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, Instant now);
+    // Makes the file when it is not there, for revisions of `generation`; one that is there keeps
+    // its own. `now` starts the leases found in it afresh.
+    static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, Instant now,
+                                                     uint32_t generation = 1);
     ~SqliteStore();
     SqliteStore(const SqliteStore&) = delete;
     SqliteStore& operator=(const SqliteStore&) = delete;

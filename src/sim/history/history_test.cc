@@ -101,6 +101,9 @@ TEST(History, ExplainsWhatCanNotBe) {
               "key k: after 2 operations it is 'b', and then none of read 'a' can be the next");
 }
 
+constexpr int duration_ms = 1'200;
+constexpr uint64_t seeds = 8;
+
 // Drives the clients over a store in memory with random delays before and after it is applied.
 std::vector<Operation> run_clients(uint64_t seed, bool reads_are_stale) {
     SeededRng rng(seed);
@@ -118,7 +121,7 @@ std::vector<Operation> run_clients(uint64_t seed, bool reads_are_stale) {
     };
     std::vector<Waiting> waiting;
     store::Revision before{1, 1};
-    for (int ms = 0; ms < 2'000; ++ms) {
+    for (int ms = 0; ms < duration_ms; ++ms) {
         const size_t client = rng.below(clients.client_count());
         if (auto request = clients.next(at(ms), client))
             waiting.push_back({std::move(*request), std::nullopt});
@@ -137,6 +140,7 @@ std::vector<Operation> run_clients(uint64_t seed, bool reads_are_stale) {
         store.apply(at(ms), next.request, out);
         next.reply = std::move(out.replies.at(0));
     }
+    clients.on_restart(at(duration_ms));  // what is under way may have been applied, and seen
     EXPECT_TRUE(clients.complaints().empty());
     EXPECT_GT(clients.acknowledged(), 100u);
     EXPECT_GT(clients.unknown(), 3u);
@@ -144,7 +148,7 @@ std::vector<Operation> run_clients(uint64_t seed, bool reads_are_stale) {
 }
 
 TEST(History, OfACorrectStoreIsLinearizable) {
-    for (uint64_t seed = 1; seed <= 20; ++seed) {
+    for (uint64_t seed = 1; seed <= seeds; ++seed) {
         const auto verdict = check_history(run_clients(seed, false));
         EXPECT_EQ(verdict.kind, HistoryVerdict::Kind::Linearizable)
             << "seed " << seed << ": " << verdict.explanation;
@@ -153,12 +157,12 @@ TEST(History, OfACorrectStoreIsLinearizable) {
 
 TEST(History, OfAStoreWithStaleReadsIsNot) {
     size_t found = 0;
-    for (uint64_t seed = 1; seed <= 20; ++seed) {
+    for (uint64_t seed = 1; seed <= seeds; ++seed) {
         const auto verdict = check_history(run_clients(seed, true));
         EXPECT_NE(verdict.kind, HistoryVerdict::Kind::Undecided) << "seed " << seed;
         found += verdict.kind == HistoryVerdict::Kind::Violated;
     }
-    EXPECT_GT(found, 10u);
+    EXPECT_GT(found, seeds / 2);
 }
 
 }  // namespace
