@@ -19,6 +19,7 @@
 #include "base/rng.h"
 #include "ports/address.h"
 #include "ports/call_port.h"
+#include "ports/join_port.h"
 #include "ports/media_port.h"
 #include "ports/payload_list.h"
 #include "ports/registrar_port.h"
@@ -72,6 +73,8 @@ using Payloads = PayloadList<
     HttpRequest, HttpResponse, HttpListenerOpen, HttpListenerClose, HttpListenerFailed,
     EntityRequest, EntityReply, RouteTest, RouteTestReply, HistoryQuery, HistoryPage, HistoryAppend,
     HistoryAppended, StatusQuery, StatusReply, LogLevelSet, LogLine, SipTrace,
+    // servers that join
+    JoinTokenQuery, JoinTokenReply, ServerJoin, ServerJoined,
     // store
     store::Request, store::Reply, store::WatchBatch,
     // delivery

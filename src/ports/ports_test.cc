@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "ports/address.h"
+#include "ports/join_token.h"
 #include "ports/sip_port.h"
 #include "ports/token.h"
 
@@ -62,6 +63,34 @@ TEST(Directory, OtherRolesDoNotMakeTheFormerChoiceForgotten) {
     }
     EXPECT_GT(to_first, 20u);
     EXPECT_LT(to_first, 80u);
+}
+
+TEST(JoinToken, SurvivesCopyingOrSaysThatItDidNot) {
+    const JoinToken token{
+        "abc123",
+        std::string(64, 'f'),
+        {*SocketAddress::parse("192.0.2.1:7201"), *SocketAddress::parse("[2001:db8::1]:7203")}};
+    const std::string text = encode(token);
+    EXPECT_EQ(text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "0123456789-_"),
+              std::string::npos);
+    const auto back = decode_join_token(" " + text + "\n");
+    ASSERT_TRUE(back.has_value());
+    EXPECT_EQ(back->secret, token.secret);
+    EXPECT_EQ(back->fingerprint, token.fingerprint);
+    EXPECT_EQ(back->addresses, token.addresses);
+    for (size_t size = 0; size < text.size(); ++size) {
+        EXPECT_FALSE(decode_join_token(text.substr(0, size)).has_value()) << size;
+    }
+    for (size_t i = 0; i < text.size(); ++i) {
+        std::string damaged = text;
+        damaged[i] = damaged[i] == 'A' ? 'B' : 'A';
+        const auto read = decode_join_token(damaged);
+        EXPECT_TRUE(!read.has_value() || read->secret == token.secret) << i;
+    }
+    EXPECT_FALSE(decode_join_token(encode({"a", "short", token.addresses})).has_value());
+    EXPECT_FALSE(decode_join_token(encode({"a", token.fingerprint, {}})).has_value());
+    EXPECT_FALSE(decode_join_token(std::string(5'000, 'a')).has_value());
 }
 
 TEST(Directory, RendezvousMovesOnlyTheLostShare) {

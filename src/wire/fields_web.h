@@ -203,6 +203,39 @@ void describe(A& a, ports::SipTrace& v) {
     a(7, v.correlation);
 }
 template <typename A>
+void describe(A& a, ports::JoinTokenQuery& v) {
+    a(1, v.server);
+    a(2, v.valid_s);
+}
+template <typename A>
+void describe(A& a, ports::JoinTokenReply& v) {
+    a(1, v.error);
+    a(2, v.json);
+}
+template <typename A>
+void describe(A& a, ports::ServerJoin& v) {
+    a(1, v.secret);
+    a(2, v.name);
+    a(3, v.link_address);
+    a(4, v.version);
+    a(5, v.protocol);
+    a(6, v.clock);
+    a(7, v.request);
+    a(8, v.node);
+}
+template <typename A>
+void describe(A& a, ports::ServerJoined::Neighbour& v) {
+    a(1, v.server);
+    a(2, v.node);
+    a(3, v.address);
+}
+template <typename A>
+void describe(A& a, ports::ServerJoined& v) {
+    a(1, v.error);
+    a(2, v.node);
+    a(3, v.neighbours);
+}
+template <typename A>
 void describe(A& a, ports::Unreachable& v) {
     a(1, v.who);
 }

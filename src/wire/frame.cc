@@ -15,10 +15,14 @@ namespace {
 
 constexpr size_t kLengthBytes = 4;
 
-// The alternatives of a frame: fields 1 to 3 of its outermost message.
+// The alternatives of a frame: fields of its outermost message.
 constexpr uint32_t kLetter = 1;
 constexpr uint32_t kHello = 2;
 constexpr uint32_t kHeartbeat = 3;
+constexpr uint32_t kJoin = 4;
+constexpr uint32_t kJoinReply = 5;
+constexpr uint32_t kCertificateRequest = 6;
+constexpr uint32_t kCertificateReply = 7;
 
 // Of a letter: 1 from, 2 to, 3 request, the rest is its payload.
 constexpr uint32_t kFirstPayload = 10;
@@ -41,6 +45,23 @@ void describe(A& a, Hello& v) {
     a(2, v.version);
     a(4, v.instances);
     a(5, v.runs);
+}
+template <typename A>
+void describe(A& a, JoinReply& v) {
+    a(1, v.joined);
+    a(2, v.certificate);
+    a(3, v.authority);
+    a(4, v.site_key);
+    a(5, v.admin_token);
+    a(6, v.version);
+}
+template <typename A>
+void describe(A& a, CertificateRequest& v) {
+    a(1, v.request);
+}
+template <typename A>
+void describe(A& a, CertificateReply& v) {
+    a(1, v.certificate);
 }
 // A letter is written by hand, as its payload is one of many fields.
 void describe(Writer& out, ports::Letter& letter) {
@@ -103,6 +124,32 @@ Result<void> append_hello(std::string& out, const Hello& hello) {
 Result<void> append_heartbeat(std::string& out, const Heartbeat& heartbeat) {
     return append(out, kHeartbeat, heartbeat);
 }
+Result<void> append_join(std::string& out, const ports::ServerJoin& join) {
+    return append(out, kJoin, join);
+}
+Result<void> append_join_reply(std::string& out, const JoinReply& reply) {
+    return append(out, kJoinReply, reply);
+}
+Result<void> append_certificate_request(std::string& out, const CertificateRequest& request) {
+    return append(out, kCertificateRequest, request);
+}
+Result<void> append_certificate_reply(std::string& out, const CertificateReply& reply) {
+    return append(out, kCertificateReply, reply);
+}
+
+namespace {
+
+Result<Frame> decode_letter(Reader& in, const Reader::Budget& budget) {
+    ReadLetter read;
+    in.get(read);
+    if (budget.failed) return malformed();
+    if (!read.known) {
+        return make_error(ErrorCode::Unsupported, "payload", "an unknown kind of payload");
+    }
+    return Frame(std::move(read.letter));
+}
+
+}  // namespace
 
 Result<Frame> decode(std::string_view frame) {
     if (frame.size() > frame_bytes_max) {
@@ -111,18 +158,24 @@ Result<Frame> decode(std::string_view frame) {
     Reader::Budget budget;
     Reader in(frame, budget, 0);
     if (!in.next()) return malformed();
-    if (in.number() == kHello) return read_as<Hello>(in, budget);
-    if (in.number() == kHeartbeat) return read_as<Heartbeat>(in, budget);
-    if (in.number() != kLetter) {
-        return make_error(ErrorCode::Unsupported, "frame", "an unknown kind of frame");
+    switch (in.number()) {
+        case kLetter:
+            return decode_letter(in, budget);
+        case kHello:
+            return read_as<Hello>(in, budget);
+        case kHeartbeat:
+            return read_as<Heartbeat>(in, budget);
+        case kJoin:
+            return read_as<ports::ServerJoin>(in, budget);
+        case kJoinReply:
+            return read_as<JoinReply>(in, budget);
+        case kCertificateRequest:
+            return read_as<CertificateRequest>(in, budget);
+        case kCertificateReply:
+            return read_as<CertificateReply>(in, budget);
+        default:
+            return make_error(ErrorCode::Unsupported, "frame", "an unknown kind of frame");
     }
-    ReadLetter read;
-    in.get(read);
-    if (budget.failed) return malformed();
-    if (!read.known) {
-        return make_error(ErrorCode::Unsupported, "payload", "an unknown kind of payload");
-    }
-    return Frame(std::move(read.letter));
 }
 
 Result<std::optional<std::string_view>> FrameCutter::pop() {

@@ -17,6 +17,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         CHECK(wire::append_hello(again, *hello).has_value());
     } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&*frame)) {
         CHECK(wire::append_heartbeat(again, *heartbeat).has_value());
+    } else if (const auto* join = std::get_if<ports::ServerJoin>(&*frame)) {
+        CHECK(wire::append_join(again, *join).has_value());
+    } else if (const auto* joined = std::get_if<wire::JoinReply>(&*frame)) {
+        CHECK(wire::append_join_reply(again, *joined).has_value());
+    } else if (const auto* request = std::get_if<wire::CertificateRequest>(&*frame)) {
+        CHECK(wire::append_certificate_request(again, *request).has_value());
+    } else if (const auto* reply = std::get_if<wire::CertificateReply>(&*frame)) {
+        CHECK(wire::append_certificate_reply(again, *reply).has_value());
     }
     wire::FrameCutter cutter;
     cutter.push(again);

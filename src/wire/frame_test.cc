@@ -111,6 +111,29 @@ TEST(Frame, HelloAndHeartbeat) {
     EXPECT_EQ(std::get<Heartbeat>(*decoded(beat)), told);
 }
 
+TEST(Frame, ServersThatJoinAndRenew) {
+    std::string wire;
+    ports::ServerJoin join{"s", "two", "192.0.2.7:7200", "0.1.0", 1, {1'790'000'000'123}, "CSR", 2};
+    ASSERT_TRUE(append_join(wire, join).has_value());
+    const auto asked = decoded(wire);
+    ASSERT_TRUE(asked.has_value());
+    EXPECT_EQ(std::get<ports::ServerJoin>(*asked).clock, join.clock);
+    EXPECT_EQ(std::get<ports::ServerJoin>(*asked).request, "CSR");
+    JoinReply reply{{std::nullopt, 2, {{"one", 1, "192.0.2.1:7201"}}}, "C", "A", "K", "T", "0.1.0"};
+    wire.clear();
+    ASSERT_TRUE(append_join_reply(wire, reply).has_value());
+    const auto answered = std::get<JoinReply>(*decoded(wire));
+    EXPECT_EQ(answered.joined.neighbours.at(0).address, "192.0.2.1:7201");
+    EXPECT_EQ(answered.certificate + answered.authority + answered.site_key, "CAK");
+    EXPECT_EQ(answered.admin_token, "T");
+    wire.clear();
+    ASSERT_TRUE(append_certificate_request(wire, {"R"}).has_value());
+    EXPECT_EQ(std::get<CertificateRequest>(*decoded(wire)).request, "R");
+    wire.clear();
+    ASSERT_TRUE(append_certificate_reply(wire, {"C"}).has_value());
+    EXPECT_EQ(std::get<CertificateReply>(*decoded(wire)).certificate, "C");
+}
+
 TEST(Frame, RefusesDamageAndSkipsTheUnknown) {
     using namespace std::string_literals;
     const struct {

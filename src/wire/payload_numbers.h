@@ -126,6 +126,14 @@ inline constexpr uint32_t payload_number<ports::LogLine> = 126;
 template <>
 inline constexpr uint32_t payload_number<ports::SipTrace> = 127;
 template <>
+inline constexpr uint32_t payload_number<ports::JoinTokenQuery> = 128;
+template <>
+inline constexpr uint32_t payload_number<ports::JoinTokenReply> = 129;
+template <>
+inline constexpr uint32_t payload_number<ports::ServerJoin> = 130;
+template <>
+inline constexpr uint32_t payload_number<ports::ServerJoined> = 131;
+template <>
 inline constexpr uint32_t payload_number<ports::Unreachable> = 180;
 template <>
 inline constexpr uint32_t payload_number<store::Request> = 170;

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "runtime/reactor/clock.h"
 #include "runtime/stream/stream_socket.h"
+#include "runtime/tls/site_authority.h"
 
 namespace tandem::runtime {
 namespace {
@@ -117,6 +120,196 @@ TEST_F(NodeLinksTest, EndsPeersThatDoNotSpeakTheProtocol) {
     }
     EXPECT_TRUE(server->letters.empty());
     EXPECT_TRUE(server->hellos.empty());
+}
+
+// ---- between servers
+
+struct Site {
+    const UtcTime now = read_clocks().utc;  // TLS judges by the clock of the machine
+    const Certificate authority = *make_site_authority(now);
+    LinkContexts server(const std::string& name) const {
+        const std::string key = *make_link_key();
+        const std::string request = *make_certificate_request(key);
+        return *make_link_contexts(authority.chain_pem,
+                                   {*sign_request(authority, request, {name, {}}, now), key});
+    }
+};
+
+// The only node of a server.
+struct ServerNode final : LinkEvents, LinkDesk {
+    ServerNode(Reactor& reactor, const std::string& directory, uint16_t number,
+               const LinkContexts& contexts)
+        : links(reactor,
+                {directory + std::to_string(number), [contexts] { return contexts; }, this},
+                {number, "test", 1, {}}, *this) {
+        EXPECT_TRUE(links.listen().has_value());
+        EXPECT_TRUE(links.listen_to_servers(address(number)).has_value());
+    }
+    static SocketAddress address(uint16_t number) {
+        return {*IpAddress::parse("127.0.0.1"),
+                static_cast<uint16_t>(20'000 + getpid() % 20'000 + number)};
+    }
+    static NodePlace place(uint16_t number) {
+        return {"server" + std::to_string(number), address(number)};
+    }
+    void on_link_hello(const wire::Hello& peer) override { hellos.push_back(peer.node); }
+    void on_link_down(uint16_t node) override { down.push_back(node); }
+    void on_link_letter(uint16_t, ports::Letter letter) override {
+        letters.push_back(letter.request);
+    }
+    void on_link_heartbeat(uint16_t, const wire::Heartbeat&) override {}
+    void on_join(uint64_t stranger, ports::ServerJoin join) override {
+        joins.push_back(join.name);
+        wire::JoinReply reply;
+        reply.joined.node = 9;
+        links.answer_join(stranger, reply);
+    }
+    void on_certificate_request(uint16_t node, wire::CertificateRequest request) override {
+        links.send_certificate(node, {"for " + request.request});
+    }
+    void on_certificate_reply(uint16_t, wire::CertificateReply reply) override {
+        certificates.push_back(reply.certificate);
+    }
+    void on_link_refused(const std::string& why) override { refusals.push_back(why); }
+    bool has_refused(std::string_view why) const {
+        return std::ranges::any_of(
+            refusals, [&](const std::string& each) { return each.find(why) != std::string::npos; });
+    }
+
+    std::vector<uint16_t> hellos;
+    std::vector<uint16_t> down;
+    std::vector<uint64_t> letters;
+    std::vector<std::string> joins;
+    std::vector<std::string> certificates;
+    std::vector<std::string> refusals;
+    NodeLinks links;
+};
+
+class ServerLinksTest : public NodeLinksTest {
+ protected:
+    ~ServerLinksTest() override {
+        for (int node = 1; node < 10; ++node) {
+            std::filesystem::remove_all(directory_ + std::to_string(node));
+        }
+    }
+    std::unique_ptr<ServerNode> server(uint16_t number, const LinkContexts& contexts) {
+        return std::make_unique<ServerNode>(reactor_, directory_, number, contexts);
+    }
+    Site site_;
+};
+
+TEST_F(ServerLinksTest, CarryLettersAndCertificatesBothWays) {
+    auto a = server(1, site_.server("server1"));
+    auto b = server(2, site_.server("server2"));
+    a->links.add(2, ServerNode::place(2));
+    b->links.add(1, ServerNode::place(1));
+    ASSERT_TRUE(until([&] { return a->links.is_up(2) && b->links.is_up(1); }));
+    constexpr uint64_t kLetters = 500;
+    for (uint64_t i = 1; i <= kLetters; ++i) {
+        EXPECT_TRUE(a->links.send(2, {{1}, {2}, i, ports::StatusReply{std::string(5'000, 'x')}}));
+        EXPECT_TRUE(b->links.send(1, {{2}, {1}, i, ports::StatusQuery{}}));
+    }
+    ASSERT_TRUE(until([&] { return b->letters.size() + a->letters.size() == 2 * kLetters; }));
+    EXPECT_TRUE(std::ranges::is_sorted(b->letters));
+    b->links.send_certificate_request({"me"});
+    ASSERT_TRUE(until([&] { return !b->certificates.empty(); }));
+    EXPECT_EQ(b->certificates[0], "for me");
+    // The other is restarted elsewhere.
+    a.reset();
+    ASSERT_TRUE(until([&] { return !b->links.is_up(1); }));
+    b->links.forget(1);
+    a = server(3, site_.server("server3"));
+    a->links.add(2, ServerNode::place(2));
+    b->links.add(3, ServerNode::place(3));
+    EXPECT_TRUE(until([&] { return a->links.is_up(2) && b->links.is_up(3); }));
+}
+
+TEST_F(ServerLinksTest, ANodeIsOfTheServerThatItsCertificateNames) {
+    auto a = server(1, site_.server("server1"));
+    // A server of the site that claims another's node, and one of another site.
+    auto b = server(2, site_.server("server3"));
+    a->links.add(2, ServerNode::place(2));
+    b->links.add(1, ServerNode::place(1));
+    EXPECT_TRUE(until([&] { return a->has_refused("its certificate is of server3"); }));
+    b.reset();
+    b = server(2, Site().server("server2"));
+    b->links.add(1, ServerNode::place(1));
+    EXPECT_TRUE(until([&] { return b->has_refused("node 1 (server1 at "); }));
+    EXPECT_TRUE(until([&] { return a->has_refused("a connection from elsewhere is refused"); }));
+    // A node that dials the wrong server.
+    b.reset();
+    b = server(2, site_.server("server2"));
+    b->links.add(1, {"server7", ServerNode::address(1)});
+    EXPECT_TRUE(until([&] { return b->has_refused("ostname mismatch"); }));
+    EXPECT_TRUE(a->hellos.empty());
+    EXPECT_TRUE(b->hellos.empty());
+    // Known a moment later, at the right place.
+    b->links.add(1, ServerNode::place(1));
+    EXPECT_TRUE(until([&] { return a->links.is_up(2) && b->links.is_up(1); }));
+}
+
+TEST_F(ServerLinksTest, AProgramOfThisMachineDoesNotSpeakForANodeOfAnother) {
+    auto a = server(1, site_.server("server1"));
+    a->links.add(2, ServerNode::place(2));
+    std::string hello;
+    ASSERT_TRUE(wire::append_hello(hello, {2, "me", 1, {}}).has_value());
+    Stranger stranger;
+    auto socket = StreamSocket::connect_unix(reactor_, directory_ + "1/node-1.sock", {}, stranger);
+    ASSERT_TRUE(socket.has_value());
+    (*socket)->send(hello);
+    EXPECT_TRUE(until([&] { return stranger.ended; }));
+    EXPECT_TRUE(a->hellos.empty());
+}
+
+// A server that wants to join: no certificate, and one frame that it may send.
+struct Newcomer final : StreamEvents {
+    Newcomer(Reactor& reactor, uint16_t to) {
+        StreamSocket::Settings settings;
+        settings.tls = make_joining_context();
+        socket = *StreamSocket::connect(reactor, ServerNode::address(to), settings, *this);
+    }
+    void on_stream_open() override { chain = socket->peer_certificate().chain; }
+    void on_stream_bytes(std::string_view bytes) override { cutter.push(bytes); }
+    void on_stream_end(StreamEnd) override { ended = true; }
+    std::optional<wire::Frame> frame() {
+        const auto cut = cutter.pop();
+        if (!cut || !*cut) return std::nullopt;
+        return *wire::decode(**cut);
+    }
+    std::unique_ptr<StreamSocket> socket;
+    wire::FrameCutter cutter;
+    std::vector<std::string> chain;
+    bool ended = false;
+};
+
+TEST_F(ServerLinksTest, StrangersMayAskToJoinAndNothingElse) {
+    auto a = server(1, site_.server("server1"));
+    const std::string fingerprint = fingerprint_of(site_.authority.chain_pem);
+    std::string join;
+    ASSERT_TRUE(wire::append_join(join, {"secret", "server2"}).has_value());
+    Newcomer good(reactor_, 1);
+    ASSERT_TRUE(until([&] { return !good.chain.empty(); }));
+    EXPECT_TRUE(check_shown_by(good.chain, fingerprint).has_value());
+    EXPECT_FALSE(check_shown_by(good.chain, std::string(64, 'a')).has_value());
+    for (size_t round = 1; round <= 4; ++round) {
+        good.socket->send(join);
+        std::optional<wire::Frame> reply;
+        ASSERT_TRUE(until([&] { return (reply = good.frame()).has_value(); })) << round;
+        EXPECT_EQ(std::get<wire::JoinReply>(*reply).joined.node, 9);
+        EXPECT_EQ(a->joins.size(), round);
+    }
+    good.socket->send(join);
+    EXPECT_TRUE(until([&] { return good.ended; }));
+    std::string hello;
+    ASSERT_TRUE(wire::append_hello(hello, {2, "me", 1, {}}).has_value());
+    for (const std::string& bytes :
+         {hello, std::string("\0\1\0\0", 4) + std::string(40'000, 'x')}) {
+        Newcomer bad(reactor_, 1);
+        bad.socket->send(bytes);
+        EXPECT_TRUE(until([&] { return bad.ended; })) << bytes.size();
+    }
+    EXPECT_EQ(a->joins.size(), 4u);
+    EXPECT_TRUE(a->hellos.empty());
 }
 
 }  // namespace

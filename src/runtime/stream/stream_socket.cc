@@ -11,7 +11,6 @@
 #include "runtime/reactor/native_address.h"
 #include "runtime/stream/limits.h"
 #include "runtime/stream/socket_error.h"
-#include "runtime/stream/tls_session.h"
 
 namespace tandem::runtime {
 
@@ -67,6 +66,7 @@ struct StreamSocket::Body : std::enable_shared_from_this<StreamSocket::Body> {
     bool paused = false;
     bool finishing = false;
     size_t discarded = 0;  // while finishing
+    std::string tls_failure;
 
     void start_client();
     void on_connected();
@@ -137,6 +137,7 @@ void StreamSocket::Body::shake_hands() {
             return wait_write();
         case IoOutcome::End:
         case IoOutcome::Broken:
+            tls_failure = tls->failure();
             return end(StreamEnd::Handshake);
     }
 }
@@ -379,6 +380,12 @@ SocketAddress StreamSocket::local() const {
 }
 int StreamSocket::fd() const {
     return body_->fd.get();
+}
+PeerCertificate StreamSocket::peer_certificate() const {
+    return body_->tls ? body_->tls->peer() : PeerCertificate{};
+}
+const std::string& StreamSocket::tls_failure() const {
+    return body_->tls_failure;
 }
 
 }  // namespace tandem::runtime

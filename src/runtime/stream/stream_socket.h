@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "runtime/reactor/reactor.h"
 #include "runtime/reactor/unique_fd.h"
+#include "runtime/stream/tls_session.h"
 #include "runtime/tls/certificates.h"
 
 namespace tandem::runtime {
@@ -70,6 +71,9 @@ class StreamSocket {
     size_t queued_bytes() const;
     SocketAddress local() const;
     int fd() const;  // for credentials of a Unix-domain peer
+    // Over TLS, while it is open: whom we talk to.
+    PeerCertificate peer_certificate() const;
+    const std::string& tls_failure() const;  // after StreamEnd::Handshake, for people
 
  private:
     struct Body;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/tls/certificates.h"
 
@@ -17,6 +18,13 @@ struct IoResult {
     size_t bytes = 0;  // of Done
 };
 
+// What the other side has shown.
+struct PeerCertificate {
+    bool is_verified = false;            // by the authorities of our context
+    std::vector<std::string> dns_names;  // of its subject alternative names
+    std::vector<std::string> chain;      // PEM, its own certificate first
+};
+
 class TlsSession {
  public:
     static std::unique_ptr<TlsSession> server(const TlsContext& context, int fd);
@@ -27,7 +35,9 @@ class TlsSession {
     IoOutcome handshake();
     IoResult read(char* into, size_t size);
     IoResult write(const char* from, size_t size);
-    void say_goodbye();  // close_notify, RFC 8446 6.1; best effort
+    PeerCertificate peer() const;  // after the handshake
+    std::string failure() const;   // of the handshake, for people
+    void say_goodbye();            // close_notify, RFC 8446 6.1; best effort
 
  private:
     explicit TlsSession(ssl_st* ssl) : ssl_(ssl) {}

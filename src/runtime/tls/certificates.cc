@@ -97,6 +97,19 @@ Result<void> use_key(SSL_CTX* context, const std::string& pem) {
     return {};
 }
 
+Result<void> trust(SSL_CTX* context, const std::string& pem) {
+    const auto bio = bio_of(pem);
+    const X509Ptr authority(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
+    if (!authority || X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get()) != 1) {
+        return pem_error("ca", "no PEM certificate of the authority was found");
+    }
+    // Shown with ours, so that who joins can compare it with what its token says.
+    if (SSL_CTX_add1_chain_cert(context, authority.get()) != 1) {
+        return pem_error("ca", "the authority cannot be shown");
+    }
+    return {};
+}
+
 Result<std::string> read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) return make_error(ErrorCode::NotFound, "path", "cannot read " + path);
@@ -207,6 +220,25 @@ Result<void> TlsContexts::verify_peers_with(const std::string& ca_path) {
     const std::lock_guard lock(state_->mutex);
     state_->client = std::move(context);
     return {};
+}
+
+Result<LinkContexts> make_link_contexts(const std::string& authority_pem, const Certificate& own) {
+    LinkContexts contexts{make_context(TLS_server_method()), make_context(TLS_client_method())};
+    for (const TlsContext& context : {contexts.server, contexts.client}) {
+        SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
+        TRY(use_chain(context.get(), own.chain_pem));
+        TRY(use_key(context.get(), own.key_pem));
+        TRY(trust(context.get(), authority_pem));
+        SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    }
+    return contexts;
+}
+
+TlsContext make_joining_context() {
+    TlsContext context = make_context(TLS_client_method());
+    SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
+    return context;
 }
 
 }  // namespace tandem::runtime

@@ -52,6 +52,17 @@ class TlsContexts {
     std::unique_ptr<State> state_;
 };
 
+// For links between the servers of a site: TLS 1.3, and both sides show certificates of the site's
+// authority. Who comes to `server` without one is let in, as a server that is about to join has
+// none yet: what it may say is the owner's matter.
+struct LinkContexts {
+    TlsContext server;
+    TlsContext client;
+};
+Result<LinkContexts> make_link_contexts(const std::string& authority_pem, const Certificate& own);
+// For who joins: shows nothing and believes nothing; see check_shown_by().
+TlsContext make_joining_context();
+
 struct SelfSignedSubject {
     std::string common_name;             // host name
     std::vector<std::string> dns_names;  // subject alternative names
