@@ -192,6 +192,12 @@ Result<std::string> merge_patch(std::string_view current, std::string_view patch
     return json::serialize(target);
 }
 
+bool has_member(std::string_view text, std::string_view name) {
+    const auto document = parse(text, {});
+    return document && document->is_object() &&
+           document->get_object().contains({name.data(), name.size()});
+}
+
 std::optional<std::string> text_member(std::string_view text, std::string_view name) {
     const auto document = parse(text, {});
     if (!document || !document->is_object()) return std::nullopt;

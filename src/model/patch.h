@@ -18,6 +18,8 @@ Result<void> check_given(std::string_view document, const Shape& shape);
 Result<std::string> merge_patch(std::string_view current, std::string_view patch,
                                 const Shape& shape);
 
+// Whether `document` has the field `name` at its top.
+bool has_member(std::string_view document, std::string_view name);
 // The string field `name` at the top of `document`, if it is there.
 std::optional<std::string> text_member(std::string_view document, std::string_view name);
 

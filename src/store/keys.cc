@@ -27,6 +27,9 @@ std::string site_name(std::string_view name) {
 std::string server_name(std::string_view name) {
     return join("/i/x/server-name/", name);
 }
+std::string server_node(int node) {
+    return join("/i/x/server-node/", std::to_string(node));
+}
 std::string role_instance(RoleInstanceId id) {
     return join("/l/role/", id.text());
 }
@@ -112,6 +115,9 @@ std::string fence(uint16_t instance_number) {
 }
 std::string call_owner(CallId call) {
     return join("owner/", call.text());
+}
+std::string join_token(std::string_view secret_hash) {
+    return join(join_token_prefix, secret_hash);
 }
 
 }  // namespace tandem::store::keys

@@ -3,6 +3,7 @@
 //
 //   /i/site/<id>  /i/server/<id>  /i/interface/<id>         infrastructure layer
 //   /i/x/site-name/<name>  /i/x/server-name/<name>          unique names
+//   /i/x/server-node/<node>                                 home nodes, likewise
 //   /l/role/<id>  /l/system                                 logic layer
 //   /l/x/role-number/<number>                               the number that tokens carry
 //   /d/<domain>/domain                                      the domain itself
@@ -19,6 +20,7 @@
 //   leader-floor/<group>                                    the last epoch of that group
 //   fence/<instance number>                                 which incarnation may act
 //   store/closed  store/attempt  store/copying              a move to another store (store/move.h)
+//   join/<hash of its secret>                               tokens of servers that are to join
 //   owner/<call>                                            who adopted a call from a dead instance
 //
 // Domain data starts with '/d/<domain>/', so that one range holds one domain, ready to be copied,
@@ -43,6 +45,7 @@ std::string server(ServerId id);
 std::string interface(InterfaceId id);
 std::string site_name(std::string_view name);
 std::string server_name(std::string_view name);
+std::string server_node(int node);
 std::string role_instance(RoleInstanceId id);
 std::string role_number(int number);
 std::string system_settings();
@@ -80,5 +83,7 @@ inline constexpr std::string_view store_prefix = "store/";
 inline constexpr std::string_view store_closed = "store/closed";
 inline constexpr std::string_view store_attempt = "store/attempt";
 inline constexpr std::string_view store_copying = "store/copying";
+inline constexpr std::string_view join_token_prefix = "join/";
+std::string join_token(std::string_view secret_hash);
 
 }  // namespace tandem::store::keys

@@ -182,6 +182,7 @@ def entities(api):
                  {"number": 1000})
     entity_cycle(api, V1 + "/servers", V1 + "/servers/{id}", {"name": "s2", "site": server["site"]},
                  {"enabled": False}, {"link_address": "x y", "site": "1" * 32})
+    server_tokens(api, server)
     entity_cycle(api, V1 + "/interfaces", V1 + "/interfaces/{id}",
                  {"name": "eth9", "server": server["id"], "address": "127.0.0.9", "serves_signalling": False,
                   "serves_media": False, "serves_web": False},
@@ -209,6 +210,21 @@ def entities(api):
         for field in wrong:
             for method in ("put", "patch"):
                 api.problem(method, path, 422, body=wrong, field=field, **names)
+
+
+def server_tokens(api, server):
+    path = V1 + "/servers/tokens"
+    api.problem("post", path, 409, body={}, field="link_address")
+    api.call("patch", V1 + "/servers/{id}", 200, {"link_address": "127.0.0.1:7200"}, id=server["id"])
+    token = api.call("post", path, 201, {"server": "s3", "valid_s": 60}).json()
+    expect(token["server"] == "s3" and token["valid_s"] == 60, f"a token: {token}")
+    expect(api.call("post", path, 201, {}).json()["server"] is None, "for any server")
+    for body, field, status in (({"valid_s": 0}, "valid_s", 422), ({"valid_s": 604801}, "valid_s", 422),
+                                ({"server": 5}, "server", 422), ({"server": "UPPER"}, "server", 422),
+                                ({"server": server["name"]}, "server", 409), ({"colour": 1}, "colour", 422)):
+        api.problem("post", path, status, body=body, field=field)
+    api.problem("post", V1 + "/servers", 409, body={"name": "s3", "site": server["site"],
+                                                    "link_address": "127.0.0.1:7300"}, field="link_address")
 
 
 def rules_between_entities(api):

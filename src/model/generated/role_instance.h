@@ -147,7 +147,8 @@ struct RoleInstance {
     // The server that it runs on.
     ServerId server;
     // Number of the process that hosts it, unique in the whole system; the processes of a server
-    // have numbers of their own. Takes effect when the instance restarts.
+    // have numbers of their own. Left out at creation: the home node of its server. Takes effect
+    // when the instance restarts.
     int node = 1;
     // Number that tokens and tags carry; unique in the whole system.
     int number = 1;

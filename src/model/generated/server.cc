@@ -13,6 +13,7 @@ void read(ObjectReader& in, Server& out) {
     in.id("site", out.site.bits, Presence::Required);
     in.text("name", out.name, {.length_min = 1, .length_max = 63, .format = Format::Name,
         .presence = Presence::Required});
+    in.integer("node", out.node, {.min = 1, .max = 200});
     in.text("link_address", out.link_address, {.length_max = 260, .format = Format::HostPort});
     in.flag("enabled", out.enabled, Presence::Optional);
     in.text("description", out.description, {.length_max = 200, .format = Format::Text});
@@ -23,6 +24,7 @@ void write(ObjectWriter& out, const Server& value) {
     out.id("id", (value.id).bits);
     out.id("site", (value.site).bits);
     out.text("name", value.name);
+    out.integer("node", value.node);
     out.text("link_address", value.link_address);
     out.flag("enabled", value.enabled);
     out.text("description", value.description);
@@ -33,7 +35,8 @@ const Shape& shape_of<Server>() {
     static const FieldShape fields[] = {
         {"id", FieldKind::ReadOnly, nullptr},
         {"site", FieldKind::Plain, nullptr},
-        {"name", FieldKind::Plain, nullptr},
+        {"name", FieldKind::Immutable, nullptr},
+        {"node", FieldKind::ReadOnly, nullptr},
         {"link_address", FieldKind::Plain, nullptr},
         {"enabled", FieldKind::Plain, nullptr},
         {"description", FieldKind::Plain, nullptr},

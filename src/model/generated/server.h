@@ -23,9 +23,13 @@ struct Server {
     ServerId id;
     // The site that the server stands in.
     SiteId site;
-    // Short name of the server, as in its bootstrap file.
+    // Short name of the server, as in its bootstrap file and its certificate.
     std::string name;
-    // Address that other servers reach it at, with port.
+    // Its home node, which runs for as long as the server does. Given at its creation; no other
+    // server and no role instance of another has it.
+    int node = 1;
+    // IP address and port of its links to other servers; node N listens at the port + N. Empty: it
+    // has none.
     std::string link_address;
     // Whether its role instances run.
     bool enabled = true;

@@ -38,12 +38,15 @@ struct ServerKind {
     static constexpr Cardinality cardinality = Cardinality::Many;
     static std::string key(const model::Server& v) { return keys::server(v.id); }
     static std::vector<std::string> indexes(const model::Server& v) {
-        return {keys::server_name(v.name)};
+        return {keys::server_name(v.name), keys::server_node(v.node)};
     }
     static std::vector<std::string> references(const model::Server& v) {
         return {keys::site(v.site)};
     }
-    static void keep_fixed(const model::Server& from, model::Server& to) { to.id = from.id; }
+    static void keep_fixed(const model::Server& from, model::Server& to) {
+        to.id = from.id;
+        to.node = from.node;
+    }
 };
 struct InterfaceKind {
     static constexpr std::string_view name = "interface";

@@ -1,8 +1,10 @@
 #include "roles/store/entity_rules.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "model/format.h"
+#include "ports/address.h"
 #include "roles/store/limits.h"
 
 namespace tandem::roles::store_role {
@@ -131,6 +133,52 @@ bool has_room(const std::optional<int>& most, size_t now) {
     return !most || now < static_cast<size_t>(*most);
 }
 
+constexpr int kNodesMax = ports::nodes_max;
+
+// Listeners of a server are at the ports above its link address, one for each node that it may run.
+Result<void> check_link_address(const Catalog& catalog, const model::Server& server) {
+    if (server.link_address.empty()) return {};
+    const auto mine = SocketAddress::parse(server.link_address);
+    if (!mine || mine->ip.is_unspecified() || mine->ip.is_multicast())
+        return contradiction("link_address",
+                             "must be the IP address and port of this machine that other servers "
+                             "reach, like 192.0.2.7:7200");
+    if (mine->port > 65'535 - kNodesMax)
+        return contradiction("link_address",
+                             "must have a port of at most 65335, as nodes listen above it");
+    Result<void> outcome;
+    catalog.visit_servers([&](const model::Server& other) {
+        const auto theirs = SocketAddress::parse(other.link_address);
+        const bool meets = theirs && other.id != server.id && theirs->ip == mine->ip &&
+                           std::abs(theirs->port - mine->port) < kNodesMax;
+        if (meets)
+            outcome = make_error(ErrorCode::Conflict, "link_address",
+                                 "the address " + server.link_address + " belongs to the server '" +
+                                     other.name + "'");
+        return !meets;
+    });
+    return outcome;
+}
+
+// A process belongs to one server: that whose home node it is, or whose role instances it hosts.
+Result<void> check_node(const Catalog& catalog, const model::RoleInstance& role) {
+    const model::Server* owner = nullptr;
+    catalog.visit_servers([&](const model::Server& server) {
+        if (server.node == role.node) owner = &server;
+        return owner == nullptr || owner->id != role.server;
+    });
+    if (owner != nullptr && owner->id != role.server)
+        return make_error(ErrorCode::Conflict, "node",
+                          "is the home node of the server '" + owner->name + "'");
+    bool split = false;
+    catalog.visit_role_instances([&](const model::RoleInstance& other) {
+        split = other.id != role.id && other.node == role.node && other.server != role.server;
+        return !split;
+    });
+    if (split) return make_error(ErrorCode::Conflict, "node", "is a process of another server");
+    return {};
+}
+
 struct Span {
     std::string first;
     std::string last;
@@ -143,6 +191,27 @@ Span span_of(const model::NumberRange& range) {
 
 }  // namespace
 
+Result<int> free_node(const Catalog& catalog) {
+    std::vector<bool> used(kNodesMax + 1);
+    const auto take = [&](int node) {
+        if (node >= 0 && node <= kNodesMax) used[static_cast<size_t>(node)] = true;
+        return true;
+    };
+    catalog.visit_servers([&](const model::Server& server) { return take(server.node); });
+    catalog.visit_role_instances([&](const model::RoleInstance& role) { return take(role.node); });
+    for (int node = 1; node <= kNodesMax; ++node) {
+        if (!used[static_cast<size_t>(node)]) return node;
+    }
+    return make_error(ErrorCode::Unavailable, "node", "all 200 nodes of the system are taken");
+}
+
+std::optional<SocketAddress> listener_of(const model::Server& server, int node) {
+    auto address = SocketAddress::parse(server.link_address);
+    if (!address || node < 1 || address->port > 65'535 - node) return std::nullopt;
+    address->port = static_cast<uint16_t>(address->port + node);
+    return address;
+}
+
 Result<void> check_rules(const Catalog& catalog, const model::Site& site, Fresh) {
     bool found = false;
     catalog.visit_sites(same_name(site, found));
@@ -150,12 +219,18 @@ Result<void> check_rules(const Catalog& catalog, const model::Site& site, Fresh)
     return {};
 }
 
-Result<void> check_rules(const Catalog& catalog, const model::Server& server, Fresh) {
+Result<void> check_rules(const Catalog& catalog, const model::Server& server, Fresh fresh) {
     if (catalog.find_site(server.site) == nullptr) return missing("site", "there is no such site");
     bool found = false;
     catalog.visit_servers(same_name(server, found));
     if (found) return taken("name");
-    return {};
+    // Never changed later. (Servers that were written before there were home nodes all have 1.)
+    catalog.visit_servers([&](const model::Server& other) {
+        found = fresh == Fresh::Yes && other.node == server.node;
+        return !found;
+    });
+    if (found) return taken("node");
+    return check_link_address(catalog, server);
 }
 
 Result<void> check_rules(const Catalog& catalog, const model::Interface& interface, Fresh) {
@@ -191,12 +266,7 @@ Result<void> check_rules(const Catalog& catalog, const model::RoleInstance& role
         if (interface == nullptr) return missing(field, "there is no such interface");
         if (interface->server != role.server) return contradiction(field, "is of another server");
     }
-    bool split = false;
-    catalog.visit_role_instances([&](const model::RoleInstance& other) {
-        split = other.id != role.id && other.node == role.node && other.server != role.server;
-        return !split;
-    });
-    if (split) return make_error(ErrorCode::Conflict, "node", "is a process of another server");
+    TRY(check_node(catalog, role));
     TRY(check_listeners(role));
     return check_rtp_ports(catalog, role);
 }

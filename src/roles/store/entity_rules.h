@@ -2,6 +2,9 @@
 // fields are the decoder's business.
 #pragma once
 
+#include <optional>
+
+#include "base/net_address.h"
 #include "base/result.h"
 #include "model/entities.h"
 #include "store/catalog.h"
@@ -14,6 +17,12 @@ using store::Catalog;
 // OutOfRange, the fields contradict each other; Forbidden, the licence does not allow it. `fresh`:
 // the entity is about to be created, so that licences count it.
 enum class Fresh { Yes, No };
+
+// The lowest number that no server has for its home node and no role instance is hosted by.
+// Unavailable: all are taken.
+Result<int> free_node(const Catalog& catalog);
+// Where a node of the server listens for those of other servers; nullopt: nowhere.
+std::optional<SocketAddress> listener_of(const model::Server& server, int node);
 
 Result<void> check_rules(const Catalog& catalog, const model::Site& site, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::Server& server, Fresh fresh);

@@ -24,12 +24,21 @@ Result<void> give_identity(const WriteScope& scope, const EntityRequest& request
     if constexpr (requires { value.domain; })
         value.domain = TRY(resolve_domain(scope.catalog, request.domain));
     if constexpr (requires { value.id; }) value.id = decltype(value.id)::mint(scope.now, scope.rng);
+    if constexpr (std::is_same_v<T, model::Server>) value.node = TRY(free_node(scope.catalog));
     return {};
 }
 
 // What an entity keeps of its input beyond its fields.
 template <typename T>
 Result<void> complete(const WriteScope&, std::string_view, const T*, T&) {
+    return {};
+}
+// Where nobody says which process is to host it, the server's own does.
+Result<void> complete(const WriteScope& scope, std::string_view body,
+                      const model::RoleInstance* before, model::RoleInstance& role) {
+    const auto* server = scope.catalog.find_server(role.server);
+    const bool moves = before == nullptr || before->server != role.server;
+    if (server != nullptr && moves && !model::has_member(body, "node")) role.node = server->node;
     return {};
 }
 // The certificate of its own is judged when it changes, so that one that has expired holds up

@@ -1,7 +1,7 @@
 #include "roles/store/first_start.h"
 
 #include "model/format.h"
-#include "roles/store/entity_kinds.h"
+#include "roles/store/new_entity.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -10,15 +10,7 @@ constexpr std::string_view writer = "first-start";
 
 template <typename T>
 void add(const T& value, UtcTime now, store::Member& write) {
-    model::EnvelopeHead head;
-    head.written = now;
-    head.writer = writer;
-    write.ops.push_back(store::Put{Kind<T>::key(value), model::encode_stored(value, head), 0});
-    for (std::string& index : Kind<T>::indexes(value)) {
-        std::string id;
-        if constexpr (requires { value.id; }) id = value.id.text();
-        write.ops.push_back(store::Put{std::move(index), std::move(id), 0});
-    }
+    put_new(value, now, writer, write);
 }
 
 model::RoleInstance role_instance(const FirstStart& plan, const PlannedRole& planned) {
@@ -44,8 +36,7 @@ std::vector<PlannedRole> elementary_roles() {
 
 store::Member first_start(const FirstStart& plan, UtcTime now, Rng& rng) {
     store::Member write;
-    write.compares.push_back(store::Compare::absent(keys::system_settings()));
-    add(plan.system, now, write);
+    add(plan.system, now, write);  // absent: the store was empty
 
     model::Site site;
     site.id = SiteId::mint(now, rng);
@@ -56,6 +47,7 @@ store::Member first_start(const FirstStart& plan, UtcTime now, Rng& rng) {
     server.id = ServerId::mint(now, rng);
     server.site = site.id;
     server.name = plan.server;
+    server.link_address = plan.link_address;
     add(server, now, write);
 
     model::Interface interface;

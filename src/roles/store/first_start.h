@@ -25,6 +25,7 @@ std::vector<PlannedRole> elementary_roles();
 struct FirstStart {
     std::string site = "main";
     std::string server = "server-1";
+    std::string link_address;         // that other servers reach; empty: there are none
     std::string address = "0.0.0.0";  // to listen at
     std::string advertised_address;   // told to outsiders; empty: the one that is sent from
     std::vector<PlannedRole> roles = elementary_roles();  // numbered 1, 2, ... in this order

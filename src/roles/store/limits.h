@@ -31,4 +31,18 @@ inline constexpr Duration store_answer_max = 2s;
 // History answers within a disk's longest stall, or is asked again.
 inline constexpr Duration history_answer_max = 10s;
 
+// Servers whose clocks differ by more when they join would judge leases, CDRs and nonces
+// differently.
+inline constexpr std::chrono::milliseconds join_clock_difference_max{5'000};
+// A token that is carried to the next machine by hand, or waits for a machine to be delivered.
+inline constexpr uint32_t join_token_valid_min_s = 1;
+inline constexpr uint32_t join_token_valid_max_s = 7 * 86'400;
+// For how long a token is known after its end, so that who comes too late is told so.
+inline constexpr std::chrono::milliseconds join_token_kept = std::chrono::hours(24);
+inline constexpr size_t join_tokens_max = 64;  // more than servers that are added in a week
+// Characters of 5.17 bits: 165 bits.
+inline constexpr size_t join_secret_length = 32;
+// Enough that one of them lives; a token stays short enough to be copied.
+inline constexpr size_t join_token_addresses_max = 5;
+
 }  // namespace tandem::roles::store_role

@@ -2,6 +2,7 @@
 
 #include "roles/store/entity_reader.h"
 #include "roles/store/limits.h"
+#include "roles/store/server_join.h"
 #include "store/catalog.h"
 #include "store/keys.h"
 
@@ -21,9 +22,11 @@ constexpr store::WatchId kWatchOfOutbox = 0x5354'0000'0000'0000;
 
 }  // namespace
 
-StoreRole::StoreRole(const ports::Surroundings& around, const SealKey& site_key)
+StoreRole::StoreRole(const ports::Surroundings& around, const SealKey& site_key,
+                     std::string authority)
     : around_(around),
       site_key_(site_key),
+      authority_(std::move(authority)),
       writer_name_("st-" + std::to_string(around.self.number)),
       writer_(writer_name_, around.self.number) {}
 
@@ -38,6 +41,9 @@ void StoreRole::start(Now now, ports::Outbox& out) {
 void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     if (holds_alternative<EntityRequest>(letter.payload)) {
         on_entity(now, std::move(letter), out);
+    } else if (holds_alternative<ports::JoinTokenQuery>(letter.payload) ||
+               holds_alternative<ports::ServerJoin>(letter.payload)) {
+        on_change(now, std::move(letter), out);
     } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         on_store_reply(now, *reply, out);
     } else if (holds_alternative<store::WatchBatch>(letter.payload)) {
@@ -141,47 +147,84 @@ void StoreRole::on_entity(Now now, ports::Letter letter, ports::Outbox& out) {
         case EntityVerb::Remove:
             break;
     }
+    on_change(now, std::move(letter), out);
+}
+
+void StoreRole::on_change(Now now, ports::Letter letter, ports::Outbox& out) {
     if (draining_ || !is_active()) {
-        answer(letter, make_error(ErrorCode::Unavailable, "", "this copy does not write"), out);
+        refuse(letter, make_error(ErrorCode::Unavailable, "", "this copy does not write"), out);
         return;
     }
     if (reading_.size() + writing_.size() + shown_.size() >= changes_max) {
-        answer(letter, make_error(ErrorCode::Unavailable, "", "too many changes are open"), out);
+        refuse(letter, make_error(ErrorCode::Unavailable, "", "too many changes are open"), out);
         return;
     }
     read_then_write(now, Change{std::move(letter), 0}, out);
 }
 
+// What is to be read before the question can be judged; an empty range: nothing.
+Result<store::RangeRequest> StoreRole::needed_for(const ports::Letter& question) const {
+    store::RangeRequest needed;
+    if (const auto* join = get_if<ports::ServerJoin>(&question.payload)) {
+        needed.range = store::KeyRange::one(token_key(*join));
+    } else if (holds_alternative<ports::JoinTokenQuery>(question.payload)) {
+        needed.range = store::KeyRange::prefix(store::keys::join_token_prefix);
+        needed.limit = 2 * join_tokens_max;
+    } else if (request_of(question).verb != EntityVerb::Create) {
+        needed.range = store::KeyRange::one(TRY(locate(around_.catalog, request_of(question))));
+    }
+    return needed;
+}
+
 void StoreRole::read_then_write(Now now, Change change, ports::Outbox& out) {
-    if (request_of(change.question).verb == EntityVerb::Create) {
-        judge(now, std::move(change), nullptr, out);
+    auto needed = needed_for(change.question);
+    if (!needed) {
+        refuse(change.question, needed.error(), out);
         return;
     }
-    auto key = locate(around_.catalog, request_of(change.question));
-    if (!key) {
-        answer(change.question, key.error(), out);
+    if (needed->range.begin.empty()) {
+        judge(now, std::move(change), {}, out);
         return;
     }
-    store::RangeRequest range;
-    range.range = store::KeyRange::one(std::move(*key));
-    reading_.emplace(ask_store(std::move(range), out),
+    reading_.emplace(ask_store(std::move(*needed), out),
                      Reading{std::move(change), now.mono + store_answer_max});
 }
 
-void StoreRole::judge(Now now, Change change, const store::KeyValue* stored, ports::Outbox& out) {
+Result<StoreRole::Judged> StoreRole::judged(Now now, const ports::Letter& question,
+                                            const std::vector<store::KeyValue>& stored) {
     const WriteScope scope{around_.catalog, now.utc, around_.rng, writer_name_, site_key_};
-    auto prepared = prepare_write(scope, request_of(change.question), stored);
-    if (!prepared) {
-        answer(change.question, prepared.error(), out);
+    const store::KeyValue* first = stored.empty() ? nullptr : &stored.front();
+    if (const auto* query = get_if<ports::JoinTokenQuery>(&question.payload)) {
+        TokenChange change = TRY(prepare_token(scope, *query, stored, authority_));
+        return Judged{std::move(change.write), std::move(change.reply)};
+    }
+    if (const auto* join = get_if<ports::ServerJoin>(&question.payload)) {
+        JoinChange change = TRY(prepare_join(scope, *join, first));
+        return Judged{std::move(change.write), std::move(change.reply)};
+    }
+    EntityChange change = TRY(prepare_write(scope, request_of(question), first));
+    return Judged{std::move(change.write), std::move(change.reply)};
+}
+
+void StoreRole::judge(Now now, Change change, const std::vector<store::KeyValue>& stored,
+                      ports::Outbox& out) {
+    auto outcome = judged(now, change.question, stored);
+    if (!outcome) {
+        refuse(change.question, outcome.error(), out);
+        return;
+    }
+    if (outcome->write.ops.empty()) {
+        const ports::Letter& question = change.question;
+        out.send({question.to, question.from, question.request, std::move(outcome->reply)});
         return;
     }
     store::WriterOutbox box;
-    const auto ticket = writer_.txn(now.mono, std::move(prepared->write), box);
+    const auto ticket = writer_.txn(now.mono, std::move(outcome->write), box);
     if (!ticket) {
-        answer(change.question, ticket.error(), out);
+        refuse(change.question, ticket.error(), out);
         return;
     }
-    writing_.emplace(*ticket, Writing{std::move(change), std::move(prepared->reply)});
+    writing_.emplace(*ticket, Writing{std::move(change), std::move(outcome->reply)});
     flush(now, box, out);
 }
 
@@ -207,18 +250,18 @@ void StoreRole::on_store_reply(Now now, const store::Reply& reply, ports::Outbox
 void StoreRole::give_up_reading(Readings::iterator read, ports::Outbox& out) {
     const Change change = std::move(read->second.change);
     reading_.erase(read);
-    answer(change.question, make_error(ErrorCode::Unavailable, "", "the store does not answer"),
+    refuse(change.question, make_error(ErrorCode::Unavailable, "", "the store does not answer"),
            out);
 }
 
 void StoreRole::on_read(Now now, Change change, const store::Reply& reply, ports::Outbox& out) {
     const auto* range = reply.body ? std::get_if<store::RangeReply>(&*reply.body) : nullptr;
     if (!range) {
-        answer(change.question, make_error(ErrorCode::Unavailable, "", "the store does not answer"),
+        refuse(change.question, make_error(ErrorCode::Unavailable, "", "the store does not answer"),
                out);
         return;
     }
-    judge(now, std::move(change), range->items.empty() ? nullptr : &range->items.front(), out);
+    judge(now, std::move(change), range->items, out);
 }
 
 void StoreRole::flush(Now now, store::WriterOutbox& box, ports::Outbox& out) {
@@ -258,7 +301,7 @@ void StoreRole::on_completion(Now now, const store::Completion& completion, port
         read_then_write(now, std::move(done.change), out);
         return;
     }
-    answer(done.change.question, completion.outcome.error(), out);
+    refuse(done.change.question, completion.outcome.error(), out);
 }
 
 void StoreRole::answer(const ports::Letter& question, Result<EntityReply> reply,
@@ -267,10 +310,23 @@ void StoreRole::answer(const ports::Letter& question, Result<EntityReply> reply,
         out.reply(question, std::move(*reply));
         return;
     }
+    refuse(question, std::move(reply.error()), out);
+}
+
+// In the words of whoever asked.
+void StoreRole::refuse(const ports::Letter& question, Error error, ports::Outbox& out) {
     ++refused_;
-    EntityReply refusal;
-    refusal.error = std::move(reply.error());
-    out.reply(question, std::move(refusal));
+    if (holds_alternative<ports::JoinTokenQuery>(question.payload)) {
+        out.reply(question, ports::JoinTokenReply{std::move(error), {}});
+    } else if (holds_alternative<ports::ServerJoin>(question.payload)) {
+        ports::ServerJoined refusal;
+        refusal.error = std::move(error);
+        out.reply(question, std::move(refusal));
+    } else {
+        EntityReply refusal;
+        refusal.error = std::move(error);
+        out.reply(question, std::move(refusal));
+    }
 }
 
 // In the order of writing, which is that of revisions. A catalog that is late holds an answer back
@@ -280,7 +336,8 @@ void StoreRole::answer_shown(Now now, ports::Outbox& out) {
         Shown& first = shown_.front();
         const bool visible = around_.catalog.revision() >= first.revision;
         if (!visible && first.deadline > now.mono) return;
-        out.reply(first.question, std::move(first.reply));
+        const ports::Letter& question = first.question;
+        out.send({question.to, question.from, question.request, std::move(first.reply)});
         shown_.pop_front();
     }
 }

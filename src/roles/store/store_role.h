@@ -20,8 +20,10 @@ namespace tandem::roles::store_role {
 
 class StoreRole final : public ports::Role {
  public:
-    // `site_key` seals digests of passwords.
-    StoreRole(const ports::Surroundings& around, const SealKey& site_key);
+    // `site_key` seals digests of passwords. `authority`: fingerprint of the site's, for tokens of
+    // servers that are to join; empty: there is none.
+    StoreRole(const ports::Surroundings& around, const SealKey& site_key,
+              std::string authority = {});
 
     ports::RoleKind kind() const override { return ports::RoleKind::Store; }
     void start(Now now, ports::Outbox& out) override;
@@ -36,7 +38,7 @@ class StoreRole final : public ports::Role {
     std::vector<std::pair<std::string, double>> figures() const override;
 
  private:
-    // A change of an entity, from its question to its answer.
+    // A change, from its question (EntityRequest, JoinTokenQuery, ServerJoin) to its answer.
     struct Change {
         ports::Letter question;
         int tries = 0;
@@ -48,20 +50,31 @@ class StoreRole final : public ports::Role {
     using Readings = std::map<store::RequestId, Reading>;
     struct Writing {
         Change change;
-        ports::EntityReply reply;
+        ports::Payload reply;
     };
     struct Shown {  // written; waits for the catalog
         ports::Letter question;
-        ports::EntityReply reply;
+        ports::Payload reply;
         store::Revision revision;
         Instant deadline;
     };
     enum class Outbound : uint8_t { Idle, Reading, Appending, Deleting };
 
-    // entities
+    // What a change comes to: its answer, and the write before it unless that is empty.
+    struct Judged {
+        store::Member write;
+        ports::Payload reply;
+    };
+
+    // entities and servers that join
     void on_entity(Now now, ports::Letter letter, ports::Outbox& out);
+    void on_change(Now now, ports::Letter letter, ports::Outbox& out);
+    Result<store::RangeRequest> needed_for(const ports::Letter& question) const;
+    Result<Judged> judged(Now now, const ports::Letter& question,
+                          const std::vector<store::KeyValue>& stored);
     void read_then_write(Now now, Change change, ports::Outbox& out);
-    void judge(Now now, Change change, const store::KeyValue* stored, ports::Outbox& out);
+    void judge(Now now, Change change, const std::vector<store::KeyValue>& stored,
+               ports::Outbox& out);
     void on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out);
     void give_up_reading(Readings::iterator read, ports::Outbox& out);
     void on_read(Now now, Change change, const store::Reply& reply, ports::Outbox& out);
@@ -69,6 +82,7 @@ class StoreRole final : public ports::Role {
     void on_completion(Now now, const store::Completion& completion, ports::Outbox& out);
     void answer(const ports::Letter& question, Result<ports::EntityReply> reply,
                 ports::Outbox& out);
+    void refuse(const ports::Letter& question, Error error, ports::Outbox& out);
     void answer_shown(Now now, ports::Outbox& out);
     store::RequestId ask_store(store::RequestBody body, ports::Outbox& out);
 
@@ -82,6 +96,7 @@ class StoreRole final : public ports::Role {
 
     const ports::Surroundings& around_;
     SealKey site_key_;
+    std::string authority_;
     std::string writer_name_;
     store::Writer writer_;
     uint64_t requests_ = 0;

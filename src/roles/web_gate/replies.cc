@@ -102,6 +102,13 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
     if (const auto* page = get_if<ports::HistoryPage>(&payload)) {
         return page->error ? problem(*page->error) : ok(page->json);
     }
+    if (const auto* token = get_if<ports::JoinTokenReply>(&payload)) {
+        if (token->error) return problem(*token->error);
+        HttpResponse response = ok(token->json);
+        response.status = 201;
+        response.headers.emplace_back("Cache-Control", "no-store");
+        return response;
+    }
     if (const auto* test = get_if<ports::RouteTestReply>(&payload)) {
         if (!test->error) return ok(test->json);
         const bool in_path = test->error->field == "domain" && !pending.match.domain.empty();

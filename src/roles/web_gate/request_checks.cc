@@ -149,9 +149,11 @@ Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name
                          "must be milliseconds since 1970 or a time like 2026-11-22T21:44:12Z");
 }
 
-Result<std::vector<std::string>> text_members(std::string_view body,
-                                              std::initializer_list<std::string_view> fields) {
-    namespace json = boost::json;
+namespace {
+
+namespace json = boost::json;
+
+Result<json::object> object_of(std::string_view body) {
     json::stream_parser parser;
     boost::system::error_code error;
     const size_t parsed = parser.write_some(body.data(), body.size(), error);
@@ -162,11 +164,38 @@ Result<std::vector<std::string>> text_members(std::string_view body,
         bad.offset = parsed;
         return bad;
     }
-    const json::value value = parser.release();
+    json::value value = parser.release();
     if (!value.is_object()) {
         return make_error(ErrorCode::Malformed, "", "the body must be a JSON object");
     }
-    const json::object& object = value.get_object();
+    return std::move(value.get_object());
+}
+
+}  // namespace
+
+Result<ports::JoinTokenQuery> token_query_of(std::string_view body) {
+    ports::JoinTokenQuery query;
+    const json::object object = TRY(object_of(body));
+    for (const auto& [name, member] : object) {
+        const std::string_view key(name.data(), name.size());
+        if (key == "server" && member.is_string()) {
+            query.server.assign(member.get_string().data(), member.get_string().size());
+        } else if (key == "valid_s" && member.is_int64() && member.get_int64() > 0 &&
+                   member.get_int64() <= UINT32_MAX) {
+            query.valid_s = static_cast<uint32_t>(member.get_int64());
+        } else if (key == "server" || key == "valid_s") {
+            return make_error(ErrorCode::OutOfRange, key,
+                              key == "server" ? "must be a string" : "must be from 1 to 604800");
+        } else {
+            return make_error(ErrorCode::UnknownField, key, "there is no such field");
+        }
+    }
+    return query;
+}
+
+Result<std::vector<std::string>> text_members(std::string_view body,
+                                              std::initializer_list<std::string_view> fields) {
+    const json::object object = TRY(object_of(body));
     for (const auto& [name, member] : object) {
         const std::string_view key(name.data(), name.size());
         if (std::find(fields.begin(), fields.end(), key) == fields.end()) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ports/join_port.h"
 #include "ports/web_port.h"
 #include "roles/web_gate/router.h"
 
@@ -38,5 +39,8 @@ Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name
 // that are no entities.
 Result<std::vector<std::string>> text_members(std::string_view body,
                                               std::initializer_list<std::string_view> fields);
+
+// {"server": "server2", "valid_s": 3600}; both may be left out.
+Result<ports::JoinTokenQuery> token_query_of(std::string_view body);
 
 }  // namespace tandem::roles::web_gate

@@ -35,6 +35,7 @@ constexpr Route kRoutes[] = {
     {"/api/v1/sites", kList, Action::EntityList, "site"},
     {"/api/v1/sites/{id}", kItem, Action::EntityItem, "site"},
     {"/api/v1/servers", kList, Action::EntityList, "server"},
+    {"/api/v1/servers/tokens", kPost, Action::ServerToken},
     {"/api/v1/servers/{id}", kItem, Action::EntityItem, "server"},
     {"/api/v1/interfaces", kList, Action::EntityList, "interface"},
     {"/api/v1/interfaces/{id}", kItem, Action::EntityItem, "interface"},

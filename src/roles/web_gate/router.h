@@ -23,6 +23,7 @@ enum class Action : uint8_t {
     Cdr,         // history
     RouteTest,
     LogLevel,
+    ServerToken,  // for a server that is to join
 };
 
 enum class Access : uint8_t {

@@ -157,6 +157,9 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
         case Action::LogLevel:
             set_log_level(std::move(incoming), out);
             break;
+        case Action::ServerToken:
+            make_server_token(now, std::move(incoming), out);
+            break;
     }
 }
 
@@ -284,6 +287,16 @@ void WebGate::set_log_level(const Incoming& incoming, ports::Outbox& out) {
     HttpResponse response;
     response.body = "{\"level\":\"" + level + "\"}";
     respond(incoming.letter, std::move(response), out);
+}
+
+void WebGate::make_server_token(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto query = token_query_of(incoming.request().body);
+    if (!query) {
+        respond(incoming.letter, problem(query.error()), out);
+        return;
+    }
+    const auto store = around_.directory.active(RoleKind::Store);
+    ask(now, std::move(incoming), store.value_or(ports::Instance{}), *query, out);
 }
 
 void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {

@@ -262,6 +262,14 @@ TEST_F(WebTest, EntitiesGoToTheStore) {
     remove.method = "DELETE";
     EXPECT_EQ(through<ports::EntityRequest>(remove, kStore, ports::EntityReply{}).status, 204);
 
+    ports::JoinTokenQuery token_asked;
+    const HttpResponse token = through<ports::JoinTokenQuery>(
+        with_body("POST", "/api/v1/servers/tokens", R"({"server":"s2","valid_s":60})"), kStore,
+        ports::JoinTokenReply{std::nullopt, "{}"}, &token_asked);
+    EXPECT_EQ(token.status, 201);
+    EXPECT_EQ(token_asked.server, "s2");
+    EXPECT_EQ(token_asked.valid_s, 60u);
+
     HttpRequest unchanged = get("/api/v1/domains/acme.test");
     unchanged.headers.emplace_back("if-none-match", "\"5\"");
     EXPECT_EQ(
