@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     add_operation_commands(app, global);
     add_entity_commands(app, global);
+    add_server_commands(app, global);
     add_call_commands(app, global);
     add_demo_command(app, global);
     try {

@@ -9,9 +9,12 @@
 #include <filesystem>
 
 #include "app/config/bootstrap.h"
+#include "app/config/server_file.h"
 #include "app/node/node.h"
 #include "app/parent/parent.h"
+#include "app/site/joiner.h"
 #include "app/version.h"
+#include "base/net_address.h"
 #include "runtime/reactor/clock.h"
 
 namespace tandem::app {
@@ -20,6 +23,9 @@ namespace {
 struct Options {
     std::string config;
     std::string data;
+    std::string name;
+    std::string address;
+    std::string join;  // token
     int node = 0;
     bool check = false;
 };
@@ -33,11 +39,14 @@ Result<Bootstrap> read_bootstrap(const Options& options) {
     Bootstrap bootstrap =
         options.config.empty() ? default_bootstrap() : TRY(load_bootstrap(options.config));
     if (!options.data.empty()) bootstrap.data = options.data;
+    if (!options.name.empty()) bootstrap.name = options.name;
+    if (!options.address.empty()) bootstrap.address = options.address;
     if (bootstrap.name.size() > 63) bootstrap.name.resize(63);  // of the machine
     return bootstrap;
 }
 
 Result<void> make_directories(Bootstrap& bootstrap) {
+    bootstrap.data = std::filesystem::absolute(bootstrap.data).lexically_normal().string();
     for (const char* name : {"", "/run", "/tls"}) {
         std::error_code error;
         const std::string path = bootstrap.data + name;
@@ -48,7 +57,6 @@ Result<void> make_directories(Bootstrap& bootstrap) {
         }
     }
     chmod((bootstrap.data + "/run").c_str(), 0700);
-    bootstrap.data = std::filesystem::absolute(bootstrap.data).lexically_normal().string();
     return {};
 }
 
@@ -71,12 +79,34 @@ int run_node(const Bootstrap& bootstrap, int number) {
     return (*node)->run(signals);
 }
 
+int run_parent(const Bootstrap& bootstrap, const Options& options) {
+    const auto server = read_server_file(bootstrap.data);
+    if (!server.has_value()) return fail(server.error().message);
+    std::vector<std::string> arguments{"--data", bootstrap.data};
+    for (const auto& [name, value] : {std::pair<std::string, std::string>{"--name", options.name},
+                                      {"--address", options.address}}) {
+        if (!value.empty()) arguments.insert(arguments.end(), {name, value});
+    }
+    if (!options.config.empty()) {
+        arguments.push_back("--config");
+        arguments.push_back(std::filesystem::absolute(options.config).string());
+    }
+    return Parent(bootstrap, arguments, server->node).run();
+}
+
 int main_of(int argc, char** argv) {
     Options options;
     CLI::App app{"Tandem's server program. Phones and the API are served by the nodes it starts."};
     app.set_version_flag("--version", kVersion);
     app.add_option("--config", options.config, "bootstrap file (TOML); see docs/configuration.md");
     app.add_option("--data", options.data, "data directory (default: $TANDEM_DATA, else ./var)");
+    app.add_option("--join", options.join,
+                   "token of a running system ('tandem server token'): this server joins it");
+    app.add_option("--name", options.name, "name of this server (default: that of the machine)");
+    app.add_option("--address", options.address, "IP address of this server")
+        ->check([](const std::string& text) {
+            return IpAddress::parse(text) ? std::string() : "must be an IPv4 or IPv6 address";
+        });
     app.add_option("--node", options.node, "run as this node (given by the parent)")
         ->check(CLI::Range(1, 200));
     app.add_flag("--check", options.check, "only check the bootstrap file");
@@ -88,15 +118,17 @@ int main_of(int argc, char** argv) {
         std::printf("the bootstrap file is correct\n");
         return 0;
     }
+    if (!options.join.empty()) {
+        const auto joined = join_system(*bootstrap, options.join);
+        if (!joined.has_value()) return fail(joined.error().message);
+        std::printf("joined as %s, node %d, links at %s\n", joined->name.c_str(), int{joined->node},
+                    joined->link_address.c_str());
+        std::fflush(stdout);
+    }
     const auto made = make_directories(*bootstrap);
     if (!made.has_value()) return fail(made.error().message);
     if (options.node != 0) return run_node(*bootstrap, options.node);
-    std::vector<std::string> arguments{"--data", bootstrap->data};
-    if (!options.config.empty()) {
-        arguments.push_back("--config");
-        arguments.push_back(std::filesystem::absolute(options.config).string());
-    }
-    return Parent(*bootstrap, arguments).run();
+    return run_parent(*bootstrap, options);
 }
 
 }  // namespace

@@ -56,8 +56,11 @@ class Server:
     """One tandemd with an empty data directory, the domain demo.test and some accounts."""
 
     def __init__(self, folder, address="127.0.0.1", settings="", netns=None, nodes="one",
-                 environment=None):
+                 environment=None, name="server1", host=None):
+        """`host`: the Host of network.py that it runs on; None: this namespace, or `netns`."""
         self.folder = folder
+        self.name = name
+        self.host = host
         self.data = os.path.join(folder, "data")
         self.address = address
         self.netns = netns
@@ -66,12 +69,14 @@ class Server:
         self.config = os.path.join(folder, "tandemd.toml")
         os.makedirs(self.data, exist_ok=True)
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f'name = "server1"\naddress = "{address}"\n'
+            file.write(f'name = "{name}"\naddress = "{address}"\n'
                        f'data = "{self.data}"\n{settings}\n[first_start]\nnodes = "{nodes}"\n')
         self.process = None
         self.url = f"http://{address}:8080"
 
     def command(self, args):
+        if self.host:
+            return self.host.command(args)
         prefix = ["ip", "netns", "exec", self.netns] if self.netns else []
         return prefix + args
 
@@ -80,10 +85,10 @@ class Server:
         self.wait_healthy(timeout)
         return self
 
-    def launch(self):
+    def launch(self, arguments=()):
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
-            self.command([TANDEMD, "--config", self.config]), stdout=log, stderr=log,
+            self.command([TANDEMD, "--config", self.config, *arguments]), stdout=log, stderr=log,
             start_new_session=True, env={**os.environ, **(self.environment or {})})
 
     def wait_healthy(self, timeout=15):
@@ -143,6 +148,28 @@ class Server:
     def pid_of(self, node):
         with open(os.path.join(self.data, "run", f"node-{node}.pid"), encoding="utf-8") as file:
             return int(file.read().split()[0])
+
+    def kill(self):
+        """Parent and nodes at once, as when the machine dies."""
+        for name in os.listdir(os.path.join(self.data, "run")):
+            if name.endswith(".pid"):
+                with open(os.path.join(self.data, "run", name), encoding="utf-8") as file:
+                    pid = int(file.read().split()[0])
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        self.process.kill()
+        self.process.wait(5)
+
+    def logged(self, text, since=0):
+        """Whether the log holds the text, after its first `since` bytes."""
+        with open(self.log_path, "rb") as file:
+            file.seek(since)
+            return text.encode() in file.read()
+
+    def log_size(self):
+        return os.path.getsize(self.log_path)
 
     def kill_nodes(self):
         for pid in self.node_pids():

@@ -158,6 +158,13 @@ void check_pair(Fields& fields, const toml::table& table) {
     }
 }
 
+void check_link_address(Fields& fields, const toml::table& table, const std::string& text) {
+    const auto address = SocketAddress::parse(text);
+    if (address && address->port != 0 && !address->ip.is_unspecified()) return;
+    fields.wrong(*table.get("link_address"), "link_address",
+                 "must be an IP address and a port, like 192.0.2.7:7200");
+}
+
 Result<Bootstrap> read_table(const toml::table& table, const std::string& file) {
     Bootstrap bootstrap = default_bootstrap();
     Fields top(table, "", file);
@@ -166,6 +173,8 @@ Result<Bootstrap> read_table(const toml::table& table, const std::string& file) 
     if (!bootstrap.address.empty() && !IpAddress::parse(bootstrap.address)) {
         top.wrong(*table.get("address"), "address", "must be an IPv4 or IPv6 address");
     }
+    top.text("link_address", bootstrap.link_address);
+    if (!bootstrap.link_address.empty()) check_link_address(top, table, bootstrap.link_address);
     top.name_text("data", bootstrap.data, 4096);
     top.choice("log_level", bootstrap.log_level, {"trace", "debug", "info", "warn", "error"});
     top.choice("log_format", bootstrap.log_format, {"logfmt", "json"});

@@ -24,7 +24,10 @@ struct FirstStart {
 struct Bootstrap {
     std::string name;     // of this server
     std::string address;  // that phones reach; empty: found out
-    std::string data;     // directory
+    // What other servers of the system reach it at: IP address and port, "192.0.2.7:7200". Read at
+    // the first start and when it joins; then the layers have it.
+    std::string link_address;
+    std::string data;  // directory
     std::string log_level = "info";
     std::string log_format = "logfmt";  // or "json"
     std::string log_file;               // empty: standard error

@@ -18,7 +18,12 @@ Error file_error(const std::string& path, const std::string& what) {
     return make_error(ErrorCode::Internal, "", path + ": " + what);
 }
 
-// Written under another name, flushed and renamed: a crash leaves either nothing or all of it.
+SealKey derive(BytesView root, std::string_view purpose) {
+    return hmac_sha256(root, as_bytes(purpose));
+}
+
+}  // namespace
+
 Result<void> write_secret(const std::string& path, const std::string& text) {
     const std::string fresh = path + ".new";
     const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -32,16 +37,10 @@ Result<void> write_secret(const std::string& path, const std::string& text) {
     return {};
 }
 
-std::string read_file(const std::string& path) {
+std::string read_secret(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     return std::string(trim(std::string((std::istreambuf_iterator<char>(file)), {})));
 }
-
-SealKey derive(BytesView root, std::string_view purpose) {
-    return hmac_sha256(root, as_bytes(purpose));
-}
-
-}  // namespace
 
 Result<SiteKeys> load_or_make_site_keys(const std::string& data_directory, Rng& rng) {
     const std::string path = data_directory + "/site.key";
@@ -50,7 +49,7 @@ Result<SiteKeys> load_or_make_site_keys(const std::string& data_directory, Rng& 
         for (uint8_t& octet : root) octet = static_cast<uint8_t>(rng.next());
         TRY(write_secret(path, hex_encode(root) + "\n"));
     }
-    const auto root = hex_decode(read_file(path));
+    const auto root = hex_decode(read_secret(path));
     if (!root || root->size() != 32) {
         return file_error(path, "must hold 64 hexadecimal digits; restore it from a backup");
     }
@@ -67,7 +66,7 @@ Result<SiteKeys> load_or_make_site_keys(const std::string& data_directory, Rng& 
 Result<std::string> load_or_make_admin_token(const std::string& data_directory, Rng& rng) {
     const std::string path = data_directory + "/admin.token";
     if (access(path.c_str(), F_OK) != 0) TRY(write_secret(path, rng.token(40) + "\n"));
-    std::string token = read_file(path);
+    std::string token = read_secret(path);
     if (token.size() < 16) return file_error(path, "must hold a token of at least 16 characters");
     return token;
 }

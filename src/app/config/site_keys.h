@@ -23,4 +23,9 @@ Result<SiteKeys> load_or_make_site_keys(const std::string& data_directory, Rng& 
 // Reads or makes <data>/admin.token (mode 0600), the first Bearer token of the API.
 Result<std::string> load_or_make_admin_token(const std::string& data_directory, Rng& rng);
 
+// Mode 0600, and whole or not at all: written under another name, flushed and renamed.
+Result<void> write_secret(const std::string& path, const std::string& text);
+// Without the white space at its ends; empty when it cannot be read.
+std::string read_secret(const std::string& path);
+
 }  // namespace tandem::app

@@ -12,8 +12,11 @@
 namespace tandem::app {
 
 NodeRoleFactory::NodeRoleFactory(const SiteKeys& keys, std::string admin_token,
-                                 OwnAddresses own_addresses)
-    : keys_(keys), admin_token_(std::move(admin_token)), own_addresses_(std::move(own_addresses)) {}
+                                 OwnAddresses own_addresses, std::string authority)
+    : keys_(keys),
+      admin_token_(std::move(admin_token)),
+      own_addresses_(std::move(own_addresses)),
+      authority_(std::move(authority)) {}
 
 std::unique_ptr<ports::Role> NodeRoleFactory::make(ports::RoleKind kind,
                                                    const ports::Surroundings& around) {
@@ -42,7 +45,7 @@ std::unique_ptr<ports::Role> NodeRoleFactory::make(ports::RoleKind kind,
         case ports::RoleKind::CallState:
             return roles::call_state::make_role(around);
         case ports::RoleKind::Store:
-            return std::make_unique<roles::store_role::StoreRole>(around, keys_.seal);
+            return std::make_unique<roles::store_role::StoreRole>(around, keys_.seal, authority_);
         case ports::RoleKind::WebGate:
             return std::make_unique<roles::web_gate::WebGate>(around, admin_token_);
     }

@@ -15,7 +15,9 @@ namespace tandem::app {
 class NodeRoleFactory final : public roles::host::RoleFactory {
  public:
     using OwnAddresses = std::function<std::vector<IpAddress>()>;  // of the machine
-    NodeRoleFactory(const SiteKeys& keys, std::string admin_token, OwnAddresses own_addresses);
+    // `authority`: fingerprint of the site's.
+    NodeRoleFactory(const SiteKeys& keys, std::string admin_token, OwnAddresses own_addresses,
+                    std::string authority = {});
 
     std::unique_ptr<ports::Role> make(ports::RoleKind kind,
                                       const ports::Surroundings& surroundings) override;
@@ -26,6 +28,7 @@ class NodeRoleFactory final : public roles::host::RoleFactory {
     SiteKeys keys_;
     std::string admin_token_;
     OwnAddresses own_addresses_;
+    std::string authority_;
     ports::MediaDataPlane* media_plane_ = nullptr;
 };
 

@@ -11,6 +11,7 @@ roles::store_role::FirstStart plan_of(const Bootstrap& bootstrap) {
     const FirstStart& asked = bootstrap.first_start;
     roles::store_role::FirstStart plan;
     plan.server = bootstrap.name;
+    plan.link_address = bootstrap.link_address;
     if (!bootstrap.address.empty()) plan.address = bootstrap.address;
     plan.sip_gate.udp_port = asked.sip_port;
     plan.sip_gate.tcp_port = asked.sip_port;

@@ -12,13 +12,13 @@ constexpr auto kTick = std::chrono::milliseconds(50);  // as often as nodes tell
 
 MediaShard::MediaShard(roles::host::HostSettings settings, const SiteKeys& keys,
                        const ports::TokenMint& tokens, Send send,
-                       std::function<void()> on_run)
+                       std::function<void()> on_progress)
     : send_(std::move(send)),
       factory_(keys, {}, runtime::machine_addresses),
       host_(std::move(settings), tokens, rng_, factory_),
       shard_("media"),
       ports_(shard_.reactor(), shard_.deliverer(), *this),
-      on_run_(std::move(on_run)),
+      on_progress_(std::move(on_progress)),
       tick_(shard_.reactor()) {}
 
 void MediaShard::start() {
@@ -75,8 +75,9 @@ void MediaShard::drive(Now now) {
             send_(std::move(letter));  // a full shard 0 refuses; askers have deadlines
         }
     }
-    serving_.store(host_.is_serving());
-    if (run_number_.exchange(host_.run_number()) != host_.run_number()) on_run_();
+    const bool began = run_number_.exchange(host_.run_number()) != host_.run_number();
+    const bool serves = serving_.exchange(host_.is_serving()) != host_.is_serving();
+    if (began || serves) on_progress_();
 }
 
 void MediaShard::on_packet(Now now, uint32_t port_id, const SocketAddress& source,

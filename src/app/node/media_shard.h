@@ -22,9 +22,9 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     // What leaves the shard goes to `send`, called on the shard's thread.
     using Send = std::function<bool(ports::Letter&&)>;
 
-    // `on_run`: the shard has got the number of its run; on its thread, too.
+    // `on_progress`: the shard has got the number of its run, or serves; on its thread, too.
     MediaShard(roles::host::HostSettings settings, const SiteKeys& keys,
-               const ports::TokenMint& tokens, Send send, std::function<void()> on_run);
+               const ports::TokenMint& tokens, Send send, std::function<void()> on_progress);
 
     void start();                                                                 // the thread
     bool send(ports::Letter&& letter) { return shard_.send(std::move(letter)); }  // any thread
@@ -53,7 +53,7 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     roles::host::NodeHost host_;
     runtime::Shard shard_;
     runtime::MediaPorts ports_;
-    std::function<void()> on_run_;
+    std::function<void()> on_progress_;
     runtime::Timer tick_;  // an idle shard shows that it turns
     std::atomic<bool> serving_{false};
     std::atomic<uint32_t> run_number_{0};

@@ -8,7 +8,6 @@
 
 #include "app/node/first_start.h"
 #include "app/node/media_shard.h"
-#include "app/parent/parent.h"
 #include "app/version.h"
 #include "base/check.h"
 #include "runtime/reactor/clock.h"
@@ -28,9 +27,6 @@ constexpr uint16_t kStoreNode = 1;  // owns SQLite and serves the other nodes ov
 
 ports::LogLine info(std::string text) {
     return {ports::LogLine::Level::Info, std::move(text), {}, {}};
-}
-ports::LogLine failure(std::string text) {
-    return {ports::LogLine::Level::Error, std::move(text), {}, {}};
 }
 
 }  // namespace
@@ -62,6 +58,7 @@ Result<void> Node::open() {
     journal.node = number_;
     journal_ = TRY(runtime::Journal::open(journal));
     TRY(open_tls());
+    TRY(open_site());
     if (number_ == kStoreNode) TRY(open_store());
 
     const Now now = runtime::read_clocks();
@@ -73,22 +70,36 @@ Result<void> Node::open() {
     hello_.node = number_;
     hello_.version = kVersion;
     resolver_ = std::make_unique<runtime::Resolver>(reactor);
+    const auto contexts = [this] { return desk_->contexts(); };
     links_ = std::make_unique<runtime::NodeLinks>(
-        reactor, runtime::NodeLinksConfig{bootstrap_.data + "/run"}, hello_, *this);
+        reactor, runtime::NodeLinksConfig{bootstrap_.data + "/run", contexts, desk_.get()}, hello_,
+        *this);
     TRY(links_->listen());
 
     roles::host::HostSettings settings{number_, 0, kVersion, now.utc};
-    factory_ = std::make_unique<NodeRoleFactory>(keys_, admin_token, runtime::machine_addresses);
+    factory_ = std::make_unique<NodeRoleFactory>(keys_, admin_token, runtime::machine_addresses,
+                                                 desk_->authority_fingerprint());
     host_ = std::make_unique<roles::host::NodeHost>(settings, *tokens_, rng_, *factory_);
     router_ = std::make_unique<roles::host::LetterRouter>(number_, *host_);
     host_->set_runtime_figures([this] { return runtime_figures(); });
+    host_->set_shell_answers(
+        [this](Now at, const ports::Letter& letter) { desk_->on_answer(at, letter); });
     settings.shard = 1;
     media_ = std::make_unique<MediaShard>(
         settings, keys_, *tokens_,
         [this](ports::Letter&& letter) { return shard_.send(std::move(letter)); },
-        [this] { shard_.reactor().post([this] { follow_runs(); }); });
-    if (number_ != kStoreNode) links_->add(kStoreNode);
+        [this] { shard_.reactor().post([this] { drive(shard_.reactor().now()); }); });
+    desk_->start(*links_, kStoreNode);
     return {};
+}
+
+Result<void> Node::open_site() {
+    SiteDesk::Around around;
+    around.send = [this](ports::Letter letter) { shard_.deliver(std::move(letter)); };
+    around.say = [this](ports::LogLine line) { journal_->write(std::move(line)); };
+    around.store_role = [this] { return host_->directory().active(ports::RoleKind::Store); };
+    desk_ = std::make_unique<SiteDesk>(bootstrap_, number_, std::move(around));
+    return desk_->open(runtime::read_clocks());
 }
 
 // The web ports carry SIP over WebSocket as well, for a gate of this node.
@@ -153,7 +164,7 @@ int Node::run(int signals) {
     signal_watch_ = std::make_unique<runtime::FdWatch>(shard_.reactor(), signal_fd_);
     signal_watch_->wait(runtime::FdWatch::Interest::Read, [this] { on_signal(); });
     certificates_timer_ = std::make_unique<runtime::Timer>(shard_.reactor());
-    certificates_timer_->arm_every(kCertificatePoll, [this] { follow_certificates(); });
+    certificates_timer_->arm_every(kCertificatePoll, [this] { look_after_files(); });
     if (store_shard_) store_shard_->start(*store_);
     media_->start();
     shard_.reactor().post([this] {
@@ -205,7 +216,10 @@ void Node::drive(Now now) {
 void Node::beat() {
     if (const auto heartbeat = host_->take_heartbeat()) links_->send_heartbeat(*heartbeat);
     if (!host_->is_over() || exit_code_ != 0) return;
-    journal_->write(failure("the other nodes act for this one: it begins anew"));
+    journal_->write({ports::LogLine::Level::Error,
+                     "the other nodes act for this one: it begins anew",
+                     {},
+                     {}});
     exit_code_ = kOverExit;
     shard_.stop();
 }
@@ -253,30 +267,22 @@ void Node::answer_unreachable(const ports::Letter& letter) {
     }
 }
 
-// Membership of nodes follows the logic layer: links to those that host something, and for node 1
-// the list that the parent starts. Before the layer has been read the directory knows nobody; the
+// Membership of nodes follows the layers: links to those that there are, and for the home node of a
+// server the list that the parent starts. Before the layers have been read nobody is known; the
 // parent must not be told so, as it would stop all other nodes.
 void Node::follow_directory() {
     if (!host_->is_serving()) return;
-    if (host_->directory().generation() == directory_generation_) return;
-    directory_generation_ = host_->directory().generation();
-    hello_.instances = host_->draining_instances();
-    links_->announce(hello_);
-    std::vector<int> nodes{kStoreNode};
-    for (const ports::DirectoryEntry& entry : host_->directory().entries()) {
-        if (std::find(nodes.begin(), nodes.end(), entry.node) == nodes.end()) {
-            nodes.push_back(entry.node);
-        }
+    if (host_->directory().generation() != directory_generation_) {
+        directory_generation_ = host_->directory().generation();
+        hello_.instances = host_->draining_instances();
+        links_->announce(hello_);
     }
-    for (const int node : nodes) {
-        if (node != number_) links_->add(static_cast<uint16_t>(node));
-    }
-    if (number_ == kStoreNode) {
-        const auto written = write_nodes_file(bootstrap_.data, nodes);
-        if (!written.has_value()) {
-            journal_->write(failure(written.error().message));
-        }
-    }
+    desk_->follow(shard_.reactor().now(), host_->catalog(), host_->directory());
+}
+
+void Node::look_after_files() {
+    follow_certificates();
+    desk_->look_after(shard_.reactor().now());
 }
 
 // The other nodes, and our own shards, believe in instances of these runs only.

@@ -14,6 +14,7 @@
 #include "app/node/domain_certificates.h"
 #include "app/node/factory.h"
 #include "app/node/store_service.h"
+#include "app/site/site_desk.h"
 #include "base/result.h"
 #include "ports/token.h"
 #include "roles/host/letter_router.h"
@@ -55,6 +56,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     Node(const Bootstrap& bootstrap, uint16_t number, Instant process_start);
 
     Result<void> open();
+    Result<void> open_site();
     Result<void> open_store();
     void take_sip_over_http();
     Result<void> open_tls();
@@ -75,6 +77,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     void tell_reachable();
     void on_signal();
     bool is_needed_elsewhere() const;
+    void look_after_files();
     void say_serving(Now now);
 
     Bootstrap bootstrap_;
@@ -87,6 +90,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     runtime::TlsContexts tls_;
     std::unique_ptr<DomainCertificates> domain_certificates_;
     runtime::Shard shard_;
+    std::unique_ptr<SiteDesk> desk_;
     std::unique_ptr<StoreService> store_;
     std::unique_ptr<runtime::Shard> store_shard_;
     std::unique_ptr<MediaShard> media_;

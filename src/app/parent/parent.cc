@@ -58,8 +58,8 @@ int make_signal_fd() {
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-Parent::Parent(Bootstrap bootstrap, std::vector<std::string> arguments)
-    : bootstrap_(std::move(bootstrap)), arguments_(std::move(arguments)) {}
+Parent::Parent(Bootstrap bootstrap, std::vector<std::string> arguments, int home)
+    : bootstrap_(std::move(bootstrap)), arguments_(std::move(arguments)), home_(home) {}
 
 int Parent::run() {
     const auto lock = runtime::LockFile::acquire(bootstrap_.data + "/run/tandemd.lock");
@@ -75,7 +75,7 @@ int Parent::run() {
     signal_fd_ = make_signal_fd();
     signal_watch_ = std::make_unique<runtime::FdWatch>(reactor_, signal_fd_);
     signal_watch_->wait(runtime::FdWatch::Interest::Read, [this] { on_signal(); });
-    start_node(1);
+    start_node(home_);
     follow_nodes_file();
     poll_ = std::make_unique<runtime::Timer>(reactor_);
     poll_->arm_every(kNodesPoll, [this] { follow_nodes_file(); });
@@ -94,7 +94,8 @@ void Parent::start_node(int number) {
     auto node = std::make_unique<runtime::Supervised>(reactor_, bootstrap_.data + "/run", spec);
     node->on_end([this, number](runtime::ProcessEnd end) {
         if (signals_ > 0 || (end.signal == 0 && end.exit_code == 0)) return;
-        if (number == 1 && end.signal == 0 && end.exit_code == kUnusableExit && is_first_start()) {
+        if (number == home_ && end.signal == 0 && end.exit_code == kUnusableExit &&
+            is_first_start()) {
             unusable_ = true;  // the node has said why: nothing gets better by trying again
             return reactor_.stop();
         }
@@ -124,7 +125,7 @@ void Parent::follow_nodes_file() {
     if (wanted.empty()) return;
     for (auto& [number, node] : nodes_) {
         const bool stays =
-            number == 1 || std::find(wanted.begin(), wanted.end(), number) != wanted.end();
+            number == home_ || std::find(wanted.begin(), wanted.end(), number) != wanted.end();
         const bool runs = node->state() != runtime::Supervised::State::Stopped &&
                           node->state() != runtime::Supervised::State::Stopping;
         if (!stays && runs) node->stop([] {});
@@ -148,22 +149,22 @@ void Parent::on_signal() {
     signal_watch_->wait(runtime::FdWatch::Interest::Read, [this] { on_signal(); });
 }
 
-// The other nodes first: they write to the store of node 1 until the end.
+// The other nodes first: where this server has the store, they write to it until the end.
 void Parent::stop_all() {
     bool others = false;
     for (auto& [number, node] : nodes_) {
-        if (number == 1 || node->state() == runtime::Supervised::State::Stopped) continue;
+        if (number == home_ || node->state() == runtime::Supervised::State::Stopped) continue;
         others = true;
         node->stop([this] { stop_if_done(); });
     }
-    if (!others) nodes_[1]->stop([this] { reactor_.stop(); });
+    if (!others) nodes_[home_]->stop([this] { reactor_.stop(); });
 }
 
 void Parent::stop_if_done() {
     for (auto& [number, node] : nodes_) {
-        if (number != 1 && node->state() != runtime::Supervised::State::Stopped) return;
+        if (number != home_ && node->state() != runtime::Supervised::State::Stopped) return;
     }
-    nodes_[1]->stop([this] { reactor_.stop(); });
+    nodes_[home_]->stop([this] { reactor_.stop(); });
 }
 
 }  // namespace tandem::app

@@ -21,7 +21,8 @@ inline constexpr int kUnusableExit = 78;  // EX_CONFIG of sysexits.h
 class Parent {
  public:
     // `arguments` are those of this program, given on to each node with --node added.
-    Parent(Bootstrap bootstrap, std::vector<std::string> arguments);
+    // `home`: the node that runs for as long as this server does.
+    Parent(Bootstrap bootstrap, std::vector<std::string> arguments, int home);
 
     // Until SIGTERM or SIGINT; the exit code of the program.
     int run();
@@ -36,6 +37,7 @@ class Parent {
 
     Bootstrap bootstrap_;
     std::vector<std::string> arguments_;
+    int home_;
     runtime::Reactor reactor_;
     std::map<int, std::unique_ptr<runtime::Supervised>> nodes_;
     std::unique_ptr<runtime::Timer> poll_;
@@ -46,8 +48,8 @@ class Parent {
     bool unusable_ = false;
 };
 
-// The numbers of the nodes that this server is to run, written by node 1 (which knows the logic
-// layer) and read by the parent.
+// The numbers of the nodes that this server is to run, written by its home node (which knows the
+// layers) and read by the parent.
 Result<void> write_nodes_file(const std::string& data, const std::vector<int>& nodes);
 std::vector<int> read_nodes_file(const std::string& data);
 

@@ -127,6 +127,8 @@ void NodeHost::on_own_letter(Now now, ports::Letter letter) {
         outbox_.reply(letter, ports::StatusReply{status_json(now)});
     } else if (auto* level = get_if<ports::LogLevelSet>(&letter.payload)) {
         outbox_.send(self(), ports::kJournal, std::move(*level));
+    } else if (holds_alternative<ports::ServerJoined>(letter.payload)) {
+        if (shell_answers_) shell_answers_(now, letter);
     } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
         retry_at_ = now.mono + store_retry_pause;
     }

@@ -86,6 +86,10 @@ class NodeHost {
     void set_runtime_figures(std::function<Figures()> figures) {
         runtime_figures_ = std::move(figures);
     }
+    // Told the answers to what the shell has asked in the name of the host, about servers that
+    // join.
+    using ShellAnswers = std::function<void(Now, const ports::Letter&)>;
+    void set_shell_answers(ShellAnswers answers) { shell_answers_ = std::move(answers); }
     ports::Instance self() const { return ports::host_of(settings_.node, settings_.shard); }
     std::string status_json(Now now) const;
 
@@ -136,6 +140,7 @@ class NodeHost {
     Rng& rng_;
     RoleFactory& factory_;
     std::function<Figures()> runtime_figures_;
+    ShellAnswers shell_answers_;
     CatalogReader reader_;
     store::Catalog catalog_;
     ports::Directory directory_;
