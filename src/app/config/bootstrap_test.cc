@@ -24,6 +24,8 @@ TEST(Bootstrap, ErrorsNameFileLineFieldAndWhatIsAllowed) {
          "t.toml:1: log_level must be one of: trace, debug, info, warn, error"},
         {"[first_start]\nsip_port = 70000",
          "t.toml:2: first_start.sip_port must be a whole number from 1 to 65535"},
+        {"link_address = \"192.0.2.7\"",
+         "t.toml:1: link_address must be an IP address and a port, like 192.0.2.7:7200"},
         {"first_start = 1", "t.toml:1: first_start must be a table"},
         {"[first_start]\nrtp_port_min = 40000\nrtp_port_max = 40001",
          "t.toml:3: first_start.rtp_port_max must be at least rtp_port_min + 3, which is 40003"},
