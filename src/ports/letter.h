@@ -72,7 +72,8 @@ using Payloads = PayloadList<
     // web, entities, history, operation
     HttpRequest, HttpResponse, HttpListenerOpen, HttpListenerClose, HttpListenerFailed,
     EntityRequest, EntityReply, RouteTest, RouteTestReply, HistoryQuery, HistoryPage, HistoryAppend,
-    HistoryAppended, StatusQuery, StatusReply, LogLevelSet, LogLine, SipTrace,
+    HistoryAppended, StatusQuery, StatusReply, HarmRequest, HarmReply, LogLevelSet, LogLine,
+    SipTrace,
     // servers that join
     JoinTokenQuery, JoinTokenReply, ServerJoin, ServerJoined,
     // store

@@ -109,6 +109,22 @@ struct StatusQuery {};
 struct StatusReply {
     std::string json;  // one node: number, version, start, instances with state, counters
 };
+// Asks the host of a node for a drill: what happens by accident elsewhere happens here on purpose.
+struct HarmRequest {
+    enum class Kind : uint8_t {
+        Kill,       // SIGKILL
+        Pause,      // SIGSTOP, and SIGCONT when the time is over
+        Partition,  // its links carry nothing
+    };
+    enum class Scope : uint8_t { Node, Server };  // Server: all that runs on it
+    Kind kind = Kind::Kill;
+    Scope scope = Scope::Node;
+    uint32_t seconds = 0;  // of a pause or a partition
+};
+struct HarmReply {
+    std::optional<Error> error;  // nothing will happen
+    uint32_t in_ms = 0;          // when it will, so that this answer is out before
+};
 struct LogLevelSet {
     std::string level;  // trace, debug, info, warn, error
 };

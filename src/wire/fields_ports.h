@@ -25,6 +25,12 @@ inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
 template <>
 inline constexpr ports::EntityVerb last_of<ports::EntityVerb> = ports::EntityVerb::Remove;
 template <>
+inline constexpr ports::HarmRequest::Kind last_of<ports::HarmRequest::Kind> =
+    ports::HarmRequest::Kind::Partition;
+template <>
+inline constexpr ports::HarmRequest::Scope last_of<ports::HarmRequest::Scope> =
+    ports::HarmRequest::Scope::Server;
+template <>
 inline constexpr ports::LogLine::Level last_of<ports::LogLine::Level> =
     ports::LogLine::Level::Error;
 template <>

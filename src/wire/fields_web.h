@@ -182,6 +182,17 @@ void describe(A& a, ports::StatusReply& v) {
     a(1, v.json);
 }
 template <typename A>
+void describe(A& a, ports::HarmRequest& v) {
+    a(1, v.kind);
+    a(2, v.scope);
+    a(3, v.seconds);
+}
+template <typename A>
+void describe(A& a, ports::HarmReply& v) {
+    a(1, v.error);
+    a(2, v.in_ms);
+}
+template <typename A>
 void describe(A& a, ports::LogLevelSet& v) {
     a(1, v.level);
 }

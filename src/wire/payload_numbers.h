@@ -134,6 +134,10 @@ inline constexpr uint32_t payload_number<ports::ServerJoin> = 130;
 template <>
 inline constexpr uint32_t payload_number<ports::ServerJoined> = 131;
 template <>
+inline constexpr uint32_t payload_number<ports::HarmRequest> = 132;
+template <>
+inline constexpr uint32_t payload_number<ports::HarmReply> = 133;
+template <>
 inline constexpr uint32_t payload_number<ports::Unreachable> = 180;
 template <>
 inline constexpr uint32_t payload_number<store::Request> = 170;

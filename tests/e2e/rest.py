@@ -346,6 +346,11 @@ def operation(api):
     api.call("get", "/metrics", 200)
     api.call("post", V1 + "/log-level", 200, {"level": "debug"})
     api.problem("post", V1 + "/log-level", 422, body={"level": "loud"}, field="level")
+    # Of the only node: it has no links that could be cut.
+    harm = {"kind": "partition", "seconds": 1}
+    api.call("post", V1 + "/nodes/{id}/harm", 202, harm, id="1")
+    api.problem("post", V1 + "/nodes/{id}/harm", 404, body=harm, id="9")
+    api.problem("post", V1 + "/nodes/{id}/harm", 422, body={"kind": "pause"}, field="seconds", id="1")
     test = {"caller": "1001", "dialled": "1002"}
     api.call("post", V1 + "/route-test", 200, {**test, "domain": "demo.test"})
     api.call("post", V1 + "/domains/{domain}/route-test", 200, test, domain="demo.test")
@@ -388,7 +393,7 @@ def every_operation_guards_its_door(api):
 
 
 def contract(folder):
-    with running(folder) as server:
+    with running(folder, settings="drills_allowed = true") as server:
         api = Api(server)
         entities(api)
         rules_between_entities(api)

@@ -53,6 +53,13 @@ class Fields {
         if (const toml::node* node = table_.get(name))
             wrong(*node, name, "must be one of: " + list);
     }
+    void flag(std::string_view name, bool& into) {
+        known_[std::string(name)] = true;
+        const toml::node* node = table_.get(name);
+        if (node == nullptr) return;
+        if (!node->is_boolean()) return wrong(*node, name, "must be true or false");
+        into = node->value_or(false);
+    }
     template <typename T>
     void number(std::string_view name, T& into, int64_t min, int64_t max) {
         known_[std::string(name)] = true;
@@ -183,6 +190,7 @@ Result<Bootstrap> read_table(const toml::table& table, const std::string& file) 
     top.text("tls_key", bootstrap.tls_key);
     check_pair(top, table);
     top.number("drain_max_s", bootstrap.drain_max_s, 0, 86400);
+    top.flag("drills_allowed", bootstrap.drills_allowed);
     top.table_field("first_start");
     const toml::node* first = table.get("first_start");
     if (first != nullptr && first->is_table()) {

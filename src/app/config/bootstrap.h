@@ -33,7 +33,8 @@ struct Bootstrap {
     std::string log_file;               // empty: standard error
     std::string tls_certificate;        // PEM files; empty: made by itself in data/tls
     std::string tls_key;
-    uint32_t drain_max_s = 30;  // how long a graceful stop waits for calls
+    uint32_t drain_max_s = 30;    // how long a graceful stop waits for calls
+    bool drills_allowed = false;  // whether the API may kill or pause what runs here
     FirstStart first_start;
 };
 

@@ -7,13 +7,21 @@ namespace {
 
 TEST(Bootstrap, ReadsAllFields) {
     const auto bootstrap = parse_bootstrap(
-        "name = \"a\"\naddress = \"192.0.2.1\"\n[first_start]\nsip_port = 5070\nnodes = "
+        "name = \"a\"\naddress = \"192.0.2.1\"\ndrills_allowed = true\n"
+        "[first_start]\nsip_port = 5070\nnodes = "
         "\"split\"\n",
         "t.toml");
     ASSERT_TRUE(bootstrap.has_value());
     EXPECT_EQ(bootstrap->name, "a");
+    EXPECT_TRUE(bootstrap->drills_allowed);
     EXPECT_EQ(bootstrap->first_start.sip_port, 5070);
     EXPECT_TRUE(bootstrap->first_start.split_nodes);
+}
+
+TEST(Bootstrap, DrillsAreNotAllowedUnlessItSaysSo) {
+    const auto bootstrap = parse_bootstrap("name = \"a\"\n", "t.toml");
+    ASSERT_TRUE(bootstrap.has_value());
+    EXPECT_FALSE(bootstrap->drills_allowed);
 }
 
 TEST(Bootstrap, ErrorsNameFileLineFieldAndWhatIsAllowed) {
@@ -26,6 +34,7 @@ TEST(Bootstrap, ErrorsNameFileLineFieldAndWhatIsAllowed) {
          "t.toml:2: first_start.sip_port must be a whole number from 1 to 65535"},
         {"link_address = \"192.0.2.7\"",
          "t.toml:1: link_address must be an IP address and a port, like 192.0.2.7:7200"},
+        {"drills_allowed = \"yes\"", "t.toml:1: drills_allowed must be true or false"},
         {"first_start = 1", "t.toml:1: first_start must be a table"},
         {"[first_start]\nrtp_port_min = 40000\nrtp_port_max = 40001",
          "t.toml:3: first_start.rtp_port_max must be at least rtp_port_min + 3, which is 40003"},

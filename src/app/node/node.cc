@@ -84,6 +84,7 @@ Result<void> Node::open() {
     host_->set_runtime_figures([this] { return runtime_figures(); });
     host_->set_shell_answers(
         [this](Now at, const ports::Letter& letter) { desk_->on_answer(at, letter); });
+    if (bootstrap_.drills_allowed) allow_drills();
     settings.shard = 1;
     media_ = std::make_unique<MediaShard>(
         settings, keys_, *tokens_,
@@ -113,6 +114,15 @@ void Node::take_sip_over_http() {
              if (!flow) return;
              transport_->adopt_websocket(*flow, std::move(upgrade.socket), upgrade.bytes);
          }});
+}
+
+void Node::allow_drills() {
+    drills_ = std::make_unique<Drills>(shard_.reactor(), bootstrap_.data + "/run", *links_);
+    host_->set_harm([this](const ports::HarmRequest& harm) {
+        journal_->write(
+            {ports::LogLine::Level::Warn, "a drill was ordered: " + text_of(harm), {}, {}});
+        return drills_->start(harm);
+    });
 }
 
 Result<void> Node::open_store() {

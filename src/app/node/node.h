@@ -12,6 +12,7 @@
 #include "app/config/bootstrap.h"
 #include "app/config/site_keys.h"
 #include "app/node/domain_certificates.h"
+#include "app/node/drills.h"
 #include "app/node/factory.h"
 #include "app/node/store_service.h"
 #include "app/site/site_desk.h"
@@ -59,6 +60,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     Result<void> open_site();
     Result<void> open_store();
     void take_sip_over_http();
+    void allow_drills();
     Result<void> open_tls();
     void follow_certificates();
     void say_domain_certificate(const std::string& domain, const Result<void>& outcome);
@@ -101,6 +103,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     std::unique_ptr<NodeRoleFactory> factory_;
     std::unique_ptr<roles::host::NodeHost> host_;
     std::unique_ptr<roles::host::LetterRouter> router_;
+    std::unique_ptr<Drills> drills_;  // none: not allowed
     std::unique_ptr<runtime::FdWatch> signal_watch_;
     std::unique_ptr<runtime::Timer> certificates_timer_;
     std::unique_ptr<runtime::Timer> drain_timer_;

@@ -62,7 +62,7 @@ Parent::Parent(Bootstrap bootstrap, std::vector<std::string> arguments, int home
     : bootstrap_(std::move(bootstrap)), arguments_(std::move(arguments)), home_(home) {}
 
 int Parent::run() {
-    const auto lock = runtime::LockFile::acquire(bootstrap_.data + "/run/tandemd.lock");
+    const auto lock = runtime::LockFile::acquire(bootstrap_.data + "/run/" + runtime::kLockFile);
     if (!lock.has_value()) {
         const bool held = lock.error().code == ErrorCode::Conflict;
         const std::string why =

@@ -16,6 +16,13 @@ uint64_t question_key(ports::Instance from, uint64_t request) {
     return uint64_t{from.number} << 48 ^ request;
 }
 
+ports::HarmReply no_drills() {
+    return {make_error(ErrorCode::Forbidden, "",
+                       "drills are not allowed on this server: its bootstrap file does not have "
+                       "drills_allowed = true"),
+            0};
+}
+
 std::string epoch_key(uint16_t node, uint16_t shard) {
     return "epoch/" + std::to_string(node) + "/" + std::to_string(shard);
 }
@@ -125,6 +132,8 @@ void NodeHost::on_own_letter(Now now, ports::Letter letter) {
         membership_.on_watch(now, *batch);
     } else if (holds_alternative<ports::StatusQuery>(letter.payload)) {
         outbox_.reply(letter, ports::StatusReply{status_json(now)});
+    } else if (const auto* harm = get_if<ports::HarmRequest>(&letter.payload)) {
+        outbox_.reply(letter, harm_ ? harm_(*harm) : no_drills());
     } else if (auto* level = get_if<ports::LogLevelSet>(&letter.payload)) {
         outbox_.send(self(), ports::kJournal, std::move(*level));
     } else if (holds_alternative<ports::ServerJoined>(letter.payload)) {

@@ -90,6 +90,9 @@ class NodeHost {
     // join.
     using ShellAnswers = std::function<void(Now, const ports::Letter&)>;
     void set_shell_answers(ShellAnswers answers) { shell_answers_ = std::move(answers); }
+    // Carries out what a drill asks for, or says why not. Without one no drill is allowed.
+    using Harm = std::move_only_function<ports::HarmReply(const ports::HarmRequest&)>;
+    void set_harm(Harm harm) { harm_ = std::move(harm); }
     ports::Instance self() const { return ports::host_of(settings_.node, settings_.shard); }
     std::string status_json(Now now) const;
 
@@ -141,6 +144,7 @@ class NodeHost {
     RoleFactory& factory_;
     std::function<Figures()> runtime_figures_;
     ShellAnswers shell_answers_;
+    Harm harm_;
     CatalogReader reader_;
     store::Catalog catalog_;
     ports::Directory directory_;

@@ -112,6 +112,29 @@ TEST(NodeHost, ALetterOfTheOtherShardLeavesOnceTheLayersAreRead) {
     EXPECT_TRUE(holds_alternative<ports::MediaLoad>(fixture.left[0].payload));
 }
 
+TEST(NodeHost, ADrillIsRefusedWhereNobodyHasAllowedIt) {
+    Fixture fixture(0);
+    const auto asked_for_harm = [&] {
+        fixture.left.clear();
+        fixture.host.deliver({ports::host_of(2), fixture.host.self(), 5, ports::HarmRequest{}});
+        fixture.run();
+        EXPECT_EQ(fixture.left.size(), 1u);
+        return fixture.left.empty() ? ports::HarmReply{}
+                                    : get<ports::HarmReply>(fixture.left[0].payload);
+    };
+    fixture.host.set_reachable_nodes({{2, 1, {}}});
+    const ports::HarmReply refused = asked_for_harm();
+    ASSERT_TRUE(refused.error);
+    EXPECT_EQ(refused.error->code, ErrorCode::Forbidden);
+    int harmed = 0;
+    fixture.host.set_harm([&](const ports::HarmRequest&) {
+        ++harmed;
+        return ports::HarmReply{{}, 20};
+    });
+    EXPECT_FALSE(asked_for_harm().error);
+    EXPECT_EQ(harmed, 1);
+}
+
 TEST(LetterRouter, AnswersOfTheStoreGoWhereTheQuestionCameFrom) {
     Fixture fixture(0);
     LetterRouter router(1, fixture.host);

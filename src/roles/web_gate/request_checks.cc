@@ -153,7 +153,9 @@ namespace {
 
 namespace json = boost::json;
 
-Result<json::object> object_of(std::string_view body) {
+// What the few bodies that are no entities have in common.
+Result<json::object> object_in(std::string_view body,
+                               std::initializer_list<std::string_view> fields) {
     json::stream_parser parser;
     boost::system::error_code error;
     const size_t parsed = parser.write_some(body.data(), body.size(), error);
@@ -168,49 +170,83 @@ Result<json::object> object_of(std::string_view body) {
     if (!value.is_object()) {
         return make_error(ErrorCode::Malformed, "", "the body must be a JSON object");
     }
-    return std::move(value.get_object());
-}
-
-}  // namespace
-
-Result<ports::JoinTokenQuery> token_query_of(std::string_view body) {
-    ports::JoinTokenQuery query;
-    const json::object object = TRY(object_of(body));
-    for (const auto& [name, member] : object) {
-        const std::string_view key(name.data(), name.size());
-        if (key == "server" && member.is_string()) {
-            query.server.assign(member.get_string().data(), member.get_string().size());
-        } else if (key == "valid_s" && member.is_int64() && member.get_int64() > 0 &&
-                   member.get_int64() <= UINT32_MAX) {
-            query.valid_s = static_cast<uint32_t>(member.get_int64());
-        } else if (key == "server" || key == "valid_s") {
-            return make_error(ErrorCode::OutOfRange, key,
-                              key == "server" ? "must be a string" : "must be from 1 to 604800");
-        } else {
-            return make_error(ErrorCode::UnknownField, key, "there is no such field");
-        }
-    }
-    return query;
-}
-
-Result<std::vector<std::string>> text_members(std::string_view body,
-                                              std::initializer_list<std::string_view> fields) {
-    const json::object object = TRY(object_of(body));
-    for (const auto& [name, member] : object) {
+    for (const auto& [name, member] : value.get_object()) {
         const std::string_view key(name.data(), name.size());
         if (std::find(fields.begin(), fields.end(), key) == fields.end()) {
             return make_error(ErrorCode::UnknownField, key, "there is no such field");
         }
-        if (!member.is_string()) {
-            return make_error(ErrorCode::OutOfRange, key, "must be a string");
-        }
     }
+    return std::move(value.get_object());
+}
+
+Result<std::string> text_in(const json::object& object, std::string_view field) {
+    const json::value* member = object.if_contains(field);
+    if (member == nullptr) return std::string();
+    if (member->is_string()) return std::string(member->get_string());
+    return make_error(ErrorCode::OutOfRange, field, "must be a string");
+}
+
+// Which of `names` the field says; the first one when it is absent.
+template <typename E>
+Result<E> choice_in(const json::object& object, std::string_view field,
+                    std::initializer_list<std::string_view> names) {
+    const std::string text = TRY(text_in(object, field));
+    std::string allowed;
+    uint8_t index = 0;
+    for (const std::string_view name : names) {
+        if (text == name || (index == 0 && !object.contains(field))) return static_cast<E>(index);
+        allowed.append(allowed.empty() ? "" : ", ").append(name);
+        ++index;
+    }
+    return make_error(ErrorCode::OutOfRange, field, "must be one of " + allowed);
+}
+
+constexpr int64_t kHarmSecondsMax = 3600;
+
+}  // namespace
+
+Result<std::vector<std::string>> text_members(std::string_view body,
+                                              std::initializer_list<std::string_view> fields) {
+    const json::object object = TRY(object_in(body, fields));
     std::vector<std::string> values;
-    for (const std::string_view field : fields) {
-        const json::value* member = object.if_contains(field);
-        values.emplace_back(member ? std::string_view(member->get_string()) : std::string_view());
-    }
+    for (const std::string_view field : fields) values.push_back(TRY(text_in(object, field)));
     return values;
+}
+
+Result<ports::JoinTokenQuery> token_query_of(std::string_view body) {
+    const json::object object = TRY(object_in(body, {"server", "valid_s"}));
+    ports::JoinTokenQuery query;
+    query.server = TRY(text_in(object, "server"));
+    const json::value* valid = object.if_contains("valid_s");
+    if (valid == nullptr) return query;
+    if (!valid->is_int64() || valid->get_int64() < 1 || valid->get_int64() > UINT32_MAX) {
+        return make_error(ErrorCode::OutOfRange, "valid_s", "must be from 1 to 604800");
+    }
+    query.valid_s = static_cast<uint32_t>(valid->get_int64());
+    return query;
+}
+
+Result<ports::HarmRequest> harm_of(std::string_view body) {
+    using ports::HarmRequest;
+    const json::object object = TRY(object_in(body, {"kind", "seconds", "scope"}));
+    if (!object.contains("kind")) {
+        return make_error(ErrorCode::Missing, "kind", "this field is required");
+    }
+    HarmRequest harm;
+    harm.kind = TRY(choice_in<HarmRequest::Kind>(object, "kind", {"kill", "pause", "partition"}));
+    harm.scope = TRY(choice_in<HarmRequest::Scope>(object, "scope", {"node", "server"}));
+    if (harm.kind == HarmRequest::Kind::Kill) {
+        if (!object.contains("seconds")) return harm;
+        return make_error(ErrorCode::OutOfRange, "seconds", "what is killed stays so");
+    }
+    const json::value* seconds = object.if_contains("seconds");
+    const bool fits = seconds != nullptr && seconds->is_int64() && seconds->get_int64() >= 1 &&
+                      seconds->get_int64() <= kHarmSecondsMax;
+    if (!fits) {
+        return make_error(ErrorCode::OutOfRange, "seconds", "must be a number from 1 to 3600");
+    }
+    harm.seconds = static_cast<uint32_t>(seconds->get_int64());
+    return harm;
 }
 
 }  // namespace tandem::roles::web_gate

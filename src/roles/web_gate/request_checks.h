@@ -42,5 +42,7 @@ Result<std::vector<std::string>> text_members(std::string_view body,
 
 // {"server": "server2", "valid_s": 3600}; both may be left out.
 Result<ports::JoinTokenQuery> token_query_of(std::string_view body);
+// {"kind": "pause", "seconds": 5, "scope": "node"}
+Result<ports::HarmRequest> harm_of(std::string_view body);
 
 }  // namespace tandem::roles::web_gate

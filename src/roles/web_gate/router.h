@@ -24,6 +24,7 @@ enum class Action : uint8_t {
     RouteTest,
     LogLevel,
     ServerToken,  // for a server that is to join
+    Harm,  // a drill
 };
 
 enum class Access : uint8_t {

@@ -160,6 +160,9 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
         case Action::ServerToken:
             make_server_token(now, std::move(incoming), out);
             break;
+        case Action::Harm:
+            ask_harm(now, std::move(incoming), out);
+            break;
     }
 }
 
@@ -297,6 +300,20 @@ void WebGate::make_server_token(Now now, Incoming incoming, ports::Outbox& out) 
     }
     const auto store = around_.directory.active(RoleKind::Store);
     ask(now, std::move(incoming), store.value_or(ports::Instance{}), *query, out);
+}
+
+// The node itself says whether it may be harmed: its bootstrap file does, which no API can change.
+void WebGate::ask_harm(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto harm = harm_of(incoming.request().body);
+    if (!harm) {
+        respond(incoming.letter, problem(harm.error()), out);
+        return;
+    }
+    for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
+        if (std::to_string(entry.node) != incoming.match.id) continue;
+        return ask(now, std::move(incoming), ports::host_of(entry.node), *harm, out);
+    }
+    respond(incoming.letter, problem(404, "there is no such node"), out);
 }
 
 void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {

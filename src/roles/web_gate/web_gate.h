@@ -61,6 +61,7 @@ class WebGate final : public ports::Role {
     void set_log_level(const Incoming& incoming, ports::Outbox& out);
     void make_server_token(Now now, Incoming incoming, ports::Outbox& out);
     void test_route(Now now, Incoming incoming, ports::Outbox& out);
+    void ask_harm(Now now, Incoming incoming, ports::Outbox& out);
     void show_health(const Incoming& incoming, ports::Outbox& out);
     // live things: live.cc
     void list_calls(Now now, Incoming incoming, ports::Outbox& out);

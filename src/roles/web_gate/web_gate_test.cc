@@ -433,6 +433,37 @@ TEST_F(WebTest, TheShardOfAMediaGateIsAskedTooAndShownWithItsNode) {
               "{\"role\":\"MG\"}]}]}");
 }
 
+TEST_F(WebTest, HarmGoesToTheHostOfTheNode) {
+    const std::string path = "/api/v1/nodes/2/harm";
+    ports::HarmRequest harm;
+    const HttpResponse accepted = through<ports::HarmRequest>(
+        with_body("POST", path, "{\"kind\":\"pause\",\"seconds\":5,\"scope\":\"server\"}"),
+        ports::host_of(2), ports::HarmReply{{}, 20}, &harm);
+    EXPECT_EQ(accepted.status, 202);
+    EXPECT_EQ(accepted.body, "{\"in_ms\":20}");
+    EXPECT_EQ(harm.kind, ports::HarmRequest::Kind::Pause);
+    EXPECT_EQ(harm.scope, ports::HarmRequest::Scope::Server);
+    EXPECT_EQ(harm.seconds, 5u);
+    const Error no = make_error(ErrorCode::Forbidden, "", "drills are not allowed");
+    const HttpResponse refused =
+        through<ports::HarmRequest>(with_body("POST", path, "{\"kind\":\"kill\"}"),
+                                    ports::host_of(2), ports::HarmReply{no, 0}, &harm);
+    EXPECT_EQ(refused.status, 403);
+    EXPECT_EQ(harm.scope, ports::HarmRequest::Scope::Node);
+}
+
+TEST_F(WebTest, HarmChecksItsFields) {
+    EXPECT_EQ(at_once(with_body("POST", "/api/v1/nodes/9/harm", "{\"kind\":\"kill\"}")).status,
+              404);
+    for (const char* bad :
+         {"{}", "{\"kind\":\"hug\"}", "{\"kind\":\"kill\",\"seconds\":1}", "{\"kind\":\"pause\"}",
+          "{\"kind\":\"pause\",\"seconds\":0}", "{\"kind\":\"pause\",\"seconds\":\"5\"}",
+          "{\"kind\":\"pause\",\"seconds\":3601}", "{\"kind\":5}",
+          "{\"kind\":\"kill\",\"scope\":\"site\"}", "{\"kind\":\"kill\",\"node\":2}"}) {
+        EXPECT_EQ(at_once(with_body("POST", "/api/v1/nodes/2/harm", bad)).status, 422) << bad;
+    }
+}
+
 TEST_F(WebTest, RouteTestAndLogLevelCheckTheirFields) {
     EXPECT_EQ(at_once(with_body("POST", "/api/v1/log-level", "{\"level\":\"loud\"}")).status, 422);
     EXPECT_EQ(at_once(with_body("POST", "/api/v1/log-level", "{\"level\":\"info\"} x")).status,

@@ -92,6 +92,8 @@ struct NodeLinks::State {
     std::map<uint16_t, Peer> peers;
     std::vector<std::unique_ptr<Link>> links;
     std::map<uint16_t, Link*> up;
+    Timer cut{reactor};
+    bool is_cut = false;
     uint64_t letters_in = 0;
     uint64_t letters_out = 0;
     uint64_t refused = 0;
@@ -241,6 +243,7 @@ void NodeLinks::State::dial_later(uint16_t node) {
 }
 
 void NodeLinks::State::greet(Link& link) {
+    if (is_cut) return;
     std::string frame;
     if (!wire::append_hello(frame, self)) return;
     link.socket->send(frame);
@@ -287,6 +290,7 @@ bool NodeLinks::State::take_from_stranger(Link& link, wire::Frame frame) {
 
 bool NodeLinks::State::take(Link& link, wire::Frame frame) {
     if (link.stranger != 0) return take_from_stranger(link, std::move(frame));
+    if (is_cut) return true;
     if (const auto* hello = std::get_if<wire::Hello>(&frame)) return take_hello(link, *hello);
     if (!link.greeted) return false;
     if (auto* letter = std::get_if<ports::Letter>(&frame)) {
@@ -402,6 +406,7 @@ bool NodeLinks::is_up(uint16_t node) const {
 
 bool NodeLinks::send(uint16_t node, const ports::Letter& letter) {
     const auto found = state_->up.find(node);
+    if (state_->is_cut && found != state_->up.end()) return true;
     std::string frame;
     const bool sent = found != state_->up.end() && wire::append_letter(frame, letter) &&
                       found->second->socket->send(frame);
@@ -411,7 +416,7 @@ bool NodeLinks::send(uint16_t node, const ports::Letter& letter) {
 
 void NodeLinks::send_heartbeat(const wire::Heartbeat& heartbeat) {
     std::string frame;
-    if (!wire::append_heartbeat(frame, heartbeat)) return;
+    if (state_->is_cut || !wire::append_heartbeat(frame, heartbeat)) return;
     for (auto& [node, link] : state_->up) link->socket->send(frame);
 }
 
@@ -439,6 +444,16 @@ bool NodeLinks::send_certificate(uint16_t node, const wire::CertificateReply& re
     std::string frame;
     return found != state_->up.end() && wire::append_certificate_reply(frame, reply) &&
            found->second->socket->send(frame);
+}
+
+// The letters of that time are lost. Both ends have to learn it, or questions would wait for ever.
+void NodeLinks::cut(Duration time) {
+    state_->is_cut = true;
+    state_->cut.arm(time, [state = state_.get()] {
+        state->is_cut = false;
+        const std::map<uint16_t, State::Link*> ended = state->up;
+        for (const auto& [node, link] : ended) state->lost(*link);
+    });
 }
 
 std::vector<std::pair<std::string, double>> NodeLinks::figures() const {

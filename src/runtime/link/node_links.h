@@ -82,6 +82,9 @@ class NodeLinks {
     void send_certificate_request(const wire::CertificateRequest& request);  // to all
     bool send_certificate(uint16_t node, const wire::CertificateReply& reply);
 
+    // For a drill: nothing comes or goes for so long, silently; then all links are made anew.
+    void cut(Duration time);
+
     std::vector<std::pair<std::string, double>> figures() const;
 
  private:

@@ -96,6 +96,28 @@ TEST_F(NodeLinksTest, ComesBackWhenTheOtherNodeDoesAndForgets) {
     EXPECT_FALSE(dialler->links.is_up(1));
 }
 
+TEST_F(NodeLinksTest, ACutIsSilentAndEndsWithNewLinks) {
+    auto a = node(1);
+    auto b = node(2);
+    a->links.add(2);
+    b->links.add(1);
+    ASSERT_TRUE(until([&] { return a->links.is_up(2) && b->links.is_up(1); }));
+    b->links.cut(200ms);
+    EXPECT_TRUE(a->links.send(2, {{1}, {2}, 1, ports::StatusQuery{}}));
+    EXPECT_TRUE(b->links.send(1, {{2}, {1}, 2, ports::StatusQuery{}}));
+    b->links.send_heartbeat({42, {1}});
+    reactor_.run_until([] { return false; }, 100ms);
+    EXPECT_TRUE(a->links.is_up(2));  // nobody has been told
+    EXPECT_TRUE(a->down.empty() && b->down.empty());
+    EXPECT_TRUE(a->letters.empty() && b->letters.empty() && a->heartbeats.empty());
+    ASSERT_TRUE(until([&] { return a->hellos.size() == 2 && b->hellos.size() == 2; }));
+    EXPECT_EQ(a->down.size(), 1u);
+    EXPECT_EQ(b->down.size(), 1u);
+    EXPECT_TRUE(a->links.send(2, {{1}, {2}, 3, ports::StatusQuery{}}));
+    ASSERT_TRUE(until([&] { return !b->letters.empty(); }));
+    EXPECT_EQ(b->letters.front().request, 3u);  // what was sent meanwhile is lost
+}
+
 struct Stranger final : StreamEvents {
     bool ended = false;
     void on_stream_open() override {}

@@ -54,6 +54,13 @@ class Supervised {
     std::shared_ptr<Body> body_;
 };
 
+// What runs now of a run directory: the holder of its lock file, then those of its pid files.
+std::vector<pid_t> processes_of(const std::string& run_directory);
+// Stops all of them, the caller too if it is among them, and lets them go on after `time`. A
+// process of its own does both.
+Result<void> pause_processes(const std::vector<pid_t>& pids, Duration time);
+inline constexpr const char* kLockFile = "tandemd.lock";  // in the run directory
+
 // Held by the one parent of a data directory. Released by the kernel when its holder dies.
 class LockFile {
  public:

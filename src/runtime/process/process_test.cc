@@ -91,6 +91,29 @@ TEST_F(ProcessTest, AdoptsWhatAnEarlierParentLeft) {
     stop(third);
 }
 
+// The state of a process as field 3 of /proc/<pid>/stat has it: T when it is stopped.
+char state_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    const size_t name_end = text.rfind(')');
+    return name_end == text.npos ? '?' : text[name_end + 2];
+}
+
+TEST_F(ProcessTest, FindsAllThatRunsAndPausesIt) {
+    EXPECT_TRUE(processes_of(directory_ + "/none").empty());
+    const auto lock = LockFile::acquire(directory_ + "/" + kLockFile);
+    ASSERT_TRUE(lock.has_value());
+    Supervised process(reactor_, directory_, shell("exec sleep 60"));
+    ASSERT_TRUE(process.start().has_value());
+    std::ofstream(directory_ + "/gone.pid") << getpid() << " 1\n";
+    EXPECT_EQ(processes_of(directory_), (std::vector<pid_t>{getpid(), process.pid()}));
+    ASSERT_TRUE(pause_processes({process.pid()}, 300ms).has_value());
+    EXPECT_TRUE(until([&] { return state_of(process.pid()) == 'T'; }));
+    EXPECT_TRUE(until([&] { return state_of(process.pid()) == 'S'; }));
+    stop(process);
+}
+
 TEST_F(ProcessTest, SaysWhatCannotBeStarted) {
     ProcessSpec spec;
     spec.name = "none";
