@@ -32,6 +32,13 @@ std::optional<size_t> Network::phone_at(const IpAddress& ip) const {
     return found == phones_.end() ? std::nullopt : std::optional<size_t>(found->second);
 }
 
+// Each phone has an address of its own. Ports are even (RFC 3550 11).
+uint16_t Network::open_media(size_t phone) {
+    uint16_t& used = media_ports_[phone];
+    used += 2;
+    return static_cast<uint16_t>(3998 + used);
+}
+
 void Network::cut(size_t phone, Duration time) {
     Instant& until = cuts_[phone];
     until = std::max(until, world_.time() + time);

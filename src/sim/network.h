@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/net_address.h"
+#include "sim/phone_network.h"
 #include "sim/world.h"
 
 namespace tandem::sim {
@@ -20,13 +21,6 @@ struct NetworkTemper {
     double reorder = 0;  // datagrams that take up to 150 ms more
     Duration delay_least = 1ms;
     Duration delay_most = 5ms;
-};
-
-struct Datagram {
-    SocketAddress from;
-    SocketAddress to;
-    std::string bytes;
-    bool is_media = false;
 };
 
 // Who is at the ends.
@@ -44,19 +38,21 @@ class NetworkEnds {
     virtual void on_closed_at_phone(size_t phone, uint64_t connection) = 0;
 };
 
-class Network {
+class Network final : public PhoneNetwork {
  public:
     Network(World& world, NetworkEnds& ends) : world_(world), ends_(ends) {}
 
-    void add_phone(size_t phone, const IpAddress& seen_from);
+    void add_phone(size_t phone, const IpAddress& seen_from) override;
     std::optional<size_t> phone_at(const IpAddress& ip) const;
 
-    void to_site(size_t phone, Datagram datagram);
-    void to_phone(Datagram datagram);  // nowhere: to an address that no phone has
+    void to_site(size_t phone, Datagram datagram) override;
+    uint16_t open_media(size_t phone) override;
+    void close_media(size_t, uint16_t) override {}  // late packets reach the phone all the same
+    void to_phone(Datagram datagram);               // nowhere: to an address that no phone has
 
     // Streams carry whole messages, in order and without loss.
-    void connect(size_t phone, const SocketAddress& from);
-    void stream_to_site(uint64_t connection, std::string message);
+    void connect(size_t phone, const SocketAddress& from) override;
+    void stream_to_site(uint64_t connection, std::string message) override;
     void stream_to_phone(uint64_t connection, std::string message);
     bool is_open(uint64_t connection) const { return connections_.contains(connection); }
     void close_by_phone(uint64_t connection);
@@ -85,6 +81,7 @@ class Network {
     World& world_;
     NetworkEnds& ends_;
     std::map<IpAddress, size_t> phones_;
+    std::map<size_t, uint16_t> media_ports_;  // how many each phone has had, doubled
     std::map<size_t, Instant> cuts_;
     std::map<uint64_t, Connection> connections_;
     uint64_t next_connection_ = 1;

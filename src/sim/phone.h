@@ -1,9 +1,11 @@
-// A simulated phone: a user agent of its own that follows RFC 3261 (retransmissions, digest,
+// A phone for tests: a user agent of its own that follows RFC 3261 (retransmissions, digest,
 // CANCEL, re-INVITE and hold, BYE from either side, registration and its refresh) and sends RTP
 // every 20 ms. It shares with the product the parser and the digest, not its transactions, dialogs
 // and offers: a fault there must not look right because both sides have it.
 //
-// What its user does is drawn from the world's chance; what it saw is kept for the checks.
+// What its user does is drawn from the world's chance; what it saw is kept for the checks. In the
+// simulation its network is simulated; in a drill (app/drill) it has sockets, and the world's time
+// is real.
 #pragma once
 
 #include <deque>
@@ -15,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sim/network.h"
+#include "sim/phone_network.h"
 #include "sim/world.h"
 #include "sip/message.h"
 
@@ -35,6 +37,10 @@ struct PhoneTraits {
     bool reliable_provisionals = false;
     std::vector<std::string> numbers;     // whom it may call
     std::vector<std::string> co_devices;  // what a 200 to REGISTER shows of others of its account
+    int expires_s = 90;                   // of its registration
+    // Every address of the network is known, so that one that a phone must not see is noticed.
+    bool knows_addresses = true;
+    std::string salt;  // what makes its names differ from those of former runs; may be empty
     // A string that is in all that it writes and in nothing that another phone may see.
     std::string mark() const;
 };
@@ -44,7 +50,10 @@ struct UserTemper {
     double cancels = 0.15;
     double holds = 0.4;
     double unregisters = 0.03;
+    double offerless = 0.1;  // INVITE without offer, and re-INVITE likewise
     Duration talk_most = 12s;
+    bool hangs_up = true;                   // false: calls last until told
+    std::optional<Duration> answers_after;  // rings for so long; none: drawn, as is what it does
     // Times are rounded up to this, so that two users act at the same moment now and then.
     Duration grid = 250ms;
     double on_grid = 0.4;
@@ -75,6 +84,7 @@ struct PhoneCall {
     PhoneCallState state = PhoneCallState::Inviting;
     PhoneCallEnd end = PhoneCallEnd::None;
     Instant began;
+    Instant rang;      // caller: the first provisional response from beyond the site
     Instant answered;  // the 200 was received or sent
     Instant ended;
     int status = 0;         // the final one of its INVITE
@@ -123,19 +133,24 @@ class PhoneWatcher {
     // Something happened between these moments that explains an answer that never came.
     virtual bool is_excused(size_t phone, Instant from, Instant to) const = 0;
     virtual void on_answered(Phone& phone, PhoneCall& call) = 0;  // the caller has its 200
+    virtual void on_registered(Phone&) {}  // a REGISTER was answered with 200
+    // A packet came, the last one before at `before`.
+    virtual void on_sound(Phone&, PhoneCall&, Instant /*before*/) {}
 };
 
 class Phone {
  public:
-    Phone(World& world, Network& network, SocketAddress gate, PhoneTraits traits,
+    Phone(World& world, PhoneNetwork& network, SocketAddress gate, PhoneTraits traits,
           PhoneWatcher& watcher);
 
     // --- The user.
     void start();  // registers, and stays registered
     void call(const std::string& number);
-    void retire();            // hangs up, takes and makes no more calls
-    bool is_idle() const;     // no call
-    bool is_at_rest() const;  // no call and no transaction
+    void hang_up(uint64_t number);  // of the call
+    void refresh();                 // registers now
+    void retire();                  // hangs up, takes and makes no more calls
+    bool is_idle() const;           // no call
+    bool is_at_rest() const;        // no call and no transaction
     UserTemper temper;
 
     // --- The network.
@@ -217,7 +232,6 @@ class Phone {
     void cancel(uint64_t number);
     void send_cancel(PhoneCall& call);
     void give_up_invite(const std::string& branch, std::string_view what);
-    void hang_up(uint64_t number);
     void finish(PhoneCall& call, PhoneCallEnd end);
     void on_up(PhoneCall& call);
     void plan_talk(PhoneCall& call);
@@ -255,14 +269,13 @@ class Phone {
     void reconnect();
 
     World& world_;
-    Network& network_;
+    PhoneNetwork& network_;
     SocketAddress gate_;
     PhoneTraits traits_;
     PhoneWatcher& watcher_;
     bool retired_ = false;
     uint64_t branches_ = 0;
     uint64_t call_numbers_ = 0;
-    uint16_t next_port_ = 4000;
     std::map<std::string, Client> clients_;  // by branch
     std::map<std::string, Server> servers_;  // by branch and method
     std::deque<std::unique_ptr<PhoneCall>> calls_;

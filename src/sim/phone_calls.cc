@@ -39,8 +39,7 @@ PhoneCall& Phone::add_call(bool is_caller) {
     call->is_caller = is_caller;
     call->state = is_caller ? PhoneCallState::Inviting : PhoneCallState::Ringing;
     call->began = world_.time();
-    call->rtp_port = next_port_;
-    next_port_ += 2;
+    call->rtp_port = network_.open_media(traits_.index);
     calls_.push_back(std::move(call));
     return *calls_.back();
 }
@@ -59,6 +58,7 @@ void Phone::finish(PhoneCall& call, PhoneCallEnd end) {
     call.end = end;
     call.ended = world_.time();
     call.rseq = 0;
+    network_.close_media(traits_.index, call.rtp_port);
 }
 
 void Phone::retire() {
@@ -78,7 +78,7 @@ void Phone::call(const std::string& number) {
                          ">;tag=" + traits_.mark() + "f" + std::to_string(call.number);
     call.remote_address = "<sip:" + number + "@" + traits_.domain + ">";
     call.remote_target = "sip:" + number + "@" + traits_.domain;
-    call.offerless = world_.happens(0.1);
+    call.offerless = world_.happens(temper.offerless);
     world_.count("calls made");
     if (!call_challenge_.empty() && world_.happens(0.5)) {
         if (const auto challenge = sip::AuthValue::parse(call_challenge_)) {
@@ -132,6 +132,7 @@ void Phone::on_invite_response(uint64_t number, const sip::Message* response) {
     if (status < 200) {
         call.provisional = true;
         if (status > 100) call.admitted = true;
+        if (status > 100 && call.rang == Instant{}) call.rang = world_.time();
         if (response->has_value(sip::HeaderId::Require, "100rel")) send_prack(call, *response);
         if (call.cancel_waits) send_cancel(call);
         return;
@@ -278,6 +279,7 @@ void Phone::on_up(PhoneCall& call) {
 }
 
 void Phone::plan_talk(PhoneCall& call) {
+    if (!temper.hangs_up) return;
     const uint64_t number = call.number;
     world_.after(when(200ms, temper.talk_most), [this, number] { hang_up(number); });
     if (world_.happens(temper.holds)) {
@@ -286,7 +288,7 @@ void Phone::plan_talk(PhoneCall& call) {
         world_.after(when(temper.talk_most / 4, temper.talk_most),
                      [this, number] { reinvite(number, false, true); });
     }
-    if (world_.happens(0.1)) {
+    if (world_.happens(temper.offerless)) {
         world_.after(when(100ms, temper.talk_most),
                      [this, number] { reinvite(number, false, false); });
     }
@@ -417,6 +419,11 @@ void Phone::on_incoming(const sip::Message& message, const std::string& key) {
 
 void Phone::plan_answer(PhoneCall& call) {
     const uint64_t number = call.number;
+    if (temper.answers_after) {
+        ring(number, 180, false);
+        world_.after(*temper.answers_after, [this, number] { answer(number); });
+        return;
+    }
     const double mood = world_.chance();
     if (mood < 0.08) return answer(number);
     if (mood < 0.14) return reject(number, world_.happens(0.5) ? 486 : 480);

@@ -1,5 +1,7 @@
 // A phone's descriptions and its sound: one audio stream, a packet every 20 ms.
 #include <charconv>
+#include <ranges>
+#include <utility>
 
 #include "sim/phone.h"
 
@@ -52,7 +54,8 @@ void Phone::take_sdp(PhoneCall& call, std::string_view sdp) {
     if (!ip || port == 0) {
         return world_.fail("a description without a place for our sound: " + std::string(sdp));
     }
-    if (*ip != gate_.ip) world_.fail("sound is to go elsewhere: " + ip->text());
+    if (traits_.knows_addresses && *ip != gate_.ip)
+        world_.fail("sound is to go elsewhere: " + ip->text());
     call.remote_rtp = SocketAddress{*ip, port};
     call.held = sdp.find("a=sendonly") != sdp.npos || sdp.find("a=inactive") != sdp.npos;
 }
@@ -89,7 +92,8 @@ void Phone::send_media(uint64_t number) {
 }
 
 void Phone::on_media(const Datagram& datagram) {
-    for (const auto& call : calls_) {
+    // The newest first: a port of an ended call may have been given to the next one.
+    for (const auto& call : calls_ | std::views::reverse) {
         if (call->rtp_port != datagram.to.port) continue;
         if (datagram.bytes.size() < 12 + kPayload || datagram.bytes[0] != '\x80') return;
         if (datagram.bytes[1] != 8) return;
@@ -97,7 +101,7 @@ void Phone::on_media(const Datagram& datagram) {
         login = login.substr(12, traits_.login.size());
         if (!call->is_over()) {
             ++call->received;
-            call->last_received = world_.time();
+            watcher_.on_sound(*this, *call, std::exchange(call->last_received, world_.time()));
             if (!call->heard.empty() && call->heard != login) {
                 world_.fail("phone " + std::to_string(traits_.index) + " heard " + call->heard +
                             " and then " + std::string(login) + " in one call");

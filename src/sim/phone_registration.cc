@@ -5,7 +5,6 @@
 namespace tandem::sim {
 namespace {
 
-constexpr int kExpires = 90;
 constexpr Duration kReconnectLeast = 100ms;
 constexpr Duration kReconnectMost = 1500ms;
 
@@ -27,7 +26,11 @@ void Phone::add_co_device(const PhoneTraits& other) {
 }
 
 void Phone::start() {
-    plan_register(world_.between(0ms, 500ms), kExpires);
+    plan_register(world_.between(0ms, 500ms), traits_.expires_s);
+}
+
+void Phone::refresh() {
+    plan_register(0ms, traits_.expires_s);
 }
 
 // One plan at a time: a new one replaces the former.
@@ -77,7 +80,7 @@ void Phone::on_register_response(const sip::Message* response, int expires) {
         world_.count(status == 503 ? "phones: REGISTER answered 503"
                                    : "phones: REGISTER failed otherwise");
         if (status == 403 || status == 404) world_.fail("REGISTER was refused");
-        return plan_register(world_.between(1s, 5s), expires == 0 ? 0 : kExpires);
+        return plan_register(world_.between(1s, 5s), expires == 0 ? 0 : traits_.expires_s);
     }
     registration_.certain = true;
     registration_.changed = world_.time();
@@ -85,7 +88,7 @@ void Phone::on_register_response(const sip::Message* response, int expires) {
     if (expires == 0) {
         world_.count("registrations removed");
         registration_.until.reset();
-        return plan_register(world_.between(2s, 20s), kExpires);
+        return plan_register(world_.between(2s, 20s), traits_.expires_s);
     }
     int granted = 0;
     for (const auto contact : response->contacts()) {
@@ -95,9 +98,10 @@ void Phone::on_register_response(const sip::Message* response, int expires) {
     }
     if (granted == 0) return world_.fail("a 200 to REGISTER without our contact");
     registration_.until = world_.time() + std::chrono::seconds(granted);
+    watcher_.on_registered(*this);
     const Duration refresh = std::chrono::seconds(granted) * (40 + world_.rng().below(45)) / 100;
     const bool leaves = !retired_ && world_.happens(temper.unregisters);
-    plan_register(refresh, leaves ? 0 : kExpires);
+    plan_register(refresh, leaves ? 0 : traits_.expires_s);
 }
 
 // ---- TCP
@@ -140,7 +144,7 @@ void Phone::on_closed(uint64_t connection) {
         clients_.erase(found);
         handler(nullptr);
     }
-    plan_register(world_.between(kReconnectLeast, kReconnectMost), kExpires);
+    plan_register(world_.between(kReconnectLeast, kReconnectMost), traits_.expires_s);
 }
 
 }  // namespace tandem::sim

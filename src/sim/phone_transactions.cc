@@ -22,10 +22,10 @@ std::string_view first_line(std::string_view bytes) {
 std::string PhoneTraits::mark() const {
     char text[16];
     std::snprintf(text, sizeof text, "MK%02zuQ", index);
-    return text;
+    return text + salt;
 }
 
-Phone::Phone(World& world, Network& network, SocketAddress gate, PhoneTraits traits,
+Phone::Phone(World& world, PhoneNetwork& network, SocketAddress gate, PhoneTraits traits,
              PhoneWatcher& watcher)
     : world_(world), network_(network), gate_(gate), traits_(std::move(traits)), watcher_(watcher) {
     network_.add_phone(traits_.index, traits_.seen_from.ip);
@@ -280,7 +280,7 @@ void Phone::check_leaks(std::string_view bytes) {
 }
 
 void Phone::on_sip(std::string_view bytes) {
-    check_leaks(bytes);
+    if (traits_.knows_addresses) check_leaks(bytes);
     auto message = sip::parse_message(bytes);
     if (!message) return world_.fail("a message that can't be parsed: " + message.error().message);
     if (message->is_response()) return on_response(*message);

@@ -39,6 +39,10 @@ void World::run_until(Instant end) {
     time_ = std::max(time_, end);
 }
 
+std::optional<Instant> World::next_event() const {
+    return heap_.empty() ? std::nullopt : std::optional<Instant>(heap_.front().when);
+}
+
 void World::mix(std::string_view what, std::string_view bytes) {
     const auto now = static_cast<uint64_t>(time_.since_epoch.count());
     hash_ = mixed((hash_ ^ now) * kPrime, what);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,7 @@ class World {
     void after(Duration delay, Event event) { at(time_ + delay, std::move(event)); }
     void at(Instant when, Event event);
     void run_until(Instant end);
+    std::optional<Instant> next_event() const;
 
     // The run as a number: two runs of one seed have the same. Everything that crosses a border
     // (packets, letters between nodes, faults) goes in.
