@@ -1,4 +1,4 @@
-// tandem: the command line. It speaks to the API and knows nothing else.
+// tandem: the command line. It speaks to the API and knows nothing else; drills call as well.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
     add_server_commands(app, global);
     add_call_commands(app, global);
     add_demo_command(app, global);
+    add_drill_command(app, global);
     try {
         app.parse(argc, argv);
     } catch (const CLI::RequiredError& error) {
