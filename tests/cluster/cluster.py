@@ -1,0 +1,262 @@
+"""A site of several servers on one machine: each server a network namespace with its own tandemd and
+data directory, phones in one more, all on one bridge. What can go wrong with them is a method here.
+
+What a test starts is stopped by pid, as recorded; nothing is ever found by its name."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+
+from harness import TANDEM, TANDEMD, Failed, Server, expect, run, wait_for  # noqa: E402
+from network import Host  # noqa: E402
+
+BRIDGE = "site0"
+PREFIX = "192.0.2."
+# Written by a drill's server: it may be harmed over the API.
+ALLOWED = "drills_allowed = true\n"
+
+
+class Machine(Host):
+    """A namespace with one link to the bridge."""
+
+    def __init__(self, name, number):
+        super().__init__(name)
+        self.address = f"{PREFIX}{10 + number}"
+        self.port = f"p-{name}"[:15]  # at the bridge
+        run(["ip", "link", "add", self.port, "type", "veth", "peer", "name", "up0",
+             "netns", str(self.pid)])
+        run(["ip", "link", "set", self.port, "master", BRIDGE, "up"])
+        self.run(["ip", "address", "add", self.address + "/24", "dev", "up0"])
+        self.run(["ip", "link", "set", "up0", "up"])
+
+    # --- Its link.
+
+    def cut(self):
+        """Nothing comes or goes any more, and nobody is told: as when a switch fails."""
+        run(["ip", "link", "set", self.port, "nomaster"])
+
+    def mend(self):
+        run(["ip", "link", "set", self.port, "master", BRIDGE])
+
+    def lose(self, percent):
+        """So much of what comes is lost, by chance; 0 ends it."""
+        rules = "table inet loss\ndelete table inet loss\n"
+        if percent:
+            rules += ("table inet loss {\n chain in {\n  type filter hook input priority -300\n"
+                      f'  iifname "up0" numgen random mod 1000 < {int(percent * 10)} drop\n }}\n}}\n')
+        self.run(["nft", "-f", "-"], input=rules)
+
+    def slow_link(self, rate):
+        """What leaves it goes no faster ("10mbit") and queues for up to 400 ms; None ends it."""
+        self.run(["tc", "qdisc", "del", "dev", "up0", "root"], check=False)
+        if rate:
+            self.run(["tc", "qdisc", "add", "dev", "up0", "root", "tbf", "rate", rate,
+                      "burst", "32kbit", "latency", "400ms"])
+
+
+class SiteServer(Server):
+    """A tandemd on a machine of its own."""
+
+    def __init__(self, folder, number, settings=ALLOWED, nodes="split"):
+        self.name = f"server{number}"
+        self.machine = Machine(self.name, number)
+        path = os.path.join(folder, self.name)
+        os.makedirs(path, exist_ok=True)
+        super().__init__(path, address=self.machine.address, settings=settings, nodes=nodes)
+        with open(self.config, encoding="utf-8") as file:
+            text = file.read().replace('name = "server1"', f'name = "{self.name}"', 1)
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def command(self, args):
+        return self.machine.command(args)
+
+    def tandem(self, *words, timeout=60, check=True):
+        """`tandem` on this machine."""
+        return run(self.command([TANDEM, "--url", self.url, "--token", self.token(), *words]),
+                   timeout=timeout, check=check)
+
+    def pids(self):
+        """All that runs of it now: the parent, its nodes, etcd."""
+        found = []
+        if self.process and self.process.poll() is None:
+            found.append(self.process.pid)
+        folder = os.path.join(self.data, "run")
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            if not name.endswith(".pid"):
+                continue
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                pid, start = (int(word) for word in file.read().split())
+            if start_of(pid) == start:
+                found.append(pid)
+        return found
+
+    # --- Its processes.
+
+    def signal_all(self, number):
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def kill(self):
+        """As when the power fails. The parent first, which would start the others again."""
+        self.signal_all(signal.SIGKILL)
+        self.process.wait(10)
+
+    def pause(self, seconds):
+        pids = self.pids()
+        for number, wait in ((signal.SIGSTOP, seconds), (signal.SIGCONT, 0)):
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            time.sleep(wait)
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.stop()
+        self.signal_all(signal.SIGKILL)
+        self.machine.close()
+
+
+def start_of(pid):
+    """When a process was started, in ticks since boot; None: there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return int(file.read().rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+class SlowDisk:
+    """Lets the processes of a server write no faster than so many operations a second: the blkio
+    controller of cgroups, version 1 or 2. Failed where this machine has neither."""
+
+    def __init__(self, server, writes_per_s):
+        self.server = server
+        self.writes_per_s = writes_per_s
+        self.folder = None
+
+    def __enter__(self):
+        status = os.stat(self.server.data)
+        device = whole_disk(os.major(status.st_dev), os.minor(status.st_dev))
+        name = f"tandem-slow-{os.getpid()}-{self.server.name}"
+        for root, file, line in (
+                ("/sys/fs/cgroup/blkio", "blkio.throttle.write_iops_device",
+                 f"{device} {self.writes_per_s}"),
+                ("/sys/fs/cgroup", "io.max", f"{device} wiops={self.writes_per_s}")):
+            folder = os.path.join(root, name)
+            try:
+                os.mkdir(folder)
+                self.folder = folder
+                with open(os.path.join(folder, file), "w", encoding="utf-8") as out:
+                    out.write(line)
+            except OSError:
+                self.__exit__()
+                continue
+            for pid in self.server.pids():
+                with open(os.path.join(folder, "cgroup.procs"), "w", encoding="utf-8") as out:
+                    out.write(str(pid))
+            return self
+        raise Failed("this machine cannot slow a disk: it has no blkio or io controller for "
+                     f"device {device}")
+
+    def __exit__(self, *exception):
+        if not self.folder:
+            return
+        with open(os.path.join(self.folder, "cgroup.procs"), encoding="utf-8") as file:
+            pids = file.read().split()
+        for pid in pids:
+            with contextlib.suppress(OSError), open(os.path.join(os.path.dirname(self.folder),
+                                                                 "cgroup.procs"), "w",
+                                                    encoding="utf-8") as out:
+                out.write(pid)
+        os.rmdir(self.folder)
+        self.folder = None
+
+
+def whole_disk(major, minor):
+    """Limits are set for disks, not for their partitions."""
+    path = os.path.realpath(f"/sys/dev/block/{major}:{minor}")
+    if os.path.exists(os.path.join(path, "partition")):
+        with open(os.path.join(os.path.dirname(path), "dev"), encoding="utf-8") as file:
+            return file.read().strip()
+    return f"{major}:{minor}"
+
+
+def join(first, server):
+    """`server`, which has no data yet, becomes a part of the site of `first`."""
+    if "--join" not in run([TANDEMD, "--help"]).stdout:
+        raise Failed("this tandemd cannot join a site")
+    token = first.tandem("server", "token").stdout.strip().splitlines()[-1]
+    server.launch(["--join", token])
+    server.wait_healthy(30)
+
+
+class Site:
+    """`with Site(folder, servers=2) as site:` servers that serve, and `site.phones` to call from."""
+
+    def __init__(self, folder, servers=1, **options):
+        self.folder = folder
+        self.count = servers
+        self.options = options
+        self.servers = []
+        self.phones = None
+
+    def __enter__(self):
+        run(["ip", "link", "add", BRIDGE, "type", "bridge"])
+        run(["ip", "address", "add", PREFIX + "1/24", "dev", BRIDGE])
+        run(["ip", "link", "set", BRIDGE, "up"])
+        try:
+            self.phones = Machine("phones", 100)
+            for number in range(1, self.count + 1):
+                server = SiteServer(self.folder, number, **self.options)
+                self.servers.append(server)
+                if number == 1:
+                    server.start()
+                else:
+                    join(self.servers[0], server)
+            self.wait_serving()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception):
+        for server in reversed(self.servers):
+            server.close()
+        if self.phones:
+            self.phones.close()
+        run(["ip", "link", "del", BRIDGE], check=False)
+
+    @property
+    def first(self):
+        return self.servers[0]
+
+    def instances(self):
+        """{role: [nodes that run it]} as the status has it."""
+        found = {}
+        for node in self.first.api("GET", "/status")["nodes"]:
+            for each in node["instances"]:
+                found.setdefault(each["role"], []).append(node["node"])
+        return found
+
+    def wait_serving(self):
+        self.first.wait_healthy()
+        wanted = {(role["role"], role["number"]) for role in
+                  self.first.api("GET", "/roles?limit=1000")["items"] if role["enabled"]}
+        expect(wanted, "the site has roles")
+
+        def serving():
+            return wanted <= {(each["role"], each["instance"])
+                              for node in self.first.api("GET", "/status")["nodes"]
+                              for each in node["instances"]}
+        wait_for(serving, "all roles serve", 30)
+
+    def drill_command(self, *words):
+        """`tandem drill` from the phones' machine."""
+        return self.phones.command([TANDEM, "--url", self.first.url, "--token", self.first.token(),
+                                    "drill", *map(str, words)])
