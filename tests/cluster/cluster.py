@@ -106,6 +106,7 @@ class SiteServer(Server):
         """As when the power fails. The parent first, which would start the others again."""
         self.signal_all(signal.SIGKILL)
         self.process.wait(10)
+        wait_for(lambda: not self.pids(), "all of it is dead", 10, 0.01)
 
     def pause(self, seconds):
         pids = self.pids()
@@ -123,10 +124,12 @@ class SiteServer(Server):
 
 
 def start_of(pid):
-    """When a process was started, in ticks since boot; None: there is none."""
+    """When a process was started, in ticks since boot; None: there is none, or only what init has
+    not yet taken away of it."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return int(file.read().rpartition(")")[2].split()[19])
+            fields = file.read().rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else int(fields[19])
     except (OSError, IndexError, ValueError):
         return None
 
