@@ -26,6 +26,13 @@ HttpResponse no_content() {
     return response;
 }
 
+HttpResponse harm_response(const ports::HarmReply& harm) {
+    if (harm.error) return problem(*harm.error);
+    HttpResponse response = ok("{\"in_ms\":" + std::to_string(harm.in_ms) + "}");
+    response.status = 202;
+    return response;
+}
+
 const ports::HttpRequest& request_of(const ports::Letter& question) {
     return get<ports::HttpRequest>(question.payload);
 }
@@ -115,12 +122,7 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         const bool refers = test->error->code == ErrorCode::NotFound && !in_path;
         return refers ? problem(422, *test->error) : problem(*test->error);
     }
-    if (const auto* harm = get_if<ports::HarmReply>(&payload)) {
-        if (harm->error) return problem(*harm->error);
-        HttpResponse response = ok("{\"in_ms\":" + std::to_string(harm->in_ms) + "}");
-        response.status = 202;
-        return response;
-    }
+    if (const auto* harm = get_if<ports::HarmReply>(&payload)) return harm_response(*harm);
     if (const auto* status = get_if<ports::StatusReply>(&payload)) {
         pending.answers.push_back(status->json);
         if (pending.answers.size() < pending.awaited) return std::nullopt;
