@@ -78,7 +78,7 @@ Result<void> Conversation::open(const SocketAddress& to, const std::string& fing
 Result<wire::JoinReply> Conversation::ask(const ports::ServerJoin& join) {
     std::string frame;
     TRY(wire::append_join(frame, join));
-    Result<std::optional<std::string_view>> cut;
+    Result<std::optional<std::string_view>> cut = std::optional<std::string_view>();
     socket_->send(frame);
     reactor_.run_until(
         [&] {
@@ -236,7 +236,7 @@ Result<ServerFile> Joiner::run() {
     }
     std::string unreachable;
     for (const SocketAddress& address : token_.addresses) {
-        Result<ServerFile> joined;
+        Result<ServerFile> joined = ServerFile{};
         for (int round = 0; round < kTries; ++round) {
             joined = join_at(address);
             if (joined.has_value()) return joined;

@@ -17,7 +17,7 @@ constexpr Duration kPatience = 10s;
 
 struct Node final : LinkEvents {
     Node(Reactor& reactor, const std::string& directory, uint16_t number)
-        : links(reactor, {directory}, {number, "test", 1, {}}, *this) {
+        : links(reactor, {directory}, {number, "test", {1}, {}}, *this) {
         EXPECT_TRUE(links.listen().has_value());
     }
     void on_link_hello(const wire::Hello& peer) override { hellos.push_back(peer); }
@@ -64,7 +64,7 @@ TEST_F(NodeLinksTest, CarriesLettersInOrderBothWays) {
     ASSERT_TRUE(until([&] { return b->heartbeats.size() == 1 && a->letters.size() == kLetters; }));
     ASSERT_EQ(b->letters.size(), kLetters);
     for (uint64_t i = 0; i < kLetters; ++i) EXPECT_EQ(b->letters[i].request, i + 1);
-    a->links.announce({1, "test", 1, {{}}});
+    a->links.announce({1, "test", {1}, {{}}});
     EXPECT_TRUE(until([&] { return b->hellos.size() == 2; }));
     EXPECT_EQ(b->hellos[1].instances.size(), 1u);
     EXPECT_FALSE(a->links.send(9, {{1}, {2}, 0, ports::StatusQuery{}}));
@@ -130,7 +130,7 @@ TEST_F(NodeLinksTest, EndsPeersThatDoNotSpeakTheProtocol) {
     std::string letter_first;
     ASSERT_TRUE(wire::append_letter(letter_first, {{1}, {2}, 0, ports::StatusQuery{}}).has_value());
     std::string ourselves;
-    ASSERT_TRUE(wire::append_hello(ourselves, {1, "me", 1, {}}).has_value());
+    ASSERT_TRUE(wire::append_hello(ourselves, {1, "me", {1}, {}}).has_value());
     for (const std::string& bytes :
          {std::string("GET / HTTP/1.1\r\n\r\n"), letter_first, ourselves, std::string(8, '\xff')}) {
         Stranger stranger;
@@ -163,7 +163,7 @@ struct ServerNode final : LinkEvents, LinkDesk {
                const LinkContexts& contexts)
         : links(reactor,
                 {directory + std::to_string(number), [contexts] { return contexts; }, this},
-                {number, "test", 1, {}}, *this) {
+                {number, "test", {1}, {}}, *this) {
         EXPECT_TRUE(links.listen().has_value());
         EXPECT_TRUE(links.listen_to_servers(address(number)).has_value());
     }
@@ -274,7 +274,7 @@ TEST_F(ServerLinksTest, AProgramOfThisMachineDoesNotSpeakForANodeOfAnother) {
     auto a = server(1, site_.server("server1"));
     a->links.add(2, ServerNode::place(2));
     std::string hello;
-    ASSERT_TRUE(wire::append_hello(hello, {2, "me", 1, {}}).has_value());
+    ASSERT_TRUE(wire::append_hello(hello, {2, "me", {1}, {}}).has_value());
     Stranger stranger;
     auto socket = StreamSocket::connect_unix(reactor_, directory_ + "1/node-1.sock", {}, stranger);
     ASSERT_TRUE(socket.has_value());
@@ -323,7 +323,7 @@ TEST_F(ServerLinksTest, StrangersMayAskToJoinAndNothingElse) {
     good.socket->send(join);
     EXPECT_TRUE(until([&] { return good.ended; }));
     std::string hello;
-    ASSERT_TRUE(wire::append_hello(hello, {2, "me", 1, {}}).has_value());
+    ASSERT_TRUE(wire::append_hello(hello, {2, "me", {1}, {}}).has_value());
     for (const std::string& bytes :
          {hello, std::string("\0\1\0\0", 4) + std::string(40'000, 'x')}) {
         Newcomer bad(reactor_, 1);
