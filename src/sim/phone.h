@@ -50,7 +50,9 @@ struct UserTemper {
     double cancels = 0.15;
     double holds = 0.4;
     double unregisters = 0.03;
-    double offerless = 0.1;  // INVITE without offer, and re-INVITE likewise
+    double offerless = 0.1;   // INVITE without offer, and re-INVITE likewise
+    Duration patience = 40s;  // of a caller; the simulated domain's phones ring for 15 s
+    Duration gives_up = 32s;  // and then, when nothing more is heard of the call
     Duration talk_most = 12s;
     bool hangs_up = true;                   // false: calls last until told
     std::optional<Duration> answers_after;  // rings for so long; none: drawn, as is what it does

@@ -8,8 +8,7 @@
 namespace tandem::sim {
 namespace {
 
-constexpr Duration kPatience = 40s;  // the domain's phones ring for 15 s
-constexpr Duration kGiveUp = 32s;
+constexpr Duration kReliableMost = 32s;  // RFC 3262 3: 64 * T1
 
 }  // namespace
 
@@ -91,7 +90,7 @@ void Phone::call(const std::string& number) {
     }
     invite(call);
     const bool cancels = world_.happens(temper.cancels);
-    const Duration patience = cancels ? when(10ms, 6s) : kPatience;
+    const Duration patience = cancels ? when(10ms, 6s) : temper.patience;
     world_.after(patience, [this, number = call.number] { cancel(number); });
 }
 
@@ -251,7 +250,7 @@ void Phone::send_cancel(PhoneCall& call) {
             if (open != clients_.end() && !open->second.done) send(wire);
         });
     }
-    world_.after(kGiveUp,
+    world_.after(temper.gives_up,
                  [this, branch] { give_up_invite(branch, "an INVITE that it cancelled"); });
 }
 
@@ -359,7 +358,7 @@ void Phone::reinvite(uint64_t number, bool hold, bool with_offer) {
             [this, number, held_before](const sip::Message* response) {
                 on_reinvite_response(number, response, held_before);
             });
-    world_.after(kPatience, [this, branch] { give_up_invite(branch, "a re-INVITE"); });
+    world_.after(temper.patience, [this, branch] { give_up_invite(branch, "a re-INVITE"); });
 }
 
 void Phone::on_reinvite_response(uint64_t number, const sip::Message* response, bool held_before) {
@@ -462,7 +461,7 @@ void Phone::repeat_reliable(uint64_t number, uint32_t rseq, Duration interval) {
     world_.after(interval, [this, number, rseq, interval] {
         PhoneCall& call = *get(number);
         if (call.rseq != rseq || call.state != PhoneCallState::Ringing) return;
-        if (interval > kGiveUp) return reject(number, 504);
+        if (interval > kReliableMost) return reject(number, 504);
         send(servers_[call.invite_key].response);
         repeat_reliable(number, rseq, 2 * interval);
     });

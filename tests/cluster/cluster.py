@@ -210,6 +210,8 @@ class Site:
         self.phones = None
 
     def __enter__(self):
+        # Also whoever ends this program by a signal leaves no server behind.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         run(["ip", "link", "add", BRIDGE, "type", "bridge"])
         run(["ip", "address", "add", PREFIX + "1/24", "dev", BRIDGE])
         run(["ip", "link", "set", BRIDGE, "up"])

@@ -66,6 +66,8 @@ void Fleet::make_phone(const Account& account, const SocketAddress& own) {
     phones_.push_back(std::make_unique<sim::Phone>(world_, sockets_, gate, traits, *this));
     sim::UserTemper& temper = phones_.back()->temper;
     temper.cancels = temper.holds = temper.unregisters = temper.offerless = temper.on_grid = 0;
+    temper.patience = call_patience;
+    temper.gives_up = cancel_patience;
     temper.talk_most = talk_most;
     temper.hangs_up = false;
     temper.answers_after = Duration{0};

@@ -37,11 +37,15 @@ inline constexpr Duration gate_silence_max = 450ms;
 // New calls ring and talk for up to this, so that some of them are in each state at the harm.
 inline constexpr Duration ring_most = 1500ms;
 inline constexpr Duration talk_most = 1s;
+// A caller waits for so long in all, and, if even then nothing is heard of his call, a little more:
+// a round need not wait for the 64 * T1 of a call that is lost.
+inline constexpr Duration call_patience = 8s;
+inline constexpr Duration cancel_patience = 3s;
 // They go on for so long before the harm and after its end.
 inline constexpr Duration before_harm = 1500ms;
 inline constexpr Duration after_harm = 3s;
-// Each pair of phones is used for a new call again after this: longer than a call lasts, even one
-// that gets no answer for 32 s in one of five rounds.
+// Each pair of phones is used for a new call again after this: twice as long as a call lasts that
+// goes well.
 inline constexpr Duration pair_reuse = 8s;
 // A held call has no sound when neither side has heard anything for this.
 inline constexpr Duration silence_most = 500ms;
