@@ -45,7 +45,7 @@ const IpAddress& AddressPlan::advertised_to(const IpAddress& party) const {
 
 Gate::Gate(GateSettings settings)
     : settings_(std::move(settings)),
-      pool_(settings_.port_min, settings_.port_max),
+      pool_(settings_.port_min, settings_.port_max, settings_.life),
       routes_(PortPool::kPairsOfAll) {}
 
 void Gate::set_settings(GateSettings settings) {

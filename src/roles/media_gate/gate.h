@@ -36,6 +36,7 @@ struct GateSettings {
     uint16_t port_max = 39999;
     size_t contexts_max = 2000;
     Duration silence = 60s;
+    uint32_t life = 0;  // of the instance; each begins at other ports
 };
 
 // What the gate wants to have happen.

@@ -532,6 +532,22 @@ TEST(PortPool, FollowsAnotherRange) {
     EXPECT_EQ(pool.take(), 30000);
 }
 
+// Phones of the lives before still send to ports that were in use then.
+TEST(PortPool, EachLifeBeginsFarFromThoseBefore) {
+    for (uint32_t life = 4; life < 1000; ++life) {
+        const int port = PortPool(30000, 39999, life).take().value();
+        for (uint32_t back = 1; back < 4; ++back) {
+            const int former = PortPool(30000, 39999, life - back).take().value();
+            const int apart = std::abs(port - former) / 2;
+            EXPECT_GE(std::min(apart, 5000 - apart), static_cast<int>(kPairsResting)) << life;
+        }
+    }
+    PortPool pool(30000, 39999, 7);  // all of them are there, all the same
+    std::set<uint16_t> all;
+    while (const auto port = pool.take()) all.insert(*port);
+    EXPECT_EQ(all.size(), 5'000u);
+}
+
 TEST(PortPool, UsesFewPortsAgainAndAgain) {
     PortPool pool(30000, 39999);
     std::set<uint16_t> used;

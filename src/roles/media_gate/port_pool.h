@@ -13,8 +13,10 @@ namespace tandem::roles::media_gate {
 // sockets that are used again and again are cheaper than the whole range in turn.
 class PortPool {
  public:
-    // Both included; an odd first and an even last are left out.
-    PortPool(uint16_t first, uint16_t last);
+    // Both included; an odd first and an even last are left out. Each life of a gate begins at
+    // other ports: phones go on sending to those of the life before, whose calls may not have
+    // claimed theirs again when new calls come, and must not be heard in them.
+    PortPool(uint16_t first, uint16_t last, uint32_t life = 0);
 
     // From now on ports of this range are given out. Those outside it that are taken stay so until
     // they are given back.

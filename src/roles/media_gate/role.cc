@@ -3,12 +3,21 @@
 #include "roles/media_gate/settings_of.h"
 
 namespace tandem::roles::media_gate {
+namespace {
+
+GateSettings first_settings(const ports::Surroundings& around, const std::vector<IpAddress>& own) {
+    GateSettings settings = settings_of(around.catalog, around.self, own);
+    settings.life = around.epoch;
+    return settings;
+}
+
+}  // namespace
 
 MediaGateRole::MediaGateRole(const ports::Surroundings& surroundings, OwnAddresses own_addresses)
     : around_(surroundings),
       own_addresses_(std::move(own_addresses)),
       own_(own_addresses_()),
-      gate_(settings_of(surroundings.catalog, surroundings.self, own_)) {}
+      gate_(first_settings(surroundings, own_)) {}
 
 void MediaGateRole::take_settings() {
     own_ = own_addresses_();
