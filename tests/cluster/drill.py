@@ -81,7 +81,7 @@ def all_drills(folder):
             reports.append(report)
             rows.append(row(f"{kind} {role}", report))
             print(f"        {kind} {role}: {report['broken'] or 'kept'}", flush=True)
-            broken += [f"{kind} {role}: {text}" for text in report["broken"] + report["faults"]]
+            broken += [f"{kind} {role}: {text}" for text in report["broken"] + report["faults"][:5]]
             site.wait_serving()
     show(rows)
     if GIVEN.json:

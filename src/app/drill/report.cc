@@ -130,6 +130,7 @@ std::vector<std::string> broken_promises(const DrillPlan& plan, const Report& re
     expect_none(report.records.missing, "answered calls have no CDR");
     expect_none(report.records.doubled, "answered calls have several CDRs");
     expect_none(static_cast<uint64_t>(report.not_back), "times something was not served again");
+    expect_none(report.faults.size(), "times a phone saw or heard what it never should");
     if (plan.judges_time) judge_times(report, broken);
     return broken;
 }
