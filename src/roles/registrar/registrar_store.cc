@@ -72,7 +72,11 @@ void Registrar::on_store_reply(Now now, const store::Reply& reply, ports::Outbox
 }
 
 void Registrar::on_loaded_page(Now now, const store::RangeReply& page, ports::Outbox& out) {
-    for (const store::KeyValue& entry : page.items) put_stored(now, entry);
+    // The active copy, which reads again because a watch was lost, has written all that is there,
+    // and what it has written meanwhile is newer than the page.
+    const bool knows_better = phase_ == Phase::Serving && is_active();
+    for (const store::KeyValue& entry : page.items)
+        if (!knows_better) put_stored(now, entry);
     loaded_at_ = page.revision;
     if (page.more && !page.items.empty()) {
         load_page(now, page.items.back().key + '\0', out);

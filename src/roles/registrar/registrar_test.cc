@@ -603,6 +603,24 @@ TEST_F(RegistrarTest, APassiveCopyFollowsTheStore) {
     EXPECT_EQ(query().bindings.size(), 0u);
 }
 
+TEST_F(RegistrarTest, AnActiveCopyIsNotSetBackByWhatItReadsAgain) {
+    Phone phone;
+    ASSERT_EQ(log_in(phone, kContact)->status(), 200);
+    store.hold = true;
+    store::WatchBatch lost;
+    lost.kind = store::WatchBatch::Kind::Compacted;
+    deliver(lost);
+    ASSERT_EQ(store.held.size(), 1u);
+    const store::Request reading = std::exchange(store.held, {}).front();
+    store.hold = false;
+    const store::Reply late = store.answer(reading);
+    ASSERT_EQ(send(phone, "Contact: *\r\nExpires: 0\r\n")->status(), 200);
+    ports::Outbox out;
+    registrar->on_letter(now, {ports::kKeyValue, kSelf, 0, late}, out);
+    settle(out);
+    EXPECT_EQ(query().bindings.size(), 0u);
+}
+
 TEST_F(RegistrarTest, SettingsOfTheInstanceBoundAndStepBindings) {
     const auto change = [&](int bindings_max, int expiry_step_s) {
         model::RoleInstance self;

@@ -6,8 +6,22 @@
 #include "store/keys.h"
 
 namespace tandem::roles::store_role {
+namespace {
+
+constexpr store::WatchId kWatchOfOutbox = 0x5354'0000'0000'0000;
+
+}  // namespace
+
+void StoreRole::watch_outbox(ports::Outbox& out) {
+    store::WatchCreate watch;
+    watch.watch = kWatchOfOutbox + around_.self.number;
+    watch.range = store::KeyRange::prefix(store::keys::cdr_outbox_prefix);
+    outbox_watch_ = ask_store(std::move(watch), out);
+    outbox_watched_ = true;
+}
 
 void StoreRole::read_outbox(Now now, ports::Outbox& out) {
+    if (!outbox_watched_) watch_outbox(out);
     if (outbox_phase_ != Outbound::Idle || !is_active()) return;
     if (!outbox_dirty_) return;
     outbox_dirty_ = false;

@@ -18,8 +18,6 @@ const EntityRequest& request_of(const ports::Letter& question) {
     return get<EntityRequest>(question.payload);
 }
 
-constexpr store::WatchId kWatchOfOutbox = 0x5354'0000'0000'0000;
-
 }  // namespace
 
 StoreRole::StoreRole(const ports::Surroundings& around, const SealKey& site_key,
@@ -31,10 +29,7 @@ StoreRole::StoreRole(const ports::Surroundings& around, const SealKey& site_key,
       writer_(writer_name_, around.self.number) {}
 
 void StoreRole::start(Now now, ports::Outbox& out) {
-    store::WatchCreate watch;
-    watch.watch = kWatchOfOutbox + around_.self.number;
-    watch.range = store::KeyRange::prefix(store::keys::cdr_outbox_prefix);
-    ask_store(std::move(watch), out);
+    watch_outbox(out);
     outbox_retry_ = now.mono;  // reads what an earlier incarnation left
 }
 
@@ -46,7 +41,9 @@ void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_change(now, std::move(letter), out);
     } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         on_store_reply(now, *reply, out);
-    } else if (holds_alternative<store::WatchBatch>(letter.payload)) {
+    } else if (const auto* batch = get_if<store::WatchBatch>(&letter.payload)) {
+        // Forgotten, or moved to another store: what has come meanwhile is read.
+        if (batch->kind == store::WatchBatch::Kind::Compacted) watch_outbox(out);
         outbox_dirty_ = true;
         gather_outbox(now);
     } else if (const auto* appended = get_if<ports::HistoryAppended>(&letter.payload)) {
@@ -229,6 +226,12 @@ void StoreRole::judge(Now now, Change change, const std::vector<store::KeyValue>
 }
 
 void StoreRole::on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out) {
+    if (reply.id == outbox_watch_) {
+        outbox_watched_ = reply.body.has_value();  // else it is begun again with the next read
+        if (outbox_watched_) return;
+        outbox_dirty_ = true;
+        return gather_outbox(now);
+    }
     if (reply.id == outbox_read_) {
         outbox_read_ = 0;
         on_outbox_page(now, reply, out);

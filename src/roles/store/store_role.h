@@ -87,6 +87,7 @@ class StoreRole final : public ports::Role {
     store::RequestId ask_store(store::RequestBody body, ports::Outbox& out);
 
     // finished calls: cdr_outbox.cc
+    void watch_outbox(ports::Outbox& out);
     void read_outbox(Now now, ports::Outbox& out);
     void on_outbox_page(Now now, const store::Reply& reply, ports::Outbox& out);
     void on_appended(Now now, const ports::HistoryAppended& appended, ports::Outbox& out);
@@ -109,6 +110,8 @@ class StoreRole final : public ports::Role {
     store::RequestId outbox_read_ = 0;
     store::Ticket outbox_delete_ = 0;
     std::vector<std::string> outbox_keys_;  // given to history, to be deleted
+    store::RequestId outbox_watch_ = 0;
+    bool outbox_watched_ = false;
     std::optional<Instant> outbox_retry_;
     uint64_t reads_ = 0;
     uint64_t writes_ = 0;
