@@ -16,7 +16,8 @@ from harness import BUILD, ROOT, Failed
 # First match decides. Budgets in us a call, at 300 calls/s or more.
 BUDGETS = {"sockets": 50, "parsing": 35, "logic": 35, "media": 20, "store": 40}
 FOLDERS = [
-    ("store", "src/store/", "src/runtime/sqlite/", "src/roles/store/", "src/app/node/store_service",
+    ("store", "src/store/", "src/runtime/sqlite/", "src/roles/store/", "src/app/node/store_",
+     "src/app/node/sqlite_backend", "src/app/node/etcd_backend", "src/app/node/history_service",
      "src/call/snapshot_codec", "src/call/record", "src/model/"),
     ("media", "src/roles/media_gate", "src/runtime/media_ports/", "src/rtp/", "src/app/node/media_shard"),
     ("logic", "src/sip/transaction/", "src/sip/dialog/", "src/call/", "src/roles/b2bua/",

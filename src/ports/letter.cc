@@ -29,7 +29,7 @@ constexpr Operations operations_of = {
     is_one_of<T, BindingsQuery, BindingsList, BindingRemove, MediaPlace, MediaRequest,
               MediaStatisticsQuery, CallsQuery, CallDetailQuery, CallHangup, CallTraceQuery,
               HttpRequest, EntityRequest, RouteTest, HistoryQuery, HistoryAppend, StatusQuery,
-              JoinTokenQuery, ServerJoin, HarmRequest, store::Request>};
+              JoinTokenQuery, ServerJoin, HarmRequest, StoreStateQuery, StoreMove, store::Request>};
 
 template <typename... Ts>
 constexpr auto table_of(PayloadList<Ts...>) {

@@ -76,6 +76,8 @@ using Payloads = PayloadList<
     SipTrace,
     // servers that join
     JoinTokenQuery, JoinTokenReply, ServerJoin, ServerJoined,
+    // where the data of the site are
+    StoreStateQuery, StoreMove, StoreState,
     // store
     store::Request, store::Reply, store::WatchBatch,
     // delivery

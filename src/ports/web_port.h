@@ -104,6 +104,20 @@ struct HistoryAppended {
     std::optional<Error> error;
 };
 
+// Which store the site has (kKeyValue), and a move of all its data to another one. A move is
+// answered when it has begun; the state tells how it goes.
+struct StoreStateQuery {};
+struct StoreMove {
+    std::string kind;  // "sqlite", "etcd"
+    // Of an etcd that is there already; empty: this server founds a cluster of its own.
+    std::vector<std::string> endpoints;
+};
+struct StoreState {
+    std::optional<Error> error;
+    std::string json;
+    std::string place;  // for nodes of other servers: what store.toml says
+};
+
 // Hosts of nodes answer with what they run.
 struct StatusQuery {};
 struct StatusReply {

@@ -176,6 +176,19 @@ void describe(A& a, ports::HistoryAppended& v) {
     a(1, v.error);
 }
 template <typename A>
+void describe(A&, ports::StoreStateQuery&) {}
+template <typename A>
+void describe(A& a, ports::StoreMove& v) {
+    a(1, v.kind);
+    a(2, v.endpoints);
+}
+template <typename A>
+void describe(A& a, ports::StoreState& v) {
+    a(1, v.error);
+    a(2, v.json);
+    a(3, v.place);
+}
+template <typename A>
 void describe(A&, ports::StatusQuery&) {}
 template <typename A>
 void describe(A& a, ports::StatusReply& v) {

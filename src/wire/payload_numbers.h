@@ -138,6 +138,12 @@ inline constexpr uint32_t payload_number<ports::HarmRequest> = 132;
 template <>
 inline constexpr uint32_t payload_number<ports::HarmReply> = 133;
 template <>
+inline constexpr uint32_t payload_number<ports::StoreStateQuery> = 140;
+template <>
+inline constexpr uint32_t payload_number<ports::StoreMove> = 141;
+template <>
+inline constexpr uint32_t payload_number<ports::StoreState> = 142;
+template <>
 inline constexpr uint32_t payload_number<ports::Unreachable> = 180;
 template <>
 inline constexpr uint32_t payload_number<store::Request> = 170;

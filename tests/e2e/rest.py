@@ -344,6 +344,9 @@ def operation(api):
     expect(health["status"] == "ok", f"{health}")
     api.call("get", V1 + "/status", 200)
     api.call("get", "/metrics", 200)
+    api.call("get", V1 + "/site/store", 200)
+    api.problem("post", V1 + "/site/store", 422, body={"kind": "mysql"}, field="kind")
+    api.problem("post", V1 + "/site/store", 409, body={"kind": "sqlite"}, field="kind")
     api.call("post", V1 + "/log-level", 200, {"level": "debug"})
     api.problem("post", V1 + "/log-level", 422, body={"level": "loud"}, field="level")
     # Of the only node: it has no links that could be cut.
@@ -359,6 +362,8 @@ def operation(api):
     certificate = api.problem("patch", V1 + "/settings", 422, field="certificate",
                               body={"certificate_source": "stored"})
     expect("required" in certificate["detail"], f"{certificate}")
+    api.call("post", V1 + "/site/store", 202, {"kind": "etcd"})
+    wait_for(lambda: api.call("get", V1 + "/site/store", 200).json()["move"] is None, "the store has moved", 60)
 
 
 def every_operation_guards_its_door(api):

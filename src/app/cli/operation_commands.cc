@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
+#include <thread>
 
 #include "app/cli/commands.h"
 #include "app/cli/completion.h"
@@ -39,6 +41,73 @@ void show_status(Global& global, bool with_figures) {
     std::fputs(table.text().c_str(), stdout);
 }
 
+std::string move_text(const boost::json::value& state) {
+    const auto& move = state.at("move");
+    if (move.is_null()) return {};
+    return "moving to " + cell(move, "to") + ": " + cell(move, "phase") + ", " +
+           cell(move, "keys_copied") + " keys copied, " + cell(move, "changes_followed") +
+           " changes followed";
+}
+
+void show_store(Global& global) {
+    const auto answer = global.client().call("GET", "/api/v1/site/store");
+    if (!answer.has_value()) return global.fail(answer.error());
+    if (global.json) {
+        std::printf("%s\n", answer->body.c_str());
+        return;
+    }
+    const boost::json::value state = boost::json::parse(answer->body);
+    std::printf("%s, generation %s\n", cell(state, "kind").c_str(),
+                cell(state, "generation").c_str());
+    for (const auto& endpoint : state.at("endpoints").as_array())
+        std::printf("  member at %s\n", endpoint.as_string().c_str());
+    const std::string move = move_text(state);
+    if (!move.empty()) std::printf("%s\n", move.c_str());
+    if (!state.at("last_failure").is_null())
+        std::printf("the last move failed: %s\n", cell(state, "last_failure").c_str());
+}
+
+// Waits until it is over, since that is what the operator wants to know.
+void move_store(Global& global, const std::string& kind, const std::string& endpoints) {
+    boost::json::object body{{"kind", kind}};
+    if (!endpoints.empty()) body["endpoints"] = endpoints;
+    const auto begun =
+        global.client().call("POST", "/api/v1/site/store", boost::json::serialize(body));
+    if (!begun.has_value()) return global.fail(begun.error());
+    while (true) {
+        const auto answer = global.client().call("GET", "/api/v1/site/store");
+        if (!answer.has_value()) return global.fail(answer.error());
+        const boost::json::value state = boost::json::parse(answer->body);
+        if (!state.at("move").is_null()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(200));
+            continue;
+        }
+        if (cell(state, "kind") == kind) {
+            std::printf("the store is %s now; writes waited %s ms\n", kind.c_str(),
+                        cell(state, "last_freeze_ms").c_str());
+            return;
+        }
+        return global.fail(make_error(ErrorCode::Conflict, "store",
+                                      "the store has not moved: " + cell(state, "last_failure")));
+    }
+}
+
+void add_store_commands(CLI::App& app, Global& global) {
+    static std::string kind;
+    static std::string endpoints;
+    auto* store = app.add_subcommand("store", "where the data of the site are");
+    store->require_subcommand(1);
+    store->add_subcommand("status", "which store is in force, and how a move goes")->callback([&] {
+        show_store(global);
+    });
+    auto* move = store->add_subcommand("move", "moves all data while calls go on");
+    move->add_option("kind", kind)->required()->check(CLI::IsMember({"sqlite", "etcd"}));
+    move->add_option("--endpoints", endpoints,
+                     "of an etcd that is there already, ADDRESS:PORT,...; otherwise this server "
+                     "runs its own");
+    move->callback([&] { move_store(global, kind, endpoints); });
+}
+
 }  // namespace
 
 void add_operation_commands(CLI::App& app, Global& global) {
@@ -63,6 +132,7 @@ void add_operation_commands(CLI::App& app, Global& global) {
         const std::string body = "{\"level\":\"" + level + "\"}";
         send_change(global, {"POST", "/api/v1/log-level", body, {}}, "");
     });
+    add_store_commands(app, global);
     auto* completion = app.add_subcommand("completion", "completion script for a shell");
     completion->add_option("shell", shell)->required()->check(CLI::IsMember({"bash"}));
     completion->callback([&] { std::fputs(bash_completion(app).c_str(), stdout); });

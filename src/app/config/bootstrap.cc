@@ -154,6 +154,35 @@ void read_ports(Fields& fields, const toml::table& table, FirstStart& into) {
     into.split_nodes = nodes == "split";
 }
 
+void read_etcd(Fields& fields, const toml::table& table, EtcdSettings& into) {
+    fields.name_text("program", into.program, 4096);
+    fields.text("address", into.address);
+    if (!IpAddress::parse(into.address)) {
+        fields.wrong(*table.get("address"), "address", "must be an IPv4 or IPv6 address");
+    }
+    fields.number("client_port", into.client_port, 1, 65535);
+    fields.number("peer_port", into.peer_port, 1, 65535);
+    if (into.client_port != into.peer_port) return;
+    const char* later = table.get("peer_port") != nullptr ? "peer_port" : "client_port";
+    fields.wrong(*table.get(later), later, "must differ from the other port");
+}
+
+// The table `name`, where it is there.
+template <typename Read>
+std::optional<Error> read_part(Fields& top, const toml::table& table, const std::string& name,
+                               const std::string& file, Read read) {
+    top.table_field(name);
+    const toml::node* node = table.get(name);
+    if (node == nullptr) return std::nullopt;
+    if (!node->is_table()) {
+        top.wrong(*node, name, "must be a table");
+        return std::nullopt;
+    }
+    Fields fields(*node->as_table(), name + ".", file);
+    read(fields, *node->as_table());
+    return fields.finish();
+}
+
 void check_pair(Fields& fields, const toml::table& table) {
     const toml::node* certificate = table.get("tls_certificate");
     const toml::node* key = table.get("tls_key");
@@ -191,15 +220,14 @@ Result<Bootstrap> read_table(const toml::table& table, const std::string& file) 
     check_pair(top, table);
     top.number("drain_max_s", bootstrap.drain_max_s, 0, 86400);
     top.flag("drills_allowed", bootstrap.drills_allowed);
-    top.table_field("first_start");
-    const toml::node* first = table.get("first_start");
-    if (first != nullptr && first->is_table()) {
-        Fields fields(*first->as_table(), "first_start.", file);
-        read_ports(fields, *first->as_table(), bootstrap.first_start);
-        if (auto error = fields.finish()) return *error;
-    } else if (first != nullptr) {
-        top.wrong(*first, "first_start", "must be a table");
-    }
+    const auto first = [&](Fields& fields, const toml::table& part) {
+        read_ports(fields, part, bootstrap.first_start);
+    };
+    if (auto error = read_part(top, table, "first_start", file, first)) return *error;
+    const auto etcd = [&](Fields& fields, const toml::table& part) {
+        read_etcd(fields, part, bootstrap.etcd);
+    };
+    if (auto error = read_part(top, table, "etcd", file, etcd)) return *error;
     if (auto error = top.finish()) return *error;
     return bootstrap;
 }

@@ -21,6 +21,14 @@ struct FirstStart {
     bool split_nodes = false;  // each role in a node of its own
 };
 
+// The etcd member that this server runs when the site's store is etcd (docs/operations.md).
+struct EtcdSettings {
+    std::string program = "/usr/bin/etcd";
+    std::string address = "127.0.0.1";  // that the other servers reach
+    uint16_t client_port = 7379;
+    uint16_t peer_port = 7380;
+};
+
 struct Bootstrap {
     std::string name;     // of this server
     std::string address;  // that phones reach; empty: found out
@@ -36,6 +44,7 @@ struct Bootstrap {
     uint32_t drain_max_s = 30;    // how long a graceful stop waits for calls
     bool drills_allowed = false;  // whether the API may kill or pause what runs here
     FirstStart first_start;
+    EtcdSettings etcd;
 };
 
 // Reads TOML. An error names file, line, field and what is allowed.

@@ -1,14 +1,12 @@
 #include "app/config/site_keys.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 
+#include "app/config/durable_file.h"
 #include "base/bytes.h"
 
 namespace tandem::app {
@@ -25,16 +23,7 @@ SealKey derive(BytesView root, std::string_view purpose) {
 }  // namespace
 
 Result<void> write_secret(const std::string& path, const std::string& text) {
-    const std::string fresh = path + ".new";
-    const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) return file_error(path, std::strerror(errno));
-    const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    const bool synced = fsync(fd) == 0;
-    close(fd);
-    if (!written || !synced || rename(fresh.c_str(), path.c_str()) != 0) {
-        return file_error(path, std::strerror(errno));
-    }
-    return {};
+    return replace_file(path, text, 0600);
 }
 
 std::string read_secret(const std::string& path) {

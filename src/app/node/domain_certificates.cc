@@ -1,11 +1,10 @@
 #include "app/node/domain_certificates.h"
 
-#include <sys/stat.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "app/config/durable_file.h"
 #include "base/certificate.h"
 #include "model/secret.h"
 #include "runtime/reactor/clock.h"
@@ -20,13 +19,6 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 }  // namespace
-
-std::string file_stamp(const std::string& path) {
-    struct stat info {};
-    if (stat(path.c_str(), &info) != 0) return path + "?";
-    return path + ' ' + std::to_string(info.st_mtim.tv_sec) + '.' +
-           std::to_string(info.st_mtim.tv_nsec) + ' ' + std::to_string(info.st_ino) + ' ';
-}
 
 DomainCertificates::DomainCertificates(runtime::TlsContexts& tls, std::string folder, Said said)
     : tls_(tls), folder_(std::move(folder)), said_(std::move(said)) {}

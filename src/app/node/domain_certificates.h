@@ -42,7 +42,4 @@ class DomainCertificates {
     std::map<std::string, std::string> stamps_;  // of the domains that have one
 };
 
-// Another when the file is another.
-std::string file_stamp(const std::string& path);
-
 }  // namespace tandem::app

@@ -32,12 +32,15 @@ roles::store_role::FirstStart plan_of(const Bootstrap& bootstrap) {
 
 }  // namespace
 
+store::Txn first_write_of(const Bootstrap& bootstrap, Rng& rng) {
+    const UtcTime now = runtime::read_clocks().utc;
+    store::Member member = roles::store_role::first_start(plan_of(bootstrap), now, rng);
+    return {std::move(member.compares), std::move(member.ops), {}};
+}
+
 Result<void> make_first_start(const Bootstrap& bootstrap, runtime::SqliteStore& store, Rng& rng) {
-    const Now now = runtime::read_clocks();
-    store::Member member = roles::store_role::first_start(plan_of(bootstrap), now.utc, rng);
     store::Outbox out;
-    store.apply(now.mono, {1, store::Txn{std::move(member.compares), std::move(member.ops), {}}},
-                out);
+    store.apply(runtime::read_monotonic(), {1, first_write_of(bootstrap, rng)}, out);
     const auto& body = out.replies.at(0).body;
     if (!body.has_value()) return body.error();
     return {};  // a failed compare: the store has its layers

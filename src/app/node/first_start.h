@@ -4,6 +4,7 @@
 #include "app/config/bootstrap.h"
 #include "base/result.h"
 #include "base/rng.h"
+#include "store/kv.h"
 
 namespace tandem::runtime {
 class SqliteStore;
@@ -11,7 +12,10 @@ class SqliteStore;
 
 namespace tandem::app {
 
-// Nothing is changed in a store that has been started before.
+// Writes the layers where there are none: nothing is changed in a store that has been started
+// before.
+store::Txn first_write_of(const Bootstrap& bootstrap, Rng& rng);
+// The same, at once.
 Result<void> make_first_start(const Bootstrap& bootstrap, runtime::SqliteStore& store, Rng& rng);
 
 }  // namespace tandem::app

@@ -6,24 +6,23 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "app/node/first_start.h"
+#include "app/config/durable_file.h"
 #include "app/node/media_shard.h"
 #include "app/version.h"
 #include "base/check.h"
 #include "runtime/reactor/clock.h"
 #include "runtime/reactor/limits.h"
 #include "runtime/reactor/native_address.h"
-#include "runtime/sqlite/cdr_history.h"
-#include "runtime/sqlite/sqlite_store.h"
 #include "runtime/stream/stream_socket.h"
 
 namespace tandem::app {
 namespace {
 
 constexpr auto kCertificatePoll = std::chrono::seconds(2);
+constexpr auto kStorePoll = std::chrono::milliseconds(200);
+constexpr unsigned kStoreAsked = 5;  // of these polls
 constexpr auto kDrainPoll = std::chrono::milliseconds(50);
 constexpr int kOverExit = 75;  // EX_TEMPFAIL of sysexits.h: the parent starts it again
-constexpr uint16_t kStoreNode = 1;  // owns SQLite and serves the other nodes over links
 
 ports::LogLine info(std::string text) {
     return {ports::LogLine::Level::Info, std::move(text), {}, {}};
@@ -59,7 +58,9 @@ Result<void> Node::open() {
     journal_ = TRY(runtime::Journal::open(journal));
     TRY(open_tls());
     TRY(open_site());
-    if (number_ == kStoreNode) TRY(open_store());
+    store_ = std::make_unique<NodeStore>(
+        bootstrap_, number_, [this](ports::Letter letter) { take_from_store(std::move(letter)); });
+    TRY(store_->open(rng_));
 
     const Now now = runtime::read_clocks();
     runtime::Reactor& reactor = shard_.reactor();
@@ -125,18 +126,6 @@ void Node::allow_drills() {
     });
 }
 
-Result<void> Node::open_store() {
-    auto store =
-        TRY(runtime::SqliteStore::open(bootstrap_.data + "/store.db", runtime::read_monotonic()));
-    auto history = TRY(runtime::CdrHistory::open(bootstrap_.data + "/history.db"));
-    TRY(make_first_start(bootstrap_, *store, rng_));
-    store_ = std::make_unique<StoreService>(
-        std::move(store), std::move(history),
-        [this](ports::Letter letter) { take_from_store(std::move(letter)); });
-    store_shard_ = std::make_unique<runtime::Shard>("store");
-    return {};
-}
-
 // On the store's thread, which may wait: its answers must not be lost.
 void Node::take_from_store(ports::Letter letter) {
     while (!shard_.send(std::move(letter))) {  // NOLINT(bugprone-use-after-move): refused, it stays
@@ -175,7 +164,9 @@ int Node::run(int signals) {
     signal_watch_->wait(runtime::FdWatch::Interest::Read, [this] { on_signal(); });
     certificates_timer_ = std::make_unique<runtime::Timer>(shard_.reactor());
     certificates_timer_->arm_every(kCertificatePoll, [this] { look_after_files(); });
-    if (store_shard_) store_shard_->start(*store_);
+    store_timer_ = std::make_unique<runtime::Timer>(shard_.reactor());
+    store_timer_->arm_every(kStorePoll, [this] { follow_store(); });
+    store_->start();
     media_->start();
     shard_.reactor().post([this] {
         const Now now = shard_.reactor().now();
@@ -185,17 +176,17 @@ int Node::run(int signals) {
     shard_.reactor().set_pace(runtime::shard_pace);
     shard_.run(*this);
     media_->stop();
-    if (store_shard_) {
-        store_shard_->stop();
-        store_shard_->join();
-    }
+    store_->stop();
     journal_->flush();
     return exit_code_;
 }
 
 void Node::on_letters(Now now, std::vector<ports::Letter>&& letters) {
     for (ports::Letter& letter : letters) {
-        if (router_->way_of(letter).to == roles::host::Way::To::Host) {
+        if (const auto* state = get_if<ports::StoreState>(&letter.payload);
+            state != nullptr && letter.to == host_->self()) {
+            store_->take_state(*state);
+        } else if (router_->way_of(letter).to == roles::host::Way::To::Host) {
             host_->deliver(std::move(letter));
         } else {
             route(std::move(letter));
@@ -226,10 +217,8 @@ void Node::drive(Now now) {
 void Node::beat() {
     if (const auto heartbeat = host_->take_heartbeat()) links_->send_heartbeat(*heartbeat);
     if (!host_->is_over() || exit_code_ != 0) return;
-    journal_->write({ports::LogLine::Level::Error,
-                     "the other nodes act for this one: it begins anew",
-                     {},
-                     {}});
+    journal_->write(
+        {ports::LogLine::Level::Error, "the other nodes act for this one: it begins anew", {}, {}});
     exit_code_ = kOverExit;
     shard_.stop();
 }
@@ -247,8 +236,7 @@ void Node::route(ports::Letter letter) {
         case To::Journal:
             return journal_->handle(letter);
         case To::Store:
-            sent = store_shard_ ? store_shard_->send(std::move(letter))
-                                : send_to_node(kStoreNode, letter);
+            sent = send_to_store(letter);
             break;
         case To::Media:
             sent = media_->send(std::move(letter));
@@ -265,6 +253,27 @@ void Node::route(ports::Letter letter) {
 
 bool Node::send_to_node(uint16_t node, ports::Letter& letter) {
     return node != number_ && links_->send(node, letter);
+}
+
+// Another server's node 1 tells it to those who ask; in one server its file does so sooner.
+void Node::follow_store() {
+    for (ports::Letter& letter : store_->follow_place()) shard_.deliver(std::move(letter));
+    if (number_ == kStoreNode || ++store_polls_ % kStoreAsked != 0) return;
+    ports::Letter question{host_->self(), ports::kKeyValue, 0, ports::StoreStateQuery{}};
+    (void)send_to_node(kStoreNode, question);
+}
+
+bool Node::send_to_store(ports::Letter& letter) {
+    // Node 1 moves the store, and knows how that goes.
+    uint16_t node = kStoreNode;
+    if (letter.to == ports::kHistory) {
+        node = store_->node_of_history(host_->directory());
+    } else if (holds_alternative<store::Request>(letter.payload)) {
+        node = store_->node_of_keys();
+    }
+    if (node == number_) return store_->send(std::move(letter));
+    store_->note_remote(letter);
+    return send_to_node(node, letter);
 }
 
 void Node::answer_unreachable(const ports::Letter& letter) {
@@ -323,7 +332,7 @@ void Node::on_link_hello(const wire::Hello& peer) {
     reachable_.push_back({peer.node, peer.runs, peer.instances});
     journal_->write(info("node " + std::to_string(peer.node) + " is reachable"));
     tell_reachable();
-    if (peer.node != kStoreNode) return;
+    if (peer.node != store_->node_of_keys()) return;
     host_->on_store_returned(shard_.reactor().now());
     media_->on_store_returned();
     shard_.reactor().want_turn();

@@ -1,7 +1,7 @@
 // One node: its shards with their hosts, and everything of the runtime that their letters reach.
 //
 // Shard 0 carries all roles but media gates, the SIP and HTTP sockets and the links to other nodes.
-// Shard 1 carries the media gate and its ports. Node 1 has a third thread, which owns the store.
+// Shard 1 carries the media gate and its ports. A third thread has the store, or asks for it.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 #include "app/node/domain_certificates.h"
 #include "app/node/drills.h"
 #include "app/node/factory.h"
-#include "app/node/store_service.h"
+#include "app/node/node_store.h"
 #include "app/site/site_desk.h"
 #include "base/result.h"
 #include "ports/token.h"
@@ -58,7 +58,6 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
 
     Result<void> open();
     Result<void> open_site();
-    Result<void> open_store();
     void take_sip_over_http();
     void allow_drills();
     Result<void> open_tls();
@@ -72,6 +71,8 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     void drive(Now now);
     void route(ports::Letter letter);
     bool send_to_node(uint16_t node, ports::Letter& letter);
+    bool send_to_store(ports::Letter& letter);
+    void follow_store();
     void answer_unreachable(const ports::Letter& letter);
     void follow_directory();
     void follow_runs();
@@ -93,8 +94,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     std::unique_ptr<DomainCertificates> domain_certificates_;
     runtime::Shard shard_;
     std::unique_ptr<SiteDesk> desk_;
-    std::unique_ptr<StoreService> store_;
-    std::unique_ptr<runtime::Shard> store_shard_;
+    std::unique_ptr<NodeStore> store_;
     std::unique_ptr<MediaShard> media_;
     std::unique_ptr<runtime::SipTransport> transport_;
     std::unique_ptr<runtime::HttpServer> http_;
@@ -107,8 +107,10 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     std::unique_ptr<runtime::FdWatch> signal_watch_;
     std::unique_ptr<runtime::Timer> certificates_timer_;
     std::unique_ptr<runtime::Timer> drain_timer_;
+    std::unique_ptr<runtime::Timer> store_timer_;
     int signal_fd_ = -1;
     int signals_ = 0;
+    unsigned store_polls_ = 0;
     wire::Hello hello_;
     uint64_t directory_generation_ = ~uint64_t{0};
     std::vector<roles::host::ReachableNode> reachable_;

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 
+#include "app/config/durable_file.h"
 #include "app/node/node.h"
 #include "model/secret.h"
 

@@ -1,177 +1,120 @@
 #include "app/node/store_service.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
-#include "base/json_text.h"
-#include "model/codec.h"
-#include "model/generated/cdr.h"
-#include "runtime/sqlite/cdr_history.h"
-#include "runtime/sqlite/sqlite_store.h"
+#include "store/move.h"
 
 namespace tandem::app {
 namespace {
 
-// At 300 calls/s twelve of the some 600 writes a second go together, and a caller's 200 waits 20 ms
-// longer at most: less than a phone's own delays, and a fifth of what a snapshot may take.
-constexpr Duration commit_pause = 20ms;
-// More than this is not held back: it would make the next commit a long one.
-constexpr size_t gathered_max = 256;
+constexpr store::RequestId kFirstWrite = ~store::RequestId{0};  // no asker's
+// More than the store itself tries to find an answer.
+constexpr Duration kFirstWriteAgain = 3s;
+// Writes that wait while the store is being replaced: 300 ms of thirty times its measured rate.
+constexpr size_t kHeldMax = 16'384;
 
-Result<runtime::CdrQuery> to_query(const ports::HistoryQuery& asked) {
-    runtime::CdrQuery query;
-    if (!asked.domain_id.empty()) {
-        query.domain = DomainId::parse(asked.domain_id);
-        if (!query.domain) return make_error(ErrorCode::Malformed, "domain", "no id of a domain");
-    }
-    if (!asked.call_id.empty()) {
-        query.call = CallId::parse(asked.call_id);
-        if (!query.call) return make_error(ErrorCode::Malformed, "call", "no id of a call");
-    }
-    if (asked.from_ms != 0) query.from = UtcTime{asked.from_ms};
-    if (asked.to_ms != 0) query.to = UtcTime{asked.to_ms};
-    if (!asked.number.empty()) query.number = asked.number;
-    query.cursor = asked.after;
-    query.limit = asked.limit;
-    return query;
-}
-
-Result<std::string> page_of(runtime::CdrHistory& history, const ports::HistoryQuery& asked) {
-    const runtime::CdrPage page = TRY(history.query(TRY(to_query(asked))));
-    JsonWriter json;
-    json.begin_object().field("items").begin_list();
-    for (const model::Cdr& record : page.items) {
-        json.raw(model::encode(record, model::Audience::Api));
-    }
-    json.end_list().field("next");
-    if (page.next.empty()) {
-        json.null();
-    } else {
-        json.value(page.next);
-    }
-    return json.end_object().take();
-}
-
-Result<void> append(runtime::CdrHistory& history, const ports::HistoryAppend& letter) {
-    std::vector<std::string_view> bodies;
-    for (const auto& record : letter.records) bodies.push_back(record.json);
-    (void)TRY(history.insert(bodies));
-    return {};
+bool is_read(const store::Request& request) {
+    return std::holds_alternative<store::RangeRequest>(request.body) ||
+           std::holds_alternative<store::WatchCreate>(request.body) ||
+           std::holds_alternative<store::WatchCancel>(request.body);
 }
 
 }  // namespace
 
-StoreService::StoreService(std::unique_ptr<runtime::SqliteStore> store,
-                           std::unique_ptr<runtime::CdrHistory> history, Reply reply)
-    : store_(std::move(store)), history_(std::move(history)), reply_(std::move(reply)) {}
+StoreService::StoreService(std::string history_path, Reply reply, Moves moves)
+    : history_(std::move(history_path)), reply_(std::move(reply)), moves_(std::move(moves)) {}
 
 StoreService::~StoreService() = default;
 
 void StoreService::on_letters(Now now, std::vector<ports::Letter>&& letters) {
+    begin_first_write(now);
+    std::vector<store::Request> requests;
     for (ports::Letter& letter : letters) {
-        if (holds_alternative<store::Request>(letter.payload)) {
-            take_request(std::move(letter));
+        if (letter.to == ports::kHistory) {
+            if (auto answer = history_.take(letter)) reply_(std::move(*answer));
+        } else if (holds_alternative<store::Request>(letter.payload)) {
+            askers_.take(std::move(letter), requests);
         } else {
-            take_history(letter);
+            moves_.on_letter(now, std::move(letter));
         }
     }
-    if (may_commit(now)) commit(now);
+    if (!requests.empty()) give(now, std::move(requests));
 }
 
-// A busy store gathers: a commit costs the disk the same whether it holds one write or fifty, and
-// nobody misses the milliseconds. Reads are not held up, nor is a write that finds the store idle.
-bool StoreService::may_commit(Now now) const {
-    const bool only_writes = std::ranges::all_of(batch_, [](const store::Request& request) {
-        return std::holds_alternative<store::Txn>(request.body);
-    });
-    return !only_writes || batch_.size() >= gathered_max || now.mono >= next_commit_;
-}
-
-// Requests and watches are numbered by their askers; here they get numbers that are unique.
-void StoreService::take_request(ports::Letter letter) {
-    store::Request request = std::move(get<store::Request>(letter.payload));
-    const Asker asker{letter.from, letter.request, request.id};
-    if (auto* watch = std::get_if<store::WatchCreate>(&request.body)) {
-        // An asker that began anew, in a new process perhaps, counts its watches from the start.
-        if (const auto former = take_watch(letter.from, watch->watch); former != 0) {
-            batch_.push_back({0, store::WatchCancel{former}});
-            askers_.push_back({});
+void StoreService::give(Now now, std::vector<store::Request> requests) {
+    if (holding_) {
+        const auto writes = std::stable_partition(requests.begin(), requests.end(), is_read);
+        for (auto each = writes; each != requests.end(); ++each) {
+            if (held_.size() >= kHeldMax) {
+                refuse(*each, "too many writes wait");
+            } else {
+                held_.push_back(std::move(*each));
+            }
         }
-        watches_[next_watch_] = {letter.from, 0, watch->watch};
-        watch->watch = next_watch_++;
-    } else if (auto* cancel = std::get_if<store::WatchCancel>(&request.body)) {
-        cancel->watch = take_watch(letter.from, cancel->watch);  // 0 is nobody's
+        requests.erase(writes, requests.end());
     }
-    batch_.push_back(std::move(request));
-    askers_.push_back(asker);
+    if (backend_ && !requests.empty()) return backend_->take(now, std::move(requests));
+    for (const store::Request& request : requests) refuse(request, "the store is elsewhere now");
 }
 
-// Our number of the asker's watch, which is forgotten here; 0: there is none.
-store::WatchId StoreService::take_watch(ports::Instance asker, store::WatchId theirs) {
-    for (const auto& [id, watcher] : watches_) {
-        if (watcher.instance != asker || watcher.id != theirs) continue;
-        const store::WatchId ours = id;
-        watches_.erase(ours);
-        return ours;
-    }
-    return 0;
+void StoreService::refuse(const store::Request& request, std::string_view words) {
+    const auto why = make_error(ErrorCode::Unavailable, "store", words);
+    if (auto letter = askers_.answer({request.id, why})) reply_(std::move(*letter));
 }
 
-void StoreService::commit(Now now) {
-    if (batch_.empty()) return;
-    next_commit_ = now.mono + commit_pause;
-    store::Outbox out;
-    store_->apply_batch(now.mono, batch_, out);
-    for (size_t i = 0; i < askers_.size(); ++i) {
-        if (!askers_[i].instance) continue;
-        store::Reply reply = std::move(out.replies[i]);
-        reply.id = askers_[i].id;
-        reply_({ports::kKeyValue, askers_[i].instance, askers_[i].request, std::move(reply)});
-    }
-    batch_.clear();
-    askers_.clear();
-    tell_watchers(out);
+void StoreService::ask(Now now, std::vector<store::Request> requests) {
+    backend_->take(now, std::move(requests));
 }
 
-void StoreService::tell_watchers(store::Outbox& out) {
+void StoreService::release(Now now) {
+    holding_ = false;
+    auto held = std::exchange(held_, {});
+    if (!held.empty()) backend_->take(now, std::move(held));
+}
+
+StoreService::Backend StoreService::replace(Now now, Backend backend, store::Revision revision) {
+    Backend former = std::exchange(backend_, std::move(backend));
+    for (ports::Letter& letter : askers_.end_watches(revision)) reply_(std::move(letter));
+    release(now);
+    return former;
+}
+
+// What it finds done changes nothing: the transaction compares.
+void StoreService::begin_first_write(Now now) {
+    if (!first_write_ || now.mono < first_write_at_) return;
+    first_write_at_ = now.mono + kFirstWriteAgain;
+    backend_->take(now, {{kFirstWrite, *first_write_}});
+}
+
+void StoreService::on_told(store::Outbox out) {
+    for (store::Reply& reply : out.replies) {
+        if (reply.id == kFirstWrite && reply.body.has_value()) first_write_.reset();
+        if (store::Move::is_own(reply.id)) {
+            moves_.on_reply(std::move(reply));
+        } else if (auto letter = askers_.answer(std::move(reply))) {
+            reply_(std::move(*letter));
+        }
+    }
     for (store::WatchBatch& batch : out.watches) {
-        const auto watcher = watches_.find(batch.watch);
-        if (watcher == watches_.end()) continue;
-        const Asker asker = watcher->second;
-        if (batch.kind == store::WatchBatch::Kind::Compacted) watches_.erase(watcher);
-        batch.watch = asker.id;
-        reply_({ports::kKeyValue, asker.instance, 0, std::move(batch)});
-    }
-}
-
-void StoreService::take_history(const ports::Letter& letter) {
-    if (const auto* asked = get_if<ports::HistoryQuery>(&letter.payload)) {
-        ports::HistoryPage page;
-        auto json = page_of(*history_, *asked);
-        if (json.has_value()) {
-            page.json = std::move(*json);
-        } else {
-            page.error = json.error();
+        if (store::Move::is_own(batch.watch)) {
+            moves_.on_watch(std::move(batch));
+        } else if (auto letter = askers_.tell(std::move(batch))) {
+            reply_(std::move(*letter));
         }
-        reply_({letter.to, letter.from, letter.request, std::move(page)});
-    } else if (const auto* records = get_if<ports::HistoryAppend>(&letter.payload)) {
-        ports::HistoryAppended done;
-        const auto appended = append(*history_, *records);
-        if (!appended.has_value()) done.error = appended.error();
-        reply_({letter.to, letter.from, letter.request, std::move(done)});
     }
 }
 
 void StoreService::on_timeout(Now now) {
-    store::Outbox out;
-    store_->expire(now.mono, out);
-    tell_watchers(out);
-    if (may_commit(now)) commit(now);
+    begin_first_write(now);
+    if (backend_) backend_->on_timeout(now);
 }
 
 std::optional<Instant> StoreService::next_deadline() const {
-    const auto lease = store_->next_deadline();
-    if (batch_.empty()) return lease;
-    return lease ? std::min(*lease, next_commit_) : next_commit_;
+    const auto backend = backend_ ? backend_->next_deadline() : std::nullopt;
+    if (!first_write_) return backend;
+    return backend ? std::min(*backend, first_write_at_) : first_write_at_;
 }
 
 }  // namespace tandem::app

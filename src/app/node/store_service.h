@@ -1,22 +1,19 @@
-// The key-value store and the CDR history of a node, on a thread of their own (kKeyValue,
-// kHistory). All requests that arrived while the last commit ran, and shortly after it, go into the
-// next one: group commit.
+// The key-value store and the CDR history of a node (kKeyValue, kHistory), on a thread of their
+// own. Node 1 of a site whose store is SQLite serves all nodes; where it is etcd, every node serves
+// itself. The store behind it may be replaced while it serves (store_mover.h).
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <string>
-#include <unordered_map>
+#include <optional>
+#include <string_view>
 #include <vector>
 
-#include "base/result.h"
+#include "app/node/history_service.h"
+#include "app/node/store_backend.h"
 #include "ports/letter.h"
+#include "ports/store_askers.h"
 #include "runtime/reactor/shard.h"
-
-namespace tandem::runtime {
-class SqliteStore;
-class CdrHistory;
-}  // namespace tandem::runtime
 
 namespace tandem::app {
 
@@ -24,37 +21,55 @@ class StoreService final : public runtime::Driver {
  public:
     // Answers go to `reply`, called on the store's thread.
     using Reply = std::function<void(ports::Letter)>;
+    using Backend = std::unique_ptr<StoreBackend>;
+    // Letters that are about the store itself, and what the store says to its mover.
+    struct Moves {
+        std::function<void(Now, ports::Letter)> on_letter;
+        std::function<void(store::Reply)> on_reply;
+        std::function<void(store::WatchBatch)> on_watch;
+    };
 
-    StoreService(std::unique_ptr<runtime::SqliteStore> store,
-                 std::unique_ptr<runtime::CdrHistory> history, Reply reply);
+    StoreService(std::string history_path, Reply reply, Moves moves);
     ~StoreService() override;
+
+    // Before the thread starts: where the requests go, which tells what it has with tell().
+    void use(Backend backend) { backend_ = std::move(backend); }
+    StoreBackend::Tell tell() {
+        return [this](store::Outbox out) { on_told(std::move(out)); };
+    }
+    HistoryService& history() { return history_; }
+    // Applied before anything else, again and again until the store has answered.
+    void set_first_write(store::Txn txn) { first_write_ = std::move(txn); }
+
+    // On the store's thread. What a mover asks of the store that is in force.
+    void ask(Now now, std::vector<store::Request> requests);
+    void reply(ports::Letter letter) { reply_(std::move(letter)); }
+    // Writes wait here until release() or replace().
+    void hold() { holding_ = true; }
+    void release(Now now);
+    // All that comes from now on, and what waits, goes to `backend`; watches are told to read
+    // again. Answers the former one, which may still owe answers.
+    Backend replace(Now now, Backend backend, store::Revision revision);
 
     void on_letters(Now now, std::vector<ports::Letter>&& letters) override;
     void on_timeout(Now now) override;
     std::optional<Instant> next_deadline() const override;
 
  private:
-    struct Asker {
-        ports::Instance instance;
-        uint64_t request = 0;
-        uint64_t id = 0;  // RequestId or WatchId in the asker's own numbering
-    };
+    void on_told(store::Outbox out);
+    void begin_first_write(Now now);
+    void give(Now now, std::vector<store::Request> requests);
+    void refuse(const store::Request& request, std::string_view words);
 
-    void take_request(ports::Letter letter);
-    store::WatchId take_watch(ports::Instance asker, store::WatchId theirs);
-    bool may_commit(Now now) const;
-    void commit(Now now);
-    void tell_watchers(store::Outbox& out);
-    void take_history(const ports::Letter& letter);
-
-    std::unique_ptr<runtime::SqliteStore> store_;
-    std::unique_ptr<runtime::CdrHistory> history_;
+    HistoryService history_;
     Reply reply_;
-    std::vector<store::Request> batch_;
-    std::vector<Asker> askers_;  // of batch_, in order
-    std::unordered_map<store::WatchId, Asker> watches_;
-    uint64_t next_watch_ = 1;
-    Instant next_commit_;  // writes gather until then
+    Moves moves_;
+    ports::StoreAskers askers_;
+    Backend backend_;
+    bool holding_ = false;
+    std::vector<store::Request> held_;
+    std::optional<store::Txn> first_write_;
+    Instant first_write_at_;  // the next try
 };
 
 }  // namespace tandem::app

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "runtime/sqlite/cdr_history.h"
+#include "app/node/sqlite_backend.h"
 #include "runtime/sqlite/sqlite_store.h"
 
 namespace tandem::app {
@@ -17,11 +17,12 @@ struct StoreServiceTest : testing::Test {
     StoreServiceTest() {
         folder = ::mkdtemp(name.data());
         auto store = runtime::SqliteStore::open(folder + "/store.db", now.mono);
-        auto history = runtime::CdrHistory::open(folder + "/history.db");
-        EXPECT_TRUE(store.has_value() && history.has_value());
+        EXPECT_TRUE(store.has_value());
         service = std::make_unique<StoreService>(
-            std::move(*store), std::move(*history),
-            [this](ports::Letter letter) { answered.push_back(letter.request); });
+            folder + "/history.db",
+            [this](ports::Letter letter) { answered.push_back(letter.request); },
+            StoreService::Moves{});
+        service->use(std::make_unique<SqliteBackend>(std::move(*store), service->tell()));
     }
     ~StoreServiceTest() override {
         service.reset();

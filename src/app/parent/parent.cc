@@ -75,10 +75,14 @@ int Parent::run() {
     signal_fd_ = make_signal_fd();
     signal_watch_ = std::make_unique<runtime::FdWatch>(reactor_, signal_fd_);
     signal_watch_->wait(runtime::FdWatch::Interest::Read, [this] { on_signal(); });
+    etcd_.follow();
     start_node(home_);
     follow_nodes_file();
     poll_ = std::make_unique<runtime::Timer>(reactor_);
-    poll_->arm_every(kNodesPoll, [this] { follow_nodes_file(); });
+    poll_->arm_every(kNodesPoll, [this] {
+        if (signals_ == 0) etcd_.follow();
+        follow_nodes_file();
+    });
     reactor_.run();
     return unusable_ ? 1 : 0;
 }
@@ -157,14 +161,19 @@ void Parent::stop_all() {
         others = true;
         node->stop([this] { stop_if_done(); });
     }
-    if (!others) nodes_[home_]->stop([this] { reactor_.stop(); });
+    if (!others) stop_first_node();
 }
 
 void Parent::stop_if_done() {
     for (auto& [number, node] : nodes_) {
         if (number != home_ && node->state() != runtime::Supervised::State::Stopped) return;
     }
-    nodes_[home_]->stop([this] { reactor_.stop(); });
+    stop_first_node();
+}
+
+// The store goes last: all others write until their end.
+void Parent::stop_first_node() {
+    nodes_[home_]->stop([this] { etcd_.stop([this] { reactor_.stop(); }); });
 }
 
 }  // namespace tandem::app

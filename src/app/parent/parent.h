@@ -1,5 +1,6 @@
 // The parent process of a server: no protocol code, it starts the nodes, starts them again when
-// they end, and adopts those that an earlier parent left running.
+// they end, and adopts those that an earlier parent left running. Likewise the etcd member of this
+// server, if it has one.
 #pragma once
 
 #include <map>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "app/config/bootstrap.h"
+#include "app/parent/etcd_supervision.h"
 #include "base/result.h"
 #include "runtime/process/process.h"
 #include "runtime/reactor/reactor.h"
@@ -34,12 +36,14 @@ class Parent {
     void on_signal();
     void stop_all();
     void stop_if_done();
+    void stop_first_node();
 
     Bootstrap bootstrap_;
     std::vector<std::string> arguments_;
     int home_;
     runtime::Reactor reactor_;
     std::map<int, std::unique_ptr<runtime::Supervised>> nodes_;
+    EtcdSupervision etcd_{reactor_, bootstrap_};
     std::unique_ptr<runtime::Timer> poll_;
     std::unique_ptr<runtime::FdWatch> signal_watch_;
     int signal_fd_ = -1;

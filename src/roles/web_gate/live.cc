@@ -1,4 +1,7 @@
 // Live things: calls, bindings, history.
+#include <algorithm>
+
+#include "base/bytes.h"
 #include "roles/web_gate/asking.h"
 
 namespace tandem::roles::web_gate {
@@ -98,6 +101,25 @@ void WebGate::list_history(Now now, Incoming incoming, ports::Outbox& out) {
     query.after = page->after;
     query.limit = page->limit;
     ask(now, std::move(incoming), ports::kHistory, std::move(query), out);
+}
+
+// Where the data are; POST moves them. The store's own service decides whether it can.
+void WebGate::on_site_store(Now now, Incoming incoming, ports::Outbox& out) {
+    if (incoming.method == kGet)
+        return ask(now, std::move(incoming), ports::kKeyValue, ports::StoreStateQuery{}, out);
+    const auto members = text_members(incoming.request().body, {"kind", "endpoints"});
+    if (!members) {
+        respond(incoming.letter, problem(members.error()), out);
+        return;
+    }
+    ports::StoreMove move{(*members)[0], {}};
+    std::string_view rest = (*members)[1];
+    while (!rest.empty()) {
+        const size_t comma = std::min(rest.find(','), rest.size());
+        move.endpoints.emplace_back(trim(rest.substr(0, comma)));
+        rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+    ask(now, std::move(incoming), ports::kKeyValue, std::move(move), out);
 }
 
 }  // namespace tandem::roles::web_gate

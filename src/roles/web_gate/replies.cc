@@ -116,6 +116,12 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         response.headers.emplace_back("Cache-Control", "no-store");
         return response;
     }
+    if (const auto* state = get_if<ports::StoreState>(&payload)) {
+        if (state->error) return problem(*state->error);
+        HttpResponse response = ok(state->json);
+        if (pending.method == kPost) response.status = 202;
+        return response;
+    }
     if (const auto* test = get_if<ports::RouteTestReply>(&payload)) {
         if (!test->error) return ok(test->json);
         const bool in_path = test->error->field == "domain" && !pending.match.domain.empty();

@@ -24,7 +24,8 @@ enum class Action : uint8_t {
     RouteTest,
     LogLevel,
     ServerToken,  // for a server that is to join
-    Harm,  // a drill
+    Harm,         // a drill
+    Store,        // which one the site has; POST moves it
 };
 
 enum class Access : uint8_t {

@@ -163,6 +163,9 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
         case Action::Harm:
             ask_harm(now, std::move(incoming), out);
             break;
+        case Action::Store:
+            on_site_store(now, std::move(incoming), out);
+            break;
     }
 }
 

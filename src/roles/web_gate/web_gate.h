@@ -60,6 +60,7 @@ class WebGate final : public ports::Role {
     void ask_nodes(Now now, Incoming incoming, ports::Outbox& out);
     void set_log_level(const Incoming& incoming, ports::Outbox& out);
     void make_server_token(Now now, Incoming incoming, ports::Outbox& out);
+    void on_site_store(Now now, Incoming incoming, ports::Outbox& out);
     void test_route(Now now, Incoming incoming, ports::Outbox& out);
     void ask_harm(Now now, Incoming incoming, ports::Outbox& out);
     void show_health(const Incoming& incoming, ports::Outbox& out);
