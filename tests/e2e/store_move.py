@@ -22,6 +22,21 @@ def state(server):
     return server.api("GET", "/site/store")
 
 
+def state_or_none(server):
+    try:
+        return state(server)
+    except Failed:
+        return None
+
+
+def accounts(server):
+    """How many there are; None while the node that knows is being started."""
+    try:
+        return len(server.api("GET", "/domains/demo.test/accounts?limit=1000")["items"])
+    except Failed:
+        return None
+
+
 def move(server, kind):
     """Moves and waits; the state afterwards."""
     server.api("POST", "/site/store", {"kind": kind}, expected=202)
@@ -118,8 +133,8 @@ def a_move_cut_off_anywhere_loses_nothing(folder):
                     raise Failed(f"account a{made} in a move to {kind}: {error}") from error
             os.kill(server.pid_of(1), signal.SIGKILL)
             server.wait_healthy()
-            wait_for(lambda: len(server.api("GET", "/domains/demo.test/accounts?limit=1000")["items"]) == made + 2,
-                     f"all {made + 2} accounts are there")
+            wait_for(lambda: accounts(server) == made + 2, f"all {made + 2} accounts are there")
+            wait_for(lambda: state_or_none(server), "the store tells where it is")
         print(f"        {rounds} moves cut off, {made} accounts made meanwhile, in the end {json.dumps(state(server))}")
 
 
