@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+import urllib.parse
 
 from calls import CALLEE_PORT, CALLER_PORT, NODES, call, records, register
 from harness import TANDEM, Failed, expect, finish_sipp, main, run, running, sipp, wait_for
@@ -31,10 +32,16 @@ def state_or_none(server):
 
 def accounts(server):
     """How many there are; None while the node that knows is being started."""
-    try:
-        return len(server.api("GET", "/domains/demo.test/accounts?limit=1000")["items"])
-    except Failed:
-        return None
+    count, after = 0, ""
+    while True:
+        try:
+            page = server.api("GET", f"/domains/demo.test/accounts?limit=1000&after={after}")
+        except Failed:
+            return None
+        count += len(page["items"])
+        if not page["next"]:
+            return count
+        after = urllib.parse.quote(page["next"], safe="")
 
 
 def move(server, kind):
