@@ -165,6 +165,10 @@ void Reader::get(T& value) {
     } else {
         Reader inner = inside();
         inner.read_message(value);
+        // What carries SIP and has none could not even be passed on.
+        if constexpr (requires { value.message.method_token(); }) {
+            if (value.message.is_request() && value.message.method_token().empty()) fail();
+        }
     }
 }
 
