@@ -34,6 +34,7 @@ class RoleTest : public testing::Test {
     MediaGateRole role{ports::Surroundings{kSelf, directory, catalog, tokens, rng, 1},
                        [this] { return own; }};
     ports::MediaRequest request;
+    const uint16_t first_port = PortPool(30000, 39999, 1).take().value();  // of its first life
 };
 
 TEST_F(RoleTest, OpensPortsBeforeItAnswers) {
@@ -46,7 +47,8 @@ TEST_F(RoleTest, OpensPortsBeforeItAnswers) {
     EXPECT_EQ(letters[2].to, kB2b);
     EXPECT_EQ(letters[2].request, 5u);
     const auto& reply = get<ports::MediaReply>(letters[2].payload);
-    EXPECT_EQ(reply.local[0].streams[0].rtp, SocketAddress::parse("127.0.0.1:30000"))
+    EXPECT_EQ(reply.local[0].streams[0].rtp,
+              (SocketAddress{*IpAddress::parse("127.0.0.1"), first_port}))
         << "without an interface in the catalog, this machine only";
     const auto answer = send(ports::MediaStatisticsQuery{request.context}, 6);
     EXPECT_EQ(get<ports::MediaReply>(answer.at(0).payload).statistics.size(), 1u);
@@ -79,7 +81,7 @@ TEST_F(RoleTest, ReportsItsLoadEachSecond) {
 TEST_F(RoleTest, TellsTheOwnerOfAFailedPort) {
     send(request, 5);
     const Error error = make_error(ErrorCode::Conflict, "port", "in use");
-    const auto letters = send(ports::MediaPortFailed{30000, error}, 0);
+    const auto letters = send(ports::MediaPortFailed{first_port, error}, 0);
     ASSERT_EQ(letters.size(), 4u);  // a line for the journal, two ports to close, the event
     EXPECT_EQ(letters[3].to, kB2b);
     EXPECT_EQ(get<ports::MediaEvent>(letters[3].payload).kind, ports::MediaEvent::Kind::Lost);
