@@ -16,8 +16,9 @@ from network import Host  # noqa: E402
 
 BRIDGE = "site0"
 PREFIX = "192.0.2."
-# Written by a drill's server: it may be harmed over the API.
+# A drill's server may be harmed over the API.
 ALLOWED = "drills_allowed = true\n"
+LINK_PORT = 7200
 
 
 class Machine(Host):
@@ -62,18 +63,13 @@ class SiteServer(Server):
     """A tandemd on a machine of its own."""
 
     def __init__(self, folder, number, settings=ALLOWED, nodes="split"):
-        self.name = f"server{number}"
-        self.machine = Machine(self.name, number)
-        path = os.path.join(folder, self.name)
+        name = f"server{number}"
+        self.machine = Machine(name, number)
+        path = os.path.join(folder, name)
         os.makedirs(path, exist_ok=True)
-        super().__init__(path, address=self.machine.address, settings=settings, nodes=nodes)
-        with open(self.config, encoding="utf-8") as file:
-            text = file.read().replace('name = "server1"', f'name = "{self.name}"', 1)
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(text)
-
-    def command(self, args):
-        return self.machine.command(args)
+        address = self.machine.address
+        super().__init__(path, address, f'link_address = "{address}:{LINK_PORT}"\n{settings}',
+                         nodes=nodes, name=name, host=self.machine)
 
     def tandem(self, *words, timeout=60, check=True):
         """`tandem` on this machine."""
@@ -191,12 +187,13 @@ def whole_disk(major, minor):
 
 
 def join(first, server):
-    """`server`, which has no data yet, becomes a part of the site of `first`."""
-    if "--join" not in run([TANDEMD, "--help"]).stdout:
-        raise Failed("this tandemd cannot join a site")
-    token = first.tandem("server", "token").stdout.strip().splitlines()[-1]
+    """`server`, which has no data yet, becomes a part of the site of `first`. No role runs there yet."""
+    token = first.tandem("server", "token", "--name", server.name).stdout.strip()
+    os.rmdir(server.data)
     server.launch(["--join", token])
-    server.wait_healthy(30)
+    wait_for(lambda: server.process.poll() is not None or server.logged(" serving after"),
+             f"{server.name} serves", 30)
+    expect(server.process.poll() is None, f"{server.name} joined:\n{server.log_tail()}")
 
 
 class Site:
@@ -240,6 +237,16 @@ class Site:
     @property
     def first(self):
         return self.servers[0]
+
+    def add_role(self, role, server, **fields):
+        """One more copy of a role, in the home node of `server`; its number."""
+        roles = self.first.api("GET", "/roles?limit=1000")["items"]
+        number = 1 + max(each["number"] for each in roles)
+        place = next(each for each in self.first.api("GET", "/servers")["items"]
+                     if each["name"] == server.name)
+        self.first.api("POST", "/roles", {"role": role, "number": number, "server": place["id"],
+                                          "node": place["node"], **fields})
+        return number
 
     def instances(self):
         """{role: [nodes that run it]} as the status has it."""

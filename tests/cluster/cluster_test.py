@@ -60,6 +60,29 @@ def processes(folder):
         expect(not set(server.pids()) & set(pids), "all are new")
 
 
+def several_servers(folder):
+    """A second one joins and takes roles; it dies and comes back; its cable is cut and mended."""
+    with Site(folder, servers=2) as site:
+        second = site.servers[1]
+        for role in ("SG", "B2B", "MG"):
+            site.add_role(role, second)
+        site.wait_serving()
+        home = next(each["node"] for each in site.first.api("GET", "/servers")["items"]
+                    if each["name"] == second.name)
+
+        def is_there():
+            return all(home in site.instances().get(role, ()) for role in ("SG", "B2B", "MG"))
+        expect(is_there(), f"{site.instances()}")
+        second.kill()
+        wait_for(lambda: not is_there(), "it is gone", 10)
+        second.launch()
+        wait_for(is_there, "it is back", 30)
+        second.machine.cut()
+        wait_for(lambda: not is_there(), "it is cut off", 20)
+        second.machine.mend()
+        wait_for(is_there, "it is back", 30)
+
+
 def disk(folder):
     with Site(folder, nodes="one") as site:
         site.first.make_domain(accounts=())
@@ -82,4 +105,4 @@ def disk(folder):
 
 if __name__ == "__main__":
     in_own_network()
-    main(links, processes, disk)
+    main(links, processes, several_servers, disk)
