@@ -44,7 +44,9 @@ void Drills::carry_out(const HarmRequest& harm) {
             (void)runtime::pause_processes(victims(run_directory_, harm.scope), time);
             return;
         case HarmRequest::Kind::Partition:
-            links_.cut(time);
+            links_.cut(time, harm.scope == HarmRequest::Scope::Server
+                                 ? runtime::NodeLinks::Cut::OtherServers
+                                 : runtime::NodeLinks::Cut::All);
             return;
     }
 }

@@ -92,8 +92,8 @@ struct NodeLinks::State {
     std::map<uint16_t, Peer> peers;
     std::vector<std::unique_ptr<Link>> links;
     std::map<uint16_t, Link*> up;
-    Timer cut{reactor};
-    bool is_cut = false;
+    Timer cut_end{reactor};
+    Cut cut = Cut::None;
     uint64_t letters_in = 0;
     uint64_t letters_out = 0;
     uint64_t refused = 0;
@@ -109,6 +109,9 @@ struct NodeLinks::State {
     Result<void> connect(Link& link, const NodePlace& place);
     void dial_later(uint16_t node);
     void greet(Link& link);
+    bool is_cut(const Link& link) const {
+        return cut == Cut::All || (cut == Cut::OtherServers && link.over_tcp);
+    }
     void lost(Link& link);
     void drop(uint16_t node);
     void say_refused(const std::string& why);
@@ -243,7 +246,7 @@ void NodeLinks::State::dial_later(uint16_t node) {
 }
 
 void NodeLinks::State::greet(Link& link) {
-    if (is_cut) return;
+    if (is_cut(link)) return;
     std::string frame;
     if (!wire::append_hello(frame, self)) return;
     link.socket->send(frame);
@@ -290,7 +293,7 @@ bool NodeLinks::State::take_from_stranger(Link& link, wire::Frame frame) {
 
 bool NodeLinks::State::take(Link& link, wire::Frame frame) {
     if (link.stranger != 0) return take_from_stranger(link, std::move(frame));
-    if (is_cut) return true;
+    if (is_cut(link)) return true;
     if (const auto* hello = std::get_if<wire::Hello>(&frame)) return take_hello(link, *hello);
     if (!link.greeted) return false;
     if (auto* letter = std::get_if<ports::Letter>(&frame)) {
@@ -406,7 +409,7 @@ bool NodeLinks::is_up(uint16_t node) const {
 
 bool NodeLinks::send(uint16_t node, const ports::Letter& letter) {
     const auto found = state_->up.find(node);
-    if (state_->is_cut && found != state_->up.end()) return true;
+    if (found != state_->up.end() && state_->is_cut(*found->second)) return true;
     std::string frame;
     const bool sent = found != state_->up.end() && wire::append_letter(frame, letter) &&
                       found->second->socket->send(frame);
@@ -416,8 +419,10 @@ bool NodeLinks::send(uint16_t node, const ports::Letter& letter) {
 
 void NodeLinks::send_heartbeat(const wire::Heartbeat& heartbeat) {
     std::string frame;
-    if (state_->is_cut || !wire::append_heartbeat(frame, heartbeat)) return;
-    for (auto& [node, link] : state_->up) link->socket->send(frame);
+    if (!wire::append_heartbeat(frame, heartbeat)) return;
+    for (auto& [node, link] : state_->up) {
+        if (!state_->is_cut(*link)) link->socket->send(frame);
+    }
 }
 
 void NodeLinks::announce(const wire::Hello& self) {
@@ -447,12 +452,15 @@ bool NodeLinks::send_certificate(uint16_t node, const wire::CertificateReply& re
 }
 
 // The letters of that time are lost. Both ends have to learn it, or questions would wait for ever.
-void NodeLinks::cut(Duration time) {
-    state_->is_cut = true;
-    state_->cut.arm(time, [state = state_.get()] {
-        state->is_cut = false;
-        const std::map<uint16_t, State::Link*> ended = state->up;
-        for (const auto& [node, link] : ended) state->lost(*link);
+void NodeLinks::cut(Duration time, Cut which) {
+    state_->cut = which;
+    state_->cut_end.arm(time, [state = state_.get()] {
+        std::vector<State::Link*> ended;
+        for (const auto& [node, link] : state->up) {
+            if (state->is_cut(*link)) ended.push_back(link);
+        }
+        state->cut = Cut::None;
+        for (State::Link* link : ended) state->lost(*link);
     });
 }
 

@@ -83,7 +83,8 @@ class NodeLinks {
     bool send_certificate(uint16_t node, const wire::CertificateReply& reply);
 
     // For a drill: nothing comes or goes for so long, silently; then all links are made anew.
-    void cut(Duration time);
+    enum class Cut { None, OtherServers, All };
+    void cut(Duration time, Cut which);
 
     std::vector<std::pair<std::string, double>> figures() const;
 

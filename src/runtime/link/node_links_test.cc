@@ -102,7 +102,11 @@ TEST_F(NodeLinksTest, ACutIsSilentAndEndsWithNewLinks) {
     a->links.add(2);
     b->links.add(1);
     ASSERT_TRUE(until([&] { return a->links.is_up(2) && b->links.is_up(1); }));
-    b->links.cut(200ms);
+    b->links.cut(200ms, NodeLinks::Cut::OtherServers);  // neither is on another server
+    EXPECT_TRUE(a->links.send(2, {{1}, {2}, 9, ports::StatusQuery{}}));
+    ASSERT_TRUE(until([&] { return !b->letters.empty(); }));
+    b->letters.clear();
+    b->links.cut(200ms, NodeLinks::Cut::All);
     EXPECT_TRUE(a->links.send(2, {{1}, {2}, 1, ports::StatusQuery{}}));
     EXPECT_TRUE(b->links.send(1, {{2}, {1}, 2, ports::StatusQuery{}}));
     b->links.send_heartbeat({42, {1}});
