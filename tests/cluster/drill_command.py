@@ -92,7 +92,38 @@ def watched(folder):
         expect(report["registrations_lost"] == 0 and report["answered_lost"] == 0, f"{report}")
 
 
+def a_whole_server_is_killed(folder):
+    """Parent and all nodes die; whoever looks after the machine starts it again."""
+    with Site(folder) as site:
+        process = subprocess.Popen(site.drill_command("kill", "--server", "server1", "--json", *SMALL),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        site.first.process.wait(90)
+        wait_for(lambda: not site.first.pids(), "all of it is dead", 5, 0.01)
+        site.first.start()
+        out, errors = process.communicate(timeout=180)
+        expect(process.returncode == 0, f"{out} {errors}")
+        report = json.loads(out)
+        expect(len(report["roles"]) == 8 and report["answered"] >= 2, f"{report}")
+
+
+def a_whole_server_is_paused(folder):
+    def states():
+        found = set()
+        for pid in pids:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                found.add(file.read().rpartition(")")[2].split()[0])
+        return found
+    with Site(folder) as site:
+        pids = site.first.pids()
+        site.first.api("POST", "/nodes/1/harm", {"kind": "pause", "seconds": 1, "scope": "server"},
+                       expected=202)
+        wait_for(lambda: states() == {"T"}, f"all of it is stopped: {states()}", 5, 0.01)
+        wait_for(lambda: "T" not in states(), "all of it goes on", 5, 0.01)
+        site.wait_serving()
+        expect(site.first.pids() == pids, "nothing had to be started again")
+
+
 if __name__ == "__main__":
     in_own_network()
     main(refused_unless_allowed, wrong_usage, nothing_is_left_after_ctrl_c, what_is_lost_is_found,
-         watched)
+         watched, a_whole_server_is_killed, a_whole_server_is_paused)
