@@ -26,6 +26,19 @@ HttpResponse no_content() {
     return response;
 }
 
+// `domain`: from the path, where there is one.
+HttpResponse route_response(const ports::RouteTestReply& test, std::string_view domain) {
+    if (!test.error) return ok(test.json);
+    const bool in_path = test.error->field == "domain" && !domain.empty();
+    const bool refers = test.error->code == ErrorCode::NotFound && !in_path;
+    return refers ? problem(422, *test.error) : problem(*test.error);
+}
+
+HttpResponse unreachable_response(const ports::Unreachable& unreachable) {
+    if (unreachable.who) return problem(503, "who could answer cannot be reached");
+    return problem(504, "no answer came in time; the effect is unknown");
+}
+
 HttpResponse harm_response(const ports::HarmReply& harm) {
     if (harm.error) return problem(*harm.error);
     HttpResponse response = ok("{\"in_ms\":" + std::to_string(harm.in_ms) + "}");
@@ -123,10 +136,7 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         return response;
     }
     if (const auto* test = get_if<ports::RouteTestReply>(&payload)) {
-        if (!test->error) return ok(test->json);
-        const bool in_path = test->error->field == "domain" && !pending.match.domain.empty();
-        const bool refers = test->error->code == ErrorCode::NotFound && !in_path;
-        return refers ? problem(422, *test->error) : problem(*test->error);
+        return route_response(*test, pending.match.domain);
     }
     if (const auto* harm = get_if<ports::HarmReply>(&payload)) return harm_response(*harm);
     if (const auto* status = get_if<ports::StatusReply>(&payload)) {
@@ -143,10 +153,7 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
             if (!late && pending.answers.size() < pending.awaited) return std::nullopt;
             return nodes_response(pending);
         }
-        if (get<ports::Unreachable>(payload).who) {
-            return problem(503, "who could answer cannot be reached");
-        }
-        return problem(504, "no answer came in time; the effect is unknown");
+        return unreachable_response(get<ports::Unreachable>(payload));
     }
     return std::nullopt;
 }
