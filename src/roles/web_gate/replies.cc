@@ -46,6 +46,22 @@ HttpResponse harm_response(const ports::HarmReply& harm) {
     return response;
 }
 
+HttpResponse token_response(const ports::JoinTokenReply& token) {
+    if (token.error) return problem(*token.error);
+    HttpResponse response = ok(token.json);
+    response.status = 201;
+    response.headers.emplace_back("Cache-Control", "no-store");
+    return response;
+}
+
+// A move has begun when it is answered.
+HttpResponse store_response(const ports::StoreState& state, uint8_t method) {
+    if (state.error) return problem(*state.error);
+    HttpResponse response = ok(state.json);
+    if (method == kPost) response.status = 202;
+    return response;
+}
+
 const ports::HttpRequest& request_of(const ports::Letter& question) {
     return get<ports::HttpRequest>(question.payload);
 }
@@ -122,19 +138,9 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
     if (const auto* page = get_if<ports::HistoryPage>(&payload)) {
         return page->error ? problem(*page->error) : ok(page->json);
     }
-    if (const auto* token = get_if<ports::JoinTokenReply>(&payload)) {
-        if (token->error) return problem(*token->error);
-        HttpResponse response = ok(token->json);
-        response.status = 201;
-        response.headers.emplace_back("Cache-Control", "no-store");
-        return response;
-    }
-    if (const auto* state = get_if<ports::StoreState>(&payload)) {
-        if (state->error) return problem(*state->error);
-        HttpResponse response = ok(state->json);
-        if (pending.method == kPost) response.status = 202;
-        return response;
-    }
+    if (const auto* token = get_if<ports::JoinTokenReply>(&payload)) return token_response(*token);
+    if (const auto* state = get_if<ports::StoreState>(&payload))
+        return store_response(*state, pending.method);
     if (const auto* test = get_if<ports::RouteTestReply>(&payload)) {
         return route_response(*test, pending.match.domain);
     }
