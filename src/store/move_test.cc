@@ -223,7 +223,7 @@ TEST(Move, TakesEverythingAlong) {
 }
 
 TEST(Move, SurvivesStoresThatAnswerBadly) {
-    for (uint64_t seed = 1; seed <= seeds(20); ++seed) {
+    for (uint64_t seed = 1; seed <= seeds(8); ++seed) {
         Site site(seed);
         site.begin();
         for (int step = 0; step < 400'000 && !site.move->is_over(); ++step) site.step(20);
@@ -236,7 +236,7 @@ TEST(Move, SurvivesStoresThatAnswerBadly) {
 TEST(Move, MoversMayDieAtAnyStep) {
     unsigned sealed_unknown = 0;
     unsigned left_frozen = 0;
-    for (uint64_t seed = 1; seed <= seeds(60); ++seed) {
+    for (uint64_t seed = 1; seed <= seeds(30); ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         Site site(seed);
         const unsigned faults = seed % 2 == 0 ? 0 : 10;
