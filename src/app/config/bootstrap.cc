@@ -1,6 +1,5 @@
 #include "app/config/bootstrap.h"
 
-#include <toml++/toml.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <iterator>
 #include <map>
 
+#include "app/config/toml.h"
 #include "base/net_address.h"
 
 namespace tandem::app {

@@ -1,7 +1,5 @@
 #include "app/config/etcd_members.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +7,7 @@
 #include <sstream>
 
 #include "app/config/durable_file.h"
+#include "app/config/toml.h"
 #include "base/net_address.h"
 
 namespace tandem::app {

@@ -1,13 +1,12 @@
 #include "app/config/store_place.h"
 
-#include <toml++/toml.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 
 #include "app/config/durable_file.h"
+#include "app/config/toml.h"
 #include "base/net_address.h"
 
 namespace tandem::app {
