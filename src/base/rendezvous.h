@@ -1,5 +1,5 @@
-// Rendezvous hashing: whoever asks draws the same number for a key and a member, and the member with
-// the highest one has the key. A member that goes leaves all keys but its own where they were.
+// Rendezvous hashing: whoever asks draws the same number for a key and a member, and the member
+// with the highest one has the key. A member that goes leaves all keys but its own where they were.
 #pragma once
 
 #include <cstdint>

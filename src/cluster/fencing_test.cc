@@ -110,7 +110,8 @@ struct Bench {
                 EXPECT_TRUE(machine.on_reply(now, reply, requests));
             if (!requests.empty()) continue;
             const auto due = machine.next_deadline();
-            if (!due || *due > now + store_deadline + 50ms || (answers.replies.size() == 1 && faults.empty()))
+            if (!due || *due > now + store_deadline + 50ms ||
+                (answers.replies.size() == 1 && faults.empty()))
                 return;
             now = *due;
             machine.on_timeout(now, requests);

@@ -114,8 +114,8 @@ void Site::spread_servers(store::Txn& txn) const {
         interface.server = ServerId{{1, static_cast<uint64_t>(node)}};
         interface.name = "default";
         interface.address = kAddress;
-        txn.then_ops.emplace_back(store::Put{store::keys::interface(interface.id),
-                                             model::encode_stored(interface, {})});
+        txn.then_ops.emplace_back(
+            store::Put{store::keys::interface(interface.id), model::encode_stored(interface, {})});
     }
 }
 

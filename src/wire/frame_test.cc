@@ -150,7 +150,7 @@ TEST(Frame, RefusesDamageAndSkipsTheUnknown) {
         {"\x0a\x09\x62\x07\x10\xff\xff\xff\xff\xff\x01"s, ErrorCode::Malformed},
         {"\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"s, ErrorCode::Malformed},
         {"\x12\x04\x08\x80\x80\x04"s, ErrorCode::Malformed},  // node 65536
-        {"\x0a\x02\x52\x00"s, ErrorCode::Malformed},           // SIP without a message
+        {"\x0a\x02\x52\x00"s, ErrorCode::Malformed},          // SIP without a message
     };
     for (const auto& [frame, code] : cases) {
         const auto result = decode(frame);

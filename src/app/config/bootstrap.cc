@@ -1,5 +1,6 @@
 #include "app/config/bootstrap.h"
 
+#include <toml++/toml.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -8,7 +9,6 @@
 #include <iterator>
 #include <map>
 
-#include "app/config/toml.h"
 #include "base/net_address.h"
 
 namespace tandem::app {

@@ -1,5 +1,7 @@
 #include "app/config/etcd_members.h"
 
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -7,7 +9,6 @@
 #include <sstream>
 
 #include "app/config/durable_file.h"
-#include "app/config/toml.h"
 #include "base/net_address.h"
 
 namespace tandem::app {

@@ -1,9 +1,9 @@
 #include "app/config/server_file.h"
 
+#include <toml++/toml.h>
 #include <unistd.h>
 
 #include "app/config/site_keys.h"
-#include "app/config/toml.h"
 #include "ports/address.h"
 
 namespace tandem::app {

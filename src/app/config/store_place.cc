@@ -1,12 +1,13 @@
 #include "app/config/store_place.h"
 
+#include <toml++/toml.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 
 #include "app/config/durable_file.h"
-#include "app/config/toml.h"
 #include "base/net_address.h"
 
 namespace tandem::app {

@@ -11,8 +11,7 @@ constexpr auto kTick = std::chrono::milliseconds(50);  // as often as nodes tell
 }  // namespace
 
 MediaShard::MediaShard(roles::host::HostSettings settings, const SiteKeys& keys,
-                       const ports::TokenMint& tokens, Send send,
-                       std::function<void()> on_progress)
+                       const ports::TokenMint& tokens, Send send, std::function<void()> on_progress)
     : send_(std::move(send)),
       factory_(keys, {}, runtime::machine_addresses),
       host_(std::move(settings), tokens, rng_, factory_),

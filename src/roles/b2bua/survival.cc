@@ -156,9 +156,9 @@ void B2buaRole::restore(Step& step, const std::string& key, std::string_view val
     auto snapshot = call::decode(value);
     if (!snapshot) {
         ++counters_.unreadable_snapshots;
-        step.out.send(around_.self, ports::kJournal,
-                      ports::LogLine{ports::LogLine::Level::Error,
-                                     "A stored call cannot be read: " + key});
+        step.out.send(
+            around_.self, ports::kJournal,
+            ports::LogLine{ports::LogLine::Level::Error, "A stored call cannot be read: " + key});
         return;
     }
     // The monotonic clock may be another machine's; the wall clocks say how much time went by.

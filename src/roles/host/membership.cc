@@ -131,7 +131,8 @@ void Membership::learn_leader(const store::KeyValue& item) {
     if (!record) return;
     LeaderRecord& known = leaders_[group];
     if (record->epoch < known.epoch) return;
-    const bool moved = known.holder != record->holder && record->state == LeaderRecord::State::Active;
+    const bool moved =
+        known.holder != record->holder && record->state == LeaderRecord::State::Active;
     known = *record;
     changed_ = true;
     if (!moved || shard_ != 0 || !is_known_) return;
@@ -332,8 +333,8 @@ void Membership::claim(Now now, const Placement& placement) {
     hosted = {};
     hosted.placement = placement;
     hosted.claim = std::make_unique<cluster::IncarnationClaim>(
-        number_of(placement.instance),
-        ShardRun{{{node_}, static_cast<uint8_t>(shard_)}, run_}, next_channel());
+        number_of(placement.instance), ShardRun{{{node_}, static_cast<uint8_t>(shard_)}, run_},
+        next_channel());
     if (is_known_) hosted.claim->start(now.mono, requests_);
 }
 
@@ -575,10 +576,9 @@ Standing Membership::standing(const Placement& placement) const {
         return out;
     }
     const auto leader = leaders_.find(group_of(placement));
-    out.is_active = leader != leaders_.end() &&
-                    leader->second.state == LeaderRecord::State::Active &&
-                    leader->second.holder ==
-                        cluster::Incarnation{number_of(placement.instance), out.epoch};
+    out.is_active =
+        leader != leaders_.end() && leader->second.state == LeaderRecord::State::Active &&
+        leader->second.holder == cluster::Incarnation{number_of(placement.instance), out.epoch};
     return out;
 }
 

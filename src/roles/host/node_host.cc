@@ -367,8 +367,7 @@ void NodeHost::rebuild_directory() {
         entries.push_back({placement.instance, placement.kind, there.epoch, placement.weight,
                            there.reachable, placement.node});
         entries.back().suspected = there.suspected;
-        entries.back().is_active =
-            !ports::is_active_passive(placement.kind) || there.is_active;
+        entries.back().is_active = !ports::is_active_passive(placement.kind) || there.is_active;
     }
     // Weight 0: found by who names them, never chosen for anything new.
     const auto add_missing = [&](const std::vector<ports::DirectoryEntry>& draining) {
@@ -547,7 +546,10 @@ std::string NodeHost::status_json(Now now) const {
         json += "{\"role\":\"" + std::string(ports::code_of(hosted.kind)) +
                 "\",\"instance\":" + std::to_string(hosted.instance.number) +
                 ",\"epoch\":" + std::to_string(hosted.surroundings->epoch) + ",\"state\":\"" +
-                (hosted.draining ? "draining" : is_passive ? "passive" : "serving") + "\",";
+                (hosted.draining ? "draining"
+                 : is_passive    ? "passive"
+                                 : "serving") +
+                "\",";
         append_figures(json, hosted.role->figures());
         json += '}';
     }

@@ -159,7 +159,7 @@ class NodeHost {
     uint64_t next_request_ = uint64_t{1} << 40;  // never an id of the reader's
     uint64_t claim_request_ = 0;  // of the epoch; answers to earlier tries are not taken
     std::vector<ports::Letter> queue_;
-    std::vector<ports::Letter> held_;  // until the instances have been started
+    std::vector<ports::Letter> held_;      // until the instances have been started
     std::vector<ports::Letter> unspoken_;  // to the outside, until we are known to live
     ports::Outbox outbox_;
     std::vector<Hosted> hosted_;

@@ -158,8 +158,8 @@ void Stream::note_reception(Instant now, const rtp::Header& header, size_t bytes
     reception_->on_packet(now, header);
 }
 
-// Who encrypts and has no key of ours yet, as while a moved call agrees on new ones, is sent nothing:
-// it would go out in the clear.
+// Who encrypts and has no key of ours yet, as while a moved call agrees on new ones, is sent
+// nothing: it would go out in the clear.
 bool Stream::may_send() const {
     return settings_.enabled && (!from_party_ || to_party_);
 }
