@@ -543,13 +543,12 @@ std::string NodeHost::status_json(Now now) const {
         if (!std::exchange(first, false)) json += ',';
         const ports::DirectoryEntry* entry = directory_.find(hosted.instance);
         const bool is_passive = entry != nullptr && !entry->is_active;
+        const char* state = is_passive ? "passive" : "serving";
+        if (hosted.draining) state = "draining";
         json += "{\"role\":\"" + std::string(ports::code_of(hosted.kind)) +
                 "\",\"instance\":" + std::to_string(hosted.instance.number) +
-                ",\"epoch\":" + std::to_string(hosted.surroundings->epoch) + ",\"state\":\"" +
-                (hosted.draining ? "draining"
-                 : is_passive    ? "passive"
-                                 : "serving") +
-                "\",";
+                ",\"epoch\":" + std::to_string(hosted.surroundings->epoch) +
+                ",\"active\":" + (is_passive ? "false" : "true") + ",\"state\":\"" + state + "\",";
         append_figures(json, hosted.role->figures());
         json += '}';
     }
