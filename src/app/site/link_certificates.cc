@@ -6,8 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "app/config/durable_file.h"
 #include "app/config/site_keys.h"
-#include "app/node/domain_certificates.h"
 #include "base/certificate.h"
 
 namespace tandem::app {
