@@ -122,7 +122,7 @@ TEST(NodeHost, ADrillIsRefusedWhereNobodyHasAllowedIt) {
         return fixture.left.empty() ? ports::HarmReply{}
                                     : get<ports::HarmReply>(fixture.left[0].payload);
     };
-    fixture.host.set_reachable_nodes({{2, 1, {}}});
+    fixture.host.set_reachable_nodes(fixture.now, {{2, {1, 1}, {}}});
     const ports::HarmReply refused = asked_for_harm();
     ASSERT_TRUE(refused.error);
     EXPECT_EQ(refused.error->code, ErrorCode::Forbidden);
