@@ -72,7 +72,7 @@ void SiteNode::start(const ports::TokenMint& tokens, NodeParts signalling, NodeP
 void SiteNode::tick_media() {
     world_.after(kMediaTick, [this, life = life_] {
         if (!is_up() || life != life_) return;
-        wake(1, world_.time());
+        if (!is_paused()) ++shards_[1].turns;
         tick_media();
     });
 }
@@ -307,7 +307,7 @@ void SiteNode::on_link_down(uint16_t node) {
 
 void SiteNode::on_link_heartbeat(const wire::Heartbeat& beat) {
     host_->on_heartbeat(clocks(), beat);
-    wake(0, world_.time() + world_.between(kTurnLeast, kTurnMost));
+    schedule(0);
 }
 
 void SiteNode::tell_reachable() {

@@ -362,8 +362,10 @@ void Node::on_link_letter(uint16_t node, ports::Letter letter) {
 }
 
 void Node::on_link_heartbeat(uint16_t, const wire::Heartbeat& heartbeat) {
-    host_->on_heartbeat(shard_.reactor().now(), heartbeat);
-    shard_.reactor().want_turn();
+    const Now now = shard_.reactor().now();
+    host_->on_heartbeat(now, heartbeat);
+    const auto due = host_->next_deadline();
+    if (due && *due <= now.mono) shard_.reactor().want_turn();
 }
 
 void Node::on_signal() {
