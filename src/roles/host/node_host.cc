@@ -422,7 +422,8 @@ void NodeHost::speak(Now now, ports::Letter letter, std::vector<ports::Letter>& 
 }
 
 void NodeHost::route(Now now, ports::Letter letter, std::vector<ports::Letter>& leaving) {
-    if (letter.to == self() || find(letter.to) != nullptr) {
+    // Also to one that is being claimed: it is kept until that has started.
+    if (letter.to == self() || hosted(letter.to) != nullptr) {
         queue_.push_back(std::move(letter));
         return;
     }
