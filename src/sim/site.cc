@@ -307,26 +307,24 @@ void Site::cut_link(uint16_t a, uint16_t b, Duration time) {
 
 // As values: there are too many of them to be encoded for every link.
 void Site::heartbeat(uint16_t number, const wire::Heartbeat& beat) {
-    const auto told = std::make_shared<const wire::Heartbeat>(beat);
     for (Link& each : links_) {
         if (!each.up || (each.a != number && each.b != number)) continue;
         const uint16_t to = each.other(number);
         Instant& free = each.free_to(to);
         free = std::max(free, world_.time() + world_.between(10us, 400us));
-        world_.at(free, [this, number, to, generation = each.generation, told] {
-            on_heartbeat(number, to, generation, told);
+        world_.at(free, [this, number, to, generation = each.generation, beat] {
+            on_heartbeat(number, to, generation, beat);
         });
     }
 }
 
 void Site::on_heartbeat(uint16_t from, uint16_t to, uint64_t generation,
-                        const std::shared_ptr<const wire::Heartbeat>& beat) {
+                        const wire::Heartbeat& beat) {
     const Link& over = *link(from, to);
     if (over.generation != generation || !over.up || !node(to).is_up()) return;
-    if (!node(to).is_paused()) return node(to).on_link_heartbeat(*beat);
-    world_.at(node(to).paused_until(), [this, from, to, generation, beat] {
-        on_heartbeat(from, to, generation, beat);
-    });
+    if (!node(to).is_paused()) return node(to).on_link_heartbeat(beat);
+    world_.at(node(to).paused_until(),
+              [this, from, to, generation, beat] { on_heartbeat(from, to, generation, beat); });
 }
 
 // Its process ends by itself, and its parent starts it again.

@@ -111,8 +111,7 @@ class Site final : public NetworkEnds, public NodeEnds {
     void open_link(Link& link);
     void break_link(Link& link, Duration noticed_after);
     void on_link_frame(uint16_t from, uint16_t to, const std::string& frame);
-    void on_heartbeat(uint16_t from, uint16_t to, uint64_t generation,
-                      const std::shared_ptr<const wire::Heartbeat>& beat);
+    void on_heartbeat(uint16_t from, uint16_t to, uint64_t generation, const wire::Heartbeat& beat);
     void carry(Link& link, uint16_t to, std::string frame);
 
     // --- NodeEnds.

@@ -10,6 +10,7 @@
 #include "app/node/media_shard.h"
 #include "app/version.h"
 #include "base/check.h"
+#include "runtime/process/process.h"
 #include "runtime/reactor/clock.h"
 #include "runtime/reactor/limits.h"
 #include "runtime/reactor/native_address.h"
@@ -330,6 +331,13 @@ void Node::on_link_hello(const wire::Hello& peer) {
         return tell_reachable();
     }
     reachable_.push_back({peer.node, peer.runs, peer.instances});
+    // Of a node of this server the end can be seen; links may break for other reasons.
+    processes_[peer.node] = std::make_unique<runtime::ProcessWatch>(
+        shard_.reactor(), bootstrap_.data + "/run", "node-" + std::to_string(peer.node),
+        [this, node = peer.node] {
+            host_->on_process_ended(shard_.reactor().now(), node);
+            shard_.reactor().want_turn();
+        });
     journal_->write(info("node " + std::to_string(peer.node) + " is reachable"));
     tell_reachable();
     if (peer.node != store_->node_of_keys()) return;

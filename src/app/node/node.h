@@ -4,6 +4,7 @@
 // Shard 1 carries the media gate and its ports. A third thread has the store, or asks for it.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@
 #include "runtime/journal/journal.h"
 #include "runtime/link/node_links.h"
 #include "runtime/media_ports/media_ports.h"
+#include "runtime/process/process.h"
 #include "runtime/reactor/shard.h"
 #include "runtime/reactor/system_rng.h"
 #include "runtime/sip_transport/sip_transport.h"
@@ -114,6 +116,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     wire::Hello hello_;
     uint64_t directory_generation_ = ~uint64_t{0};
     std::vector<roles::host::ReachableNode> reachable_;
+    std::map<uint16_t, std::unique_ptr<runtime::ProcessWatch>> processes_;  // of other nodes
     bool said_serving_ = false;
     int exit_code_ = 0;
     std::string certificate_stamp_;

@@ -16,6 +16,8 @@ using Level = ports::LogLine::Level;
 constexpr Duration kRenewal = std::chrono::minutes(1);
 // The same refusal is said so often: the other side dials again every second.
 constexpr Duration kRefusalPause = std::chrono::minutes(1);
+// How long a node that left the layers may take to say what it still has.
+constexpr Duration kVanishing = 3s;
 constexpr size_t kJoiningMax = 64;  // more than strangers may ask at once
 // Whoever reaches the port may ask, and each question is a read of the store and a line in the log.
 constexpr int kAsksMax = 20;
@@ -85,11 +87,32 @@ void SiteDesk::follow(Now now, const store::Catalog& catalog, const ports::Direc
     now_ = now;
     const bool is_same =
         followed_ == catalog.revision() && followed_directory_ == directory.generation();
-    if (is_same) return;
+    if (is_same && vanishing_.empty()) return;
     followed_ = catalog.revision();
     followed_directory_ = directory.generation();
-    const Neighbours wanted = neighbours_of(catalog, directory, neighbours_, file_.node);
+    Neighbours wanted = neighbours_of(catalog, directory, neighbours_, file_.node);
+    keep_vanishing(wanted);
     if (!(wanted == neighbours_)) apply(wanted);
+}
+
+// A node that the layers have no more may have calls to finish, and says so in a moment.
+void SiteDesk::keep_vanishing(Neighbours& wanted) {
+    const auto is_wanted = [&](uint16_t node) {
+        return wanted.others.contains(node) ||
+               std::ranges::find(wanted.own, int{node}) != wanted.own.end();
+    };
+    std::erase_if(vanishing_, [&](const auto& each) { return is_wanted(each.first); });
+    const auto stays = [&](uint16_t node) {
+        return !is_wanted(node) &&
+               now_.mono - vanishing_.try_emplace(node, now_.mono).first->second < kVanishing;
+    };
+    for (const int node : neighbours_.own) {
+        if (stays(static_cast<uint16_t>(node))) wanted.own.push_back(node);
+    }
+    for (const auto& [node, place] : neighbours_.others) {
+        if (stays(node)) wanted.others[node] = place;
+    }
+    std::erase_if(vanishing_, [&](const auto& each) { return !is_wanted(each.first); });
 }
 
 void SiteDesk::apply(const Neighbours& wanted) {

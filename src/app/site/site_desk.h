@@ -55,6 +55,7 @@ class SiteDesk final : public runtime::LinkDesk {
         Instant until;  // its link has ended by then
     };
     runtime::LinkSubject subject() const;
+    void keep_vanishing(Neighbours& wanted);
     void apply(const Neighbours& wanted);
     void listen();
     void write_files(const Neighbours& former);
@@ -69,6 +70,7 @@ class SiteDesk final : public runtime::LinkDesk {
     LinkCertificates certificates_;
     ServerFile file_;
     runtime::NodeLinks* links_ = nullptr;
+    std::map<uint16_t, Instant> vanishing_;  // nodes that the layers have no more, since when
     Neighbours neighbours_;
     std::optional<store::Revision> followed_;
     uint64_t followed_directory_ = 0;

@@ -230,24 +230,24 @@ void Membership::set_layout(Now now, std::vector<Placement> layout) {
 }
 
 void Membership::set_nodes(Now now, std::vector<ReachableNode> nodes) {
-    const std::vector<ReachableNode> before = std::exchange(nodes_, std::move(nodes));
-    begin_liveness(now);
-    // A link inside a server breaks only with the process at its other end.
-    const auto server_of = [&](uint16_t number) {
-        const auto found = std::ranges::find(layout_, number, &Placement::node);
-        return found == layout_.end() ? ServerId{} : found->server;
-    };
-    for (const ReachableNode& gone : before) {
-        if (liveness_ == nullptr || gone.node == node_ || node(gone.node) != nullptr) continue;
-        if (server_of(gone.node) != server_of(node_)) continue;
-        for (uint8_t shard = 0; shard < gone.runs.size(); ++shard) {
-            cluster::LivenessOutbox out;
-            liveness_->on_process_ended(now.mono, {{{gone.node}, shard}, gone.runs[shard]}, out);
-            take(out);
-        }
+    nodes_ = std::move(nodes);
+    for (const ReachableNode& each : nodes_) {
+        if (!each.runs.empty()) runs_[each.node] = each.runs;
     }
+    begin_liveness(now);
     unsettled_ = true;
     changed_ = true;
+    settle(now);
+}
+
+void Membership::on_process_ended(Now now, uint16_t node) {
+    const auto runs = runs_.find(node);
+    if (liveness_ == nullptr || runs == runs_.end()) return;
+    for (uint8_t shard = 0; shard < runs->second.size(); ++shard) {
+        cluster::LivenessOutbox out;
+        liveness_->on_process_ended(now.mono, {{{node}, shard}, runs->second[shard]}, out);
+        take(out);
+    }
     settle(now);
 }
 

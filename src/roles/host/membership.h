@@ -70,6 +70,8 @@ class Membership {
     // The enabled instances of the logic layer.
     void set_layout(Now now, std::vector<Placement> layout);
     void set_nodes(Now now, std::vector<ReachableNode> nodes);
+    // The process of a node of this server is known to have ended, in its run that was seen last.
+    void on_process_ended(Now now, uint16_t node);
 
     // An instance is to be hosted here. Claimed follows.
     void claim(Now now, const Placement& placement);
@@ -150,7 +152,8 @@ class Membership {
     std::vector<uint64_t> turns_;
     std::vector<Placement> layout_;
     std::vector<ReachableNode> nodes_;
-    std::map<uint16_t, Hosted> hosted_;  // by number
+    std::map<uint16_t, std::vector<uint32_t>> runs_;  // of each node, as told last
+    std::map<uint16_t, Hosted> hosted_;               // by number
     uint16_t channel_ = 0;
     bool is_over_ = false;
     bool unsettled_ = false;  // candidates, survivors and the dead are to be told

@@ -402,6 +402,11 @@ void NodeHost::set_reachable_nodes(Now now, std::vector<ReachableNode> nodes) {
     });
 }
 
+void NodeHost::on_process_ended(Now now, uint16_t node) {
+    membership_.on_process_ended(now, node);
+    follow_membership(now);
+}
+
 void NodeHost::on_heartbeat(Now now, const cluster::Heartbeat& beat) {
     membership_.on_heartbeat(now, beat);
     follow_membership(now);

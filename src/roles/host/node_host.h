@@ -62,6 +62,7 @@ class NodeHost {
     bool admits(const ports::Letter& letter, uint16_t node) const {
         return membership_.admits(letter.from, node);
     }
+    void on_process_ended(Now now, uint16_t node);  // of a node of this server
     // Heartbeats, on shard 0 of a node.
     void on_heartbeat(Now now, const cluster::Heartbeat& beat);
     std::optional<cluster::Heartbeat> take_heartbeat() { return membership_.take_heartbeat(); }

@@ -310,6 +310,25 @@ pid_t holder_of(const std::string& path) {
 
 }  // namespace
 
+struct ProcessWatch::Body {
+    UniqueFd pidfd;
+    std::unique_ptr<FdWatch> watch;
+    std::move_only_function<void()> ended;
+};
+
+ProcessWatch::ProcessWatch(Reactor& reactor, const std::string& run_directory,
+                           const std::string& name, std::move_only_function<void()> ended)
+    : body_(std::make_unique<Body>()) {
+    const auto file = read_pid_file(run_directory + "/" + name + ".pid");
+    if (!file || start_of(file->pid) != file->start) return;
+    body_->pidfd = UniqueFd(open_pidfd(file->pid));
+    if (!body_->pidfd) return;
+    body_->ended = std::move(ended);
+    body_->watch = std::make_unique<FdWatch>(reactor, body_->pidfd.get());
+    body_->watch->wait(FdWatch::Interest::Read, [body = body_.get()] { body->ended(); });
+}
+ProcessWatch::~ProcessWatch() = default;
+
 std::vector<pid_t> processes_of(const std::string& run_directory) {
     std::vector<pid_t> pids;
     const pid_t parent = holder_of(run_directory + "/" + kLockFile);

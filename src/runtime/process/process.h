@@ -54,6 +54,21 @@ class Supervised {
     std::shared_ptr<Body> body_;
 };
 
+// Tells once when a process ends that another one supervises: that of `name` in `run_directory`, as
+// it runs now. Where there is none it tells nothing.
+class ProcessWatch {
+ public:
+    ProcessWatch(Reactor& reactor, const std::string& run_directory, const std::string& name,
+                 std::move_only_function<void()> ended);
+    ~ProcessWatch();
+    ProcessWatch(const ProcessWatch&) = delete;
+    ProcessWatch& operator=(const ProcessWatch&) = delete;
+
+ private:
+    struct Body;
+    std::unique_ptr<Body> body_;
+};
+
 // What runs now of a run directory: the holder of its lock file, then those of its pid files.
 std::vector<pid_t> processes_of(const std::string& run_directory);
 // Stops all of them, the caller too if it is among them, and lets them go on after `time`. A
