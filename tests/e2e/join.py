@@ -96,7 +96,7 @@ def instances(first):
 
 
 def wait_running(first, numbers, node):
-    wait_for(lambda: all(instances(first).get(n) == (node, "serving") for n in numbers),
+    wait_for(lambda: all(instances(first).get(n) in ((node, "serving"), (node, "passive")) for n in numbers),
              f"{numbers} run in node {node}: {instances(first)}", 15)
 
 

@@ -50,6 +50,8 @@ std::vector<int> read_nodes_file(const std::string& data) {
 }
 
 int make_signal_fd() {
+    // OpenSSL writes to sockets whose peer may be gone; that is an error of the connection.
+    (void)signal(SIGPIPE, SIG_IGN);
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
