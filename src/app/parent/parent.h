@@ -57,8 +57,8 @@ class Parent {
 Result<void> write_nodes_file(const std::string& data, const std::vector<int>& nodes);
 std::vector<int> read_nodes_file(const std::string& data);
 
-// Blocks SIGTERM and SIGINT for all threads, ignores SIGPIPE, and answers a descriptor that tells the
-// first two.
+// Blocks SIGTERM and SIGINT for all threads, ignores SIGPIPE, and answers a descriptor that tells
+// the first two.
 int make_signal_fd();
 
 }  // namespace tandem::app
