@@ -82,7 +82,7 @@ class Directory {
     // The choice that the generation before this one would have made.
     std::optional<Instance> pick_previous(RoleKind kind, uint64_t key) const;
     // Who takes over what `key` names from a copy that is gone: the highest draw among the others.
-    std::optional<Instance> heir(RoleKind kind, uint64_t key) const;
+    std::optional<Instance> heir(RoleKind kind, uint64_t key, Instance except = {}) const;
     // The active copy of an Active-Passive role (the only group, for now); none while the post is
     // empty.
     std::optional<Instance> active(RoleKind kind) const;

@@ -28,6 +28,20 @@ void B2buaRole::keep_orphan(Step& step, ports::SipInbound& in) {
     look_for_parents(step);
 }
 
+// A request of a dialog that we do not know, though it names us: our former life had the call, and
+// another B2B took it over. It is relayed once, to whom it fell.
+bool B2buaRole::relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance from) {
+    if (in.owner_key == 0 || in.previous_owner || call_of_leg(in.owner_key) != nullptr)
+        return false;
+    const auto* sender = around_.directory.find(from);
+    if (sender != nullptr && sender->kind == ports::RoleKind::B2bua) return false;
+    const auto heir =
+        around_.directory.heir(ports::RoleKind::B2bua, call::base_of(in.owner_key), around_.self);
+    if (!heir) return false;
+    step.out.send(around_.self, *heir, std::move(in));
+    return true;
+}
+
 // Those whose call has come, or whose owner is back, or whose time is over: then there is no such
 // call.
 void B2buaRole::look_for_parents(Step& step) {

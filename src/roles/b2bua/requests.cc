@@ -30,6 +30,7 @@ std::string_view to_tag(const sip::Message& message) {
 
 void B2buaRole::on_sip(Step& step, ports::Letter& letter) {
     auto& in = get<ports::SipInbound>(letter.payload);
+    if (in.message.is_request() && relay_to_heir(step, in, letter.from)) return;
     if (in.message.is_request())
         on_request(step, in);
     else
