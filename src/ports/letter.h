@@ -210,10 +210,7 @@ class Role {
     // Of an Active-Passive role: it is the active copy now, as the directory says, too. Each write
     // compares `guards` instead of those of the surroundings.
     virtual void on_elected(Now, std::vector<store::Compare> guards, Outbox&) { (void)guards; }
-    // It is so no more. Nothing of the post may be written or said.
-    virtual void on_deposed(Now, Outbox&) {}
-    // It gives the post away: takes no more work until is_flushed().
-    virtual void on_handing(Now, Outbox&) {}
+    // Of one that gives its post away, and is active no more: what it had begun is written.
     virtual bool is_flushed() const { return true; }
     // Of a B2B: the call is ours now.
     virtual void on_adopted(Now, AdoptedCall, Outbox&) {}

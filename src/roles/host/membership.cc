@@ -571,8 +571,8 @@ Standing Membership::standing(const Placement& placement) const {
     out.suspected = is_suspected(home);
     const auto own = hosted_.find(placement.instance.number);
     if (own != hosted_.end() && own->second.leadership) {
-        const cluster::Post post = own->second.leadership->post();
-        out.is_active = post == cluster::Post::Active || post == cluster::Post::Handing;
+        // Who hands its post over takes no more work.
+        out.is_active = own->second.leadership->post() == cluster::Post::Active;
         return out;
     }
     const auto leader = leaders_.find(group_of(placement));

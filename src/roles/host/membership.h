@@ -39,7 +39,7 @@ struct MembershipEvent {
     enum class Kind : uint8_t {
         Claimed,  // its incarnation `epoch` may act: start it, with `guards`
         Elected,  // it is the active one of its group: write with `guards`
-        Handing,  // stop taking work; on_flushed() when all is written
+        Handing,  // active no more; on_flushed() when all is written
         Deposed,
         Fenced,   // this incarnation is over: end it at once; it may claim again
         Adopted,  // a B2B: `call` is its own now

@@ -286,10 +286,10 @@ void NodeHost::on_event(Now now, MembershipEvent event) {
             return of->role->on_elected(now, std::move(event.guards), outbox_);
         case Kind::Handing:
             of->handing = true;
-            return of->role->on_handing(now, outbox_);
+            return;
         case Kind::Deposed:
             of->handing = false;
-            return of->role->on_deposed(now, outbox_);
+            return;
         case Kind::Adopted:
             return of->role->on_adopted(now, std::move(event.call), outbox_);
         case Kind::Fenced:

@@ -77,9 +77,7 @@ Registrar::Registrar(const ports::Surroundings& around, RegistrarOptions options
       nonces_(options_.nonce_key, options_.nonce_lifetime),
       nonce_counts_({around.rng.next(), around.rng.next()}),
       fingerprint_key_{around.rng.next(), around.rng.next()},
-      writer_("sr-" + std::to_string(around.self.number), around.self.number) {
-    if (options_.guard) writer_.set_guard(*options_.guard);
-}
+      writer_("sr-" + std::to_string(around.self.number), around.self.number) {}
 
 model::RegistrarSettings Registrar::settings() const {
     const auto* entity = around_.catalog.find_role_instance(around_.self.number);
@@ -178,7 +176,8 @@ void Registrar::on_sip(Now now, ports::Letter letter, ports::Outbox& out) {
         reject(letter, {405, {{HeaderId::Allow, "REGISTER"}}, {}}, out);
         return;
     }
-    if (draining_ || writes_.size() >= writes_max) {
+    // A gate may not have heard yet that another copy has the post.
+    if (draining_ || !is_active() || writes_.size() >= writes_max) {
         ++counters_.unavailable;
         reject(letter, {503, {{HeaderId::RetryAfter, std::to_string(retry_after_s)}}, {}}, out);
         return;

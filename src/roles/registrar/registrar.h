@@ -32,7 +32,6 @@ struct RegistrarOptions {
     SealKey credentials_key{};  // that passwords are sealed under
     Bytes nonce_key;            // of the system, so that every copy can check the nonces of another
     std::chrono::milliseconds nonce_lifetime{300'000};
-    std::optional<store::Compare> guard;  // the epoch of an active copy, see store::Writer
 };
 
 struct Counters {

@@ -58,7 +58,7 @@ void Registrar::on_remove(Now now, ports::Letter letter, ports::Outbox& out) {
         }
     }
     pending.removed = static_cast<uint32_t>(pending.update.removals.size());
-    if (pending.removed == 0) {
+    if (pending.removed == 0 || !is_active()) {
         out.reply(letter, ports::BindingRemoved{0});
         return;
     }

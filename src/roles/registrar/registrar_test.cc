@@ -238,6 +238,24 @@ struct RegistrarTest : testing::Test {
 
 constexpr const char* kContact = "Contact: <sip:alice@192.0.2.9:5060>\r\n";
 
+// Not even a refresh that needs no write: the active copy may know better.
+TEST_F(RegistrarTest, APassiveCopyTakesNoRegistrations) {
+    Phone phone;
+    ASSERT_EQ(log_in(phone, kContact)->status(), 200);
+    ports::DirectoryEntry self{kSelf, RoleKind::Registrar};
+    self.is_active = false;
+    directory.replace({self, {kGate, RoleKind::SipGate}});
+    const auto refused = send(phone, kContact);
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status(), 503);
+    EXPECT_TRUE(refused->has(HeaderId::RetryAfter));
+    sent.clear();
+    deliver(ports::BindingRemove{{kDomain}, {kAlice}, {}});
+    EXPECT_EQ(get<ports::BindingRemoved>(sent.back().payload).removed, 0u);
+    EXPECT_EQ(stored(), 1u);
+    EXPECT_TRUE(query().stale);
+}
+
 TEST_F(RegistrarTest, ChallengesThenRegisters) {
     Phone phone;
     const auto challenge = send(phone, kContact);
