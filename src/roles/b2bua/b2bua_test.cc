@@ -543,6 +543,57 @@ TEST_F(B2buaTest, WhoHasPlainRtpAndTheSamePortsAgainNoticesNothing) {
     EXPECT_EQ(opened->set.at(1).streams.at(0).remote_rtp->text(), "192.0.2.1:4100");
 }
 
+constexpr ports::Instance kOtherB2b{90};
+constexpr std::string_view kByeOfAStranger =
+    "BYE sip:x@198.51.100.1 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1:4000;branch=z9hG4bK-9\n"
+    "Max-Forwards: 70\nFrom: <sip:a@acme.test>;tag=f\nTo: <sip:b@acme.test>;tag=t\n"
+    "Call-ID: c\nCSeq: 1 BYE\n";
+constexpr uint64_t kLegOfAnother = 0x1234'5601;
+
+std::vector<ports::DirectoryEntry> with_other_b2b(const ports::Directory& directory,
+                                                  bool reachable) {
+    std::vector<ports::DirectoryEntry> all(directory.entries().begin(), directory.entries().end());
+    std::erase_if(all, [](const auto& each) { return each.instance == kOtherB2b; });
+    all.push_back({kOtherB2b, ports::RoleKind::B2bua, 1, 100, reachable});
+    return all;
+}
+
+// Our former life had the call, and the other B2B took it over.
+TEST_F(B2buaTest, WhatNamesAnUnknownCallGoesOnceToWhomItFell) {
+    stage.from_phone(kAlice, kByeOfAStranger, kLegOfAnother);
+    EXPECT_EQ(stage.one_at(kAlice).message.status(), 481) << "there is nobody else";
+    stage.directory.replace(with_other_b2b(stage.directory, true));
+    stage.from_phone(kAlice, kByeOfAStranger, kLegOfAnother + (1 << 8));
+    EXPECT_TRUE(stage.at(kAlice).empty());
+    ASSERT_EQ(stage.passed_on.size(), 1u);
+    EXPECT_EQ(stage.passed_on[0].to, kOtherB2b);
+    // It comes from the other one: it is not sent back.
+    stage.give(stage.passed_on[0].payload, kOtherB2b);
+    EXPECT_EQ(stage.passed_on.size(), 1u);
+}
+
+TEST_F(B2buaTest, ARequestOfACallWhoseOwnerIsAwayWaitsForIt) {
+    stage.directory.replace(with_other_b2b(stage.directory, true));
+    stage.from_phone(kAlice, kByeOfAStranger, kLegOfAnother);
+    ASSERT_EQ(stage.passed_on.size(), 1u);
+    auto orphan = get<ports::SipInbound>(stage.passed_on[0].payload);
+    orphan.previous_owner = kOtherB2b;
+    stage.directory.replace(with_other_b2b(stage.directory, false));
+    stage.give(orphan, kGate);
+    stage.advance(1s);
+    EXPECT_EQ(stage.passed_on.size(), 1u);
+    EXPECT_TRUE(stage.at(kAlice).empty());
+    stage.directory.replace(with_other_b2b(stage.directory, true));
+    stage.advance(10ms);
+    ASSERT_EQ(stage.passed_on.size(), 2u) << "it is back";
+    EXPECT_EQ(get<ports::SipInbound>(stage.passed_on[1].payload).previous_owner, ports::Instance{});
+    // It stays away, and nobody has the call.
+    stage.directory.replace(with_other_b2b(stage.directory, false));
+    stage.give(orphan, kGate);
+    stage.advance(2100ms);
+    EXPECT_EQ(stage.one_at(kAlice).message.status(), 481);
+}
+
 TEST_F(B2buaTest, ACallWaitsForAMediaGateToComeBack) {
     establish();
     const auto without = [](bool gate) {

@@ -153,6 +153,8 @@ void Stage::play(Letter& letter) {
     };
     if (auto* sip = get_if<ports::SipOutbound>(&letter.payload)) {
         sent_.push_back(std::move(*sip));
+    } else if (holds_alternative<ports::SipInbound>(letter.payload)) {
+        passed_on.push_back(std::move(letter));
     } else if (const auto* query = get_if<ports::BindingsQuery>(&letter.payload)) {
         if (hold_bindings) return held_.push_back(std::move(letter));
         answer(ports::BindingsReply{bindings_[query->account], false});

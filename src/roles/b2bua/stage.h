@@ -71,6 +71,7 @@ class Stage {
     // --- What came of it.
     std::vector<ports::MediaRequest> media;
     std::vector<ports::CallReport> reports;
+    std::vector<ports::Letter> passed_on;      // SIP that went to another B2B
     std::vector<std::string> records() const;  // CDRs in the outbox
     size_t stored_calls() const;
     B2buaRole& role() { return *role_; }
