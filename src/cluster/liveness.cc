@@ -291,6 +291,7 @@ void Liveness::judge_suspect(Instant now, Peer& peer, size_t shard, LivenessOutb
         watched.life = Life::Alive;
         return say(peer, shard, LifeReason::Heard, {self_}, out);
     }
+    if (!peer.member.is_replaceable) return;
     const ShardRun subject{{peer.member.node, static_cast<uint8_t>(shard)}, watched.run};
     std::vector<NodeNumber> accusers{self_};
     size_t vouchers = 0;

@@ -78,6 +78,9 @@ struct Member {
     NodeNumber node;
     ServerNumber server;
     uint8_t shards = 1;
+    // Something of it has another copy elsewhere. A node of which nobody could take anything over
+    // is not declared dead for its silence: it would only lose what it still knows when it wakes.
+    bool is_replaceable = true;
 };
 
 // What the store knows about nodes, asked for every 100 ms or so.

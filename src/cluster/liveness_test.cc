@@ -156,6 +156,22 @@ TEST(Liveness, TwoObserversOfOneServerAreOne) {
     EXPECT_EQ(nodes.heard[2].back(), "3/0 run 1 dead: declared by another node 1");
 }
 
+TEST(Liveness, WhomNobodyCouldReplaceIsOnlySuspected) {
+    auto members = Nodes::on_servers({1, 2, 3, 4});
+    members[3].is_replaceable = false;
+    Nodes nodes(members);
+    nodes.advance(1s);
+    nodes.frozen.insert(4);
+    nodes.advance(5s);
+    EXPECT_EQ(nodes.life(1, 4), Life::Suspected);
+    nodes.frozen.erase(4);
+    nodes.advance(1s);
+    EXPECT_EQ(nodes.life(1, 4), Life::Alive) << "and goes on as it was";
+    LivenessOutbox out;
+    nodes.at(1).on_process_ended(nodes.now, {{{4}, 0}, 1}, out);
+    EXPECT_EQ(nodes.life(1, 4), Life::Dead) << "its end was seen";
+}
+
 TEST(Liveness, OnASingleServerTwoObserversSuffice) {
     Nodes nodes(Nodes::on_servers({1, 1, 1}));
     nodes.advance(1s);

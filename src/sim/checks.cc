@@ -153,8 +153,8 @@ void Run::check_survivors() {
         // Only by another one than the death that it is about.
         const bool excused = std::ranges::any_of(disturbances_, [&](const Disturbance& each) {
             const bool concerns = !each.phone || *each.phone == a.phone || *each.phone == b.phone;
-            return concerns && each.from != survivor.died && each.to >= survivor.died &&
-                   each.from <= std::max(a.ended, b.ended);
+            return concerns && !each.is_replacement && each.from != survivor.died &&
+                   each.to >= survivor.died && each.from <= std::max(a.ended, b.ended);
         });
         if (excused) continue;
         world_.fail(name_of(a) + " and " + name_of(b) + " was lost: ends " +

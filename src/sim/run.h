@@ -1,6 +1,7 @@
 // The run behind run_scenario(): what it orders (scenario.cc) and what it checks (checks.cc).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -24,6 +25,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
         Instant from;
         Instant to;
         std::optional<size_t> phone;  // none: all of them
+        bool is_replacement = false;  // costs no answered call
     };
     // A call that was established and in the store when a node died.
     struct Survivor {
@@ -52,6 +54,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     void crash_somebody(std::optional<uint16_t> node);
     void crash(uint16_t node);
     void watch_start(uint16_t node, size_t disturbance);
+    void on_replaced(uint16_t node);
     void arm_crash();
     void bad_store();
     void heal();
@@ -85,6 +88,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     Site site_;
     std::vector<std::unique_ptr<Phone>> phones_;
     std::vector<Disturbance> disturbances_;
+    std::map<uint16_t, Instant> paused_;  // by node, the beginning of its last pause
     std::vector<Survivor> survivors_;
     std::vector<Written> writes_;
     std::vector<Duration> sound_back_;

@@ -39,6 +39,7 @@ Run::Run(const RunOptions& options)
     if (options.trace) world_.set_trace(options.trace);
     world_.trace(profile_.text());
     site_.set_phones(*this);
+    site_.watch_replaced([this](uint16_t node) { on_replaced(node); });
 }
 
 RunResult Run::go() {
@@ -205,7 +206,7 @@ void Run::write_something() {
 // ---- what goes wrong
 
 void Run::disturb(Duration time, std::optional<size_t> phone) {
-    disturbances_.push_back({world_.time(), world_.time() + time, phone});
+    disturbances_.push_back({.from = world_.time(), .to = world_.time() + time, .phone = phone});
 }
 
 void Run::plan_faults() {
@@ -222,6 +223,7 @@ void Run::plan_faults() {
             const Duration time = world_.between(20ms, 3s);
             world_.count("nodes paused");
             if (node == kStoreNode) bad_times_.emplace_back(world_.time(), world_.time() + time);
+            paused_[node] = world_.time();
             site_.pause(node, time);
         });
     }
@@ -295,6 +297,15 @@ void Run::crash(uint16_t node) {
         watch_start(node, disturbance);
     });
     world_.after(down + 1500ms, [this] { check_bindings(); });
+}
+
+// What only it knew, as a ringing call, died when it was paused. All else is with others, or back
+// soon.
+void Run::on_replaced(uint16_t node) {
+    const auto paused = paused_.find(node);
+    const Instant from = paused == paused_.end() ? world_.time() : paused->second;
+    note_survivors(node);
+    disturbances_.push_back({.from = from, .to = world_.time() + 2s, .is_replacement = true});
 }
 
 // A node that can't read the store does not serve: what comes for it is lost until then.

@@ -332,6 +332,7 @@ void Site::over(uint16_t number) {
     world_.count("nodes that others had replaced");
     world_.after(Duration(0), [this, number] {
         if (!node(number).is_up()) return;
+        if (replaced_) replaced_(number);
         crash(number);
         world_.after(world_.between(20ms, 200ms), [this, number] { restart(number); });
     });

@@ -63,6 +63,8 @@ class Site final : public NetworkEnds, public NodeEnds {
 
     // Called once, when the next SIP message that begins like that reaches the site.
     void watch_next(std::string_view beginning, std::function<void()> seen);
+    // Called when a node ends because others have replaced it.
+    void watch_replaced(std::function<void(uint16_t node)> seen) { replaced_ = std::move(seen); }
 
     // --- The API. The answer is null when none came.
     using HttpDone = std::function<void(const ports::HttpResponse*)>;
@@ -157,6 +159,7 @@ class Site final : public NetworkEnds, public NodeEnds {
     uint64_t next_http_ = 1;
     std::string watched_beginning_;
     std::function<void()> watched_;
+    std::function<void(uint16_t node)> replaced_;
 };
 
 inline constexpr std::string_view kSimToken = "token-of-the-simulated-administrator";

@@ -37,14 +37,6 @@ bool is_open(const FenceEntry* entry) {
     return entry != nullptr && entry->record.state == FenceRecord::State::Open;
 }
 
-std::string names(const std::vector<cluster::NodeNumber>& nodes) {
-    std::string text;
-    for (const cluster::NodeNumber node : nodes) {
-        text += (text.empty() ? "" : ", ") + std::to_string(node.value);
-    }
-    return text;
-}
-
 }  // namespace
 
 Membership::Membership(uint16_t node, uint16_t shard)
@@ -217,113 +209,6 @@ bool Membership::on_reply(Now now, const store::Reply& reply) {
         }
     }
     return false;
-}
-
-// ---- The layout, the nodes, and who lives.
-
-void Membership::set_layout(Now now, std::vector<Placement> layout) {
-    layout_ = std::move(layout);
-    begin_liveness(now);
-    unsettled_ = true;
-    changed_ = true;
-    settle(now);
-}
-
-void Membership::set_nodes(Now now, std::vector<ReachableNode> nodes) {
-    nodes_ = std::move(nodes);
-    for (const ReachableNode& each : nodes_) {
-        if (!each.runs.empty()) runs_[each.node] = each.runs;
-    }
-    begin_liveness(now);
-    unsettled_ = true;
-    changed_ = true;
-    settle(now);
-}
-
-void Membership::on_process_ended(Now now, uint16_t node) {
-    const auto runs = runs_.find(node);
-    if (liveness_ == nullptr || runs == runs_.end()) return;
-    for (uint8_t shard = 0; shard < runs->second.size(); ++shard) {
-        cluster::LivenessOutbox out;
-        liveness_->on_process_ended(now.mono, {{{node}, shard}, runs->second[shard]}, out);
-        take(out);
-    }
-    settle(now);
-}
-
-void Membership::begin_liveness(Now now) {
-    if (shard_ != 0 || run_ == 0) return;
-    std::map<ServerId, uint16_t> servers;
-    std::vector<cluster::Member> members;
-    for (const Placement& placement : layout_) {
-        const auto server = servers.try_emplace(placement.server, servers.size() + 1).first;
-        const cluster::Member member{{placement.node}, {server->second}, ports::shards_max};
-        if (std::ranges::find(members, member.node, &cluster::Member::node) == members.end()) {
-            members.push_back(member);
-        }
-    }
-    if (liveness_ == nullptr) {
-        const ReachableNode* self = node(node_);
-        const bool others = std::ranges::any_of(
-            members, [&](const cluster::Member& each) { return each.node.value != node_; });
-        const bool numbered = self != nullptr && self->runs.size() == ports::shards_max &&
-                              std::ranges::find(self->runs, 0u) == self->runs.end();
-        if (!others || !numbered) return;
-        liveness_ = std::make_unique<cluster::Liveness>(cluster::NodeNumber{node_}, self->runs);
-        liveness_->set_progress(turns_);
-    }
-    liveness_->set_members(now.mono, members);
-    for (const Placement& placement : layout_) {
-        const FenceEntry* entry = fences_.find(number_of(placement.instance));
-        if (!is_open(entry) || entry->home.shard.node.value == node_) continue;
-        cluster::LivenessOutbox out;
-        liveness_->expect(now.mono, entry->home, out);
-        take(out);
-    }
-}
-
-void Membership::on_heartbeat(Now now, const cluster::Heartbeat& beat) {
-    if (liveness_ == nullptr) return;
-    cluster::LivenessOutbox out;
-    liveness_->on_heartbeat(now.mono, beat, out);
-    take(out);
-    if (const auto at = liveness_->confirmed_at(now.mono)) self_check_.on_confirmed(*at);
-    settle(now);
-}
-
-void Membership::set_progress(std::span<const uint64_t> turns) {
-    turns_.assign(turns.begin(), turns.end());
-    if (liveness_ != nullptr) liveness_->set_progress(turns_);
-}
-
-void Membership::take(cluster::LivenessOutbox& out) {
-    if (out.heartbeat) heartbeat_ = std::move(out.heartbeat);
-    for (const cluster::LifeEvent& event : out.events) {
-        const ShardRun& who = event.who;
-        if (who.shard.node.value == node_ && event.life == cluster::Life::Dead) is_over_ = true;
-        const bool is_news = who.shard.shard == 0 || event.reason == cluster::LifeReason::Stalled;
-        if (is_news && event.life != cluster::Life::Alive) {
-            news_.push_back("node " + std::to_string(who.shard.node.value) + " shard " +
-                            std::to_string(who.shard.shard) + " is " +
-                            std::string(to_string(event.life)) + ": " +
-                            std::string(to_string(event.reason)) + " (by node " +
-                            names(event.observers) + ")");
-        }
-        unsettled_ = true;
-        changed_ = true;
-    }
-}
-
-bool Membership::is_gone(const ShardRun& home) const {
-    const uint16_t number = home.shard.node.value;
-    if (number == node_) return false;  // our former run: this one claims anew
-    if (liveness_ != nullptr && liveness_->is_dead(home)) return true;
-    const bool is_member = std::ranges::find(layout_, number, &Placement::node) != layout_.end();
-    return !is_member && node(number) == nullptr;
-}
-
-bool Membership::is_suspected(const ShardRun& home) const {
-    return liveness_ != nullptr && liveness_->life(home.shard) == cluster::Life::Suspected;
 }
 
 // ---- The instances of this shard.

@@ -126,6 +126,7 @@ class Membership {
     void take(Hosted& hosted, cluster::AdoptionOutbox& out);
     void take(cluster::LivenessOutbox& out);
     void begin_liveness(Now now);
+    bool has_other_copy(const Placement& placement) const;
     void settle(Now now);
     void look_for_dead(Now now);
     void on_dead(Now now, ports::Instance instance, const cluster::FenceEntry& entry);
