@@ -43,6 +43,7 @@ def established_call_survives_a_kill(folder):
         wait_for(lambda: [c for c in server.api("GET", "/calls")["items"]
                           if c["phase"] == "answered" and c["protected"]],
                  "an answered, protected call")
+        time.sleep(0.5)  # the ACK is saved, too: else the 200 comes again, in place of a re-INVITE
         server.kill_nodes()
         server.wait_healthy()
         wait_for(lambda: calls_or_none(server) == 1, "the call is back")

@@ -2,6 +2,7 @@
 // what their phones send meanwhile waits here.
 #include "roles/b2bua/b2bua_role.h"
 #include "roles/b2bua/limits.h"
+#include "sip/transaction/match_key.h"
 #include "store/keys.h"
 
 namespace tandem::roles::b2bua {
@@ -14,10 +15,20 @@ void B2buaRole::on_adopted(Now now, ports::AdoptedCall adopted, ports::Outbox& o
     look_for_parents(step);
 }
 
+// Whether it is ours to answer: of a call that we have, or of a transaction that outlives its call.
+bool B2buaRole::is_ours(const ports::SipInbound& in) {
+    if (call_of_leg(in.owner_key) != nullptr) return true;
+    const sip::Method method = in.message.method();
+    const bool of_invite = method == sip::Method::Cancel || method == sip::Method::Ack;
+    const auto as = of_invite ? sip::MatchAs::Invite : sip::MatchAs::ItsMethod;
+    const uint64_t key = sip::server_match_key(layer_settings_.hash_key, in.message, as);
+    return layer_.hop_of({key}) != nullptr;
+}
+
 // A request within a call that another had, and perhaps still has.
 bool B2buaRole::is_orphan(const ports::SipInbound& in) {
     return in.previous_owner && in.previous_owner != around_.self && in.owner_key != 0 &&
-           call_of_leg(in.owner_key) == nullptr;
+           !is_ours(in);
 }
 
 // When too many wait, phones repeat theirs.
@@ -31,8 +42,7 @@ void B2buaRole::keep_orphan(Step& step, ports::SipInbound& in) {
 // A request of a dialog that we do not know, though it names us: our former life had the call, and
 // another B2B took it over. It is relayed once, to whom it fell.
 bool B2buaRole::relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance from) {
-    if (in.owner_key == 0 || in.previous_owner || call_of_leg(in.owner_key) != nullptr)
-        return false;
+    if (in.owner_key == 0 || in.previous_owner || is_ours(in)) return false;
     const auto* sender = around_.directory.find(from);
     if (sender != nullptr && sender->kind == ports::RoleKind::B2bua) return false;
     const auto heir =

@@ -150,6 +150,7 @@ class B2buaRole final : public ports::Role {
     bool is_orphan(const ports::SipInbound& in);
     void keep_orphan(Step& step, ports::SipInbound& in);
     void look_for_parents(Step& step);
+    bool is_ours(const ports::SipInbound& in);
     bool relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance from);
 
     // --- queries.cc

@@ -560,7 +560,9 @@ std::vector<ports::DirectoryEntry> with_other_b2b(const ports::Directory& direct
 
 // Our former life had the call, and the other B2B took it over.
 TEST_F(B2buaTest, WhatNamesAnUnknownCallGoesOnceToWhomItFell) {
-    stage.from_phone(kAlice, kByeOfAStranger, kLegOfAnother);
+    std::string other(kByeOfAStranger);
+    other.replace(other.find("z9hG4bK-9"), 9, "z9hG4bK-8");
+    stage.from_phone(kAlice, other, kLegOfAnother);
     EXPECT_EQ(stage.one_at(kAlice).message.status(), 481) << "there is nobody else";
     stage.directory.replace(with_other_b2b(stage.directory, true));
     stage.from_phone(kAlice, kByeOfAStranger, kLegOfAnother + (1 << 8));
@@ -570,6 +572,23 @@ TEST_F(B2buaTest, WhatNamesAnUnknownCallGoesOnceToWhomItFell) {
     // It comes from the other one: it is not sent back.
     stage.give(stage.passed_on[0].payload, kOtherB2b);
     EXPECT_EQ(stage.passed_on.size(), 1u);
+}
+
+TEST_F(B2buaTest, AnswersOfACallThatHasEndedAreRepeatedHere) {
+    stage.directory.replace(with_other_b2b(stage.directory, true));
+    const auto answer = establish();
+    const std::string bye = stage.request_in_dialog("BYE", answer.message, 3);
+    const uint64_t key = stage.owner_key(answer.message.to()->tag());
+    ASSERT_NE(key, 0u);
+    stage.advance(40s);  // the 200 of the callee does not come again any more
+    stage.from_phone(kAlice, bye, key);
+    stage.respond(kBob, stage.one_at(kBob), 200);
+    EXPECT_EQ(stage.one_at(kAlice).message.status(), 200);
+    stage.advance(500ms);
+    EXPECT_EQ(stage.records().size(), 1u);
+    stage.from_phone(kAlice, bye, key);  // the 200 was lost
+    EXPECT_TRUE(stage.passed_on.empty()) << "nobody else knows of it";
+    EXPECT_EQ(stage.one_at(kAlice).message.status(), 200);
 }
 
 TEST_F(B2buaTest, ARequestOfACallWhoseOwnerIsAwayWaitsForIt) {

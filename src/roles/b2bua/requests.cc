@@ -3,7 +3,6 @@
 #include "roles/b2bua/limits.h"
 #include "sip/status.h"
 #include "sip/tag.h"
-#include "sip/transaction/match_key.h"
 
 namespace tandem::roles::b2bua {
 
@@ -50,10 +49,7 @@ bool B2buaRole::relay_to_previous(Step& step, ports::SipInbound& in) {
     const Method method = in.message.method();
     if (!in.previous_owner || in.previous_owner == around_.self) return false;
     if (method != Method::Cancel && method != Method::Ack) return false;
-    const auto key =
-        sip::server_match_key(layer_settings_.hash_key, in.message, sip::MatchAs::Invite);
-    if (layer_.hop_of({key}) != nullptr) return false;
-    if (call_of_leg(in.owner_key) != nullptr) return false;
+    if (is_ours(in)) return false;
     const ports::Instance to = std::exchange(in.previous_owner, {});
     step.out.send(around_.self, to, std::move(in));
     return true;

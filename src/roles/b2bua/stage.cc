@@ -337,6 +337,11 @@ void Stage::call(uint16_t port, std::string_view from, std::string_view to, std:
     cancel_ += "Max-Forwards: 70\n";
 }
 
+uint64_t Stage::owner_key(std::string_view tag) const {
+    const auto token = tokens_.read(ports::TokenKind::Tag, tag);
+    return token ? token->unique : 0;
+}
+
 std::string Stage::request_in_dialog(std::string_view method, const sip::Message& answer,
                                      uint32_t cseq, std::string_view body) {
     std::string text = std::string(method) + " sip:us@198.51.100.1 SIP/2.0\n";

@@ -75,6 +75,8 @@ class Stage {
     std::vector<std::string> records() const;  // CDRs in the outbox
     size_t stored_calls() const;
     B2buaRole& role() { return *role_; }
+    // What the gate reads from a tag of ours. 0: it isn't one.
+    uint64_t owner_key(std::string_view tag) const;
     Now now;
     ports::Directory directory;
     void pump();
