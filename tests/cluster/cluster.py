@@ -19,6 +19,7 @@ PREFIX = "192.0.2."
 # A drill's server may be harmed over the API.
 ALLOWED = "drills_allowed = true\n"
 LINK_PORT = 7200
+ROLES = ("SG", "SR", "B2B", "MG", "MGC", "CS", "WS", "ST")
 
 
 class Machine(Host):
@@ -268,7 +269,22 @@ class Site:
                               for each in node["instances"]}
         wait_for(serving, "all roles serve", 30)
 
+    def spread_roles(self):
+        """A copy of every role on every server; the store's etcd has three voters, where there are three servers."""
+        for server in self.servers[1:]:
+            for role in ROLES:
+                self.add_role(role, server)
+        self.wait_serving()
+        if self.count >= 3:
+            wait_for(lambda: self.first.api("GET", "/site/store")["fault_tolerant"],
+                     "three members of etcd vote", 60, 0.3)
+
+    def server_of(self, node):
+        homes = {each["node"]: each["name"] for each in self.first.api("GET", "/servers")["items"]}
+        return next(server for server in self.servers if server.name == homes[node])
+
     def drill_command(self, *words):
         """`tandem drill` from the phones' machine."""
-        return self.phones.command([TANDEM, "--url", self.first.url, "--token", self.first.token(),
+        urls = ",".join(server.url for server in self.servers)
+        return self.phones.command([TANDEM, "--url", urls, "--token", self.first.token(),
                                     "drill", *map(str, words)])

@@ -15,32 +15,36 @@ from harness import Failed, in_own_network, main
 
 ROLES = ("SG", "SR", "B2B", "MG", "MGC", "CS", "WS", "ST")
 PAUSE_S = 2
-OPTIONS = argparse.ArgumentParser()
-OPTIONS.add_argument("--rounds", type=int, default=1, help="of each drill")
-OPTIONS.add_argument("--judge-time", action="store_true", help="fail for what took too long, too")
-OPTIONS.add_argument("--calls", type=int, default=10, help="calls that are held")
-OPTIONS.add_argument("--rate", type=float, default=5, help="new calls a second")
-OPTIONS.add_argument("--registrations", type=int, default=100)
-OPTIONS.add_argument("--json", help="file for the reports")
-OPTIONS.add_argument("drills", nargs="*", help="'kill SR', 'pause B2B', ...")
-GIVEN = OPTIONS.parse_args()
-
 DRILLS = ([("kill", role) for role in ROLES] + [("pause", "B2B"), ("pause", "SR")] +
           [("partition", "B2B"), ("partition", "SR")])
 COLUMNS = ("DRILL", "ROUNDS", "REG", "CALLS", "RINGING", "TWICE", "CDR", "REFUSED",
            "REGISTER AGAIN", "CALL AGAIN", "API AGAIN", "SOUND GAP")
 
 
-def run_drill(site, kind, role):
+def parse_options():
+    options = argparse.ArgumentParser()
+    options.add_argument("--rounds", type=int, default=1, help="of each drill")
+    options.add_argument("--judge-time", action="store_true", help="fail for what took too long, too")
+    options.add_argument("--calls", type=int, default=10, help="calls that are held")
+    options.add_argument("--rate", type=float, default=5, help="new calls a second")
+    options.add_argument("--registrations", type=int, default=100)
+    options.add_argument("--json", help="file for the reports")
+    options.add_argument("drills", nargs="*", help="as in the table, 'kill SR'; none: all")
+    given = options.parse_args()
+    sys.argv = sys.argv[:1]
+    return given
+
+
+def run_drill(site, given, kind, role):
     """The report of one drill."""
-    words = [kind, "--role", role, "--rounds", GIVEN.rounds, "--calls", GIVEN.calls,
-             "--rate", GIVEN.rate, "--registrations", GIVEN.registrations, "--json"]
+    words = [kind, "--role", role, "--rounds", given.rounds, "--calls", given.calls,
+             "--rate", given.rate, "--registrations", given.registrations, "--json"]
     if kind != "kill":
         words += ["--seconds", PAUSE_S]
-    elif GIVEN.judge_time:
+    elif given.judge_time:
         words.append("--judge-time")
     done = subprocess.run(site.drill_command(*words), capture_output=True, text=True,
-                          timeout=120 + 150 * GIVEN.rounds, check=False)
+                          timeout=120 + 150 * given.rounds, check=False)
     try:
         return json.loads(done.stdout)
     except ValueError:
@@ -68,24 +72,23 @@ def show(rows):
           "\ntimes in seconds, p50 / max", flush=True)
 
 
-def all_drills(folder):
-    """Every drill, one after the other, on one site."""
+def all_drills(folder, given):
     rows, broken, reports = [COLUMNS], [], []
     wanted = [(kind, role) for kind, role in DRILLS
-              if not GIVEN.drills or f"{kind} {role}" in GIVEN.drills]
+              if not given.drills or f"{kind} {role}" in given.drills]
     if not wanted:
         raise Failed(f"no such drill; there are: {', '.join(' '.join(each) for each in DRILLS)}")
     with Site(folder) as site:
         for kind, role in wanted:
-            report = run_drill(site, kind, role)
+            report = run_drill(site, given, kind, role)
             reports.append(report)
             rows.append(row(f"{kind} {role}", report))
             print(f"        {kind} {role}: {report['broken'] or 'kept'}", flush=True)
             broken += [f"{kind} {role}: {text}" for text in report["broken"] + report["faults"][:5]]
             site.wait_serving()
     show(rows)
-    if GIVEN.json:
-        with open(GIVEN.json, "w", encoding="utf-8") as file:
+    if given.json:
+        with open(given.json, "w", encoding="utf-8") as file:
             json.dump(reports, file, indent=1)
     if broken:
         raise Failed("; ".join(broken))
@@ -93,5 +96,9 @@ def all_drills(folder):
 
 if __name__ == "__main__":
     in_own_network()
-    sys.argv = sys.argv[:1]
-    main(all_drills)
+    GIVEN = parse_options()
+
+    def drills(folder):
+        """Every drill, one after the other, on one site."""
+        all_drills(folder, GIVEN)
+    main(drills)

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -11,7 +12,10 @@
 namespace tandem::cli {
 namespace {
 
-constexpr long kTimeoutSeconds = 15;
+constexpr long kTimeoutMs = 15'000;
+// Where another server can be asked instead.
+constexpr long kTryMs = 2'000;
+constexpr long kConnectMs = 500;
 
 size_t collect(char* data, size_t size, size_t count, void* into) {
     static_cast<std::string*>(into)->append(data, size * count);
@@ -44,9 +48,26 @@ std::string environment(const char* name) {
 
 }  // namespace
 
-Client::Client(std::string url, std::string token)
-    : url_(std::move(url)), token_(std::move(token)) {
-    while (url_.ends_with('/')) url_.pop_back();
+struct Client::Request {
+    std::string method;
+    const std::string& path;
+    const std::string& body;
+    const std::string& etag;
+};
+struct Client::Attempt {
+    Answer answer;  // status 0: none came
+    bool was_sent = true;
+    std::string why;
+};
+
+Client::Client(std::string url, std::string token) : token_(std::move(token)) {
+    for (size_t begin = 0; begin <= url.size();) {
+        const size_t end = std::min(url.find(',', begin), url.size());
+        std::string_view one = std::string_view(url).substr(begin, end - begin);
+        while (one.ends_with('/')) one.remove_suffix(1);
+        if (!one.empty() || urls_.empty()) urls_.emplace_back(one);
+        begin = end + 1;
+    }
 }
 
 // The refusal in the words of the server, and what to do about it.
@@ -72,40 +93,60 @@ Error Client::refused(const Answer& answer) const {
     }
 }
 
-Result<Answer> Client::call(std::string_view method, const std::string& path,
-                            const std::string& body, const std::string& etag) {
+Client::Attempt Client::attempt(const std::string& url, const Request& request) const {
     const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
                                                                    &curl_easy_cleanup);
     curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
     if (!token_.empty()) {
         list = curl_slist_append(list, ("Authorization: Bearer " + token_).c_str());
     }
-    if (!etag.empty()) list = curl_slist_append(list, ("If-Match: \"" + etag + "\"").c_str());
+    if (!request.etag.empty())
+        list = curl_slist_append(list, ("If-Match: \"" + request.etag + "\"").c_str());
     const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(list,
                                                                               &curl_slist_free_all);
-    Answer answer;
-    curl_easy_setopt(curl.get(), CURLOPT_URL, (url_ + path).c_str());
-    curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, std::string(method).c_str());
+    Attempt attempt;
+    const bool is_one_of_many = urls_.size() > 1;
+    const bool may_be_repeated = is_one_of_many && request.method == "GET";
+    curl_easy_setopt(curl.get(), CURLOPT_URL, (url + request.path).c_str());
+    curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, request.method.c_str());
     curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &collect);
-    curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer.body);
-    curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, kTimeoutSeconds);
+    curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &attempt.answer.body);
+    curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, may_be_repeated ? kTryMs : kTimeoutMs);
+    if (is_one_of_many) curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
     curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
-    if (!body.empty()) {
-        curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
-        curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.c_str());
+    if (!request.body.empty()) {
+        curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+        curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, request.body.c_str());
     }
     const CURLcode code = curl_easy_perform(curl.get());
-    if (code != CURLE_OK) {
-        return make_error(ErrorCode::Unavailable, "",
-                          url_ + " does not answer (" + curl_easy_strerror(code) +
-                              "); is tandemd running, and is --url right?");
+    if (code == CURLE_OK) {
+        long status = 0;
+        curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+        attempt.answer.status = static_cast<int>(status);
+        return attempt;
     }
-    long status = 0;
-    curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-    answer.status = static_cast<int>(status);
-    if (status >= 200 && status < 300) return answer;
-    return refused(answer);
+    double connected_after = 0;
+    curl_easy_getinfo(curl.get(), CURLINFO_CONNECT_TIME, &connected_after);
+    attempt.was_sent = connected_after > 0 && !may_be_repeated;
+    attempt.why = url + " does not answer (" + curl_easy_strerror(code) + ")";
+    return attempt;
+}
+
+Result<Answer> Client::call(std::string_view method, const std::string& path,
+                            const std::string& body, const std::string& etag) {
+    const Request request{std::string(method), path, body, etag};
+    std::string why;
+    for (const std::string& url : urls_) {
+        Attempt one = attempt(url, request);
+        const int status = one.answer.status;
+        if (status >= 200 && status < 300) return std::move(one.answer);
+        if (status != 0) return refused(one.answer);
+        why = std::move(one.why);
+        if (one.was_sent) break;
+    }
+    return make_error(ErrorCode::Unavailable, "",
+                      why + "; is tandemd running, and is --url right?");
 }
 
 std::string encode(std::string_view text) {

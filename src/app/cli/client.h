@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -16,7 +17,9 @@ struct Answer {
 
 class Client {
  public:
-    // `url` without a trailing slash; `token` may be empty (health needs none).
+    // `url`: one, or several with commas between, of servers of one site: the next is asked when
+    // one is not reached (and for reads, when it does not answer). `token` may be empty (health
+    // needs none).
     Client(std::string url, std::string token);
 
     // `path` begins with /api/v1. A non-2xx answer is an error that carries the problem's detail
@@ -25,9 +28,12 @@ class Client {
                         const std::string& body = {}, const std::string& etag = {});
 
  private:
+    struct Request;
+    struct Attempt;
+    Attempt attempt(const std::string& url, const Request& request) const;
     Error refused(const Answer& answer) const;
 
-    std::string url_;
+    std::vector<std::string> urls_;
     std::string token_;
 };
 

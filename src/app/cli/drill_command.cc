@@ -29,12 +29,13 @@ Result<void> read_gates(Typed& typed) {
 void run_drill(Global& global, Typed& typed) {
     const auto read = read_gates(typed);
     if (!read.has_value()) return global.fail(read.error());
-    const bool has_target =
-        typed.plan.node != 0 || !typed.plan.role.empty() || !typed.plan.server.empty();
+    const bool has_target = typed.plan.node != 0 || !typed.plan.role.empty() ||
+                            !typed.plan.server.empty() || typed.plan.leaders;
     if (has_target == typed.plan.is_watch()) {
         throw CLI::ValidationError(has_target ? "watch harms nothing: --node, --role and --server "
                                                 "are for the other kinds"
-                                              : "one of --node, --role and --server is needed");
+                                              : "one of --node, --role, --server and --leaders is "
+                                                "needed");
     }
     typed.plan.url = global.url;
     typed.plan.token = find_token(global.token);
@@ -65,6 +66,9 @@ void add_drill_command(CLI::App& app, Global& global) {
     where->add_option("--node", plan.node, "this node")->check(CLI::Range(1, 200));
     where->add_option("--role", plan.role, "the node that has this role (SG, SR, B2B, ...)");
     where->add_option("--server", plan.server, "all that runs on this server");
+    where->add_flag("--leaders", plan.leaders,
+                    "all that runs on the server that has most of the active copies, found anew in "
+                    "each round");
     where->require_option(0, 1);
     command
         ->add_option("--seconds", plan.seconds,

@@ -49,6 +49,28 @@ std::string move_text(const boost::json::value& state) {
            " changes followed";
 }
 
+void show_members(const boost::json::value& state) {
+    if (cell(state, "kind") != "etcd") return;
+    if (state.at("members").is_null()) {
+        for (const auto& endpoint : state.at("endpoints").as_array())
+            std::printf("  no answer from %s\n", endpoint.as_string().c_str());
+        return;
+    }
+    Table table({"MEMBER", "VOTES", "STATE", "VERSION", "MIB"});
+    for (const auto& member : state.at("members").as_array()) {
+        const char* state_text = !member.at("serves").as_bool() ? "away"
+                                 : member.at("leads").as_bool() ? "leads"
+                                                                : "serves";
+        table.add({cell(member, "name"), member.at("votes").as_bool() ? "yes" : "no", state_text,
+                   cell(member, "version"),
+                   std::to_string(member.at("bytes").as_int64() / (1 << 20))});
+    }
+    std::printf("%s", table.text().c_str());
+    std::printf("%s\n", state.at("fault_tolerant").as_bool()
+                            ? "any one member may be lost"
+                            : "not fault-tolerant: writes stop when the wrong member is lost");
+}
+
 void show_store(Global& global) {
     const auto answer = global.client().call("GET", "/api/v1/site/store");
     if (!answer.has_value()) return global.fail(answer.error());
@@ -59,8 +81,7 @@ void show_store(Global& global) {
     const boost::json::value state = boost::json::parse(answer->body);
     std::printf("%s, generation %s\n", cell(state, "kind").c_str(),
                 cell(state, "generation").c_str());
-    for (const auto& endpoint : state.at("endpoints").as_array())
-        std::printf("  member at %s\n", endpoint.as_string().c_str());
+    show_members(state);
     const std::string move = move_text(state);
     if (!move.empty()) std::printf("%s\n", move.c_str());
     if (!state.at("last_failure").is_null())

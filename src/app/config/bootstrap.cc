@@ -154,17 +154,9 @@ void read_ports(Fields& fields, const toml::table& table, FirstStart& into) {
     into.split_nodes = nodes == "split";
 }
 
-void read_etcd(Fields& fields, const toml::table& table, EtcdSettings& into) {
+void read_etcd(Fields& fields, const toml::table&, EtcdSettings& into) {
     fields.name_text("program", into.program, 4096);
-    fields.text("address", into.address);
-    if (!IpAddress::parse(into.address)) {
-        fields.wrong(*table.get("address"), "address", "must be an IPv4 or IPv6 address");
-    }
-    fields.number("client_port", into.client_port, 1, 65535);
-    fields.number("peer_port", into.peer_port, 1, 65535);
-    if (into.client_port != into.peer_port) return;
-    const char* later = table.get("peer_port") != nullptr ? "peer_port" : "client_port";
-    fields.wrong(*table.get(later), later, "must differ from the other port");
+    fields.flag("automatic", into.automatic);
 }
 
 // The table `name`, where it is there.

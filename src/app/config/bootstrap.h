@@ -21,12 +21,11 @@ struct FirstStart {
     bool split_nodes = false;  // each role in a node of its own
 };
 
-// The etcd member that this server runs when the site's store is etcd (docs/operations.md).
+// The etcd member that this server runs when the site's store is etcd (docs/operations.md). The
+// layers say where it listens.
 struct EtcdSettings {
     std::string program = "/usr/bin/etcd";
-    std::string address = "127.0.0.1";  // that the other servers reach
-    uint16_t client_port = 7379;
-    uint16_t peer_port = 7380;
+    bool automatic = true;  // the store moves to etcd when the second server joins
 };
 
 struct Bootstrap {

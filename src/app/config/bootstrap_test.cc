@@ -53,8 +53,7 @@ TEST(Bootstrap, ErrorsNameFileLineFieldAndWhatIsAllowed) {
         {"data = \"\"", "t.toml:1: data must have 1 to 4096 characters"},
         {"tls_key = \"k.pem\"", "t.toml:1: tls_key needs tls_certificate beside it"},
         {"drain_max_s = 1.5", "t.toml:1: drain_max_s must be a whole number from 0 to 86400"},
-        {"[etcd]\naddress = \"here\"", "t.toml:2: etcd.address must be an IPv4 or IPv6 address"},
-        {"[etcd]\npeer_port = 7379", "t.toml:2: etcd.peer_port must differ from the other port"},
+        {"[etcd]\nautomatic = 1", "t.toml:2: etcd.automatic must be true or false"},
         {"etcd = 1", "t.toml:1: etcd must be a table"},
         {"log_format = 1", "t.toml:1: log_format must be a text in quotes"},
     };

@@ -55,6 +55,8 @@ Result<StorePlace> read_place(const toml::table& table, const std::string& file)
     if (kind == "sqlite") return place;
     place.kind = StorePlace::Kind::Etcd;
     place.endpoints = TRY(read_endpoints(table, file));
+    place.cluster = table["cluster"].value_or(std::string());
+    place.founder = table["founder"].value_or(std::string());
     place.tls_ca = table["tls_ca"].value_or(std::string());
     place.tls_certificate = table["tls_certificate"].value_or(std::string());
     place.tls_key = table["tls_key"].value_or(std::string());
@@ -87,6 +89,10 @@ std::string to_text(const StorePlace& place) {
         toml::array endpoints;
         for (const std::string& endpoint : place.endpoints) endpoints.push_back(endpoint);
         table.insert("endpoints", std::move(endpoints));
+    }
+    if (!place.cluster.empty()) {
+        table.insert("cluster", place.cluster);
+        table.insert("founder", place.founder);
     }
     if (is_etcd && !place.tls_ca.empty()) {
         table.insert("tls_ca", place.tls_ca);

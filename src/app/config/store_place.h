@@ -17,6 +17,10 @@ struct StorePlace {
     uint32_t generation = 1;
     // Of etcd: where its members are reached by clients, "192.0.2.1:7379".
     std::vector<std::string> endpoints;
+    // Of the cluster that the servers of the site run themselves: what keeps it apart from others,
+    // and whose member was the first. Empty: somebody else runs it.
+    std::string cluster;
+    std::string founder;
     // PEM files for an etcd that wants certificates. Empty: in clear.
     std::string tls_ca;
     std::string tls_certificate;

@@ -194,7 +194,9 @@ Result<void> Drill::hold_calls() {
 Result<Drill::Target> Drill::target() const {
     const std::vector<RunningInstance> running = TRY(site_.instances());
     Target target;
-    if (!plan_.server.empty()) target.nodes = TRY(site_.nodes_of_server(plan_.server));
+    const std::string server = plan_.leaders ? TRY(leading_server(running)) : plan_.server;
+    target.is_whole_server = !server.empty();
+    if (target.is_whole_server) target.nodes = TRY(site_.nodes_of_server(server));
     if (plan_.node != 0) target.nodes = {plan_.node};
     if (!plan_.role.empty()) {
         auto found = std::ranges::find_if(running, [&](const RunningInstance& each) {
@@ -213,6 +215,21 @@ Result<Drill::Target> Drill::target() const {
         return make_error(ErrorCode::NotFound, "", "nothing runs there: " + plan_.text());
     }
     return target;
+}
+
+Result<std::string> Drill::leading_server(const std::vector<RunningInstance>& running) const {
+    std::string leading;
+    int64_t most = -1;
+    for (const std::string& name : TRY(site_.servers())) {
+        const std::vector<int> nodes = TRY(site_.nodes_of_server(name));
+        const auto posts = std::ranges::count_if(running, [&](const RunningInstance& each) {
+            return each.is_active && std::ranges::find(nodes, each.node) != nodes.end();
+        });
+        if (posts <= most) continue;
+        most = posts;
+        leading = name;
+    }
+    return leading;
 }
 
 Result<void> Drill::round() {
@@ -241,7 +258,7 @@ Result<void> Drill::round() {
 // The last one of them is the one that we may lose the answer of: it may serve the API.
 Result<void> Drill::do_harm(const Target& target) {
     const SiteView::Harm harm{plan_.kind, plan_.kind == "kill" ? 0 : plan_.seconds,
-                              !plan_.server.empty()};
+                              target.is_whole_server};
     if (plan_.is_watch()) {
         say("do now what is to be watched");
         return {};

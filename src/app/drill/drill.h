@@ -39,6 +39,7 @@ class Drill {
     struct Target {
         std::vector<int> nodes;  // each is told
         std::set<std::string> roles;
+        bool is_whole_server = false;
     };
 
     Result<void> prepare();
@@ -49,6 +50,7 @@ class Drill {
     Result<void> hold_calls();
     Result<void> round();
     Result<Target> target() const;
+    Result<std::string> leading_server(const std::vector<RunningInstance>& running) const;
     Result<void> do_harm(const Target& target);
     void note_times(Instant harm);
     Result<void> wait_until_back();

@@ -104,6 +104,7 @@ std::string DrillPlan::text() const {
     if (is_watch()) return "watch for " + std::to_string(seconds) + " s";
     std::string text = kind + " of ";
     if (!server.empty()) text += "server " + server;
+    if (leaders) text += "the server that has most posts";
     if (!role.empty()) text += "the node of " + role;
     if (node != 0) text += "node " + std::to_string(node);
     return kind == "kill" ? text : text + " for " + std::to_string(seconds) + " s";

@@ -12,10 +12,11 @@ namespace tandem::drill {
 
 struct DrillPlan {
     std::string kind;  // kill, pause, partition; watch: somebody else does the harm
-    int node = 0;      // one of these three, or none to watch
+    int node = 0;      // one of these four, or none to watch
     std::string role;
     std::string server;
-    int seconds = 5;  // of a pause or a partition, or to watch
+    bool leaders = false;  // the server with most active instances, found anew in each round
+    int seconds = 5;       // of a pause or a partition, or to watch
     int calls = 20;
     double rate = 5;
     int registrations = 100;

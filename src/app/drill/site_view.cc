@@ -45,7 +45,8 @@ std::string account_path(const std::string& domain, const std::string& login) {
 }
 
 // "http://192.0.2.1:8080": the address, when it is one.
-std::optional<IpAddress> host_of(const std::string& url) {
+std::optional<IpAddress> host_of(const std::string& urls) {
+    const std::string url = urls.substr(0, urls.find(','));
     const size_t begin = url.find("://");
     if (begin == std::string::npos) return std::nullopt;
     const std::string rest = url.substr(begin + 3, url.find('/', begin + 3) - begin - 3);
@@ -127,6 +128,14 @@ Result<std::vector<SocketAddress>> SiteView::gates() const {
                           "no SIP gate that takes UDP over IPv4 was found; name one with --sip");
     }
     return found;
+}
+
+Result<std::vector<std::string>> SiteView::servers() const {
+    const Json servers = TRY(list("/api/v1/servers"));
+    std::vector<std::string> names;
+    for (const json::value& server : servers.value.as_array())
+        names.push_back(text_at(server, "name"));
+    return names;
 }
 
 Result<std::vector<int>> SiteView::nodes_of_server(const std::string& name) const {

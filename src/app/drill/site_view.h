@@ -36,6 +36,7 @@ class SiteView {
     bool is_healthy() const;
     // UDP addresses of the SIP gates. A gate that listens everywhere is reached where the API is.
     Result<std::vector<SocketAddress>> gates() const;
+    Result<std::vector<std::string>> servers() const;
     Result<std::vector<int>> nodes_of_server(const std::string& name) const;
 
     Result<void> make_domain(const std::string& domain) const;

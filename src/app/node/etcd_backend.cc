@@ -34,6 +34,11 @@ Result<std::unique_ptr<EtcdBackend>> EtcdBackend::open(runtime::Reactor& reactor
     return std::unique_ptr<EtcdBackend>(new EtcdBackend(std::move(store)));
 }
 
+Result<void> EtcdBackend::follow(const StorePlace& place) {
+    return store_->set_endpoints(place.endpoints,
+                                 {place.tls_ca, place.tls_certificate, place.tls_key});
+}
+
 // What moves the data may write to a store that it has closed.
 void EtcdBackend::take(Now, std::vector<store::Request> requests) {
     using Guard = runtime::EtcdStore::Guard;

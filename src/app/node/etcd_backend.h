@@ -23,6 +23,7 @@ class EtcdBackend final : public StoreBackend {
                                                      const StorePlace& place, Tell tell,
                                                      Closed closed);
 
+    Result<void> follow(const StorePlace& place) override;
     void take(Now now, std::vector<store::Request> requests) override;
     void on_timeout(Now) override {}
     std::optional<Instant> next_deadline() const override { return std::nullopt; }

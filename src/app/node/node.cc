@@ -265,12 +265,13 @@ void Node::follow_store() {
 }
 
 bool Node::send_to_store(ports::Letter& letter) {
-    // Node 1 moves the store, and knows how that goes.
     uint16_t node = kStoreNode;
     if (letter.to == ports::kHistory) {
         node = store_->node_of_history(host_->directory());
     } else if (holds_alternative<store::Request>(letter.payload)) {
         node = store_->node_of_keys();
+    } else if (holds_alternative<ports::StoreStateQuery>(letter.payload)) {
+        node = store_->node_of_state(host_->directory());
     }
     if (node == number_) return store_->send(std::move(letter));
     store_->note_remote(letter);
@@ -298,6 +299,7 @@ void Node::follow_directory() {
         links_->announce(hello_);
     }
     desk_->follow(shard_.reactor().now(), host_->catalog(), host_->directory());
+    store_->follow_servers(host_->catalog(), desk_->is_home());
 }
 
 void Node::look_after_files() {

@@ -1,5 +1,7 @@
 #include "app/node/node_store.h"
 
+#include <algorithm>
+
 #include "app/config/durable_file.h"
 #include "app/node/etcd_backend.h"
 #include "app/node/first_start.h"
@@ -41,7 +43,8 @@ NodeStore::NodeStore(const Bootstrap& bootstrap, uint16_t node, StoreService::Re
                 },
                 [this](const store::WatchBatch& batch) {
                     if (mover_) mover_->on_source_watch(batch);
-                }}) {}
+                }}),
+      moves_by_itself_(shard_.reactor()) {}
 
 NodeStore::~NodeStore() = default;
 
@@ -55,9 +58,16 @@ void NodeStore::take_place(const StorePlace& place) {
     kind_.store(place.kind);
 }
 
+void NodeStore::view_members() {
+    view_.reset();
+    if (place_.kind != StorePlace::Kind::Etcd) return;
+    view_ = std::make_unique<EtcdView>(shard_.reactor(), place_);
+}
+
 Result<void> NodeStore::open(Rng& rng) {
     stamp_ = file_stamp(place_file(bootstrap_.data));
     take_place(TRY(load_store_place(bootstrap_.data)));
+    generation_ = place_.generation;
     if (place_.kind == StorePlace::Kind::Sqlite && node_ == kStoreNode) TRY(open_sqlite(rng));
     if (place_.kind == StorePlace::Kind::Sqlite) return {};
     service_.use(TRY(open_backend(place_, service_.tell())));
@@ -110,6 +120,7 @@ Result<std::unique_ptr<StoreBackend>> NodeStore::open_backend(const StorePlace& 
 
 void NodeStore::start() {
     shard_.start(service_);
+    shard_.reactor().post([this] { view_members(); });
 }
 
 void NodeStore::stop() {
@@ -119,6 +130,13 @@ void NodeStore::stop() {
 
 uint16_t NodeStore::node_of_keys() const {
     return kind_.load() == StorePlace::Kind::Etcd ? node_ : kStoreNode;
+}
+
+uint16_t NodeStore::node_of_state(const ports::Directory& directory) const {
+    const bool has_first = std::ranges::any_of(directory.entries(), [](const auto& entry) {
+        return entry.node == kStoreNode && entry.reachable;
+    });
+    return has_first ? kStoreNode : node_of_keys();
 }
 
 uint16_t NodeStore::node_of_history(const ports::Directory& directory) const {
@@ -153,6 +171,7 @@ std::vector<ports::Letter> NodeStore::follow_place() {
     shard_.reactor().post([this, place = *place] { switch_to(place, nullptr); });
     kind_.store(place->kind);
     std::vector<ports::Letter> letters;
+    if (std::exchange(generation_, place->generation) == place->generation) return letters;
     for (const auto& [instance, watch] : std::exchange(remote_watches_, {})) {
         store::WatchBatch batch{
             watch, store::WatchBatch::Kind::Compacted, {place->generation, 1}, {}};
@@ -180,7 +199,14 @@ void NodeStore::say(ports::LogLine::Level level, std::string text) {
 // `backend` nullptr: it is opened here.
 void NodeStore::switch_to(const StorePlace& place, std::unique_ptr<StoreBackend> backend) {
     if (place == place_) return;
+    const bool is_same_data = place.generation == place_.generation;
     take_place(place);
+    view_members();
+    if (is_same_data && service_.backend() != nullptr) {
+        const auto followed = service_.backend()->follow(place);
+        if (!followed.has_value()) say(ports::LogLine::Level::Error, followed.error().message);
+        return;
+    }
     const bool is_here = place.kind == StorePlace::Kind::Etcd || node_ == kStoreNode;
     if (is_here && !backend) {
         auto opened = open_backend(place, service_.tell());
@@ -199,6 +225,7 @@ void NodeStore::switch_to(const StorePlace& place, std::unique_ptr<StoreBackend>
     say(ports::LogLine::Level::Info,
         std::string("the store is ") + (place.kind == StorePlace::Kind::Etcd ? "etcd" : "SQLite") +
             " now, generation " + std::to_string(place.generation));
+    keep_members();
 }
 
 }  // namespace tandem::app

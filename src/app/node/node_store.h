@@ -9,12 +9,16 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app/config/bootstrap.h"
+#include "app/config/etcd_members.h"
 #include "app/config/store_place.h"
+#include "app/node/etcd_view.h"
 #include "app/node/store_mover.h"
 #include "app/node/store_service.h"
 #include "base/result.h"
@@ -24,6 +28,10 @@
 
 namespace tandem::runtime {
 class SqliteStore;
+}
+
+namespace tandem::store {
+class Catalog;
 }
 
 namespace tandem::app {
@@ -44,6 +52,8 @@ class NodeStore {
     // --- On shard 0. The node whose store answers letters to kKeyValue; likewise kHistory. 0:
     // nobody's.
     uint16_t node_of_keys() const;
+    // Who is asked where the store is: node 1 moves it, and knows how that goes.
+    uint16_t node_of_state(const ports::Directory& directory) const;
     uint16_t node_of_history(const ports::Directory& directory) const;
     // False: the store is overloaded, and the letter is untouched.
     bool send(ports::Letter&& letter) { return shard_.send(std::move(letter)); }
@@ -52,11 +62,18 @@ class NodeStore {
     // Looks at the file, now and then. Answers what is to be told to instances of this node because
     // the store is another one.
     std::vector<ports::Letter> follow_place();
+    // Which servers there are: those of an etcd of our own may have members. The home node of a
+    // server writes the files.
+    void follow_servers(const store::Catalog& catalog, bool is_home);
     // What node 1 says: for the file of this server, which may be another one.
     void take_state(const ports::StoreState& state);
 
  private:
     void take_place(const StorePlace& place);
+    void view_members();
+    void on_servers(std::vector<EtcdServerEntry> servers, bool is_home);
+    void keep_members();
+    void move_by_itself();
     void name_tls_files(StorePlace& place) const;
     Result<void> open_sqlite(Rng& rng);
     Result<void> settle_closure(runtime::SqliteStore& store);
@@ -80,12 +97,19 @@ class NodeStore {
 
     // Of shard 0.
     std::string stamp_;  // of the file as it was last looked at
+    uint32_t generation_ = 1;
+    std::optional<store::Revision> followed_;  // of the layers
+    std::vector<EtcdServerEntry> told_servers_;
     std::set<std::pair<ports::Instance, store::WatchId>> remote_watches_;
 
     // Of the store's thread.
     runtime::Shard shard_;  // outlives what runs on it
     StorePlace place_;
     StoreService service_;
+    std::unique_ptr<EtcdView> view_;        // none: the store is SQLite
+    std::vector<EtcdServerEntry> servers_;  // empty: the layers have not been read
+    bool is_home_ = false;
+    runtime::Timer moves_by_itself_;
     std::unique_ptr<StoreMover> mover_;
     std::unique_ptr<StoreBackend> former_;  // it may owe answers
     std::unique_ptr<runtime::Timer> former_timer_;

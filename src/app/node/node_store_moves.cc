@@ -3,6 +3,7 @@
 
 #include "app/config/etcd_members.h"
 #include "app/node/node_store.h"
+#include "app/node/store_members.h"
 #include "base/json_text.h"
 #include "base/net_address.h"
 #include "runtime/reactor/clock.h"
@@ -16,11 +17,6 @@ constexpr size_t kEndpointsMax = 16;
 
 std::string_view name_of(StorePlace::Kind kind) {
     return kind == StorePlace::Kind::Etcd ? "etcd" : "sqlite";
-}
-
-std::string at(const std::string& address, uint16_t port) {
-    return (address.find(':') == std::string::npos ? address : "[" + address + "]") + ":" +
-           std::to_string(port);
 }
 
 }  // namespace
@@ -82,15 +78,12 @@ Result<void> NodeStore::begin_move(Now now, const ports::StoreMove& asked) {
         return make_error(ErrorCode::Conflict, "kind", "the store is of this kind already");
     StorePlace target = TRY(place_asked(asked));
     if (target.kind == StorePlace::Kind::Etcd && target.endpoints.empty()) {
-        const EtcdSettings& own = bootstrap_.etcd;
-        EtcdCluster cluster;
-        cluster.token = "tandem-" + std::to_string(now.utc.unix_ms);
-        cluster.founder = bootstrap_.name;
-        cluster.tls_ca = target.tls_ca;
-        cluster.tls_certificate = target.tls_certificate;
-        cluster.tls_key = target.tls_key;
-        cluster.servers = {
-            {bootstrap_.name, at(own.address, own.client_port), at(own.address, own.peer_port)}};
+        const auto own = std::ranges::find(servers_, bootstrap_.name, &EtcdServerEntry::name);
+        if (own == servers_.end())
+            return make_error(ErrorCode::Unavailable, "store", "the layers are not read yet");
+        target.cluster = "tandem-" + std::to_string(now.utc.unix_ms);
+        target.founder = bootstrap_.name;
+        const EtcdCluster cluster = cluster_of(target, {*own});  // others are added afterwards
         target.endpoints = cluster.endpoints();
         TRY(save_etcd_cluster(bootstrap_.data, cluster));  // the parent starts the member
     } else if (target.kind == StorePlace::Kind::Sqlite) {
@@ -119,18 +112,14 @@ void NodeStore::on_moved() {
     auto mover = std::move(mover_);
     const StorePlace target = mover->target();
     auto store = mover->take_store(service_.tell());
-    const StorePlace former = place_;
-    switch_to(target, std::move(store));
     const auto saved = save_store_place(bootstrap_.data, target);
     if (!saved.has_value()) say(ports::LogLine::Level::Error, saved.error().message);
+    switch_to(target, std::move(store));
     last_frozen_ms_ = std::chrono::duration<double, std::milli>(mover->move().frozen_for()).count();
     say(ports::LogLine::Level::Info,
         "the store has moved: " + std::to_string(mover->move().copied()) + " keys copied, " +
             std::to_string(mover->move().followed()) + " changes followed, writes frozen for " +
             std::to_string(static_cast<int>(last_frozen_ms_)) + " ms");
-    if (former.kind != StorePlace::Kind::Etcd) return;
-    const auto removed = remove_etcd_cluster(bootstrap_.data);  // the parent ends the member
-    if (!removed.has_value()) say(ports::LogLine::Level::Error, removed.error().message);
 }
 
 void NodeStore::on_move_failed(const Error& why) {
@@ -152,11 +141,11 @@ void NodeStore::on_closed(const std::string& text) {
         const auto place = parse_store_place(closure->place, "the seal of the store");
         if (!place.has_value()) return say(ports::LogLine::Level::Error, place.error().message);
         if (place->generation <= place_.generation) return;
-        switch_to(*place, nullptr);
-        if (node_ != kStoreNode) return;
-        const auto saved = save_store_place(bootstrap_.data, *place);
-        if (!saved.has_value()) say(ports::LogLine::Level::Error, saved.error().message);
-        return;
+        if (node_ == kStoreNode) {
+            const auto saved = save_store_place(bootstrap_.data, *place);
+            if (!saved.has_value()) say(ports::LogLine::Level::Error, saved.error().message);
+        }
+        return switch_to(*place, nullptr);
     }
     if (node_ != kStoreNode) return;
     store::Txn txn;
@@ -172,6 +161,12 @@ std::string NodeStore::state_json() const {
     json.field("endpoints").begin_list();
     for (const std::string& endpoint : place_.endpoints) json.value(endpoint);
     json.end_list();
+    if (view_) {
+        view_->write(json);
+    } else {
+        json.field("members").null();
+        json.field("fault_tolerant").value(false);
+    }
     json.field("move");
     if (!mover_) {
         json.null();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "app/config/store_place.h"
 #include "base/instant.h"
 #include "store/kv.h"
 
@@ -21,6 +22,8 @@ class StoreBackend {
     virtual void take(Now now, std::vector<store::Request> requests) = 0;
     virtual void on_timeout(Now now) = 0;
     virtual std::optional<Instant> next_deadline() const = 0;
+    // The same data, whose store has other members now.
+    virtual Result<void> follow(const StorePlace&) { return {}; }
 };
 
 }  // namespace tandem::app

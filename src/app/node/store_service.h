@@ -37,6 +37,7 @@ class StoreService final : public runtime::Driver {
     StoreBackend::Tell tell() {
         return [this](store::Outbox out) { on_told(std::move(out)); };
     }
+    StoreBackend* backend() { return backend_.get(); }  // nullptr: none is here
     HistoryService& history() { return history_; }
     // Applied before anything else, again and again until the store has answered.
     void set_first_write(store::Txn txn) { first_write_ = std::move(txn); }

@@ -52,10 +52,16 @@ bool EtcdSupervision::read_file() {
 }
 
 void EtcdSupervision::follow() {
-    if (ending_ || !read_file()) return;
+    if (ending_ || (!read_file() && !again_)) return;
+    again_ = false;
     membership_.reset();
     under_way_ = false;
-    if (!cluster_ || cluster_->find(bootstrap_.name) == nullptr) return end_member();
+    const EtcdServerEntry* own = cluster_ ? cluster_->find(bootstrap_.name) : nullptr;
+    if (own == nullptr) return end_member();
+    if (member_ && !(running_ == *own)) {  // it is to listen elsewhere
+        again_ = true;
+        return end_member();
+    }
     run_member();
     auto opened = runtime::EtcdMembership::open(reactor_, cluster_->endpoints(), tls(), tls());
     if (!opened.has_value()) return say("etcd: " + opened.error().message);
@@ -63,10 +69,12 @@ void EtcdSupervision::follow() {
     approaching_.arm_every(kApproach, [this] { approach(); });
 }
 
-// The founder begins alone, whoever has been a member goes on, and all others wait to be added.
+// The founder begins alone, whoever has been a member goes on, and all others wait to be added:
+// also a founder that has come back with nothing.
 void EtcdSupervision::run_member() {
     if (member_) return;
-    const bool founds = cluster_->founder == bootstrap_.name;
+    const bool founds =
+        cluster_->founder == bootstrap_.name && (cluster_->servers.size() == 1 || was_member());
     if (!founds && !was_member()) return;
     using Begin = runtime::EtcdMemberSpec::Begin;
     start_member(founds ? Begin::Found : Begin::Join,
@@ -76,6 +84,7 @@ void EtcdSupervision::run_member() {
 void EtcdSupervision::start_member(runtime::EtcdMemberSpec::Begin begin,
                                    std::vector<runtime::EtcdPeer> members) {
     const EtcdServerEntry& own = *cluster_->find(bootstrap_.name);
+    running_ = own;
     runtime::EtcdMemberSpec spec;
     spec.name = own.name;
     spec.data_directory = bootstrap_.data + "/etcd";

@@ -44,11 +44,13 @@ class EtcdSupervision {
     std::string stamp_;  // of the file that is in force
     std::optional<EtcdCluster> cluster_;
     std::unique_ptr<runtime::EtcdMember> member_;
+    EtcdServerEntry running_;  // as member_ was started
     std::unique_ptr<runtime::EtcdMember> ending_;  // not wanted any more
     std::unique_ptr<runtime::EtcdMembership> membership_;
     runtime::Timer approaching_;
     bool is_lost_ = false;  // our data are: the cluster is to forget the member first
     bool under_way_ = false;
+    bool again_ = false;  // the file is to be taken up, though it is no news
     std::string said_;
 };
 

@@ -15,6 +15,7 @@ void read(ObjectReader& in, Server& out) {
         .presence = Presence::Required});
     in.integer("node", out.node, {.min = 1, .max = 200});
     in.text("link_address", out.link_address, {.length_max = 260, .format = Format::HostPort});
+    in.integer("etcd_port", out.etcd_port, {.min = 1, .max = 65534});
     in.flag("enabled", out.enabled, Presence::Optional);
     in.text("description", out.description, {.length_max = 200, .format = Format::Text});
     in.finish();
@@ -26,6 +27,7 @@ void write(ObjectWriter& out, const Server& value) {
     out.text("name", value.name);
     out.integer("node", value.node);
     out.text("link_address", value.link_address);
+    out.integer("etcd_port", value.etcd_port);
     out.flag("enabled", value.enabled);
     out.text("description", value.description);
 }
@@ -38,6 +40,7 @@ const Shape& shape_of<Server>() {
         {"name", FieldKind::Immutable, nullptr},
         {"node", FieldKind::ReadOnly, nullptr},
         {"link_address", FieldKind::Plain, nullptr},
+        {"etcd_port", FieldKind::Plain, nullptr},
         {"enabled", FieldKind::Plain, nullptr},
         {"description", FieldKind::Plain, nullptr},
     };

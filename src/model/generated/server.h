@@ -31,6 +31,9 @@ struct Server {
     // IP address and port of its links to other servers; node N listens at the port + N. Empty: it
     // has none.
     std::string link_address;
+    // Port of its etcd member, which it may have while the store is etcd, at the IP address of its
+    // links; members reach each other at the next port.
+    int etcd_port = 7379;
     // Whether its role instances run.
     bool enabled = true;
     // Free text for people.

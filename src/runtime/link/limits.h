@@ -21,6 +21,11 @@ inline constexpr size_t link_peers_max = 256;
 // acknowledgement the link is broken. Short of what a phone or a caller waits; long enough for a
 // switch that learns its topology anew.
 inline constexpr std::chrono::milliseconds link_unacknowledged_max{3'000};
+// The kernel can't tell where its own interface is down. Heartbeats come every 50 ms; who has sent
+// some and is silent for so long is not reached. Once more a moment later, as it may be us who
+// stood still and have not read yet.
+inline constexpr std::chrono::milliseconds link_silent_max{2'500};
+inline constexpr std::chrono::milliseconds link_silent_again{250};
 // An idle connection is asked after one second, every second; heartbeats make it rarely idle.
 inline constexpr int link_keepalive_s = 1;
 inline constexpr int link_keepalives_max = 3;

@@ -112,6 +112,7 @@ struct NodeLinks::State {
     bool is_cut(const Link& link) const {
         return cut == Cut::All || (cut == Cut::OtherServers && link.over_tcp);
     }
+    void await_heartbeat(Link& link);
     void lost(Link& link);
     void drop(uint16_t node);
     void say_refused(const std::string& why);
@@ -252,6 +253,12 @@ void NodeLinks::State::greet(Link& link) {
     link.socket->send(frame);
 }
 
+void NodeLinks::State::await_heartbeat(Link& link) {
+    link.patience.arm(link_silent_max, [this, &link] {
+        link.patience.arm(link_silent_again, [this, &link] { lost(link); });
+    });
+}
+
 // The link may be in the middle of a call of its own: it is destroyed in a later turn.
 void NodeLinks::State::lost(Link& link) {
     const auto found = std::find_if(links.begin(), links.end(),
@@ -300,6 +307,7 @@ bool NodeLinks::State::take(Link& link, wire::Frame frame) {
         ++letters_in;
         events.on_link_letter(link.node, std::move(*letter));
     } else if (const auto* heartbeat = std::get_if<wire::Heartbeat>(&frame)) {
+        if (link.over_tcp) await_heartbeat(link);
         events.on_link_heartbeat(link.node, *heartbeat);
     } else if (auto* request = std::get_if<wire::CertificateRequest>(&frame)) {
         if (config.desk) config.desk->on_certificate_request(link.node, std::move(*request));

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""A site of three servers, every role on each: what is lost when one of them dies, stands still or is cut off.
+
+    site_drill.py [--rounds N] [--judge-time] [--calls N] [--rate R] [--registrations N] [DRILL...]
+
+Without names all drills are done, as the table has them."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+
+from cluster import Site, SlowDisk
+from drill import COLUMNS, parse_options, row, show
+from harness import Failed, in_own_network, main
+
+POWER_OFF_S = 3  # a server that was killed is started again after
+HARM_S = 5
+
+
+class PowerSupply:
+    """Starts tandemd again on servers where all was killed, as an init system would."""
+
+    def __init__(self, servers):
+        self.servers = servers
+        self.ends = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.ends.set()
+        self.thread.join()
+
+    def run(self):
+        while not self.ends.wait(0.1):
+            for server in self.servers:
+                if server.process.poll() is None or self.ends.wait(POWER_OFF_S):
+                    continue
+                server.launch()
+
+
+def command(site, given, *words):
+    judged = ["--judge-time"] if given.judge_time else []
+    return site.drill_command(*words, "--calls", given.calls, "--rate", given.rate,
+                              "--registrations", given.registrations, "--json", *judged)
+
+
+def report_of(name, output, code):
+    try:
+        return json.loads(output[0])
+    except ValueError:
+        raise Failed(f"{name} ended with {code}: {output[0]}{output[1]}") from None
+
+
+def ordered(site, given, name, *words):
+    """The command does the harm itself."""
+    done = subprocess.run(command(site, given, *words, "--rounds", given.rounds), capture_output=True,
+                          text=True, timeout=180 + 120 * given.rounds, check=False)
+    return report_of(name, (done.stdout, done.stderr), done.returncode)
+
+
+def watched(site, given, name, harm):
+    """The command watches, and `harm(server)` is done to the server that has most posts."""
+    reports = []
+    for _ in range(given.rounds):
+        process = subprocess.Popen(command(site, given, "watch", "--seconds", HARM_S + 5),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:
+            if "do now what is to be watched" in line:
+                harm(leading(site))
+                break
+        output = process.communicate(timeout=300)
+        reports.append(report_of(name, output, process.returncode))
+    return added(reports)
+
+
+def added(reports):
+    """Several reports as one; of percentiles the worst."""
+    total = reports[0]
+
+    def add(into, other):
+        for key, value in other.items():
+            if isinstance(value, dict):
+                add(into[key], value)
+            elif isinstance(value, list):
+                into[key] += value
+            elif key.endswith("_s") and isinstance(value, (int, float)):
+                into[key] = max(into[key], value)
+            elif isinstance(value, (int, float)) and not isinstance(value, bool):
+                into[key] += value
+    for other in reports[1:]:
+        add(total, other)
+    return total
+
+
+def leading(site):
+    posts = {}
+    for node in site.first.api("GET", "/status")["nodes"]:
+        posts[node["node"]] = sum(each["state"] == "active" or each.get("active") is True
+                                  for each in node["instances"])
+    return site.server_of(max(posts, key=posts.get))
+
+
+def cut_cable(server):
+    server.machine.cut()
+    time.sleep(HARM_S)
+    server.machine.mend()
+
+
+def slow_disk(server):
+    with SlowDisk(server, 20):
+        time.sleep(HARM_S)
+
+
+DRILLS = {
+    "kill server": lambda site, given, name: ordered(site, given, name, "kill", "--leaders"),
+    "kill node": lambda site, given, name: ordered(site, given, name, "kill", "--role", "SR"),
+    "pause server": lambda site, given, name: ordered(site, given, name, "pause", "--leaders",
+                                                      "--seconds", HARM_S),
+    "cut links": lambda site, given, name: ordered(site, given, name, "partition", "--leaders",
+                                                   "--seconds", HARM_S),
+    "cut cable": lambda site, given, name: watched(site, given, name, cut_cable),
+    "slow disk": lambda site, given, name: watched(site, given, name, slow_disk),
+}
+
+
+def all_drills(folder, given):
+    rows, broken, reports = [COLUMNS], [], []
+    wanted = given.drills or list(DRILLS)
+    if unknown := [name for name in wanted if name not in DRILLS]:
+        raise Failed(f"there is no drill {unknown[0]!r}; there are: {', '.join(DRILLS)}")
+    with Site(folder, servers=3, nodes="one") as site, PowerSupply(site.servers):
+        site.spread_roles()
+        for name in wanted:
+            report = DRILLS[name](site, given, name)
+            reports.append(report)
+            rows.append(row(name, report))
+            print(f"        {name}: {report['broken'] or 'kept'}", flush=True)
+            broken += [f"{name}: {text}" for text in report["broken"] + report["faults"][:5]]
+            with contextlib.suppress(Failed):
+                site.wait_serving()
+        show(rows)
+        if given.json:
+            with open(given.json, "w", encoding="utf-8") as file:
+                json.dump(reports, file, indent=1)
+    if broken:
+        raise Failed("; ".join(broken))
+
+
+if __name__ == "__main__":
+    in_own_network()
+    GIVEN = parse_options()
+
+    def drills_of_a_site(folder):
+        """Every drill, one after the other, on one site of three servers."""
+        all_drills(folder, GIVEN)
+    main(drills_of_a_site)
