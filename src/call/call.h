@@ -68,6 +68,9 @@ class Call {
     void on_saved(CallContext& ctx, bool stored);
     // Its media gate is gone: an answered call moves to another one, any other ends.
     void on_media_gate_gone(CallContext& ctx);
+    // Its media gate takes leave, and carries the sound until the parties have been told of
+    // another.
+    void leave_media_gate(CallContext& ctx);
     // After restore(): the timers run anew; after a while the legs ask whether their phones are
     // still there.
     void take_over(CallContext& ctx, Duration audit_after);
@@ -95,6 +98,8 @@ class Call {
     bool talks_to(uint8_t leg, std::string_view remote_tag) const;
     ports::Instance media_gate() const { return media_gate_; }
     bool has_media() const { return media_open_; }
+    // As the store has it, and in the middle of nothing.
+    bool is_at_rest() const;
     bool was_saved() const { return kept_; }  // the store has something of it
     ports::CallSummary summary(ports::Instance owner) const;
     std::string detail_json() const;
@@ -222,6 +227,8 @@ class Call {
     void on_media_unchecked(CallContext& ctx);
     void on_media_lost(CallContext& ctx);
     void place_again(CallContext& ctx);
+    void close_at(CallContext& ctx, ports::Instance gate);
+    void end_move(CallContext& ctx);
     void try_move_again(CallContext& ctx);
     void on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed);
     void on_move_opened(CallContext& ctx);

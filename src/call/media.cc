@@ -93,6 +93,14 @@ void Call::on_media_event(CallContext& ctx, const ports::MediaEvent& event) {
     pump(ctx);
 }
 
+void Call::leave_media_gate(CallContext& ctx) {
+    if (!is_at_rest() || !media_open_) return;
+    const ports::Instance former = media_gate_;
+    on_media_lost(ctx);
+    if (move_) move_->former = former;
+    pump(ctx);
+}
+
 void Call::on_media_gate_gone(CallContext& ctx) {
     if (media_open_ && (!move_ || move_->stage != MediaMove::Stage::Placing)) on_media_lost(ctx);
     pump(ctx);

@@ -71,16 +71,26 @@ void Call::try_move_again(CallContext& ctx) {
     move_->again = ctx.now.mono + kMediaPlaceAgain;
 }
 
+// Nobody waits for the reply.
+void Call::close_at(CallContext& ctx, ports::Instance gate) {
+    ports::MediaRequest leave;
+    leave.context = facts_.call;
+    leave.close = true;
+    ctx.out.send(ctx.around.self, gate, std::move(leave),
+                 leg_key(base(), static_cast<uint8_t>(++questions_asked_)));
+}
+
+void Call::end_move(CallContext& ctx) {
+    const ports::Instance former = move_->former;
+    move_.reset();
+    if (former && former != media_gate_) close_at(ctx, former);
+}
+
 void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     if (placed.error || !placed.media_gate) return try_move_again(ctx);
-    if (media_gate_ != placed.media_gate) {
-        // It may be alive, and only out of reach or slow: nobody waits for the reply.
-        ports::MediaRequest leave;
-        leave.context = facts_.call;
-        leave.close = true;
-        ctx.out.send(ctx.around.self, media_gate_, std::move(leave),
-                     leg_key(base(), static_cast<uint8_t>(++questions_asked_)));
-    }
+    // It may be alive, and only out of reach or slow.
+    if (media_gate_ != placed.media_gate && media_gate_ != move_->former)
+        close_at(ctx, media_gate_);
     media_gate_ = placed.media_gate;
     move_->stage = Stage::Opening;
     ports::MediaRequest request;
@@ -133,7 +143,7 @@ void Call::offer_move(CallContext& ctx) {
         if (!side.offering) side.again = ctx.now.mono + kMediaTryAgain;
     }
     const auto is_done = [](const MoveSide& side) { return !side.wanted && !side.offering; };
-    if (std::ranges::all_of(move_->sides, is_done)) move_.reset();
+    if (std::ranges::all_of(move_->sides, is_done)) end_move(ctx);
 }
 
 bool Call::is_move_answer(uint8_t index) const {

@@ -26,6 +26,7 @@ struct MediaMove {
     };
     Stage stage = Stage::Placing;
     Instant give_up;
+    ports::Instance former;  // a gate that still carries the sound; none: it is gone
     std::optional<Instant> again;
     std::array<std::vector<ports::LocalStream>, 2> before;  // ports that the parties know
     std::array<MoveSide, 2> sides;                          // caller, callee

@@ -64,6 +64,11 @@ std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
 
 }  // namespace
 
+bool Call::is_at_rest() const {
+    return phase_ == Phase::Established && kept_ && !save_wanted_ && !exchange_ && !move_ &&
+           !callee_offer_ && questions_.empty();
+}
+
 // The caller and the device that answered, or those that ring: branches that lost are of no use to
 // anybody.
 CallSnapshot Call::save(Now now) {

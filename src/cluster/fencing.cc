@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/check.h"
 #include "cluster/limits.h"
 #include "store/keys.h"
 
@@ -92,6 +93,18 @@ void IncarnationClaim::look_at(Instant now, const store::KeyValue* item,
     out.push_back(exchange_.ask(now, std::move(txn)));
 }
 
+void IncarnationClaim::give_up(Instant now, std::vector<store::Request>& out) {
+    CHECK(claimed_);
+    gives_up_ = true;
+    retry_at_.reset();
+    const std::string key = store::keys::fence(instance_.value);
+    const FenceRecord over{FenceRecord::State::Fenced, claimed_->epoch, {}, instance_};
+    store::Txn txn;
+    txn.compares.push_back(store::Compare::value_is(key, to_text(*claimed_)));
+    txn.then_ops.push_back(store::Put{key, to_text(over), 0});
+    out.push_back(exchange_.ask(now, std::move(txn)));
+}
+
 bool IncarnationClaim::on_reply(Instant now, const store::Reply& reply,
                                 std::vector<store::Request>& out) {
     switch (exchange_.match(reply)) {
@@ -104,6 +117,8 @@ bool IncarnationClaim::on_reply(Instant now, const store::Reply& reply,
     }
     if (!reply.body) {
         retry_at_ = now + store_pause;
+    } else if (gives_up_) {  // whoever compares in vain has done so before, or was fenced
+        is_given_up_ = true;
     } else if (const auto* range = std::get_if<store::RangeReply>(&*reply.body)) {
         look_at(now, range->items.empty() ? nullptr : &range->items.front(), out);
     } else if (const auto* txn = std::get_if<store::TxnReply>(&*reply.body)) {
@@ -120,8 +135,10 @@ bool IncarnationClaim::on_reply(Instant now, const store::Reply& reply,
 }
 
 void IncarnationClaim::on_timeout(Instant now, std::vector<store::Request>& out) {
-    if (exchange_.take_timeout(now)) return read(now, out);
-    if (retry_at_ && *retry_at_ <= now) read(now, out);
+    const bool is_due = exchange_.take_timeout(now) || (retry_at_ && *retry_at_ <= now);
+    if (!is_due) return;
+    if (gives_up_) return give_up(now, out);
+    read(now, out);
 }
 
 std::optional<Instant> IncarnationClaim::next_deadline() const {

@@ -57,6 +57,10 @@ class IncarnationClaim {
     void on_timeout(Instant now, std::vector<store::Request>& out);
     std::optional<Instant> next_deadline() const;
 
+    // Ends the incarnation by its own will: others may take what it has. Repeated until it is so.
+    void give_up(Instant now, std::vector<store::Request>& out);
+    bool is_given_up() const { return is_given_up_; }
+
     // The record in the store, once it is ours.
     const std::optional<FenceRecord>& claimed() const { return claimed_; }
 
@@ -70,6 +74,8 @@ class IncarnationClaim {
     std::optional<Instant> retry_at_;
     std::optional<FenceRecord> tried_;
     std::optional<FenceRecord> claimed_;
+    bool gives_up_ = false;
+    bool is_given_up_ = false;
 };
 
 }  // namespace tandem::cluster

@@ -12,6 +12,9 @@ namespace tandem::cluster {
 inline constexpr Duration heartbeat_interval = 50ms;
 // Five heartbeats: four lost ones, or a scheduling delay of 200 ms, accuse nobody.
 inline constexpr Duration suspicion_after = 250ms;
+// A run that is known from the store and has not been heard yet: its links are being made, and
+// nodes dial once a second.
+inline constexpr Duration first_heard_within = 2s;
 // Of a node on the observer's own server: its death is told by its link at once, so silence only
 // means that it hangs, or that the machine is short of time.
 inline constexpr Duration suspicion_on_server_after = 1s;

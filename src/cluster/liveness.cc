@@ -212,7 +212,10 @@ void Liveness::on_store_view(Instant now, StoreView view, LivenessOutbox& out) {
 Opinion Liveness::opinion(Instant now, const Peer& peer, size_t shard) const {
     const Watched& watched = peer.shards[shard];
     if (watched.life == Life::Dead) return Opinion::Dead;
-    if (now - watched.progressed < patience(peer))
+    const bool is_new = watched.progress == 0 && watched.run != 0;
+    const Duration silence_max =
+        is_new ? std::max(patience(peer), first_heard_within) : patience(peer);
+    if (now - watched.progressed < silence_max)
         return watched.life == Life::Unknown ? Opinion::Unknown : Opinion::Heard;
     const bool node_is_heard = peer.was_heard && now - peer.heard_at < patience(peer);
     return node_is_heard ? Opinion::Stalled : Opinion::Silent;

@@ -14,7 +14,7 @@ namespace tandem::cluster {
 
 // fence/<instance>: which incarnation may act.
 //   open <epoch> node <node> shard <shard> run <run>
-//   fenced <epoch> by <instance>
+//   fenced <epoch> by <instance>      itself: it has given up what it had
 struct FenceRecord {
     enum class State : uint8_t { Open, Fenced };
     State state = State::Open;

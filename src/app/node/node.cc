@@ -395,14 +395,16 @@ void Node::on_signal() {
     });
 }
 
-// Gates and registrars stay for the calls of B2Bs in other nodes, which drain as well.
+// Gates and registrars stay for the calls of B2Bs in other nodes of this server, which drain as
+// well.
 bool Node::is_needed_elsewhere() const {
     const auto& entries = host_->directory().entries();
     const bool serves = std::ranges::any_of(entries, [this](const auto& e) {
         return e.node == number_ && e.weight > 0 && e.kind != ports::RoleKind::B2bua;
     });
     return serves && std::ranges::any_of(entries, [this](const auto& e) {
-               return e.kind == ports::RoleKind::B2bua && e.node != number_ && e.reachable;
+               return e.kind == ports::RoleKind::B2bua && e.node != number_ && e.reachable &&
+                      desk_->is_own(e.node);
            });
 }
 

@@ -3,6 +3,7 @@
 // takes in servers that join. One a node, on its first shard.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -28,6 +29,10 @@ class SiteDesk final : public runtime::LinkDesk {
     // Reads who this server is; a first server gets its authority. `now` at the start.
     Result<void> open(Now now);
     bool is_home() const { return file_.node == node_; }
+    // Whether the node is one of this server's.
+    bool is_own(int node) const {
+        return std::ranges::find(neighbours_.own, node) != neighbours_.own.end();
+    }
     // The home node of this server; its store is served by node 1, wherever that is.
     uint16_t home() const { return file_.node; }
     runtime::LinkContexts contexts() const { return certificates_.contexts(); }

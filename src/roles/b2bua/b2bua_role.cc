@@ -135,6 +135,15 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
 
 // --- What leaves.
 
+// Another gate may reach the phone while its own is away, or knows at once that it cannot.
+ports::Instance B2buaRole::gate_for(const ports::Flow& flow) const {
+    const auto* own = around_.directory.find(flow.gate);
+    if (own != nullptr && own->reachable) return flow.gate;
+    const auto other =
+        around_.directory.heir(ports::RoleKind::SipGate, flow.remote.port, flow.gate);
+    return other.value_or(flow.gate);
+}
+
 // Messages become letters to their gates. Those of one call's step go to its ladder, too.
 void B2buaRole::emit(Step& step, Call* traced) {
     for (sip::Outbound& outbound : wire_.messages) {
@@ -160,7 +169,7 @@ void B2buaRole::emit(Step& step, Call* traced) {
         sip.contact_params = std::move(outbound.envelope.contact.params);
         sip.alternative_uri = std::move(outbound.envelope.alternative_uri);
         sip.message = std::move(outbound.message);
-        const ports::Instance gate = sip.flow.gate;
+        const ports::Instance gate = gate_for(sip.flow);
         step.out.send(around_.self, gate, std::move(sip));
     }
     wire_.messages.clear();
@@ -255,6 +264,7 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
         writer_.on_timeout(now.mono, writes_);
         drain_writer(step);
     }
+    if (look_at_gates_ && *look_at_gates_ <= now.mono) leave_gates(step);
     watch_drain(now);
 }
 
@@ -277,6 +287,31 @@ void B2buaRole::look_at_directory(Step& step) {
         Call* call = find(base);
         if (call == nullptr) continue;
         with_call(step, *call, [&](auto& ctx) { call->on_media_gate_gone(ctx); });
+    }
+}
+
+// A media gate that takes no new calls while others do is about to go: ours move, some at a time,
+// as each is two re-INVITEs. Those in the middle of something are looked at again.
+void B2buaRole::leave_gates(Step& step) {
+    look_at_gates_.reset();
+    std::unordered_set<uint16_t> leaving;
+    for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
+        const bool leaves =
+            entry.kind == ports::RoleKind::MediaGate && entry.reachable && entry.weight == 0;
+        if (leaves) leaving.insert(entry.instance.number);
+    }
+    if (leaving.empty() || !around_.directory.heir(ports::RoleKind::MediaGate, 0)) return;
+    look_at_gates_ = step.now.mono + kGateLook;
+    std::vector<uint64_t> moving;
+    for (const auto& [base, call] : calls_) {
+        const bool moves =
+            call->has_media() && leaving.contains(call->media_gate().number) && call->is_at_rest();
+        if (moves && moving.size() < kMovesAtOnce) moving.push_back(base);
+    }
+    for (const uint64_t base : moving) {
+        Call* call = find(base);
+        if (call == nullptr) continue;
+        with_call(step, *call, [&](auto& ctx) { call->leave_media_gate(ctx); });
     }
 }
 
@@ -308,6 +343,8 @@ std::optional<Instant> B2buaRole::next_deadline() const {
     sooner(restore_retry_);
     if (!orphans_.empty()) sooner(orphans_.front().until);
     if (!drained_) sooner(drained_at_);
+    if (draining_ && live_calls_ > 0) sooner(look_at_calls_);
+    sooner(look_at_gates_);
     if (phase_ == Phase::Restoring) sooner(restore_give_up_);
     return earliest;
 }
@@ -317,15 +354,30 @@ void B2buaRole::on_catalog(Now, ports::Outbox&) {}
 void B2buaRole::on_directory(Now now, ports::Outbox& out) {
     Step step{now, out};
     look_at_directory(step);
+    leave_gates(step);
     look_for_parents(step);
 }
 
 void B2buaRole::drain(Now now, ports::Outbox&) {
     draining_ = true;
+    look_at_calls_ = now.mono + kDrainedAfter;  // who was just told of an end may repeat his answer
     watch_drain(now);
 }
 
+bool B2buaRole::calls_are_at_rest() const {
+    if (phase_ != Phase::Serving || pages_.size() > 0 || !writer_.is_idle() || !saving_.empty())
+        return false;
+    return std::ranges::all_of(calls_, [](const auto& entry) {
+        return !is_live(*entry.second) || entry.second->is_at_rest();
+    });
+}
+
 void B2buaRole::watch_drain(Now now) {
+    may_leave_ = false;
+    if (draining_ && look_at_calls_ <= now.mono) {
+        look_at_calls_ = now.mono + kDrainLook;
+        may_leave_ = calls_are_at_rest();
+    }
     if (!draining_ || live_calls_ > 0) {
         drained_at_.reset();
         return;

@@ -60,6 +60,7 @@ class B2buaRole final : public ports::Role {
     void on_directory(Now now, ports::Outbox& out) override;
     void on_adopted(Now now, ports::AdoptedCall adopted, ports::Outbox& out) override;
     void drain(Now now, ports::Outbox& out) override;
+    bool is_flushed() const override { return may_leave_; }
     bool is_idle() const override;
     std::vector<std::pair<std::string, double>> figures() const override;
 
@@ -93,9 +94,11 @@ class B2buaRole final : public ports::Role {
     void settle(Step& step, call::Call& stepped);
     void hang_up(Step& step, call::Call& call, std::string_view reason);
     void deliver_layer_events(Step& step);
+    ports::Instance gate_for(const ports::Flow& flow) const;
     void emit(Step& step, call::Call* traced);
     void note_progress(const Step& step, call::Call& call, const sip::Message& message);
     void schedule(const call::Call& call);
+    void leave_gates(Step& step);
     void look_at_directory(Step& step);
     bool greet_gate(Step& step, const ports::DirectoryEntry& gate);
     call::Call& add(std::unique_ptr<call::Call> call);
@@ -103,6 +106,7 @@ class B2buaRole final : public ports::Role {
     // 17.2.1).
     static bool is_live(const call::Call& call) { return call.phase() < call::Phase::Ending; }
     void watch_drain(Now now);
+    bool calls_are_at_rest() const;
 
     // --- requests.cc
     void on_sip(Step& step, ports::Letter& letter);
@@ -195,7 +199,10 @@ class B2buaRole final : public ports::Role {
     std::optional<Instant> restore_give_up_;
     std::deque<ports::Letter> held_;
     bool draining_ = false;
-    double calls_allowed_ = 0;  // by call_rate_max, as of calls_allowed_at_
+    bool may_leave_ = false;                // see is_flushed()
+    Instant look_at_calls_;                 // while it drains
+    std::optional<Instant> look_at_gates_;  // while a media gate takes leave
+    double calls_allowed_ = 0;              // by call_rate_max, as of calls_allowed_at_
     Instant calls_allowed_at_;
     bool drained_ = false;                          // what is left answers repeated messages only
     std::optional<Instant> drained_at_;             // when it will be so

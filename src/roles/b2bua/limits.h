@@ -33,6 +33,12 @@ inline constexpr Duration kRestoreGiveUp = 5s;
 // message lives in the network, not for the 64 * T1 that it would keep them otherwise: a BYE has
 // been sent four times by then.
 inline constexpr Duration kDrainedAfter = 5s;
+// While it drains, an instance looks so often whether others could go on with all of its calls.
+inline constexpr Duration kDrainLook = 100ms;
+// While a media gate takes leave, calls move from it: so many, so often. Twice as many re-INVITEs
+// are what a B2B does in a tenth of that time.
+inline constexpr Duration kGateLook = 200ms;
+inline constexpr size_t kMovesAtOnce = 40;
 // Calls in one CallReportAll letter.
 inline constexpr size_t kReportPage = 200;
 // How long a page message may wait for a device (RFC 3428 has no dialog to come back to).

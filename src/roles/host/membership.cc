@@ -145,7 +145,7 @@ void Membership::learn_fence(Now now, const store::KeyValue& item) {
     cluster::LivenessOutbox out;
     if (entry->record.state == FenceRecord::State::Open) {
         liveness_->expect(now.mono, entry->home, out);
-    } else {
+    } else if (entry->record.by != number) {  // else it has given up, and its node lives
         liveness_->on_fenced(now.mono, entry->home, out);
     }
     take(out);
@@ -191,7 +191,7 @@ bool Membership::on_reply(Now now, const store::Reply& reply) {
     if (self_check_.on_reply(now.mono, reply, requests_)) return true;
     for (auto& [number, hosted] : hosted_) {
         if (hosted.claim && hosted.claim->on_reply(now.mono, reply, requests_)) {
-            if (!hosted.record && hosted.claim->claimed()) on_claimed(now, hosted);
+            look_at_claim(now, hosted);
             settle(now);
             return true;
         }
@@ -252,6 +252,22 @@ void Membership::on_claimed(Now now, Hosted& hosted) {
     }
     unsettled_ = true;
     changed_ = true;
+}
+
+void Membership::look_at_claim(Now now, Hosted& hosted) {
+    if (!hosted.record && hosted.claim->claimed()) return on_claimed(now, hosted);
+    if (!hosted.gives_up || !hosted.claim->is_given_up() || std::exchange(hosted.is_over, true))
+        return;
+    self_check_.on_fenced(number_of(hosted.placement.instance));
+    events_.push_back({MembershipEvent::Kind::GivenUp, hosted.placement.instance, 0, {}, {}});
+    changed_ = true;
+}
+
+void Membership::give_up(Now now, ports::Instance instance) {
+    Hosted* hosted = find(instance);
+    if (hosted == nullptr || !hosted->record || hosted->is_over || hosted->gives_up) return;
+    hosted->gives_up = true;
+    hosted->claim->give_up(now.mono, requests_);
 }
 
 void Membership::on_fenced(Hosted& hosted) {
@@ -347,7 +363,10 @@ void Membership::settle(Now now) {
     while (std::exchange(unsettled_, false)) {
         for (auto& [number, hosted] : hosted_) {
             if (!hosted.record || hosted.is_over) continue;
-            if (!fences_.admits({number_of(hosted.placement.instance), hosted.record->epoch})) {
+            const bool admits =
+                fences_.admits({number_of(hosted.placement.instance), hosted.record->epoch});
+            if (!admits && hosted.gives_up) continue;  // by ourselves: the answer is on its way
+            if (!admits) {
                 on_fenced(hosted);
                 continue;
             }
@@ -377,11 +396,20 @@ void Membership::look_for_dead(Now now) {
         on_dead(now, instance, *entry);
     };
     for (const Placement& placement : layout_) look(placement.instance);
+    for (const Placement& placement : leaving_) look(placement.instance);
     for (const auto& [group, record] : leaders_) look({record.holder.instance.value});
 }
 
+const Placement* Membership::placement_of(ports::Instance instance) const {
+    for (const auto* list : {&layout_, &leaving_}) {
+        const auto found = std::ranges::find(*list, instance, &Placement::instance);
+        if (found != list->end()) return &*found;
+    }
+    return nullptr;
+}
+
 void Membership::on_dead(Now now, ports::Instance instance, const FenceEntry& entry) {
-    const auto placed = std::ranges::find(layout_, instance, &Placement::instance);
+    const Placement* placed = placement_of(instance);
     for (auto& [number, hosted] : hosted_) {
         if (!hosted.record || hosted.is_over) continue;
         if (hosted.leadership) {
@@ -389,7 +417,7 @@ void Membership::on_dead(Now now, ports::Instance instance, const FenceEntry& en
             hosted.leadership->on_dead(now, {number_of(instance), entry.record.epoch}, out);
             take(hosted, out);
         }
-        if (hosted.adoption && placed != layout_.end() && placed->kind == hosted.placement.kind) {
+        if (hosted.adoption && placed != nullptr && placed->kind == hosted.placement.kind) {
             cluster::AdoptionOutbox out;
             const cluster::Adopter victim{number_of(instance), placed->id};
             // Too many dead at once: they are told again with the next change.

@@ -43,6 +43,7 @@ struct MembershipEvent {
         Deposed,
         Fenced,   // this incarnation is over: end it at once; it may claim again
         Adopted,  // a B2B: `call` is its own now
+        GivenUp,  // as asked: this incarnation is over, and others take what it had
     };
     Kind kind = Kind::Claimed;
     ports::Instance instance;
@@ -79,6 +80,8 @@ class Membership {
     // Gives its post to another copy that lives. False: it has none, or there is no other.
     bool hand_over(Now now, const cluster::Handover& order, ports::Instance instance);
     void on_flushed(Now now, ports::Instance instance);
+    // A B2B that drains leaves its calls to the others. GivenUp follows.
+    void give_up(Now now, ports::Instance instance);
 
     bool on_reply(Now now, const store::Reply& reply);  // whether it was for us
     void on_watch(Now now, const store::WatchBatch& batch);
@@ -114,6 +117,7 @@ class Membership {
         std::unique_ptr<cluster::Leadership> leadership;
         std::unique_ptr<cluster::CallAdoption> adoption;
         bool is_over = false;
+        bool gives_up = false;
     };
 
     void read(Now now);
@@ -130,10 +134,12 @@ class Membership {
     void settle(Now now);
     void look_for_dead(Now now);
     void on_dead(Now now, ports::Instance instance, const cluster::FenceEntry& entry);
+    void look_at_claim(Now now, Hosted& hosted);
     bool is_gone(const cluster::ShardRun& home) const;
     bool is_suspected(const cluster::ShardRun& home) const;
     const ReachableNode* node(uint16_t number) const;
     Hosted* find(ports::Instance instance);
+    const Placement* placement_of(ports::Instance instance) const;
     std::vector<cluster::Candidate> candidates_of(const Placement& placement) const;
     std::vector<cluster::Adopter> survivors() const;
     uint16_t next_channel();
@@ -152,6 +158,7 @@ class Membership {
     cluster::SelfCheck self_check_;
     std::vector<uint64_t> turns_;
     std::vector<Placement> layout_;
+    std::vector<Placement> leaving_;  // B2Bs that are disabled: their calls may be left
     std::vector<ReachableNode> nodes_;
     std::map<uint16_t, std::vector<uint32_t>> runs_;  // of each node, as told last
     std::map<uint16_t, Hosted> hosted_;               // by number

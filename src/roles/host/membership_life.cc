@@ -20,6 +20,11 @@ std::string names(const std::vector<cluster::NodeNumber>& nodes) {
 }  // namespace
 
 void Membership::set_layout(Now now, std::vector<Placement> layout) {
+    const auto enabled = std::ranges::stable_partition(layout, &Placement::enabled);
+    leaving_.assign(enabled.begin(), enabled.end());
+    std::erase_if(leaving_,
+                  [](const Placement& each) { return each.kind != ports::RoleKind::B2bua; });
+    layout.erase(enabled.begin(), enabled.end());
     layout_ = std::move(layout);
     begin_liveness(now);
     unsettled_ = true;

@@ -113,7 +113,10 @@ void NodeHost::dispatch(Now now, ports::Letter letter) {
         held_.push_back(std::move(letter));
         return;
     }
-    if (role != nullptr) return role->on_letter(now, std::move(letter), outbox_);
+    if (role != nullptr) {
+        if (pass_on(*hosted(letter.to), letter)) return;
+        return role->on_letter(now, std::move(letter), outbox_);
+    }
     // It came before we knew that another shard of this node has that instance, or from such a
     // shard before we knew which node does.
     const ports::DirectoryEntry* entry = directory_.find(letter.to);
@@ -238,9 +241,7 @@ void NodeHost::apply_placements(Now now) {
         });
         if (!stays) drain_instance(now, hosted);
     }
-    std::vector<Placement> layout = placements;
-    std::erase_if(layout, [](const Placement& placement) { return !placement.enabled; });
-    membership_.set_layout(now, std::move(layout));
+    membership_.set_layout(now, placements);
     for (const Placement& placement : placements) {
         if (draining_ || !is_mine(placement) || hosted(placement.instance) != nullptr) continue;
         hosted_.push_back({placement.instance, placement.kind});
@@ -292,6 +293,14 @@ void NodeHost::on_event(Now now, MembershipEvent event) {
             return;
         case Kind::Adopted:
             return of->role->on_adopted(now, std::move(event.call), outbox_);
+        case Kind::GivenUp:
+            say(ports::LogLine::Level::Info, std::string(ports::code_of(of->kind)) + " " +
+                                                 std::to_string(of->instance.number) +
+                                                 " has left its calls to others");
+            of->role.reset();
+            membership_.release(of->instance);
+            std::erase_if(hosted_, [&](const Hosted& each) { return &each == of; });
+            return rebuild_directory();
         case Kind::Fenced:
             break;
     }
@@ -333,12 +342,37 @@ void NodeHost::drain_instance(Now now, Hosted& hosted) {
     hosted.role->drain(now, outbox_);
 }
 
+// A B2B that drains does not wait until its callers have finished, if another one can go on.
+void NodeHost::leave_calls(Now now) {
+    for (Hosted& hosted : hosted_) {
+        const bool is_ready = hosted.draining && hosted.kind == ports::RoleKind::B2bua &&
+                              !hosted.leaving && hosted.role != nullptr &&
+                              !hosted.role->is_idle() && hosted.role->is_flushed();
+        if (!is_ready || !directory_.heir(hosted.kind, 0, hosted.instance)) continue;
+        hosted.leaving = true;
+        membership_.give_up(now, hosted.instance);
+    }
+}
+
+// What comes for a call of one that leaves waits at its heir until that one has the call.
+bool NodeHost::pass_on(const Hosted& hosted, ports::Letter& letter) {
+    auto* in = get_if<ports::SipInbound>(&letter.payload);
+    if (!hosted.leaving || in == nullptr) return false;
+    const auto heir =
+        directory_.heir(hosted.kind, in->owner_key >> ports::leg_bits, hosted.instance);
+    if (!heir || in->owner_key == 0) return false;
+    in->previous_owner = hosted.instance;
+    outbox_.send(hosted.instance, *heir, std::move(*in));
+    return true;
+}
+
 void NodeHost::remove_idle(Now now) {
     for (Hosted& hosted : hosted_) {
         if (hosted.handing && hosted.role->is_flushed()) {
             membership_.on_flushed(now, hosted.instance);
         }
     }
+    leave_calls(now);
     const auto is_done = [&](const Hosted& hosted) {
         return hosted.draining && !draining_ && !hosted.handing &&
                (hosted.role == nullptr || hosted.role->is_idle());

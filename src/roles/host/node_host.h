@@ -104,6 +104,7 @@ class NodeHost {
         ports::RoleKind kind = ports::RoleKind::SipGate;
         bool draining = false;
         bool handing = false;                               // its post, when all is written
+        bool leaving = false;                               // its calls, to others
         std::unique_ptr<ports::Surroundings> surroundings;  // the role keeps a reference
         std::unique_ptr<ports::Role> role;                  // none until the instance is claimed
     };
@@ -130,6 +131,8 @@ class NodeHost {
     void say(ports::LogLine::Level level, std::string text);
     void drain_instance(Now now, Hosted& hosted);
     void remove_idle(Now now);
+    void leave_calls(Now now);
+    bool pass_on(const Hosted& hosted, ports::Letter& letter);
     void rebuild_directory();
     const ReachableNode* reachable(uint16_t node) const;  // nullptr: it is not
     Hosted* hosted(ports::Instance instance);

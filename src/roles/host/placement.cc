@@ -38,11 +38,13 @@ std::vector<Placement> placements_of(const store::Catalog& catalog) {
     std::vector<Placement> placements;
     catalog.visit_role_instances([&](const auto& entity) {
         const model::RoleInstance& instance = entity;
+        const model::Server* server = catalog.find_server(instance.server);
+        const bool enabled = instance.enabled && (server == nullptr || server->enabled);
         if (const auto kind = kind_of(instance.role)) {
             placements.push_back({{static_cast<uint16_t>(instance.number)},
                                   *kind,
                                   static_cast<uint16_t>(instance.node),
-                                  instance.enabled,
+                                  enabled,
                                   instance.id,
                                   instance.server,
                                   static_cast<int>(instance.group),

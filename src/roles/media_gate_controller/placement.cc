@@ -51,7 +51,7 @@ std::optional<Instance> Placement::least_used(Instant now, const Directory& dire
 std::optional<Instance> Placement::place(Instant now, CallId call, const Directory& directory) {
     if (const auto before = placed_.find(call); before != placed_.end()) {
         const DirectoryEntry* entry = directory.find(before->second);
-        if (entry != nullptr && entry->reachable) return before->second;
+        if (entry != nullptr && entry->reachable && entry->weight > 0) return before->second;
     }
     const auto gate = least_used(now, directory);
     if (!gate) return std::nullopt;

@@ -259,7 +259,24 @@ Refusal SipGate::forward_response(ports::SipInbound& inbound, Patience patience,
 
 // ---- what goes out
 
+// The gate of the phone's flow is away. What has no connection goes from here: the phone, or a NAT
+// before it, may not expect it, but nobody else could reach it sooner.
+bool SipGate::adopt_flow(ports::Flow& flow) {
+    if (flow.gate == around_.self) return true;
+    if (flow.transport != Transport::Udp && flow.transport != Transport::Tcp) return false;
+    const Listener* from = listener_for(flow.transport, flow.remote.ip.family);
+    if (from == nullptr) return false;
+    flow.gate = around_.self;
+    flow.listener = from->settings.number;
+    flow.connection = 0;
+    return true;
+}
+
 void SipGate::on_outbound(Now now, ports::SipOutbound outbound, ports::Outbox& out) {
+    if (!adopt_flow(outbound.flow)) {
+        if (outbound.message.is_request()) tell_undeliverable(outbound.branch, 430, out);
+        return;
+    }
     if (outbound.message.is_response()) {
         send_response(now, std::move(outbound), out);
         return;

@@ -75,6 +75,7 @@ class SipGate final : public ports::Role {
     bool try_over_tcp(Now now, const ports::SipOutbound& outbound, ports::Outbox& out);
     void send_as_tcp(ports::SipOutbound outbound, Now now, ports::Outbox& out);
     void on_failed(Now now, const ports::Flow& flow, const std::string& branch, ports::Outbox& out);
+    bool adopt_flow(ports::Flow& flow);
     void tell_undeliverable(const std::string& branch, int status, ports::Outbox& out);
     void watch_for_guessing(Now now, const ports::Flow& flow, int status, ports::Outbox& out);
     void count_offence(Now now, const IpAddress& source, uint32_t weight, ports::Outbox& out);

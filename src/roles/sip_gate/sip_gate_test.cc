@@ -380,6 +380,23 @@ TEST_F(GateTest, AFlowThatFailedIsToldToTheOwner) {
     EXPECT_EQ(failed.status, 430);
 }
 
+TEST_F(GateTest, AFlowOfAGateThatIsAwayGoesFromHereWhereThatIsPossible) {
+    Flow elsewhere = flow("192.0.2.9:5060");
+    elsewhere.gate = ports::Instance{77};
+    elsewhere.listener = 9;
+    const auto letters = outbound(invite_to(elsewhere, tokens));
+    const auto* sent = packet_in(letters);
+    ASSERT_TRUE(sent);
+    EXPECT_EQ(sent->flow, flow("192.0.2.9:5060")) << "from a listener of ours";
+    // A connection is nobody else's.
+    Flow encrypted = flow("192.0.2.9:5061", Transport::Tls);
+    encrypted.gate = ports::Instance{77};
+    const auto refused = outbound(invite_to(encrypted, tokens));
+    ASSERT_EQ(refused.size(), 1u);
+    ASSERT_TRUE(holds_alternative<ports::SipUndeliverable>(refused[0].payload));
+    EXPECT_EQ(get<ports::SipUndeliverable>(refused[0].payload).status, 430);
+}
+
 TEST_F(GateTest, ResponsesGoWhereRfc3261Says) {
     const struct {
         const char* via;
