@@ -207,6 +207,9 @@ class Role {
     virtual void on_catalog(Now, Outbox&) {}
     // The directory has changed: instances came, went, or can be reached again.
     virtual void on_directory(Now, Outbox&) {}
+    // The store, which another node keeps, can be reached again: watches of before are gone, and
+    // perhaps answers.
+    virtual void on_store_returned(Now, Outbox&) {}
     // Of an Active-Passive role: it is the active copy now, as the directory says, too. Each write
     // compares `guards` instead of those of the surroundings.
     virtual void on_elected(Now, std::vector<store::Compare> guards, Outbox&) { (void)guards; }

@@ -101,6 +101,9 @@ std::string calls_of(RoleInstanceId instance) {
 std::string cdr_outbox(CdrId cdr) {
     return join(cdr_outbox_prefix, cdr.text());
 }
+std::string cdr_seen(uint16_t instance_number) {
+    return join(cdr_seen_prefix, std::to_string(instance_number));
+}
 std::string sequence(std::string_view writer) {
     return join("seq/", writer);
 }

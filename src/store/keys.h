@@ -15,6 +15,7 @@
 //   binding/<domain>/<account>/<binding>                    registrar
 //   call/<instance>/<call>                                  snapshots of calls
 //   outbox/cdr/<cdr>                                        CDRs on their way to history
+//   outbox/seen/<instance number>                           up to where an ST has taken them
 //   seq/<writer>                                            last batch of a Writer
 //   leader/<group>                                          who is active in an A-P group
 //   leader-floor/<group>                                    the last epoch of that group
@@ -71,7 +72,10 @@ std::string binding(DomainId domain, AccountId account, std::string_view binding
 std::string call(RoleInstanceId instance, CallId call);
 std::string calls_of(RoleInstanceId instance);  // prefix
 std::string cdr_outbox(CdrId cdr);
+inline constexpr std::string_view outbox_prefix = "outbox/";
 inline constexpr std::string_view cdr_outbox_prefix = "outbox/cdr/";
+inline constexpr std::string_view cdr_seen_prefix = "outbox/seen/";
+std::string cdr_seen(uint16_t instance_number);
 std::string sequence(std::string_view writer);
 std::string leader(std::string_view group);
 std::string leader_floor(std::string_view group);

@@ -267,7 +267,7 @@ void Node::follow_store() {
 bool Node::send_to_store(ports::Letter& letter) {
     uint16_t node = kStoreNode;
     if (letter.to == ports::kHistory) {
-        node = store_->node_of_history(host_->directory());
+        node = node_of_history(letter);
     } else if (holds_alternative<store::Request>(letter.payload)) {
         node = store_->node_of_keys();
     } else if (holds_alternative<ports::StoreStateQuery>(letter.payload)) {
@@ -276,6 +276,19 @@ bool Node::send_to_store(ports::Letter& letter) {
     if (node == number_) return store_->send(std::move(letter));
     store_->note_remote(letter);
     return send_to_node(node, letter);
+}
+
+// Each ST fills the history of its own node, and the active one's is asked. A question that has
+// come from another node has been sent to us for that: views of who is active may differ for a
+// moment.
+uint16_t Node::node_of_history(const ports::Letter& letter) const {
+    const ports::Directory& directory = host_->directory();
+    const auto* asker = directory.find(letter.from);
+    const bool is_from_here = asker == nullptr || asker->node == number_;
+    if (!holds_alternative<ports::HistoryQuery>(letter.payload) || !is_from_here) return number_;
+    const auto active = directory.active(ports::RoleKind::Store);
+    const auto* entry = active ? directory.find(*active) : nullptr;
+    return entry == nullptr ? 0 : entry->node;
 }
 
 void Node::answer_unreachable(const ports::Letter& letter) {

@@ -74,6 +74,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     void route(ports::Letter letter);
     bool send_to_node(uint16_t node, ports::Letter& letter);
     bool send_to_store(ports::Letter& letter);
+    uint16_t node_of_history(const ports::Letter& letter) const;  // 0: nobody's
     void follow_store();
     void answer_unreachable(const ports::Letter& letter);
     void follow_directory();

@@ -139,13 +139,6 @@ uint16_t NodeStore::node_of_state(const ports::Directory& directory) const {
     return has_first ? kStoreNode : node_of_keys();
 }
 
-uint16_t NodeStore::node_of_history(const ports::Directory& directory) const {
-    if (kind_.load() == StorePlace::Kind::Sqlite) return kStoreNode;
-    const auto active = directory.active(ports::RoleKind::Store);
-    const auto* entry = active ? directory.find(*active) : nullptr;
-    return entry == nullptr ? 0 : entry->node;
-}
-
 // --- Of nodes that ask another one's store.
 
 void NodeStore::note_remote(const ports::Letter& letter) {

@@ -1,6 +1,7 @@
 // The store as a node has it: a thread with the service of its letters, over whatever is in force.
 // Where the store is SQLite, node 1 has it and the others ask it over links; where it is etcd,
-// every node asks the cluster itself. The history of calls stays in SQLite on the node of the ST.
+// every node asks the cluster itself. The history of calls is a file of its own, which the
+// nodes of a server share.
 //
 // <data>/store.toml says which it is. Node 1 moves the data when it is told to (StoreMove), and
 // writes the file; the other nodes of the server follow the file.
@@ -49,12 +50,10 @@ class NodeStore {
     void start();
     void stop();
 
-    // --- On shard 0. The node whose store answers letters to kKeyValue; likewise kHistory. 0:
-    // nobody's.
+    // --- On shard 0. The node whose store answers letters to kKeyValue.
     uint16_t node_of_keys() const;
     // Who is asked where the store is: node 1 moves it, and knows how that goes.
     uint16_t node_of_state(const ports::Directory& directory) const;
-    uint16_t node_of_history(const ports::Directory& directory) const;
     // False: the store is overloaded, and the letter is untouched.
     bool send(ports::Letter&& letter) { return shard_.send(std::move(letter)); }
     // What leaves for another node's store, so that its watches can be told to begin anew.

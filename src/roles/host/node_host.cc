@@ -54,6 +54,9 @@ void NodeHost::on_store_returned(Now now) {
     if (phase_ != Phase::Running) return start(now);
     reader_.restart(now);
     membership_.reread(now);
+    for (Hosted& hosted : hosted_) {
+        if (hosted.role) hosted.role->on_store_returned(now, outbox_);
+    }
     for (store::Request& request : reader_.take_requests()) {
         outbox_.send(self(), ports::kKeyValue, std::move(request), kFeedRequests);
     }

@@ -25,6 +25,12 @@ inline constexpr Duration outbox_retry_pause = 1s;
 // Records gather so long before they move: a seventieth of the commits at 300 calls/s, and nobody
 // looks for a record sooner.
 inline constexpr Duration outbox_gathering = 250ms;
+// Records that were told and wait for history: half a minute of 300 calls/s, some 15 MB. When more
+// come, they are read from the outbox once there is time for them.
+inline constexpr size_t outbox_waiting_max = 10'000;
+// Records that stay in the outbox for an ST that is away: some 150 MB in the store. The oldest of
+// more go without it.
+inline constexpr size_t outbox_kept_max = 100'000;
 // A page of the outbox that has not come by then is asked for again; whoever waits for a change
 // that needs another read is told to try again.
 inline constexpr Duration store_answer_max = 2s;

@@ -26,14 +26,20 @@ StoreRole::StoreRole(const ports::Surroundings& around, const SealKey& site_key,
       site_key_(site_key),
       authority_(std::move(authority)),
       writer_name_("st-" + std::to_string(around.self.number)),
-      writer_(writer_name_, around.self.number) {}
+      writer_(writer_name_, around.self.number),
+      cdrs_(around) {}
 
 void StoreRole::start(Now now, ports::Outbox& out) {
-    watch_outbox(out);
-    outbox_retry_ = now.mono;  // reads what an earlier incarnation left
+    cdrs_.set_active(now, is_active(), out);
+    cdrs_.start(now, out);
 }
 
 void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
+    take_letter(now, std::move(letter), out);
+    delete_taken(now, out);
+}
+
+void StoreRole::take_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     if (holds_alternative<EntityRequest>(letter.payload)) {
         on_entity(now, std::move(letter), out);
     } else if (holds_alternative<ports::JoinTokenQuery>(letter.payload) ||
@@ -42,20 +48,26 @@ void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         on_store_reply(now, *reply, out);
     } else if (const auto* batch = get_if<store::WatchBatch>(&letter.payload)) {
-        // Forgotten, or moved to another store: what has come meanwhile is read.
-        if (batch->kind == store::WatchBatch::Kind::Compacted) watch_outbox(out);
-        outbox_dirty_ = true;
-        gather_outbox(now);
+        cdrs_.on_watch(now, *batch, out);
     } else if (const auto* appended = get_if<ports::HistoryAppended>(&letter.payload)) {
-        on_appended(now, *appended, out);
+        cdrs_.on_appended(now, letter.request, *appended, out);
     } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
         if (const auto read = reading_.find(letter.request); read != reading_.end()) {
             return give_up_reading(read, out);
         }
-        const bool waits =
-            outbox_phase_ == Outbound::Appending || outbox_phase_ == Outbound::Reading;
-        if (waits) pause_outbox(now);
+        cdrs_.on_unreachable(now, letter.request);
     }
+}
+
+// Behind the guards of the post, as all that the active copy alone may write.
+void StoreRole::delete_taken(Now now, ports::Outbox& out) {
+    auto member = cdrs_.take_deletion(now, out);
+    if (!member) return;
+    store::WriterOutbox box;
+    const auto ticket = writer_.txn(now.mono, std::move(*member), box);
+    if (!ticket) return cdrs_.on_deleted(now, false, out);
+    deletion_ = *ticket;
+    flush(now, box, out);
 }
 
 void StoreRole::on_timeout(Now now, ports::Outbox& out) {
@@ -66,13 +78,8 @@ void StoreRole::on_timeout(Now now, ports::Outbox& out) {
     while (!reading_.empty() && reading_.begin()->second.deadline <= now.mono) {
         give_up_reading(reading_.begin(), out);
     }
-    if (outbox_retry_ && *outbox_retry_ <= now.mono) {
-        outbox_retry_.reset();
-        if (outbox_phase_ != Outbound::Idle) outbox_dirty_ = true;
-        outbox_phase_ = Outbound::Idle;
-        read_outbox(now, out);
-        if (!is_active()) outbox_retry_ = now.mono + outbox_retry_pause;
-    }
+    cdrs_.on_timeout(now, out);
+    delete_taken(now, out);
 }
 
 std::optional<Instant> StoreRole::next_deadline() const {
@@ -82,18 +89,29 @@ std::optional<Instant> StoreRole::next_deadline() const {
     };
     if (!shown_.empty()) earlier(shown_.front().deadline);
     if (!reading_.empty()) earlier(reading_.begin()->second.deadline);
-    if (outbox_retry_) earlier(*outbox_retry_);
+    if (const auto due = cdrs_.next_deadline()) earlier(*due);
     return next;
 }
 
 void StoreRole::on_catalog(Now now, ports::Outbox& out) {
     answer_shown(now, out);
+    cdrs_.on_catalog(now, out);
+    delete_taken(now, out);
+}
+
+// The post may have gone; that it is ours is told by on_elected().
+void StoreRole::on_directory(Now now, ports::Outbox& out) {
+    if (!is_active()) cdrs_.set_active(now, false, out);
+}
+
+void StoreRole::on_store_returned(Now now, ports::Outbox& out) {
+    cdrs_.on_store_returned(now, out);
 }
 
 void StoreRole::on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) {
     writer_.reopen(std::move(guards));
-    outbox_dirty_ = true;
-    read_outbox(now, out);
+    cdrs_.set_active(now, true, out);
+    delete_taken(now, out);
 }
 
 void StoreRole::drain(Now, ports::Outbox&) {
@@ -101,8 +119,7 @@ void StoreRole::drain(Now, ports::Outbox&) {
 }
 
 bool StoreRole::is_idle() const {
-    return reading_.empty() && writing_.empty() && shown_.empty() &&
-           outbox_phase_ != Outbound::Deleting;
+    return reading_.empty() && writing_.empty() && shown_.empty() && !cdrs_.is_deleting();
 }
 
 bool StoreRole::is_active() const {
@@ -113,7 +130,8 @@ std::vector<std::pair<std::string, double>> StoreRole::figures() const {
     return {{"entity_reads", static_cast<double>(reads_)},
             {"entity_writes", static_cast<double>(writes_)},
             {"entity_refused", static_cast<double>(refused_)},
-            {"cdrs_stored", static_cast<double>(cdrs_)},
+            {"cdrs_stored", static_cast<double>(cdrs_.taken())},
+            {"cdrs_held", static_cast<double>(cdrs_.held())},
             {"store_writes_open", static_cast<double>(writing_.size())}};
 }
 
@@ -226,17 +244,7 @@ void StoreRole::judge(Now now, Change change, const std::vector<store::KeyValue>
 }
 
 void StoreRole::on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out) {
-    if (reply.id == outbox_watch_) {
-        outbox_watched_ = reply.body.has_value();  // else it is begun again with the next read
-        if (outbox_watched_) return;
-        outbox_dirty_ = true;
-        return gather_outbox(now);
-    }
-    if (reply.id == outbox_read_) {
-        outbox_read_ = 0;
-        on_outbox_page(now, reply, out);
-        return;
-    }
+    if (cdrs_.on_reply(now, reply, out)) return;
     if (const auto found = reading_.find(reply.id); found != reading_.end()) {
         Change change = std::move(found->second.change);
         reading_.erase(found);
@@ -276,16 +284,8 @@ void StoreRole::flush(Now now, store::WriterOutbox& box, ports::Outbox& out) {
 }
 
 void StoreRole::on_completion(Now now, const store::Completion& completion, ports::Outbox& out) {
-    if (completion.ticket == outbox_delete_ && outbox_phase_ == Outbound::Deleting) {
-        outbox_phase_ = Outbound::Idle;
-        if (!completion.outcome) {
-            pause_outbox(now);
-        } else if (outbox_more_) {
-            read_outbox(now, out);
-        } else {
-            gather_outbox(now);
-        }
-        return;
+    if (completion.ticket == deletion_ && cdrs_.is_deleting()) {
+        return cdrs_.on_deleted(now, completion.outcome.has_value(), out);
     }
     const auto found = writing_.find(completion.ticket);
     if (found == writing_.end()) return;

@@ -1,6 +1,6 @@
 // The store role (ST): the only one that writes entities. It judges requests against the catalog,
 // writes through one store::Writer, and answers when its own catalog shows the write, so that what
-// was created works at once. It also carries finished calls from the outbox to history.
+// was created works at once. It also takes finished calls into history (cdr_drain.h).
 // Active-Passive: the passive copies answer reads.
 #pragma once
 
@@ -13,6 +13,7 @@
 
 #include "base/crypto.h"
 #include "ports/letter.h"
+#include "roles/store/cdr_drain.h"
 #include "roles/store/entity_writer.h"
 #include "store/writer.h"
 
@@ -31,6 +32,8 @@ class StoreRole final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
+    void on_directory(Now now, ports::Outbox& out) override;
+    void on_store_returned(Now now, ports::Outbox& out) override;
     void on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) override;
     bool is_flushed() const override { return is_idle() && writer_.is_idle(); }
     void drain(Now now, ports::Outbox& out) override;
@@ -58,7 +61,6 @@ class StoreRole final : public ports::Role {
         store::Revision revision;
         Instant deadline;
     };
-    enum class Outbound : uint8_t { Idle, Reading, Appending, Deleting };
 
     // What a change comes to: its answer, and the write before it unless that is empty.
     struct Judged {
@@ -86,13 +88,8 @@ class StoreRole final : public ports::Role {
     void answer_shown(Now now, ports::Outbox& out);
     store::RequestId ask_store(store::RequestBody body, ports::Outbox& out);
 
-    // finished calls: cdr_outbox.cc
-    void watch_outbox(ports::Outbox& out);
-    void read_outbox(Now now, ports::Outbox& out);
-    void on_outbox_page(Now now, const store::Reply& reply, ports::Outbox& out);
-    void on_appended(Now now, const ports::HistoryAppended& appended, ports::Outbox& out);
-    void gather_outbox(Now now);
-    void pause_outbox(Now now);
+    void take_letter(Now now, ports::Letter letter, ports::Outbox& out);
+    void delete_taken(Now now, ports::Outbox& out);
     bool is_active() const;
 
     const ports::Surroundings& around_;
@@ -104,19 +101,11 @@ class StoreRole final : public ports::Role {
     Readings reading_;  // in the order of their deadlines
     std::unordered_map<store::Ticket, Writing> writing_;
     std::deque<Shown> shown_;
-    Outbound outbox_phase_ = Outbound::Idle;
-    bool outbox_dirty_ = true;
-    bool outbox_more_ = false;  // the last page was a full one
-    store::RequestId outbox_read_ = 0;
-    store::Ticket outbox_delete_ = 0;
-    std::vector<std::string> outbox_keys_;  // given to history, to be deleted
-    store::RequestId outbox_watch_ = 0;
-    bool outbox_watched_ = false;
-    std::optional<Instant> outbox_retry_;
+    CdrDrain cdrs_;
+    store::Ticket deletion_ = 0;  // of records that history has
     uint64_t reads_ = 0;
     uint64_t writes_ = 0;
     uint64_t refused_ = 0;
-    uint64_t cdrs_ = 0;
     bool draining_ = false;
 };
 

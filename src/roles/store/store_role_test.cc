@@ -246,24 +246,5 @@ TEST_F(StoreRoleTest, AHistoryThatFailsIsAskedAgain) {
     EXPECT_EQ(count(store::keys::cdr_outbox_prefix), 0u);
 }
 
-TEST_F(StoreRoleTest, APageOfTheOutboxThatNeverComesIsAskedForAgain) {
-    wait(0s);
-    using Fault = store::MemoryStore::Fault;
-    bool lost = false;
-    memory.set_fault_hook([&](const store::Request& request) {
-        if (lost || !std::holds_alternative<store::RangeRequest>(request.body)) return Fault::None;
-        lost = true;
-        return Fault::DroppedReplyLost;
-    });
-    put(std::string(store::keys::cdr_outbox_prefix) + "1", "{}");
-    wait(outbox_gathering);
-    EXPECT_TRUE(lost);
-    EXPECT_TRUE(history.empty());
-    ASSERT_TRUE(role->next_deadline());
-    wait(store_answer_max);
-    EXPECT_EQ(history.size(), 1u);
-    EXPECT_EQ(count(store::keys::cdr_outbox_prefix), 0u);
-}
-
 }  // namespace
 }  // namespace tandem::roles::store_role
