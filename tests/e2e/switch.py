@@ -106,6 +106,51 @@ def a_post_moves_when_its_holder_is_removed(folder):
         nothing_left(server)
 
 
+def talk_once(server):
+    with Talk(server) as talk:
+        expect(talk.caller.hang_up() == 200, "BYE")
+        expect(talk.callee.hung_up.wait(5), "the callee gets a BYE")
+
+
+def ids_of(server, count):
+    """The records that /cdr answers with, each once."""
+    ids = [record["id"] for record in records(server, count)]
+    expect(len(set(ids)) == count, f"each record once: {ids}")
+    return set(ids)
+
+
+def history_goes_on_with_another_st(folder):
+    """Node 1 keeps the store and goes on; both STs are elsewhere."""
+    with running(folder, nodes="split") as server:
+        others = [add_copy(server, "ST", node) for node in (FIRST_NODE, FIRST_NODE + 1)]
+        first = next(r for r in server.api("GET", "/roles?limit=1000")["items"]
+                     if r["role"] == "ST" and r["number"] not in others)
+        server.api("PATCH", f"/roles/{first['id']}", {"enabled": False})
+        node, number = wait_for(lambda: active(server, "ST"), "one ST is active")
+        expect(number in others, f"ST {number} is a new one")
+        for _ in range(2):
+            talk_once(server)
+        before = ids_of(server, 2)
+        stop_node(server, node)
+        wait_for(lambda: (active(server, "ST") or (0, number))[1] != number, "the other ST is active", 20)
+        expect(ids_of(server, 2) == before, "the same records")
+        talk_once(server)
+        after = ids_of(server, 3)
+        wake_node(server, node)
+        serving_again(server)
+        # The woken one has missed a call; nothing waits for it any more.
+        wait_for(lambda: not held(server), "the outbox is empty", 20)
+        now, _ = active(server, "ST")
+        kill_node(server, now)
+        serving_again(server)
+        wait_for(lambda: active(server, "ST"), "one ST is active", 20)
+        expect(ids_of(server, 3) == after, "the same records again")
+
+
+def held(server):
+    return sum(each["figures"]["cdrs_held"] for each in instances(server) if each["role"] == "ST")
+
+
 def a_killed_node_takes_its_posts_again(folder):
     with running(folder, nodes="split") as server:
         node = nodes_of(server)["SR"]
@@ -117,7 +162,7 @@ def a_killed_node_takes_its_posts_again(folder):
 
 
 ALL = [a_paused_registrar_is_replaced_and_does_no_harm, calls_of_a_paused_b2b_go_on_elsewhere,
-       a_post_moves_when_its_holder_is_removed, a_killed_node_takes_its_posts_again]
+       a_post_moves_when_its_holder_is_removed, history_goes_on_with_another_st, a_killed_node_takes_its_posts_again]
 
 if __name__ == "__main__":
     in_own_network()
