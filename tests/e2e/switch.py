@@ -145,6 +145,12 @@ def history_goes_on_with_another_st(folder):
         serving_again(server)
         wait_for(lambda: active(server, "ST"), "one ST is active", 20)
         expect(ids_of(server, 3) == after, "the same records again")
+        # The node of the store begins anew, and knows nobody's watch.
+        kill_node(server, 1)
+        serving_again(server)
+        talk_once(server)
+        expect(ids_of(server, 4) > after, "one more")
+        wait_for(lambda: not held(server), "the outbox is empty", 20)
 
 
 def held(server):
