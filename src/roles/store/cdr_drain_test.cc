@@ -460,6 +460,47 @@ TEST(CdrDrain, MoreThanCanWaitIsReadLater) {
     EXPECT_EQ(rig.in_outbox(), 0u);
 }
 
+TEST(CdrDrain, AMarkThatIsWrittenAgainTellsNothingOfWhatCameSince) {
+    Rig rig({7, 8});
+    bool lost = false;
+    rig.on_fault([&](const store::Request& request) {
+        const auto* txn = std::get_if<store::Txn>(&request.body);
+        const auto* put =
+            txn && !txn->then_ops.empty() ? std::get_if<store::Put>(&txn->then_ops[0]) : nullptr;
+        if (lost || !put || put->key != store::keys::cdr_seen(8)) return Fault::None;
+        lost = rig.copy(8).history_fails = true;
+        return Fault::DroppedReplyLost;
+    });
+    rig.finish(0, 150);
+    rig.wait(outbox_gathering);
+    ASSERT_TRUE(lost);
+    EXPECT_EQ(rig.copy(8).history.size(), outbox_batch);
+    rig.finish(150, 1);
+    rig.wait_long();
+    EXPECT_EQ(rig.in_outbox(), 51u) << "8 has a hundred";
+    rig.copy(8).history_fails = false;
+    rig.wait_long();
+    EXPECT_EQ(rig.copy(8).history.size(), 151u);
+    EXPECT_EQ(rig.in_outbox(), 0u);
+}
+
+TEST(CdrDrain, WhatWasLeftOutDuringAPassIsNotMarkedByIt) {
+    Rig rig({7, 8});
+    rig.end(rig.copy(8));
+    const int later = static_cast<int>(outbox_waiting_max) + 500;
+    rig.finish(later, 150);
+    rig.copy(8).history_fails = true;
+    rig.start(rig.copy(8));  // the first page waits for history
+    for (int i = 0; i < later; i += 500) {
+        rig.finish(i, 500);  // before it, in the order of keys
+        rig.wait(100ms);
+    }
+    rig.copy(8).history_fails = false;
+    rig.wait_long();
+    EXPECT_EQ(rig.copy(8).history.size(), static_cast<size_t>(later) + 150);
+    EXPECT_EQ(rig.in_outbox(), 0u);
+}
+
 TEST(CdrDrain, LostRepliesAreAskedForAgain) {
     for (const Fault fault : {Fault::AppliedReplyLost, Fault::DroppedReplyLost,
                               Fault::AppliedTimeout, Fault::DroppedTimeout}) {
