@@ -20,6 +20,11 @@ using Stage = MediaMove::Stage;
 void Call::check_media(CallContext& ctx) {
     media_check_again_.reset();
     if (!media_open_ || phase_ >= Phase::Ending || move_) return;
+    // One that died with its server may be long in coming, and others are there.
+    const auto* gate = ctx.around.directory.find(media_gate_);
+    const bool is_away = gate == nullptr || !gate->reachable;
+    if (is_away && ctx.around.directory.heir(ports::RoleKind::MediaGate, 0, media_gate_))
+        return on_media_lost(ctx);
     if (!media_check_give_up_) media_check_give_up_ = ctx.now.mono + kMediaCheckGiveUp;
     ports::MediaRequest request;
     request.context = facts_.call;

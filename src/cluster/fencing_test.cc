@@ -179,6 +179,23 @@ TEST(IncarnationClaim, AnUnknownOutcomeIsLookedUp) {
     }
 }
 
+TEST(IncarnationClaim, IsGivenUpOnceWhateverIsLost) {
+    for (const char* faults : {"", "a", "d", "ad"}) {
+        Bench bench;
+        IncarnationClaim claim({3}, {{{2}, 0}, 5}, 4);
+        std::vector<store::Request> requests;
+        claim.start(bench.now, requests);
+        bench.run(claim, std::move(requests));
+        EXPECT_FALSE(claim.is_given_up());
+        bench.faults = faults;
+        requests.clear();
+        claim.give_up(bench.now, requests);
+        bench.run(claim, std::move(requests));
+        EXPECT_TRUE(claim.is_given_up()) << faults;
+        EXPECT_EQ(bench.value("fence/3"), "fenced 1 by 3") << faults;
+    }
+}
+
 // --- SelfCheck.
 
 struct CheckBench : Bench {

@@ -19,11 +19,11 @@ bool can_be_picked(const DirectoryEntry& entry, RoleKind kind) {
 
 // Weighted rendezvous hashing: the highest -weight / ln(u) wins, with u drawn from key and copy.
 std::optional<Instance> rendezvous(std::span<const DirectoryEntry> entries, RoleKind kind,
-                                   uint64_t key) {
+                                   uint64_t key, Instance except) {
     std::optional<Instance> best;
     double best_score = -1;
     for (const DirectoryEntry& entry : entries) {
-        if (!can_be_picked(entry, kind)) continue;
+        if (!can_be_picked(entry, kind) || entry.instance == except) continue;
         const uint64_t drawn = rendezvous_draw(key, entry.instance.number);
         const double u = (static_cast<double>(drawn >> 11) + 0.5) * 0x1p-53;
         const double score = -entry.weight / std::log(u);
@@ -96,12 +96,12 @@ const DirectoryEntry* Directory::find(Instance instance) const {
     return nullptr;
 }
 
-std::optional<Instance> Directory::pick(RoleKind kind, uint64_t key) const {
-    return rendezvous(entries_, kind, key);
+std::optional<Instance> Directory::pick(RoleKind kind, uint64_t key, Instance except) const {
+    return rendezvous(entries_, kind, key, except);
 }
 
 std::optional<Instance> Directory::pick_previous(RoleKind kind, uint64_t key) const {
-    return rendezvous(previous_, kind, key);
+    return rendezvous(previous_, kind, key, {});
 }
 
 std::optional<Instance> Directory::heir(RoleKind kind, uint64_t key, Instance except) const {

@@ -78,7 +78,8 @@ class Directory {
     const DirectoryEntry* find(Instance instance) const;
     // Weighted rendezvous hash of `key` over the reachable copies of an Active-Active role: the
     // same key meets the same copy for as long as that copy lives, whoever asks.
-    std::optional<Instance> pick(RoleKind kind, uint64_t key) const;
+    // `except`: one that will soon not be chosen any more.
+    std::optional<Instance> pick(RoleKind kind, uint64_t key, Instance except = {}) const;
     // The choice that the generation before this one would have made.
     std::optional<Instance> pick_previous(RoleKind kind, uint64_t key) const;
     // Who takes over what `key` names from a copy that is gone: the highest draw among the others.

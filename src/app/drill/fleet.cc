@@ -208,6 +208,7 @@ CallSeen Fleet::seen(size_t phone, const sim::PhoneCall& call) const {
     seen.rang = call.rang;
     seen.answered = call.answered;
     seen.ended = call.ended;
+    seen.status = call.status;
     // 481: the call was gone. Any other answer, and none, may only mean that nobody was there to
     // hear that its user hangs up.
     seen.well = call.is_over() ? call.end == sim::PhoneCallEnd::ByUs && call.bye_status != 481

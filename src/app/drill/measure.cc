@@ -59,6 +59,7 @@ CallsJudged judge_calls(Instant harm, std::vector<CallSeen> calls) {
         judged.probes.push_back({call.began, rang ? std::optional(call.rang) : std::nullopt});
         if (call.answered != never) continue;
         ++judged.refused;
+        ++judged.refused_with[call.status];
         if (!first_refused) first_refused = call.began;
         judged.refused_for = call.began - *first_refused;
     }

@@ -45,6 +45,7 @@ struct CallSeen {
     Instant ended;     // zero: not yet
     // It ended as its user wanted, or goes on and both sides hear each other.
     bool well = false;
+    int status = 0;  // the final one of its INVITE; 0: none
 };
 
 struct CallsJudged {
@@ -54,7 +55,8 @@ struct CallsJudged {
     uint64_t ringing_lost = 0;
     uint64_t placed = 0;  // after the harm
     uint64_t refused = 0;
-    Duration refused_for{0};  // from the first of them to the last
+    std::map<int, uint64_t> refused_with;  // by status; 0: no answer
+    Duration refused_for{0};               // from the first of them to the last
     std::vector<Probe> probes;
 };
 // Of one round. Calls that had ended before the harm are left out.

@@ -117,6 +117,7 @@ void Report::add_calls(const CallsJudged& calls) {
     ringing_lost += calls.ringing_lost;
     placed += calls.placed;
     refused += calls.refused;
+    for (const auto& [status, count] : calls.refused_with) refused_with[status] += count;
     refused_for.push_back(calls.refused_for);
 }
 
@@ -154,6 +155,11 @@ std::string report_text(const DrillPlan& plan, const Report& report) {
     if (report.gate_changes > 0) {
         text += "\nphones turned to another gate: " + std::to_string(report.gate_changes) + "\n";
     }
+    for (const auto& [status, count] : report.refused_with) {
+        text += "\nnew calls refused with " +
+                (status == 0 ? std::string("no answer") : std::to_string(status)) + ": " +
+                std::to_string(count);
+    }
     for (const std::string& fault : report.faults) text += "\na phone says: " + fault;
     for (const std::string& broken : broken_promises(plan, report)) text += "\nBROKEN: " + broken;
     return text + (text.ends_with('\n') ? "" : "\n");
@@ -173,6 +179,11 @@ std::string report_json(const DrillPlan& plan, const Report& report) {
     json.field("answered_lost").value(report.answered_lost);
     json.field("ringing").value(report.ringing).field("ringing_lost").value(report.ringing_lost);
     json.field("placed").value(report.placed).field("refused").value(report.refused);
+    json.field("refused_with").begin_object();
+    for (const auto& [status, count] : report.refused_with) {
+        json.field(std::to_string(status)).value(count);
+    }
+    json.end_object();
     json.field("owned_twice").value(report.owned_twice);
     json.field("cdr_calls").value(report.records.calls);
     json.field("cdr_missing").value(report.records.missing);

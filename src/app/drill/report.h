@@ -1,6 +1,7 @@
 // What a drill found, for people and for programs.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,6 +43,7 @@ struct Report {
     uint64_t ringing_lost = 0;
     uint64_t placed = 0;
     uint64_t refused = 0;
+    std::map<int, uint64_t> refused_with;  // by status; 0: no answer
     uint64_t owned_twice = 0;
     RecordsJudged records;
     int not_back = 0;  // rounds in which something was not served again

@@ -12,7 +12,8 @@ class Catalog;
 
 namespace tandem::app {
 
-// By their home nodes: the first server is preferred.
+// By their home nodes: the first server is preferred. One that others cannot reach has none, unless
+// it is the only one.
 std::vector<EtcdServerEntry> etcd_servers_of(const store::Catalog& catalog);
 EtcdCluster cluster_of(const StorePlace& place, std::vector<EtcdServerEntry> servers);
 

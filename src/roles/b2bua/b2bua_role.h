@@ -155,6 +155,7 @@ class B2buaRole final : public ports::Role {
     void keep_orphan(Step& step, ports::SipInbound& in);
     void look_for_parents(Step& step);
     bool is_ours(const ports::SipInbound& in);
+    bool return_new(Step& step, ports::SipInbound& in, ports::Instance from);
     bool relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance from);
 
     // --- queries.cc

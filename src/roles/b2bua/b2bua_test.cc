@@ -591,6 +591,40 @@ TEST_F(B2buaTest, AnswersOfACallThatHasEndedAreRepeatedHere) {
     EXPECT_EQ(stage.one_at(kAlice).message.status(), 200);
 }
 
+TEST_F(B2buaTest, ADrainingOneReturnsWhatIsNewWhereAnotherServes) {
+    stage.directory.replace(with_other_b2b(stage.directory, true));
+    ports::Outbox out;
+    stage.role().drain(stage.now, out);
+    std::string bye(kByeOfAStranger);
+    std::string options = bye;
+    for (size_t at = options.find("BYE"); at != options.npos; at = options.find("BYE"))
+        options.replace(at, 3, "OPTIONS");
+    options.replace(options.find(";tag=t"), 6, "");
+    stage.from_phone(kAlice, options);
+    ASSERT_EQ(stage.passed_on.size(), 1u);
+    EXPECT_EQ(stage.passed_on[0].to, kGate) << "which knows the others";
+    stage.from_phone(kAlice, bye);
+    EXPECT_EQ(stage.one_at(kAlice).message.status(), 481) << "what is within a dialog is answered";
+}
+
+TEST_F(B2buaTest, ADrainingOneMayLeaveItsCallsWhenAllAreAtRest) {
+    establish();
+    const auto may_leave = [&] {
+        for (int i = 0; i < 200 && !stage.role().is_flushed(); ++i) stage.advance(10ms);
+        return stage.role().is_flushed();
+    };
+    EXPECT_FALSE(may_leave()) << "it does not drain";
+    ports::Outbox out;
+    stage.role().drain(stage.now, out);
+    EXPECT_FALSE(may_leave()) << "answers may still be repeated";
+    stage.advance(4s);
+    EXPECT_TRUE(may_leave());
+    EXPECT_FALSE(stage.role().is_idle());
+    stage.hold_store = true;
+    stage.from_phone(kAlice, stage.request_in_dialog("INFO", bob_dialog(), 30));
+    EXPECT_FALSE(stage.role().is_flushed()) << "something happens";
+}
+
 TEST_F(B2buaTest, ARequestOfACallWhoseOwnerIsAwayWaitsForIt) {
     stage.directory.replace(with_other_b2b(stage.directory, true));
     stage.from_phone(kAlice, kByeOfAStranger, kLegOfAnother);

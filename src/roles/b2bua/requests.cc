@@ -30,10 +30,22 @@ std::string_view to_tag(const sip::Message& message) {
 void B2buaRole::on_sip(Step& step, ports::Letter& letter) {
     auto& in = get<ports::SipInbound>(letter.payload);
     if (in.message.is_request() && relay_to_heir(step, in, letter.from)) return;
+    if (in.message.is_request() && return_new(step, in, letter.from)) return;
     if (in.message.is_request())
         on_request(step, in);
     else
         on_response(step, in);
+}
+
+// While it drains, another B2B is to take what is new; the gate knows which.
+bool B2buaRole::return_new(Step& step, ports::SipInbound& in, ports::Instance from) {
+    const Method method = in.message.method();
+    const bool is_new = in.owner_key == 0 && method != Method::Ack && method != Method::Cancel &&
+                        to_tag(in.message).empty() && !is_ours(in);
+    if (!draining_ || !is_new || !around_.directory.heir(ports::RoleKind::B2bua, 0, around_.self))
+        return false;
+    step.out.send(around_.self, from, std::move(in));
+    return true;
 }
 
 void B2buaRole::trace_in(Step& step, Call& call, uint8_t leg, const ports::SipInbound& in) {

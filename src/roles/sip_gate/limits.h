@@ -44,4 +44,8 @@ inline constexpr size_t local_addresses_max = 16;
 inline constexpr uint32_t retry_after_min_s = 5;
 inline constexpr uint32_t retry_after_spread_s = 10;
 
+// A gate that drains beside others answers for so long: T4 (RFC 3261 17.1.2.2), the time that a
+// message lives in the network.
+inline constexpr Duration drain_linger = std::chrono::seconds(5);
+
 }  // namespace tandem::roles::sip_gate

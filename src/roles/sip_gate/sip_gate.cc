@@ -33,6 +33,8 @@ void SipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_packet(now, std::move(*packet), out);
     } else if (auto* outbound = get_if<ports::SipOutbound>(&letter.payload)) {
         on_outbound(now, std::move(*outbound), out);
+    } else if (auto* returned = get_if<ports::SipInbound>(&letter.payload)) {
+        on_returned(now, letter.from, std::move(*returned), out);
     } else if (const auto* closed = get_if<ports::FlowClosed>(&letter.payload)) {
         if (const auto registrar = around_.directory.active(ports::RoleKind::Registrar)) {
             send(*registrar, *closed, out);
@@ -48,12 +50,14 @@ void SipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
 
 void SipGate::on_timeout(Now now, ports::Outbox& out) {
     large_.forget_old(now.mono);
+    if (lingers_until_ && *lingers_until_ <= now.mono) lingers_until_.reset();
     retry_listeners(now, out);
     if (!waiting_.empty() && waiting_.front().until <= now.mono) look_for_receivers(now, out);
 }
 
 std::optional<Instant> SipGate::next_deadline() const {
     std::optional<Instant> next = large_.next_deadline();
+    if (lingers_until_ && (!next || *lingers_until_ < *next)) next = lingers_until_;
     for (const Listener& each : listeners_) {
         if (each.retry_at && (!next || *each.retry_at < *next)) next = each.retry_at;
     }
@@ -64,8 +68,11 @@ std::optional<Instant> SipGate::next_deadline() const {
 
 // Listeners stay open, since dialogs go on over them; new work is refused, so that phones turn to
 // another gate (RFC 3263 4.3).
-void SipGate::drain(Now, ports::Outbox&) {
+// Phones have no means to know: what they have begun here may end here, where others go on.
+void SipGate::drain(Now now, ports::Outbox&) {
     draining_ = true;
+    if (around_.directory.heir(ports::RoleKind::SipGate, 0, around_.self))
+        lingers_until_ = now.mono + drain_linger;
 }
 
 std::vector<std::pair<std::string, double>> SipGate::figures() const {
@@ -166,6 +173,16 @@ void SipGate::forward_or_wait(Now now, ports::SipInbound inbound, ports::Outbox&
     answer_refused(now, inbound, refusal, out);
 }
 
+// A B2B that drains takes nothing new, and we did not know yet that it does.
+void SipGate::on_returned(Now now, ports::Instance by, ports::SipInbound inbound,
+                          ports::Outbox& out) {
+    const uint64_t key = siphash(call_id_key_, as_bytes(inbound.message.call_id()));
+    const auto other = around_.directory.pick(ports::RoleKind::B2bua, key, by);
+    if (!other) return answer_refused(now, inbound, Refusal::NoReceiver, out);
+    inbound.previous_owner = {};
+    send(*other, std::move(inbound), out);
+}
+
 void SipGate::look_for_receivers(Now now, ports::Outbox& out) {
     if (waiting_.empty()) return;
     std::deque<Waiting> waiting;
@@ -187,11 +204,6 @@ Refusal SipGate::forward(ports::SipInbound& inbound, Patience patience, ports::O
     if (inbound.message.is_response()) return forward_response(inbound, patience, out);
     const Message& request = inbound.message;
     Receiver receiver = choose_receiver(request, around_, call_id_key_);
-    const bool anew = receiver.owner_key == 0 && request.method() != sip::Method::Cancel &&
-                      request.method() != sip::Method::Ack;
-    if (draining_ && anew && receiver.refusal == Refusal::None) {
-        receiver.refusal = Refusal::NoReceiver;
-    }
     if (receiver.refusal != Refusal::None) return receiver.refusal;
     inbound.owner_key = receiver.owner_key;
     inbound.previous_owner = receiver.previous_owner;

@@ -45,7 +45,7 @@ class SipGate final : public ports::Role {
     void on_catalog(Now now, ports::Outbox& out) override;
     void on_directory(Now now, ports::Outbox& out) override { look_for_receivers(now, out); }
     void drain(Now now, ports::Outbox& out) override;
-    bool is_idle() const override { return draining_; }
+    bool is_idle() const override { return draining_ && !lingers_until_; }
     std::vector<std::pair<std::string, double>> figures() const override;
 
     // Opens, changes and closes listeners as the settings say; called by start() and on_catalog().
@@ -75,6 +75,7 @@ class SipGate final : public ports::Role {
     bool try_over_tcp(Now now, const ports::SipOutbound& outbound, ports::Outbox& out);
     void send_as_tcp(ports::SipOutbound outbound, Now now, ports::Outbox& out);
     void on_failed(Now now, const ports::Flow& flow, const std::string& branch, ports::Outbox& out);
+    void on_returned(Now now, ports::Instance by, ports::SipInbound inbound, ports::Outbox& out);
     bool adopt_flow(ports::Flow& flow);
     void tell_undeliverable(const std::string& branch, int status, ports::Outbox& out);
     void watch_for_guessing(Now now, const ports::Flow& flow, int status, ports::Outbox& out);
@@ -111,6 +112,7 @@ class SipGate final : public ports::Role {
     };
     std::deque<Waiting> waiting_;
     bool draining_ = false;
+    std::optional<Instant> lingers_until_;  // drained, beside other gates
 };
 
 }  // namespace tandem::roles::sip_gate

@@ -481,11 +481,25 @@ TEST_F(GateTest, AListenerThatFailedIsTriedAgain) {
     EXPECT_FALSE(gate.next_deadline());
 }
 
-TEST_F(GateTest, DrainingRefusesNewWorkOnly) {
+TEST_F(GateTest, WhatADrainingB2bReturnsGoesToAnother) {
+    directory.replace({{kGate, RoleKind::SipGate},
+                       {kB2b, RoleKind::B2bua},
+                       {kOtherB2b, RoleKind::B2bua}});
+    const auto first = packet(request("INVITE"));
+    ASSERT_TRUE(inbound_in(first));
+    const ports::Instance other = first[0].to == kB2b ? kOtherB2b : kB2b;
+    ports::Outbox out;
+    gate.on_letter(now, {first[0].to, kGate, 0, *inbound_in(first)}, out);
+    ASSERT_EQ(out.letters().size(), 1u);
+    EXPECT_EQ(out.letters()[0].to, other);
+    EXPECT_EQ(get<ports::SipInbound>(out.letters()[0].payload).previous_owner, ports::Instance{});
+}
+
+TEST_F(GateTest, DrainingGoesOnWhileOthersServe) {
     ports::Outbox out;
     gate.drain(now, out);
     EXPECT_TRUE(gate.is_idle());
-    EXPECT_EQ(status_in(packet(request("INVITE"))), 503);
+    EXPECT_TRUE(inbound_in(packet(request("INVITE")))) << "a B2B takes it";
     const std::string tag = tokens.text({ports::TokenKind::Tag, kB2b, 43});
     EXPECT_TRUE(inbound_in(packet(request("BYE", "sip:bob@acme.test", tag))));
     EXPECT_TRUE(inbound_in(packet(request("CANCEL"))));
