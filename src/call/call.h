@@ -17,6 +17,7 @@
 #include "call/branch.h"
 #include "call/call_context.h"
 #include "call/call_snapshot.h"
+#include "call/exchange.h"
 #include "call/media_move.h"
 #include "call/trace.h"
 #include "model/generated/cdr.h"
@@ -187,23 +188,6 @@ class Call {
     void align_caller(CallContext& ctx);
 
     // --- in_dialog.cc
-    // An offer of one party on its way to the other.
-    struct Exchange {
-        uint8_t from = 0;
-        sip::ServerKey server;  // of the offer; nil when we began it ourselves
-        sip::Method method = sip::Method::Other;
-        std::optional<sdp::Session> offer;
-        enum class Stage : uint8_t { Ports, Peer, FinalAck } stage = Stage::Ports;
-        bool peer_offers = false;  // the first party asked without an offer
-        PartyMedia before_from;    // to go back to, when the offer is refused
-        PartyMedia before_to;
-        bool is_of_old_ports = false;  // offered before the media moved
-    };
-    struct Relayed {
-        uint8_t from = 0;
-        sip::ServerKey server;
-        sip::ClientKey client;
-    };
     void on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event);
     void carry_offer(CallContext& ctx);
     void on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& event);

@@ -26,8 +26,10 @@ inline constexpr uint8_t kFlowSearchesMax = 8;
 inline constexpr Duration kBindingsDeadline = 2s;
 inline constexpr Duration kPlaceDeadline = 2s;
 inline constexpr Duration kMediaDeadline = 2s;
-// The 2xx waits for its snapshot this long and no longer; then the call is unprotected.
-inline constexpr Duration kCommitDeadline = 100ms;
+// The 2xx waits for its snapshot this long and no longer; then the call is unprotected. A commit
+// takes milliseconds; while the store elects a leader, some 250 ms (500 at worst), just when
+// protection counts.
+inline constexpr Duration kCommitDeadline = 500ms;
 // A call that rang when its B2B died is ended this long after the restart: links to other nodes are
 // there within tens of milliseconds.
 inline constexpr Duration kRestoredRinging = 300ms;

@@ -46,6 +46,10 @@ class SelfCheck {
     Permission check(Instant now, InstanceNumber instance, std::vector<store::Request>& out);
 
     bool on_reply(Instant now, const store::Reply& reply, std::vector<store::Request>& out);
+    bool is_fenced(InstanceNumber instance) const {
+        const auto found = claims_.find(instance);
+        return found != claims_.end() && found->second.is_fenced;
+    }
     void on_timeout(Instant now, std::vector<store::Request>& out);
     std::optional<Instant> next_deadline() const;
 

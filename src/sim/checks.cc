@@ -70,7 +70,7 @@ void Run::on_answered(Phone& phone, PhoneCall& call) {
     const Instant lately = world_.time() - 40s;
     const bool slow = store_bad_until_ + 3s >= lately && store_bad_until_ != Instant{};
     if (slow || is_excused(phone.traits().index, lately, world_.time())) return;
-    // A pause or a long way may have used up the 100 ms that the answer waits.
+    // A pause or a long way may have used up the time that the answer waits.
     if (profile_.pauses > 0 || site_.network().temper.delay_most > 50ms) return;
     world_.fail(name_of(call) + " was answered without being in the store");
 }

@@ -100,7 +100,7 @@ def maintain(folder, given):
                 act(site)
                 expect(watched.process.poll() is None, f"{name} took longer than {seconds} s")
             rows.append(row(name, watched.report))
-            broken += [f"{name}: {text}" for text in watched.report["broken"] + watched.report["faults"][:5]]
+            broken += [f"{name}: {text}" for text in watched.report["broken"] + watched.report["lost"][:5] + watched.report["faults"][:5]]
         show(rows)
     if broken:
         raise Failed("; ".join(broken))

@@ -141,7 +141,7 @@ def all_drills(folder, given):
             reports.append(report)
             rows.append(row(name, report))
             print(f"        {name}: {report['broken'] or 'kept'}", flush=True)
-            broken += [f"{name}: {text}" for text in report["broken"] + report["faults"][:5]]
+            broken += [f"{name}: {text}" for text in report["broken"] + report["lost"][:5] + report["faults"][:5]]
             with contextlib.suppress(Failed):
                 site.wait_serving()
         show(rows)

@@ -209,6 +209,10 @@ CallSeen Fleet::seen(size_t phone, const sim::PhoneCall& call) const {
     seen.answered = call.answered;
     seen.ended = call.ended;
     seen.status = call.status;
+    seen.end = !call.is_over() ? "no sound"
+               : call.end == sim::PhoneCallEnd::ByUs
+                   ? "hung up, answered with " + std::to_string(call.bye_status)
+                   : "ended by the other side";
     // 481: the call was gone. Any other answer, and none, may only mean that nobody was there to
     // hear that its user hangs up.
     seen.well = call.is_over() ? call.end == sim::PhoneCallEnd::ByUs && call.bye_status != 481

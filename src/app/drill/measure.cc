@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 
 namespace tandem::drill {
 
@@ -36,6 +37,21 @@ Percentiles percentiles_of(std::vector<Duration> values) {
     return {at(0.50), at(0.95), at(0.99), values.back()};
 }
 
+namespace {
+
+std::string sentence(Instant harm, const CallSeen& call) {
+    const auto at = [&](Instant when) {
+        char text[32];
+        std::snprintf(text, sizeof text, "%+.3f s",
+                      std::chrono::duration<double>(when - harm).count());
+        return when == Instant{} ? std::string("never") : std::string(text);
+    };
+    return "call " + call.call_id + (call.held ? " (held)" : "") + ", answered " +
+           at(call.answered) + " after the harm, ended " + at(call.ended) + ": " + call.end;
+}
+
+}  // namespace
+
 CallsJudged judge_calls(Instant harm, std::vector<CallSeen> calls) {
     constexpr Instant never;
     std::ranges::sort(calls, {}, &CallSeen::began);
@@ -45,7 +61,10 @@ CallsJudged judge_calls(Instant harm, std::vector<CallSeen> calls) {
         if (call.ended != never && call.ended <= harm) continue;
         if (call.answered != never) {
             ++judged.answered;
-            if (!call.well) ++judged.answered_lost;
+            if (!call.well) {
+                ++judged.answered_lost;
+                judged.lost.push_back(sentence(harm, call));
+            }
         }
         const bool rang_then = call.rang != never && call.rang <= harm &&
                                (call.answered == never || call.answered > harm);

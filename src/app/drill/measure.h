@@ -45,13 +45,15 @@ struct CallSeen {
     Instant ended;     // zero: not yet
     // It ended as its user wanted, or goes on and both sides hear each other.
     bool well = false;
-    int status = 0;  // the final one of its INVITE; 0: none
+    int status = 0;   // the final one of its INVITE; 0: none
+    std::string end;  // how it ended, for people
 };
 
 struct CallsJudged {
-    uint64_t answered = 0;       // at the harm or after it
-    uint64_t answered_lost = 0;  // of these
-    uint64_t ringing = 0;        // at the harm
+    uint64_t answered = 0;          // at the harm or after it
+    uint64_t answered_lost = 0;     // of these
+    std::vector<std::string> lost;  // what became of them, one sentence each
+    uint64_t ringing = 0;           // at the harm
     uint64_t ringing_lost = 0;
     uint64_t placed = 0;  // after the harm
     uint64_t refused = 0;

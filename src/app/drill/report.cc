@@ -113,6 +113,7 @@ std::string DrillPlan::text() const {
 void Report::add_calls(const CallsJudged& calls) {
     answered += calls.answered;
     answered_lost += calls.answered_lost;
+    lost.insert(lost.end(), calls.lost.begin(), calls.lost.end());
     ringing += calls.ringing;
     ringing_lost += calls.ringing_lost;
     placed += calls.placed;
@@ -160,6 +161,7 @@ std::string report_text(const DrillPlan& plan, const Report& report) {
                 (status == 0 ? std::string("no answer") : std::to_string(status)) + ": " +
                 std::to_string(count);
     }
+    for (const std::string& lost : report.lost) text += "\nlost: " + lost;
     for (const std::string& fault : report.faults) text += "\na phone says: " + fault;
     for (const std::string& broken : broken_promises(plan, report)) text += "\nBROKEN: " + broken;
     return text + (text.ends_with('\n') ? "" : "\n");
@@ -177,6 +179,9 @@ std::string report_json(const DrillPlan& plan, const Report& report) {
     json.field("registrations_lost").value(report.registrations_lost);
     json.field("answered").value(report.answered);
     json.field("answered_lost").value(report.answered_lost);
+    json.field("lost").begin_list();
+    for (const std::string& lost : report.lost) json.value(lost);
+    json.end_list();
     json.field("ringing").value(report.ringing).field("ringing_lost").value(report.ringing_lost);
     json.field("placed").value(report.placed).field("refused").value(report.refused);
     json.field("refused_with").begin_object();

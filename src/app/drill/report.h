@@ -39,6 +39,7 @@ struct Report {
     uint64_t registrations_lost = 0;
     uint64_t answered = 0;
     uint64_t answered_lost = 0;
+    std::vector<std::string> lost;  // what became of these
     uint64_t ringing = 0;
     uint64_t ringing_lost = 0;
     uint64_t placed = 0;

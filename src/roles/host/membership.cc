@@ -188,7 +188,15 @@ bool Membership::on_reply(Now now, const store::Reply& reply) {
         settle(now);
         return true;
     }
-    if (self_check_.on_reply(now.mono, reply, requests_)) return true;
+    if (self_check_.on_reply(now.mono, reply, requests_)) {
+        // What it has found out the watch may tell later: words that wait must not be said
+        // meanwhile.
+        for (auto& [number, hosted] : hosted_) {
+            if (hosted.record && !hosted.gives_up && self_check_.is_fenced({number}))
+                on_fenced(hosted);
+        }
+        return true;
+    }
     for (auto& [number, hosted] : hosted_) {
         if (hosted.claim && hosted.claim->on_reply(now.mono, reply, requests_)) {
             look_at_claim(now, hosted);

@@ -1,9 +1,7 @@
 #include "roles/host/node_host.h"
 
 #include <algorithm>
-#include <cstdio>
 
-#include "base/json_text.h"
 #include "roles/host/limits.h"
 #include "store/kv.h"
 
@@ -106,6 +104,10 @@ void NodeHost::tell_directory(Now now) {
 
 void NodeHost::dispatch(Now now, ports::Letter letter) {
     ++letters_handled_;
+    // The last words of one that was fenced, on their way to a gate of this shard.
+    const Hosted* speaker =
+        holds_alternative<ports::SipOutbound>(letter.payload) ? hosted(letter.from) : nullptr;
+    if (speaker != nullptr && speaker->role == nullptr) return;
     if (letter.request != 0) awaited_.erase(question_key(letter.to, letter.request));
     if (letter.to == self()) return on_own_letter(now, std::move(letter));
     // Neighbours may be faster: nobody is missing yet, whoever is meant has not been started.
@@ -548,54 +550,6 @@ bool NodeHost::is_idle() const {
     return std::ranges::all_of(hosted_, [](const Hosted& each) {
         return !each.handing && (each.role == nullptr || each.role->is_idle());
     });
-}
-
-namespace {
-
-// Names may carry labels, as Prometheus writes them: calls_total{result="busy"}.
-void append_figures(std::string& json, const std::vector<std::pair<std::string, double>>& figures) {
-    json += "\"figures\":{";
-    bool first = true;
-    for (const auto& [name, value] : figures) {
-        char number[32];
-        std::snprintf(number, sizeof number, "%.17g", value);
-        if (!first) json += ',';
-        append_json_string(json, name);
-        json += ':';
-        json += number;
-        first = false;
-    }
-    json += '}';
-}
-
-}  // namespace
-
-std::string NodeHost::status_json(Now now) const {
-    std::string json = "{\"node\":" + std::to_string(settings_.node) +
-                       ",\"shard\":" + std::to_string(settings_.shard) + ",\"version\":\"" +
-                       settings_.version + "\",\"epoch\":" + std::to_string(epoch_) +
-                       ",\"started\":\"" + to_rfc3339(settings_.started) + "\",\"uptime_s\":" +
-                       std::to_string((now.utc.unix_ms - settings_.started.unix_ms) / 1000) +
-                       ",\"draining\":" + (draining_ ? "true" : "false") +
-                       ",\"letters\":" + std::to_string(letters_handled_) + ",";
-    append_figures(json, runtime_figures_ ? runtime_figures_() : Figures{});
-    json += ",\"instances\":[";
-    bool first = true;
-    for (const Hosted& hosted : hosted_) {
-        if (hosted.role == nullptr) continue;
-        if (!std::exchange(first, false)) json += ',';
-        const ports::DirectoryEntry* entry = directory_.find(hosted.instance);
-        const bool is_passive = entry != nullptr && !entry->is_active;
-        const char* state = is_passive ? "passive" : "serving";
-        if (hosted.draining) state = "draining";
-        json += "{\"role\":\"" + std::string(ports::code_of(hosted.kind)) +
-                "\",\"instance\":" + std::to_string(hosted.instance.number) +
-                ",\"epoch\":" + std::to_string(hosted.surroundings->epoch) +
-                ",\"active\":" + (is_passive ? "false" : "true") + ",\"state\":\"" + state + "\",";
-        append_figures(json, hosted.role->figures());
-        json += '}';
-    }
-    return json + "]}";
 }
 
 }  // namespace tandem::roles::host
