@@ -215,8 +215,9 @@ CallSeen Fleet::seen(size_t phone, const sim::PhoneCall& call) const {
                    : "ended by the other side";
     // 481: the call was gone. Any other answer, and none, may only mean that nobody was there to
     // hear that its user hangs up.
-    seen.well = call.is_over() ? call.end == sim::PhoneCallEnd::ByUs && call.bye_status != 481
-                               : seen.held && hears(phone) && hears(phone + 1);
+    const bool hung_up =
+        call.byes_crossed || (call.end == sim::PhoneCallEnd::ByUs && call.bye_status != 481);
+    seen.well = call.is_over() ? hung_up : seen.held && hears(phone) && hears(phone + 1);
     return seen;
 }
 

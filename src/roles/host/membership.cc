@@ -509,6 +509,8 @@ bool Membership::admits(ports::Instance from, uint16_t node) const {
 }
 
 cluster::Permission Membership::may_speak(Now now, ports::Instance instance) {
+    // Whoever tells us so has also heard our last heartbeat: it confirms nothing.
+    if (is_over_) return cluster::Permission::Fenced;
     if (liveness_ == nullptr) return cluster::Permission::MaySend;  // nobody else can act for us
     if (const auto at = liveness_->confirmed_at(now.mono)) self_check_.on_confirmed(*at);
     return self_check_.check(now.mono, number_of(instance), requests_);
