@@ -27,9 +27,9 @@ inline constexpr Duration kBindingsDeadline = 2s;
 inline constexpr Duration kPlaceDeadline = 2s;
 inline constexpr Duration kMediaDeadline = 2s;
 // The 2xx waits for its snapshot this long and no longer; then the call is unprotected. A commit
-// takes milliseconds; while the store elects a leader, some 250 ms (500 at worst), just when
-// protection counts.
-inline constexpr Duration kCommitDeadline = 500ms;
+// takes milliseconds; while the store elects a leader, some 250 ms, just when protection counts.
+// Below T1, when the 2xx is repeated.
+inline constexpr Duration kCommitDeadline = 450ms;
 // A call that rang when its B2B died is ended this long after the restart: links to other nodes are
 // there within tens of milliseconds.
 inline constexpr Duration kRestoredRinging = 300ms;

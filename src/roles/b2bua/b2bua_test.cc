@@ -389,7 +389,7 @@ TEST_F(B2buaTest, TheAnswerWaitsForTheSnapshotButNotLong) {
     stage.hold_store = true;
     stage.respond(kBob, invite, 200, Stage::sdp(4100));
     EXPECT_TRUE(stage.at(kAlice).empty());
-    stage.advance(499ms);
+    stage.advance(449ms);
     EXPECT_TRUE(stage.at(kAlice).empty());
     stage.advance(2ms);
     EXPECT_EQ(stage.one_at(kAlice).message.status(), 200);
