@@ -44,7 +44,7 @@ class EtcdSupervision {
     std::string stamp_;  // of the file that is in force
     std::optional<EtcdCluster> cluster_;
     std::unique_ptr<runtime::EtcdMember> member_;
-    EtcdServerEntry running_;  // as member_ was started
+    EtcdServerEntry running_;                      // as member_ was started
     std::unique_ptr<runtime::EtcdMember> ending_;  // not wanted any more
     std::unique_ptr<runtime::EtcdMembership> membership_;
     runtime::Timer approaching_;

@@ -482,9 +482,8 @@ TEST_F(GateTest, AListenerThatFailedIsTriedAgain) {
 }
 
 TEST_F(GateTest, WhatADrainingB2bReturnsGoesToAnother) {
-    directory.replace({{kGate, RoleKind::SipGate},
-                       {kB2b, RoleKind::B2bua},
-                       {kOtherB2b, RoleKind::B2bua}});
+    directory.replace(
+        {{kGate, RoleKind::SipGate}, {kB2b, RoleKind::B2bua}, {kOtherB2b, RoleKind::B2bua}});
     const auto first = packet(request("INVITE"));
     ASSERT_TRUE(inbound_in(first));
     const ports::Instance other = first[0].to == kB2b ? kOtherB2b : kB2b;
