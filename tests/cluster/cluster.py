@@ -35,6 +35,11 @@ class Machine(Host):
         self.run(["ip", "address", "add", self.address + "/24", "dev", "up0"])
         self.run(["ip", "link", "set", "up0", "up"])
 
+    def close(self):
+        # With its namespace it would go a little later than the next machine of that name comes.
+        run(["ip", "link", "del", self.port], check=False)
+        super().close()
+
     # --- Its link.
 
     def cut(self):
