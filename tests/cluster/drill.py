@@ -73,19 +73,25 @@ def show(rows):
 
 
 def all_drills(folder, given):
-    rows, broken, reports = [COLUMNS], [], []
     wanted = [(kind, role) for kind, role in DRILLS
               if not given.drills or f"{kind} {role}" in given.drills]
     if not wanted:
         raise Failed(f"no such drill; there are: {', '.join(' '.join(each) for each in DRILLS)}")
     with Site(folder) as site:
-        for kind, role in wanted:
-            report = run_drill(site, given, kind, role)
-            reports.append(report)
-            rows.append(row(f"{kind} {role}", report))
-            print(f"        {kind} {role}: {report['broken'] or 'kept'}", flush=True)
-            broken += [f"{kind} {role}: {text}" for text in report["broken"] + report["faults"][:5]]
-            site.wait_serving()
+        do_drills(site, given, {f"{kind} {role}": lambda kind=kind, role=role: run_drill(site, given, kind, role)
+                                for kind, role in wanted})
+
+
+def do_drills(site, given, drills):
+    """`drills`: by name, what does one and answers its report. The table, and Failed for what was broken."""
+    rows, broken, reports = [COLUMNS], [], []
+    for name, drill in drills.items():
+        report = drill()
+        reports.append(report)
+        rows.append(row(name, report))
+        print(f"        {name}: {report['broken'] or 'kept'}", flush=True)
+        broken += [f"{name}: {text}" for text in report["broken"] + report["lost"][:5] + report["faults"][:5]]
+        site.wait_serving()
     show(rows)
     if given.json:
         with open(given.json, "w", encoding="utf-8") as file:

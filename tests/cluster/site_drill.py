@@ -5,7 +5,6 @@
 
 Without names all drills are done, as the table has them."""
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import threading
 import time
 
 from cluster import Site, SlowDisk
-from drill import COLUMNS, parse_options, row, show
+from drill import do_drills, parse_options
 from harness import Failed, in_own_network, main
 
 POWER_OFF_S = 3  # a server that was killed is started again after
@@ -130,26 +129,12 @@ DRILLS = {
 
 
 def all_drills(folder, given):
-    rows, broken, reports = [COLUMNS], [], []
     wanted = given.drills or list(DRILLS)
     if unknown := [name for name in wanted if name not in DRILLS]:
         raise Failed(f"there is no drill {unknown[0]!r}; there are: {', '.join(DRILLS)}")
     with Site(folder, servers=3, nodes="one") as site, PowerSupply(site.servers):
         site.spread_roles()
-        for name in wanted:
-            report = DRILLS[name](site, given, name)
-            reports.append(report)
-            rows.append(row(name, report))
-            print(f"        {name}: {report['broken'] or 'kept'}", flush=True)
-            broken += [f"{name}: {text}" for text in report["broken"] + report["lost"][:5] + report["faults"][:5]]
-            with contextlib.suppress(Failed):
-                site.wait_serving()
-        show(rows)
-        if given.json:
-            with open(given.json, "w", encoding="utf-8") as file:
-                json.dump(reports, file, indent=1)
-    if broken:
-        raise Failed("; ".join(broken))
+        do_drills(site, given, {name: lambda name=name: DRILLS[name](site, given, name) for name in wanted})
 
 
 if __name__ == "__main__":

@@ -26,18 +26,12 @@ EtcdServerEntry entry_of(const model::Server& server) {
 
 std::vector<EtcdServerEntry> etcd_servers_of(const store::Catalog& catalog) {
     std::vector<const model::Server*> servers;
-    size_t count = 0;
     catalog.visit_servers([&](const model::Server& server) {
-        ++count;
-        if (!server.link_address.empty()) servers.push_back(&server);
+        servers.push_back(&server);
         return true;
     });
-    if (count == 1 && servers.empty()) {
-        catalog.visit_servers([&](const model::Server& server) {
-            servers.push_back(&server);
-            return true;
-        });
-    }
+    if (servers.size() > 1)
+        std::erase_if(servers, [](const auto* server) { return server->link_address.empty(); });
     std::ranges::sort(servers, {}, [](const model::Server* server) { return server->node; });
     std::vector<EtcdServerEntry> entries;
     for (const model::Server* server : servers) entries.push_back(entry_of(*server));

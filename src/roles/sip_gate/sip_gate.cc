@@ -66,9 +66,8 @@ std::optional<Instant> SipGate::next_deadline() const {
     return next;
 }
 
-// Listeners stay open, since dialogs go on over them; new work is refused, so that phones turn to
-// another gate (RFC 3263 4.3).
-// Phones have no means to know: what they have begun here may end here, where others go on.
+// Listeners stay open, since dialogs go on over them. Phones have no means to know: what is new
+// goes to a B2B that takes it, and what they have begun here may end here, where other gates go on.
 void SipGate::drain(Now now, ports::Outbox&) {
     draining_ = true;
     if (around_.directory.heir(ports::RoleKind::SipGate, 0, around_.self))
