@@ -83,6 +83,19 @@ def several_servers(folder):
         wait_for(is_there, "it is back", 30)
 
 
+def resumed_while_it_drains(folder):
+    """What had ended by then begins again, and what had not ends first."""
+    with Site(folder, servers=2, nodes="one") as site:
+        second = site.servers[1].name
+        for role in ("SG", "B2B", "MG"):
+            site.add_role(role, site.servers[1])
+        site.wait_serving()
+        site.first.tandem("server", "drain", second, "--no-wait")
+        site.first.tandem("server", "resume", second)
+        time.sleep(7)  # a gate goes on for 5 s
+        site.wait_serving()
+
+
 def disk(folder):
     with Site(folder, nodes="one") as site:
         site.first.make_domain(accounts=())
@@ -105,4 +118,4 @@ def disk(folder):
 
 if __name__ == "__main__":
     in_own_network()
-    main(links, processes, several_servers, disk)
+    main(links, processes, several_servers, resumed_while_it_drains, disk)

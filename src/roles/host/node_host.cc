@@ -305,7 +305,7 @@ void NodeHost::on_event(Now now, MembershipEvent event) {
             of->role.reset();
             membership_.release(of->instance);
             std::erase_if(hosted_, [&](const Hosted& each) { return &each == of; });
-            return rebuild_directory();
+            return apply_placements(now);  // it may be wanted again by now
         case Kind::Fenced:
             break;
     }
@@ -385,7 +385,7 @@ void NodeHost::remove_idle(Now now) {
     for (const Hosted& hosted : hosted_) {
         if (is_done(hosted)) membership_.release(hosted.instance);
     }
-    if (std::erase_if(hosted_, is_done) > 0) rebuild_directory();
+    if (std::erase_if(hosted_, is_done) > 0) apply_placements(now);
 }
 
 std::vector<ports::DirectoryEntry> NodeHost::draining_instances() const {
