@@ -212,7 +212,8 @@ void Node::drive(Now now) {
     follow_runs();
     follow_directory();
     follow_settings();
-    if (!said_serving_ && host_->is_serving() && media_->is_serving()) say_serving(now);
+    if (!said_serving_ && host_->is_serving() && host_->is_confirmed() && media_->is_serving())
+        say_serving(now);
 }
 
 void Node::beat() {

@@ -1,4 +1,5 @@
 // What a shard of a node tells of itself.
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -43,6 +44,9 @@ std::string NodeHost::status_json(Now now) const {
         const ports::DirectoryEntry* entry = directory_.find(hosted.instance);
         const bool is_passive = entry != nullptr && !entry->is_active;
         const char* state = is_passive ? "passive" : "serving";
+        // Until others or the store have confirmed that it lives, nothing of it leaves the node.
+        if (std::ranges::find(unspoken_, hosted.instance, &ports::Letter::from) != unspoken_.end())
+            state = "unconfirmed";
         if (hosted.draining) state = "draining";
         json += "{\"role\":\"" + std::string(ports::code_of(hosted.kind)) +
                 "\",\"instance\":" + std::to_string(hosted.instance.number) +

@@ -77,6 +77,8 @@ class NodeHost {
     bool is_idle() const;
     // Every instance that the logic layer gives to this shard has been started.
     bool is_serving() const { return serving_; }
+    // Nothing waits for others or the store to confirm that this node lives.
+    bool is_confirmed() const { return unspoken_.empty(); }
 
     const ports::Directory& directory() const { return directory_; }
     const store::Catalog& catalog() const { return catalog_; }

@@ -368,7 +368,7 @@ TEST_F(Faults, OtherEndpointsAreTakenWhileItRuns) {
     EXPECT_FALSE(store.ask(store::RangeRequest{KeyRange::one("a1"), 0, {}, {1, 2}}));
 }
 
-// ca.crt, and for each name a certificate of that CA for 127.0.0.1, made with openssl.
+// ca.crt, and for each name a certificate of that CA for this host, made with openssl.
 EtcdTlsFiles make_certificates(const TestFolder& folder, const std::string& ca,
                                const std::string& name) {
     const auto run = [&](const std::string& arguments) {
@@ -388,8 +388,10 @@ TEST_F(Faults, OnlyCertificatesOfTheSiteAreServed) {
     TestFolder folder;
     {
         FILE* extensions = std::fopen(folder.file("ext").c_str(), "w");
-        std::fputs("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n",
-                   extensions);
+        // etcd also asks for the address that a member comes from, which is 127.0.0.1.
+        std::fprintf(extensions,
+                     "subjectAltName=IP:127.0.0.1,IP:%s\nextendedKeyUsage=serverAuth,clientAuth\n",
+                     test_address().c_str());
         std::fclose(extensions);
     }
     const EtcdTlsFiles ours = make_certificates(folder, "site", "server");

@@ -26,9 +26,15 @@ TestFolder::~TestFolder() {
     std::filesystem::remove_all(path_, ignored);
 }
 
+std::string test_address() {
+    const auto process = static_cast<unsigned>(::getpid());
+    return "127." + std::to_string(1 + process / 65536) + "." +
+           std::to_string(process / 256 % 256) + "." + std::to_string(process % 256);
+}
+
 std::string free_address() {
     const UniqueFd fd(socket(AF_INET, SOCK_STREAM, 0));
-    const NativeAddress any(*SocketAddress::parse("127.0.0.1:0"));
+    const NativeAddress any(*SocketAddress::parse(test_address() + ":0"));
     CHECK(bind(fd.get(), any.get(), any.size) == 0);
     return local_address_of(fd.get()).text();
 }

@@ -16,7 +16,7 @@
 
 namespace tandem::runtime {
 
-inline constexpr Duration test_patience = 20s;
+inline constexpr Duration test_patience = 40s;
 
 // A folder of its own, gone with the test.
 class TestFolder {
@@ -32,7 +32,10 @@ class TestFolder {
     std::string path_;
 };
 
-// "127.0.0.1:" and a port that is free now.
+// A loopback address of this process alone. A member that was killed starts again at its old port;
+// at 127.0.0.1 a connection of another program may have taken it meanwhile.
+std::string test_address();
+// test_address(), and a port that is free now.
 std::string free_address();
 
 class TestCluster {
