@@ -212,12 +212,12 @@ class Role {
     virtual void on_store_returned(Now, Outbox&) {}
     // Of an Active-Passive role: it is the active copy now, as the directory says, too. Each write
     // compares `guards` instead of those of the surroundings.
-    virtual void on_elected(Now, std::vector<store::Compare> guards, Outbox&) { (void)guards; }
+    virtual void on_elected(Now, const std::vector<store::Compare>&, Outbox&) {}
     // Of one that gives its post away, and is active no more: what it had begun is written. Of a
     // B2B that drains: all of its calls could go on elsewhere, as the store has them.
     virtual bool is_flushed() const { return true; }
     // Of a B2B: the call is ours now.
-    virtual void on_adopted(Now, AdoptedCall, Outbox&) {}
+    virtual void on_adopted(Now, const AdoptedCall&, Outbox&) {}
     // Takes no new work; is_idle() says when what it had is done.
     virtual void drain(Now now, Outbox& out) = 0;
     virtual bool is_idle() const = 0;

@@ -62,7 +62,7 @@ def missing(server):
     wanted = {(role["role"], role["number"]) for role in server.api("GET", "/roles?limit=1000")["items"]
               if role["enabled"] and role["server"] not in off}
     return wanted - {(each["role"], each["instance"]) for node in server.api("GET", "/status")["nodes"]
-                     for each in node["instances"]}
+                     for each in node["instances"] if each["state"] != "unconfirmed"}
 
 
 def add_and_remove(site):

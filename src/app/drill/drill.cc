@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "app/drill/limits.h"
 #include "runtime/reactor/clock.h"
@@ -234,6 +235,7 @@ Result<std::string> Drill::leading_server(const std::vector<RunningInstance>& ru
 
 Result<void> Drill::round() {
     TRY(hold_calls());
+    rounds_.push_back({fleet_->at(runtime::read_monotonic()), {}});
     fleet_->ask([](Fleet& fleet) { fleet.place_calls(true); });
     if (!interrupt_.nap(before_harm)) return {};
     const Target target = TRY(this->target());
@@ -252,7 +254,10 @@ Result<void> Drill::round() {
     TRY(wait_until_back());
     fleet_->ask([](Fleet& fleet) { fleet.place_calls(false); });
     note_times(harm);
-    return check_after_round(harm);
+    rounds_.back().harm = harm;
+    report_.add_calls(judge_calls(harm, calls([](const CallSeen& call) { return call.held; })));
+    TRY(check_registrations());
+    return check_owners();
 }
 
 // The last one of them is the one that we may lose the answer of: it may serve the API.
@@ -312,19 +317,29 @@ void Drill::note_times(Instant harm) {
     report_.sound_gaps.insert(report_.sound_gaps.end(), gaps.begin(), gaps.end());
 }
 
-Result<void> Drill::check_after_round(Instant harm) {
-    wait_for(calls_patience,
-             [this] { return fleet_->ask([](Fleet& fleet) { return fleet.is_quiet(); }); });
-    if (interrupt_.has_come()) return {};
-    CallsJudged calls = judge_calls(harm, fleet_->ask([](Fleet& fleet) { return fleet.calls(); }));
-    report_.add_calls(calls);
-    if (!calls.probes.empty()) {
-        const auto time = switch_time(harm, calls.probes);
+std::vector<CallSeen> Drill::calls(const std::function<bool(const CallSeen&)>& wanted) {
+    std::vector<CallSeen> found = fleet_->ask([](Fleet& fleet) { return fleet.calls(); });
+    std::erase_if(found, [&](const CallSeen& call) { return !wanted(call); });
+    return found;
+}
+
+// Each belongs to the round that placed it, also when it ended in a later one: a caller who hears
+// nothing waits for up to 64 * T1.
+void Drill::judge_new_calls() {
+    for (size_t i = 0; i < rounds_.size(); ++i) {
+        const Instant end = i + 1 < rounds_.size() ? rounds_[i + 1].began : Instant{Duration::max()};
+        const Round& round = rounds_[i];
+        if (round.harm == Instant{}) continue;  // it was interrupted
+        const CallsJudged judged =
+            judge_calls(round.harm, calls([&](const CallSeen& call) {
+                            return !call.held && call.began >= round.began && call.began < end;
+                        }));
+        report_.add_calls(judged);
+        if (judged.probes.empty()) continue;
+        const auto time = switch_time(round.harm, judged.probes);
         if (time) report_.switch_call.push_back(*time);
         if (!time) ++report_.not_back;
     }
-    TRY(check_registrations());
-    return check_owners();
 }
 
 // Phones first, then the API: what is acknowledged in between is in its answer.
@@ -358,9 +373,11 @@ void Drill::finish() {
         fleet.refresh_bindings(false);
     });
     probes_.reset();
+    say("hanging up");
     fleet_->ask([](Fleet& fleet) { fleet.hang_up_all(); });
     wait_for(report_.interrupted ? calls_patience_interrupted : calls_patience,
              [this] { return fleet_->ask([](Fleet& fleet) { return fleet.is_at_rest(); }); });
+    judge_new_calls();
     if (!report_.interrupted) check_records();
     report_.faults = fleet_->ask([](Fleet& fleet) { return fleet.faults(); });
     report_.gate_changes = fleet_->ask([](Fleet& fleet) { return fleet.gate_changes(); });
@@ -369,10 +386,13 @@ void Drill::finish() {
 void Drill::check_records() {
     const auto calls = fleet_->ask([](Fleet& fleet) { return fleet.calls(); });
     const Instant began = runtime::read_monotonic();
+    bool said = false;
     wait_for(records_patience, [&] {
         const auto records = site_.answered_records(domain_);
         if (!records.has_value()) return false;
         report_.records = judge_records(calls, *records);
+        if (report_.records.missing > 0 && !std::exchange(said, true))
+            say("waiting for " + std::to_string(report_.records.missing) + " call records");
         const Duration waited = runtime::read_monotonic() - began;
         const bool are_of_lost = report_.records.missing <= report_.answered_lost;
         return report_.records.missing == 0 || (are_of_lost && waited > records_patience_lost);

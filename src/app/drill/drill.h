@@ -41,6 +41,10 @@ class Drill {
         std::set<std::string> roles;
         bool is_whole_server = false;
     };
+    struct Round {  // times of the fleet
+        Instant began;
+        Instant harm;
+    };
 
     Result<void> prepare();
     void plan_accounts();
@@ -54,7 +58,8 @@ class Drill {
     Result<void> do_harm(const Target& target);
     void note_times(Instant harm);
     Result<void> wait_until_back();
-    Result<void> check_after_round(Instant harm);
+    std::vector<CallSeen> calls(const std::function<bool(const CallSeen&)>& wanted);
+    void judge_new_calls();
     Result<void> check_registrations();
     Result<void> check_owners();
     void finish();
@@ -74,6 +79,7 @@ class Drill {
     std::unique_ptr<Fleet> fleet_;
     std::unique_ptr<ApiProbes> probes_;
     Instant harm_mono_;
+    std::vector<Round> rounds_;
     Report report_;
 };
 

@@ -153,13 +153,6 @@ void Fleet::refresh_next(uint64_t plan) {
     }
 }
 
-bool Fleet::is_quiet() const {
-    for (size_t i = 2 * plan_.held; i < phones_.size(); ++i) {
-        if (!phones_[i]->is_idle()) return false;
-    }
-    return true;
-}
-
 // The callers, and then those whose caller could not make it heard.
 void Fleet::hang_up_all() {
     const auto hang_up = [this](bool callers) {

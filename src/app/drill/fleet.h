@@ -65,7 +65,6 @@ class Fleet final : public SocketEnds, public sim::PhoneWatcher {
     size_t held() const;  // that are up and heard by both
     void place_calls(bool on);
     void refresh_bindings(bool on);
-    bool is_quiet() const;  // no call but the held ones
     void hang_up_all();
     bool is_at_rest() const;  // no call, and nothing that waits for an answer
 

@@ -99,7 +99,7 @@ Result<void> Node::open() {
 Result<void> Node::open_site() {
     SiteDesk::Around around;
     around.send = [this](ports::Letter letter) { shard_.deliver(std::move(letter)); };
-    around.say = [this](ports::LogLine line) { journal_->write(std::move(line)); };
+    around.say = [this](const ports::LogLine& line) { journal_->write(line); };
     around.store_role = [this] { return host_->directory().active(ports::RoleKind::Store); };
     desk_ = std::make_unique<SiteDesk>(bootstrap_, number_, std::move(around));
     return desk_->open(runtime::read_clocks());

@@ -7,7 +7,7 @@
 
 namespace tandem::roles::b2bua {
 
-void B2buaRole::on_adopted(Now now, ports::AdoptedCall adopted, ports::Outbox& out) {
+void B2buaRole::on_adopted(Now now, const ports::AdoptedCall& adopted, ports::Outbox& out) {
     Step step{now, out};
     ++counters_.adopted;
     restore(step, store::keys::call(id_, adopted.call), adopted.snapshot);

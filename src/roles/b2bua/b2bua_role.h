@@ -58,7 +58,7 @@ class B2buaRole final : public ports::Role {
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
     void on_directory(Now now, ports::Outbox& out) override;
-    void on_adopted(Now now, ports::AdoptedCall adopted, ports::Outbox& out) override;
+    void on_adopted(Now now, const ports::AdoptedCall& adopted, ports::Outbox& out) override;
     void drain(Now now, ports::Outbox& out) override;
     bool is_flushed() const override { return may_leave_; }
     bool is_idle() const override;

@@ -21,7 +21,7 @@ void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
 }
 
 // What B2Bs reported went to the former one: they tell all again.
-void CallStateRole::on_elected(Now now, std::vector<store::Compare>, ports::Outbox& out) {
+void CallStateRole::on_elected(Now now, const std::vector<store::Compare>&, ports::Outbox& out) {
     for (const auto& [number, owner] : owners_) index_.remove_owner(Instance{number});
     owners_.clear();
     sweep(now.mono, out);

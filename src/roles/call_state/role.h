@@ -20,7 +20,8 @@ class CallStateRole final : public ports::Role {
     void start(Now now, ports::Outbox& out) override;
     void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
     void on_timeout(Now now, ports::Outbox& out) override;
-    void on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) override;
+    void on_elected(Now now, const std::vector<store::Compare>& guards,
+                    ports::Outbox& out) override;
     std::optional<Instant> next_deadline() const override { return next_sweep_; }
     void drain(Now, ports::Outbox&) override {}
     bool is_idle() const override { return true; }

@@ -289,7 +289,7 @@ void NodeHost::on_event(Now now, MembershipEvent event) {
         case Kind::Claimed:
             break;
         case Kind::Elected:
-            return of->role->on_elected(now, std::move(event.guards), outbox_);
+            return of->role->on_elected(now, event.guards, outbox_);
         case Kind::Handing:
             of->handing = true;
             return;
@@ -297,7 +297,7 @@ void NodeHost::on_event(Now now, MembershipEvent event) {
             of->handing = false;
             return;
         case Kind::Adopted:
-            return of->role->on_adopted(now, std::move(event.call), outbox_);
+            return of->role->on_adopted(now, event.call, outbox_);
         case Kind::GivenUp:
             say(ports::LogLine::Level::Info, std::string(ports::code_of(of->kind)) + " " +
                                                  std::to_string(of->instance.number) +

@@ -110,8 +110,8 @@ void Registrar::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
 }
 
 // While it is loading, it loads anew: what was read before the election may be old.
-void Registrar::on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) {
-    writer_.reopen(std::move(guards));
+void Registrar::on_elected(Now now, const std::vector<store::Compare>& guards, ports::Outbox& out) {
+    writer_.reopen(guards);
     if (phase_ == Phase::Loading) {
         loaded_at_ = {};
         load_page(now, std::string(keys_of_all_bindings), out);

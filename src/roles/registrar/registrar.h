@@ -53,7 +53,8 @@ class Registrar final : public ports::Role {
     void start(Now now, ports::Outbox& out) override;
     void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
     void on_timeout(Now now, ports::Outbox& out) override;
-    void on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) override;
+    void on_elected(Now now, const std::vector<store::Compare>& guards,
+                    ports::Outbox& out) override;
     bool is_flushed() const override { return writes_.empty() && writer_.is_idle(); }
     std::optional<Instant> next_deadline() const override;
     void drain(Now now, ports::Outbox& out) override;

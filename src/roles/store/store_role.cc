@@ -108,8 +108,8 @@ void StoreRole::on_store_returned(Now now, ports::Outbox& out) {
     cdrs_.on_store_returned(now, out);
 }
 
-void StoreRole::on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) {
-    writer_.reopen(std::move(guards));
+void StoreRole::on_elected(Now now, const std::vector<store::Compare>& guards, ports::Outbox& out) {
+    writer_.reopen(guards);
     cdrs_.set_active(now, true, out);
     delete_taken(now, out);
 }

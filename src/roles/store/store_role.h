@@ -34,7 +34,8 @@ class StoreRole final : public ports::Role {
     void on_catalog(Now now, ports::Outbox& out) override;
     void on_directory(Now now, ports::Outbox& out) override;
     void on_store_returned(Now now, ports::Outbox& out) override;
-    void on_elected(Now now, std::vector<store::Compare> guards, ports::Outbox& out) override;
+    void on_elected(Now now, const std::vector<store::Compare>& guards,
+                    ports::Outbox& out) override;
     bool is_flushed() const override { return is_idle() && writer_.is_idle(); }
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override;

@@ -71,6 +71,7 @@ TestCluster::~TestCluster() {
 
 std::vector<std::string> TestCluster::endpoints() const {
     std::vector<std::string> addresses;
+    addresses.reserve(size());
     for (const EtcdMemberSpec& spec : specs_) addresses.push_back(spec.client_address);
     return addresses;
 }
