@@ -12,6 +12,9 @@ namespace tandem::cluster {
 inline constexpr Duration heartbeat_interval = 50ms;
 // Five heartbeats: four lost ones, or a scheduling delay of 200 ms, accuse nobody.
 inline constexpr Duration suspicion_after = 250ms;
+// A shard that does not turn while its node is heard: it is rather short of time than hung, and its
+// death would end the node.
+inline constexpr Duration stalled_after = 500ms;
 // A run that is known from the store and has not been heard yet: its links are being made, and
 // nodes dial once a second.
 inline constexpr Duration first_heard_within = 2s;
@@ -38,6 +41,13 @@ inline constexpr size_t sent_kept_max = 32;
 // Self check.
 // 50 ms before anybody may suspect us: that much a message may be on its way, and clocks differ.
 inline constexpr Duration confirmation_valid = 200ms;
+// Who hears none of at least two other servers is cut off itself. It is silent, so that phones turn
+// to gates that work; after this it takes the others for dead and goes on as far as the store lets
+// it.
+inline constexpr Duration cut_off_most = 10s;
+// Media of a shard that has stood still is held back for so long when nobody confirms its node:
+// links that broke meanwhile are made again within a second, and then it hears of its death.
+inline constexpr Duration wake_silence_most = 3s;
 // Asks the store this long after the last confirmation, so that the answer comes in time.
 inline constexpr Duration ask_after = 100ms;
 // Instances of one shard: all are renewed in one transaction, whose other branch reads them.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <set>
 
 #include "base/check.h"
 #include "cluster/limits.h"
@@ -41,6 +42,7 @@ Liveness::Liveness(NodeNumber self, std::vector<uint32_t> runs) : self_(self) {
 }
 
 void Liveness::set_members(Instant now, std::span<const Member> members) {
+    if (!looked_) began_ = now;
     note_time(now);
     std::map<NodeNumber, Peer> peers;
     for (const Member& member : members) {
@@ -213,11 +215,12 @@ Opinion Liveness::opinion(Instant now, const Peer& peer, size_t shard) const {
     const Watched& watched = peer.shards[shard];
     if (watched.life == Life::Dead) return Opinion::Dead;
     const bool is_new = watched.progress == 0 && watched.run != 0;
-    const Duration silence_max =
-        is_new ? std::max(patience(peer), first_heard_within) : patience(peer);
+    const bool node_is_heard = peer.was_heard && now - peer.heard_at < patience(peer);
+    Duration silence_max = patience(peer);
+    if (node_is_heard) silence_max = std::max(silence_max, stalled_after);
+    if (is_new) silence_max = std::max(silence_max, first_heard_within);
     if (now - watched.progressed < silence_max)
         return watched.life == Life::Unknown ? Opinion::Unknown : Opinion::Heard;
-    const bool node_is_heard = peer.was_heard && now - peer.heard_at < patience(peer);
     return node_is_heard ? Opinion::Stalled : Opinion::Silent;
 }
 
@@ -399,6 +402,19 @@ std::optional<Instant> Liveness::confirmed_at(Instant now) const {
     std::sort(echoes.begin(), echoes.end(), std::greater<>());  // none comes last
     const size_t wanted = std::max<size_t>(1, echoes.size() - 1);
     return echoes[wanted - 1];
+}
+
+bool Liveness::is_cut_off(Instant now) const {
+    std::set<ServerNumber> servers;
+    std::optional<Instant> heard;
+    for (const auto& [node, peer] : peers_) {
+        if (peer.member.server == own_server_) continue;
+        servers.insert(peer.member.server);
+        if (peer.was_heard) heard = std::max(heard.value_or(began_), peer.heard_at);
+    }
+    if (servers.size() < 2) return false;
+    const Duration silence = now - heard.value_or(began_);
+    return silence < cut_off_most && (!heard || silence >= suspicion_after);
 }
 
 }  // namespace tandem::cluster

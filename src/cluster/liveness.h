@@ -132,6 +132,10 @@ class Liveness {
     // nullopt: nobody has confirmed us, or only the store can.
     std::optional<Instant> confirmed_at(Instant now) const;
 
+    // At least two other servers could be heard, and none is: the store's word, which may still
+    // reach us, is no reason to speak then. Not for ever: they may all be dead.
+    bool is_cut_off(Instant now) const;
+
     uint64_t own_pauses() const { return own_pauses_; }
 
  private:
@@ -194,6 +198,7 @@ class Liveness {
     std::deque<Sent> sent_;
     Instant next_beat_;
     std::optional<Instant> looked_;
+    Instant began_;
     uint64_t own_pauses_ = 0;
     std::optional<StoreView> store_;
     Instant store_told_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cluster/limits.h"
+#include "cluster/wake_guard.h"
 
 namespace tandem::cluster {
 namespace {
@@ -213,7 +214,9 @@ TEST(Liveness, AHangingShardDiesAlone) {
     Nodes nodes(Nodes::on_servers({1, 2, 3}, 2));
     nodes.advance(1s);
     nodes.stalled.insert({2, 1});
-    nodes.advance(300ms);
+    nodes.advance(400ms);
+    EXPECT_EQ(nodes.life(1, 2, 1), Life::Alive) << "it may be short of time";
+    nodes.advance(200ms);
     EXPECT_EQ(nodes.life(1, 2, 1), Life::Dead);
     EXPECT_EQ(nodes.life(1, 2, 0), Life::Alive);
     const bool said_so = std::any_of(
@@ -329,6 +332,42 @@ TEST(Liveness, IsConfirmedByEchoesOfAllLivingPeersButOne) {
     const Instant last = nodes.now;
     nodes.advance(200ms);
     EXPECT_LE(*nodes.at(1).confirmed_at(nodes.now), last);
+}
+
+TEST(Liveness, WhoHearsNoneOfTwoServersIsCutOffForAWhile) {
+    Nodes nodes(Nodes::on_servers({1, 2, 3}));
+    EXPECT_TRUE(nodes.at(1).is_cut_off(nodes.now)) << "as long as nobody could be heard";
+    nodes.advance(1s);
+    EXPECT_FALSE(nodes.at(1).is_cut_off(nodes.now));
+    nodes.cut(1, 2);
+    nodes.advance(1s);
+    EXPECT_FALSE(nodes.at(1).is_cut_off(nodes.now)) << "one is heard";
+    nodes.cut(1, 3);
+    nodes.advance(400ms);
+    EXPECT_TRUE(nodes.at(1).is_cut_off(nodes.now));
+    EXPECT_FALSE(nodes.at(2).is_cut_off(nodes.now));
+    nodes.advance(cut_off_most);
+    EXPECT_FALSE(nodes.at(1).is_cut_off(nodes.now)) << "the others may be dead";
+    Nodes two(Nodes::on_servers({1, 2}));
+    EXPECT_FALSE(two.at(1).is_cut_off(two.now));
+}
+
+TEST(WakeGuard, IsSilentAfterAPauseUntilItIsConfirmed) {
+    WakeGuard guard;
+    Instant now{10s};
+    const auto pass = [&](Duration time, std::optional<Instant> confirmed) {
+        now = now + time;
+        return guard.may_send(now, confirmed);
+    };
+    EXPECT_TRUE(pass(0ms, {}));
+    EXPECT_TRUE(pass(100ms, {})) << "nobody has confirmed it, but it has not slept";
+    EXPECT_FALSE(pass(5s, now)) << "confirmed before it slept";
+    EXPECT_FALSE(pass(20ms, now - 10ms));
+    EXPECT_TRUE(pass(50ms, now));
+    EXPECT_TRUE(pass(20ms, {}));
+    EXPECT_FALSE(pass(5s, {}));
+    for (Duration waited = 0ms; waited < wake_silence_most; waited += 100ms) pass(100ms, {});
+    EXPECT_TRUE(pass(100ms, {})) << "there may be nobody to ask";
 }
 
 TEST(Liveness, NobodyElseMeansNobodyToAsk) {

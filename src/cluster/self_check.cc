@@ -42,6 +42,7 @@ Permission SelfCheck::check(Instant now, InstanceNumber instance,
     const auto found = claims_.find(instance);
     if (found == claims_.end() || found->second.is_fenced) return Permission::Fenced;
     if (is_confirmed(now)) return Permission::MaySend;
+    if (!trusts_store_) return Permission::MustAsk;
     if (!exchange_.is_waiting() && (!retry_at_ || *retry_at_ <= now)) ask(now, out);
     return Permission::MustAsk;
 }
@@ -96,6 +97,7 @@ void SelfCheck::on_refused(Instant now, const store::TxnReply& reply,
 
 void SelfCheck::on_timeout(Instant now, std::vector<store::Request>& out) {
     if (exchange_.take_timeout(now)) retry_at_ = now;
+    if (!trusts_store_) return;
     const auto due = next_deadline();
     if (exchange_.is_waiting() || !due || now < *due || !anybody_left()) return;
     ask(now, out);
@@ -104,7 +106,7 @@ void SelfCheck::on_timeout(Instant now, std::vector<store::Request>& out) {
 // Asks ahead of need, so that a shard whose peers are gone does not stutter.
 std::optional<Instant> SelfCheck::next_deadline() const {
     if (exchange_.is_waiting()) return exchange_.next_deadline();
-    if (!anybody_left()) return std::nullopt;
+    if (!anybody_left() || !trusts_store_) return std::nullopt;
     if (retry_at_) return retry_at_;
     if (!confirmed_) return std::nullopt;
     return *confirmed_ + ask_after;

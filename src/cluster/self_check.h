@@ -36,6 +36,9 @@ class SelfCheck {
     void add(InstanceNumber instance, const FenceRecord& record);
     void remove(InstanceNumber instance);
 
+    // False: the store's word does not count, nor is it asked (Liveness::is_cut_off). A renewal
+    // would also hold up those who take over.
+    void trust_store(bool trust) { trusts_store_ = trust; }
     // Others have heard a heartbeat that was sent at `sent_at`.
     void on_confirmed(Instant sent_at);
     // The table says that the incarnation is over.
@@ -72,6 +75,7 @@ class SelfCheck {
     Instant asked_at_;
     std::optional<Instant> confirmed_;
     std::optional<Instant> retry_at_;
+    bool trusts_store_ = true;
     uint64_t questions_ = 0;
 };
 

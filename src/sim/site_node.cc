@@ -61,6 +61,7 @@ void SiteNode::start(const ports::TokenMint& tokens, NodeParts signalling, NodeP
     hello_.version = "sim";
     directory_generation_ = ~uint64_t{0};
     for (size_t i = 0; i < 2; ++i) {
+        shards_[i].host->set_keeps_store(number_ == kStoreNode);
         shards_[i].host->start(clocks());
         wake(i, world_.time() + kTurnMost);
     }
@@ -159,7 +160,7 @@ void SiteNode::turn(size_t index) {
     follow_runs();
     if (index == 0) {
         if (const auto beat = host_->take_heartbeat()) ends_.heartbeat(number_, *beat);
-        if (host_->is_over()) return ends_.over(number_);
+        if (host_->is_over() || shards_[1].host->is_over()) return ends_.over(number_);
     }
     schedule(index);
 }

@@ -101,8 +101,12 @@ class SiteServer(Server):
 
     def signal_all(self, number):
         for pid in self.pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+            self.signal(pid, number)
+
+    @staticmethod
+    def signal(pid, number):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
     def kill(self):
         """As when the power fails. The parent first, which would start the others again."""
@@ -114,8 +118,7 @@ class SiteServer(Server):
         pids = self.pids()
         for number, wait in ((signal.SIGSTOP, seconds), (signal.SIGCONT, 0)):
             for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
+                self.signal(pid, number)
             time.sleep(wait)
 
     def close(self):
@@ -134,6 +137,25 @@ def start_of(pid):
         return None if fields[0] in "ZX" else int(fields[19])
     except (OSError, IndexError, ValueError):
         return None
+
+
+def member_pid(server):
+    """Of its etcd."""
+    with open(os.path.join(server.data, "run", f"etcd-{server.name}.pid"), encoding="utf-8") as file:
+        return int(file.read().split()[0])
+
+
+def lose_member(server):
+    """Its etcd dies and leaves data that are good for nothing: tandemd replaces the member."""
+    pid = member_pid(server)
+    os.kill(pid, signal.SIGSTOP)
+    logs = os.path.join(server.data, "etcd", "member", "wal")
+    for name in os.listdir(logs):
+        if name.endswith(".wal"):
+            with open(os.path.join(logs, name), "r+b") as file:
+                file.seek(300)
+                file.write(b"not what was written")
+    os.kill(pid, signal.SIGKILL)
 
 
 class SlowDisk:

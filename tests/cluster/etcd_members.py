@@ -4,7 +4,7 @@
 import os
 import signal
 
-from cluster import Site
+from cluster import Site, lose_member, member_pid
 from harness import expect, in_own_network, main, run, wait_for
 
 CLIENT_PORT = 7379
@@ -47,16 +47,11 @@ class Members:
         names = sorted(server.name for server in self.site.servers)
         wait_for(lambda: vote() == names, "three members vote", 60, 0.3)
 
-    @staticmethod
-    def pid(server):
-        with open(os.path.join(server.data, "run", f"etcd-{server.name}.pid"), encoding="utf-8") as file:
-            return int(file.read().split()[0])
-
 
 def any_one_may_be_lost(folder):
     with Members(folder) as members:
         for server in members.site.servers:
-            os.kill(members.pid(server), signal.SIGKILL)
+            os.kill(member_pid(server), signal.SIGKILL)
             wait_for(lambda: members.value_at(server) == "kept", f"the member of {server.name} serves again", 20)  # pylint: disable=cell-var-from-loop
         members.await_voters()
 
@@ -64,15 +59,7 @@ def any_one_may_be_lost(folder):
 def a_damaged_one_is_begun_anew(folder):
     with Members(folder) as members:
         server = members.site.servers[1]
-        pid = members.pid(server)
-        os.kill(pid, signal.SIGSTOP)
-        logs = os.path.join(server.data, "etcd", "member", "wal")
-        for name in os.listdir(logs):
-            if name.endswith(".wal"):
-                with open(os.path.join(logs, name), "r+b") as file:
-                    file.seek(300)
-                    file.write(b"not what was written")
-        os.kill(pid, signal.SIGKILL)
+        lose_member(server)
         wait_for(lambda: os.path.exists(os.path.join(server.data, "etcd.damaged-1")), "its data are laid aside", 20)
         wait_for(lambda: members.value_at(server) == "kept", "it has the data of the others", 30)
         members.await_voters()

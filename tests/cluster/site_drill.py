@@ -11,9 +11,9 @@ import sys
 import threading
 import time
 
-from cluster import Site, SlowDisk
+from cluster import Site, SlowDisk, lose_member
 from drill import do_drills, parse_options
-from harness import Failed, in_own_network, main
+from harness import Failed, in_own_network, main, wait_for
 
 POWER_OFF_S = 3  # a server that was killed is started again after
 HARM_S = 5
@@ -69,12 +69,14 @@ def watched(site, given, name, harm):
     for _ in range(given.rounds):
         process = subprocess.Popen(command(site, given, "watch", "--seconds", HARM_S + 5),
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        said = ""
         for line in process.stderr:
+            said += line
             if "do now what is to be watched" in line:
                 harm(leading(site))
                 break
-        output = process.communicate(timeout=300)
-        reports.append(report_of(name, output, process.returncode))
+        output, rest = process.communicate(timeout=300)
+        reports.append(report_of(name, (output, said + rest), process.returncode))
     return added(reports)
 
 
@@ -116,6 +118,20 @@ def slow_disk(server):
         time.sleep(HARM_S)
 
 
+def lose_etcd(server):
+    """The watch goes on until the member has been replaced."""
+    lose_member(server)
+    wait_for(lambda: all(each["serves"] and each["votes"] for each in members(server)), "the member is replaced", 30)
+
+
+def members(server):
+    try:
+        found = server.api("GET", "/site/store")["members"]
+    except Failed:
+        found = None
+    return found or [{"serves": False, "votes": False}]
+
+
 DRILLS = {
     "kill server": lambda site, given, name: ordered(site, given, name, "kill", "--leaders"),
     "kill node": lambda site, given, name: ordered(site, given, name, "kill", "--role", "SR"),
@@ -124,6 +140,7 @@ DRILLS = {
     "cut links": lambda site, given, name: ordered(site, given, name, "partition", "--leaders",
                                                    "--seconds", HARM_S),
     "cut cable": lambda site, given, name: watched(site, given, name, cut_cable),
+    "lose etcd": lambda site, given, name: watched(site, given, name, lose_etcd),
     "slow disk": lambda site, given, name: watched(site, given, name, slow_disk),
 }
 

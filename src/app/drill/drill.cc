@@ -327,7 +327,8 @@ std::vector<CallSeen> Drill::calls(const std::function<bool(const CallSeen&)>& w
 // nothing waits for up to 64 * T1.
 void Drill::judge_new_calls() {
     for (size_t i = 0; i < rounds_.size(); ++i) {
-        const Instant end = i + 1 < rounds_.size() ? rounds_[i + 1].began : Instant{Duration::max()};
+        const bool is_last = i + 1 == rounds_.size();
+        const Instant end = is_last ? Instant{Duration::max()} : rounds_[i + 1].began;
         const Round& round = rounds_[i];
         if (round.harm == Instant{}) continue;  // it was interrupted
         const CallsJudged judged =

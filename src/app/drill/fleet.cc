@@ -184,8 +184,9 @@ void Fleet::mark_harm(Instant when, Duration lasts) {
 
 const sim::PhoneCall* Fleet::open_call(size_t phone) const {
     const auto& calls = phones_[phone]->calls();
-    if (calls.empty() || calls.back()->is_over()) return nullptr;
-    return calls.back().get();
+    const auto open = std::find_if(calls.rbegin(), calls.rend(),
+                                   [](const auto& call) { return !call->is_over(); });
+    return open == calls.rend() ? nullptr : open->get();
 }
 
 bool Fleet::hears(size_t phone) const {

@@ -37,6 +37,7 @@ std::unique_ptr<ports::Role> NodeRoleFactory::make(ports::RoleKind kind,
         }
         case ports::RoleKind::MediaGate: {
             auto gate = std::make_unique<roles::media_gate::MediaGateRole>(around, own_addresses_);
+            media_gate_ = around.self;
             media_plane_ = gate.get();
             return gate;
         }

@@ -21,7 +21,8 @@ class NodeRoleFactory final : public roles::host::RoleFactory {
 
     std::unique_ptr<ports::Role> make(ports::RoleKind kind,
                                       const ports::Surroundings& surroundings) override;
-    // The data plane of the media gate made last; nullptr: none was made.
+    // The media gate made last, and its data plane, which ends with it; nullptr: none was made.
+    ports::Instance media_gate() const { return media_gate_; }
     ports::MediaDataPlane* media_plane() const { return media_plane_; }
 
  private:
@@ -29,6 +30,7 @@ class NodeRoleFactory final : public roles::host::RoleFactory {
     std::string admin_token_;
     OwnAddresses own_addresses_;
     std::string authority_;
+    ports::Instance media_gate_;
     ports::MediaDataPlane* media_plane_ = nullptr;
 };
 

@@ -38,7 +38,8 @@ void MediaShard::stop() {
 void MediaShard::set_reachable_nodes(std::vector<roles::host::ReachableNode> nodes) {
     shard_.reactor().post([this, nodes = std::move(nodes)]() mutable {
         const Now now = shard_.reactor().now();
-        if (nodes.size() > 1) tick_.arm_every(kTick, [] {});
+        if (nodes.size() > 1)
+            tick_.arm_every(kTick, [this] { (void)may_send(shard_.reactor().now()); });
         host_.set_reachable_nodes(now, std::move(nodes));
         drive(now);
     });
@@ -50,6 +51,21 @@ void MediaShard::on_store_returned() {
         host_.on_store_returned(now);
         drive(now);
     });
+}
+
+void MediaShard::set_confirmed(std::optional<Instant> confirmed) {
+    confirmed_.store(confirmed ? confirmed->since_epoch : kUnconfirmed);
+}
+
+bool MediaShard::may_send(Now now) {
+    const Duration confirmed = confirmed_.load();
+    return guard_.may_send(
+        now.mono, confirmed == kUnconfirmed ? std::nullopt : std::optional(Instant{confirmed}));
+}
+
+// The host ends a gate that was drained or replaced, while packets may still come.
+ports::MediaDataPlane* MediaShard::plane() const {
+    return host_.find(factory_.media_gate()) != nullptr ? factory_.media_plane() : nullptr;
 }
 
 void MediaShard::on_letters(Now now, std::vector<ports::Letter>&& letters) {
@@ -76,23 +92,25 @@ void MediaShard::drive(Now now) {
     }
     const bool began = run_number_.exchange(host_.run_number()) != host_.run_number();
     const bool serves = serving_.exchange(host_.is_serving()) != host_.is_serving();
-    if (began || serves) on_progress_();
+    const bool is_over = !over_.exchange(host_.is_over()) && host_.is_over();
+    if (began || serves || is_over) on_progress_();
 }
 
 void MediaShard::on_packet(Now now, uint32_t port_id, const SocketAddress& source,
                            std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) {
-    if (auto* plane = factory_.media_plane()) {
-        plane->on_packet(now, port_id, source, buffer, length, out);
+    auto* gate = plane();
+    if (gate != nullptr && may_send(now)) {
+        gate->on_packet(now, port_id, source, buffer, length, out);
     }
 }
 
 void MediaShard::on_packet_timeout(Now now, ports::PacketSink& out) {
-    if (auto* plane = factory_.media_plane()) plane->on_packet_timeout(now, out);
+    if (auto* gate = plane()) gate->on_packet_timeout(now, out);
 }
 
 std::optional<Instant> MediaShard::next_packet_deadline() const {
-    const auto* plane = factory_.media_plane();
-    return plane != nullptr ? plane->next_packet_deadline() : std::nullopt;
+    const auto* gate = plane();
+    return gate != nullptr ? gate->next_packet_deadline() : std::nullopt;
 }
 
 }  // namespace tandem::app

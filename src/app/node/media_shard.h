@@ -6,9 +6,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "app/node/factory.h"
+#include "cluster/wake_guard.h"
 #include "ports/media_plane.h"
 #include "roles/host/node_host.h"
 #include "runtime/media_ports/media_ports.h"
@@ -32,7 +34,9 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     // From any thread; see NodeHost.
     void set_reachable_nodes(std::vector<roles::host::ReachableNode> nodes);
     void on_store_returned();
+    void set_confirmed(std::optional<Instant> confirmed);
     bool is_serving() const { return serving_.load(); }
+    bool is_over() const { return over_.load(); }
     uint32_t run_number() const { return run_number_.load(); }
     uint64_t turns() const { return shard_.turns(); }
 
@@ -41,7 +45,11 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     std::optional<Instant> next_deadline() const override;
 
  private:
+    static constexpr Duration kUnconfirmed = Duration::min();
+
     void drive(Now now);
+    bool may_send(Now now);
+    ports::MediaDataPlane* plane() const;  // nullptr: there is no media gate
     void on_packet(Now now, uint32_t port_id, const SocketAddress& source,
                    std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) override;
     void on_packet_timeout(Now now, ports::PacketSink& out) override;
@@ -56,7 +64,10 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     std::function<void()> on_progress_;
     runtime::Timer tick_;  // an idle shard shows that it turns
     std::atomic<bool> serving_{false};
+    std::atomic<bool> over_{false};
     std::atomic<uint32_t> run_number_{0};
+    cluster::WakeGuard guard_;
+    std::atomic<Duration> confirmed_{kUnconfirmed};
 };
 
 }  // namespace tandem::app

@@ -209,6 +209,7 @@ std::optional<Instant> Node::next_deadline() const {
 void Node::drive(Now now) {
     for (ports::Letter& letter : host_->run(now)) route(std::move(letter));
     beat();
+    media_->set_confirmed(host_->confirmed(now.mono));
     follow_runs();
     follow_directory();
     follow_settings();
@@ -218,7 +219,7 @@ void Node::drive(Now now) {
 
 void Node::beat() {
     if (const auto heartbeat = host_->take_heartbeat()) links_->send_heartbeat(*heartbeat);
-    if (!host_->is_over() || exit_code_ != 0) return;
+    if ((!host_->is_over() && !media_->is_over()) || exit_code_ != 0) return;
     journal_->write(
         {ports::LogLine::Level::Error, "the other nodes act for this one: it begins anew", {}, {}});
     exit_code_ = kOverExit;
@@ -260,6 +261,7 @@ bool Node::send_to_node(uint16_t node, ports::Letter& letter) {
 // Another server's node 1 tells it to those who ask; in one server its file does so sooner.
 void Node::follow_store() {
     for (ports::Letter& letter : store_->follow_place()) shard_.deliver(std::move(letter));
+    host_->set_keeps_store(store_->is_kept_here());
     if (number_ == kStoreNode || ++store_polls_ % kStoreAsked != 0) return;
     ports::Letter question{host_->self(), ports::kKeyValue, 0, ports::StoreStateQuery{}};
     (void)send_to_node(kStoreNode, question);

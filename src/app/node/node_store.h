@@ -52,6 +52,10 @@ class NodeStore {
 
     // --- On shard 0. The node whose store answers letters to kKeyValue.
     uint16_t node_of_keys() const;
+    // In a file of this node: nobody else has it.
+    bool is_kept_here() const {
+        return kind_.load() == StorePlace::Kind::Sqlite && node_of_keys() == node_;
+    }
     // Who is asked where the store is: node 1 moves it, and knows how that goes.
     uint16_t node_of_state(const ports::Directory& directory) const;
     // False: the store is overloaded, and the letter is untouched.

@@ -280,6 +280,7 @@ void Membership::give_up(Now now, ports::Instance instance) {
 
 void Membership::on_fenced(Hosted& hosted) {
     if (std::exchange(hosted.is_over, true)) return;
+    is_over_ = true;  // who fences an instance knows its run to be dead
     self_check_.on_fenced(number_of(hosted.placement.instance));
     events_.push_back({MembershipEvent::Kind::Fenced, hosted.placement.instance, 0, {}, {}});
     changed_ = true;
@@ -444,6 +445,7 @@ void Membership::on_timeout(Now now) {
         cluster::LivenessOutbox out;
         liveness_->on_timeout(now.mono, out);
         take(out);
+        self_check_.trust_store(keeps_store_ || !liveness_->is_cut_off(now.mono));
     }
     self_check_.on_timeout(now.mono, requests_);
     for (auto& [number, hosted] : hosted_) {
@@ -513,6 +515,7 @@ cluster::Permission Membership::may_speak(Now now, ports::Instance instance) {
     if (is_over_) return cluster::Permission::Fenced;
     if (liveness_ == nullptr) return cluster::Permission::MaySend;  // nobody else can act for us
     if (const auto at = liveness_->confirmed_at(now.mono)) self_check_.on_confirmed(*at);
+    self_check_.trust_store(keeps_store_ || !liveness_->is_cut_off(now.mono));
     return self_check_.check(now.mono, number_of(instance), requests_);
 }
 

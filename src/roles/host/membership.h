@@ -106,8 +106,13 @@ class Membership {
     bool admits(ports::Instance from, uint16_t node) const;
     // Whether an instance of this shard may speak to the outside now.
     cluster::Permission may_speak(Now now, ports::Instance instance);
-    // The last moment at which others, or the store, have confirmed this node.
-    std::optional<Instant> confirmed() const { return self_check_.confirmed(); }
+    // The last moment at which others, or the store, have confirmed this node; `now` when nobody
+    // else could act for it; nullopt: not yet.
+    std::optional<Instant> confirmed(Instant now) const {
+        return liveness_ == nullptr ? now : self_check_.confirmed();
+    }
+    // This node keeps the store: without it nobody can act for it.
+    void set_keeps_store(bool keeps) { keeps_store_ = keeps; }
 
  private:
     struct Hosted {
@@ -164,6 +169,7 @@ class Membership {
     std::map<uint16_t, Hosted> hosted_;               // by number
     uint16_t channel_ = 0;
     bool is_over_ = false;
+    bool keeps_store_ = false;
     bool unsettled_ = false;  // candidates, survivors and the dead are to be told
 
     std::vector<store::Request> requests_;

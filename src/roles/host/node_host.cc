@@ -311,18 +311,9 @@ void NodeHost::on_event(Now now, MembershipEvent event) {
     }
     say(ports::LogLine::Level::Warn,
         std::string(ports::code_of(of->kind)) + " " + std::to_string(of->instance.number) +
-            " was taken over from while it could not be heard: it begins anew");
+            " was taken over from while it could not be heard");
     unspoken_.clear();  // it may be its words
     of->role.reset();
-    of->handing = false;
-    membership_.release(of->instance);
-    const std::vector<Placement> placements = placements_of(catalog_);
-    const auto placement = std::ranges::find(placements, of->instance, &Placement::instance);
-    if (of->draining || draining_ || placement == placements.end()) {
-        std::erase_if(hosted_, [&](const Hosted& each) { return &each == of; });
-        return;
-    }
-    membership_.claim(now, *placement);
 }
 
 void NodeHost::start_instance(Now now, Hosted& hosted, MembershipEvent claimed) {

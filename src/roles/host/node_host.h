@@ -56,6 +56,9 @@ class NodeHost {
     // The nodes that can be reached now, this one included: instances on others are avoided, and
     // questions that were on their way to a lost one are answered with Unreachable.
     void set_reachable_nodes(Now now, std::vector<ReachableNode> nodes);
+    // See Membership.
+    void set_keeps_store(bool keeps) { membership_.set_keeps_store(keeps); }
+    std::optional<Instant> confirmed(Instant now) const { return membership_.confirmed(now); }
     // The number of this run of the shard, which rises in the store with each start; 0: not yet.
     uint32_t run_number() const { return phase_ == Phase::Running ? epoch_ : 0; }
     // False: the letter claims to be of an instance that lives elsewhere, or nowhere any more.
