@@ -14,10 +14,11 @@ inline constexpr Duration heartbeat_interval = 50ms;
 inline constexpr Duration suspicion_after = 250ms;
 // A shard that does not turn while its node is heard: it is rather short of time than hung, and its
 // death would end the node.
-inline constexpr Duration stalled_after = 500ms;
-// A run that is known from the store and has not been heard yet: its links are being made, and
-// nodes dial once a second.
-inline constexpr Duration first_heard_within = 2s;
+inline constexpr Duration stalled_after = 1s;
+// A run that is known from the store and has not been heard yet: its links are being made, nodes
+// dial once a second, and the answer to its claim may come late through an etcd member that has just
+// started, too.
+inline constexpr Duration first_heard_within = 5s;
 // Of a node on the observer's own server: its death is told by its link at once, so silence only
 // means that it hangs, or that the machine is short of time.
 inline constexpr Duration suspicion_on_server_after = 1s;

@@ -110,7 +110,7 @@ class Liveness {
     // Nodes that are not named any more are forgotten.
     void set_members(Instant now, std::span<const Member> members);
     // A run of a shard is known from elsewhere (fence/<instance>): it is waited for, and declared
-    // dead if it is not heard within 2 s.
+    // dead if it is not heard within 5 s.
     void expect(Instant now, const ShardRun& run, LivenessOutbox& out);
     // How far the shards of this node have come. Told before on_timeout().
     void set_progress(std::span<const uint64_t> progress);

@@ -214,9 +214,9 @@ TEST(Liveness, AHangingShardDiesAlone) {
     Nodes nodes(Nodes::on_servers({1, 2, 3}, 2));
     nodes.advance(1s);
     nodes.stalled.insert({2, 1});
-    nodes.advance(400ms);
+    nodes.advance(800ms);
     EXPECT_EQ(nodes.life(1, 2, 1), Life::Alive) << "it may be short of time";
-    nodes.advance(200ms);
+    nodes.advance(300ms);
     EXPECT_EQ(nodes.life(1, 2, 1), Life::Dead);
     EXPECT_EQ(nodes.life(1, 2, 0), Life::Alive);
     const bool said_so = std::any_of(
