@@ -23,6 +23,8 @@
 //   store/closed  store/attempt  store/copying              a move to another store (store/move.h)
 //   join/<hash of its secret>                               tokens of servers that are to join
 //   owner/<call>                                            who adopted a call from a dead instance
+//   backup/mark                                             put by the last backup
+//   (backup_reader.h)
 //
 // Domain data starts with '/d/<domain>/', so that one range holds one domain, ready to be copied,
 // replicated or deleted.
@@ -67,6 +69,11 @@ std::string number_ranges_of(DomainId domain);
 std::string child_domains_of(DomainId parent);
 std::string child_domain(DomainId parent, DomainId child);
 
+// Layers, indexes and bindings are neighbours, with the mark of backups between them.
+inline constexpr std::string_view layers_begin = "/";
+inline constexpr std::string_view backup_prefix = "backup/";
+inline constexpr std::string_view backup_mark = "backup/mark";
+inline constexpr std::string_view binding_prefix = "binding/";
 std::string bindings_of(DomainId domain, AccountId account);  // prefix of its bindings
 std::string binding(DomainId domain, AccountId account, std::string_view binding);
 std::string call(RoleInstanceId instance, CallId call);

@@ -46,6 +46,15 @@ inline constexpr unsigned move_errors_max = 100;
 inline constexpr std::chrono::milliseconds move_pause{20};
 inline constexpr std::chrono::milliseconds move_reply_max{3'000};
 
+// --- Reading all data for a backup (backup_reader.h).
+inline constexpr size_t backup_page_keys = 512;
+// A piece that is handed on, unless a single record is larger: an HTTP answer of some milliseconds.
+inline constexpr size_t backup_piece_bytes = 512u << 10;
+// A record: key and value of one transaction, at most.
+inline constexpr size_t backup_record_bytes_max = (1u << 20) + key_bytes_max + 16;
+// Changes and pages that wait to be taken: a minute of a busy registrar.
+inline constexpr size_t backup_waiting_bytes_max = 64u << 20;
+
 // Members waiting in one Writer: two seconds of the store's measured rate. Above it the role
 // answers "unavailable" at once instead of late.
 inline constexpr size_t writer_queue_max = 65'536;
