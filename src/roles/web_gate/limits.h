@@ -17,6 +17,9 @@ inline constexpr Duration status_deadline = 1s;
 // A listener that could not be opened is tried again: its port may belong to a process that is
 // about to end.
 inline constexpr Duration listener_retry_pause = 1s;
+// A backup whose next piece nobody has asked for is forgotten: its watch costs the store, and there
+// is only one at a time.
+inline constexpr Duration backup_idle_max = 30s;
 inline constexpr uint32_t page_limit_default = 100;
 inline constexpr uint32_t page_limit_max = 1'000;
 inline constexpr size_t path_bytes_max = 1'024;

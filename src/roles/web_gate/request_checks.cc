@@ -13,7 +13,7 @@ namespace tandem::roles::web_gate {
 namespace {
 
 bool accepts(std::string_view accept, Action action) {
-    if (accept.empty()) return true;
+    if (accept.empty() || action == Action::Backup) return true;  // its pieces have another type
     const std::string_view ours = action == Action::Metrics ? "text/plain" : "application/json";
     const std::string_view family = action == Action::Metrics ? "text/*" : "application/*";
     const std::string lower = to_lower(accept);
@@ -147,6 +147,13 @@ Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name
     if (const auto parsed = parse_rfc3339(*text)) return *parsed;
     return bad_parameter(name,
                          "must be milliseconds since 1970 or a time like 2026-11-22T21:44:12Z");
+}
+
+Result<uint64_t> piece_of(const ports::HttpRequest& request) {
+    const auto text = query_of(request, "piece");
+    uint64_t number = 0;
+    if (text && parse_number(*text, number) && number > 0) return number;
+    return bad_parameter("piece", "must be the number of a piece, from 1");
 }
 
 namespace {

@@ -40,6 +40,9 @@ Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name
 Result<std::vector<std::string>> text_members(std::string_view body,
                                               std::initializer_list<std::string_view> fields);
 
+// ?piece=N of a backup, from 1.
+Result<uint64_t> piece_of(const ports::HttpRequest& request);
+
 // {"server": "server2", "valid_s": 3600}; both may be left out.
 Result<ports::JoinTokenQuery> token_query_of(std::string_view body);
 // {"kind": "pause", "seconds": 5, "scope": "node"}

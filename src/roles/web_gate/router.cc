@@ -16,6 +16,8 @@ constexpr Route kRoutes[] = {
     {"/api/v1/log-level", kPost, Action::LogLevel},
     {"/api/v1/nodes/{id}/harm", kPost, Action::Harm},
     {"/api/v1/site/store", kGet | kPost, Action::Store},
+    {"/api/v1/site/backup", kPost, Action::Backup},
+    {"/api/v1/site/backup/{id}", kGet | kDelete, Action::Backup},
 
     {"/api/v1/domains", kList, Action::EntityList, "domain"},
     {"/api/v1/domains/{id}", kItem, Action::EntityItem, "domain"},

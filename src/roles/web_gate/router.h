@@ -26,6 +26,7 @@ enum class Action : uint8_t {
     ServerToken,  // for a server that is to join
     Harm,         // a drill
     Store,        // which one the site has; POST moves it
+    Backup,       // POST begins one, GET takes its next piece, DELETE gives it up
 };
 
 enum class Access : uint8_t {

@@ -51,7 +51,14 @@ void WebGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
                                     " cannot be opened: " + failed->error.message,
                                 {},
                                 {}});
+    } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
+        on_backup_reply(now, reply->id, reply, out);
+    } else if (const auto* batch = get_if<store::WatchBatch>(&letter.payload)) {
+        on_backup_watch(now, *batch, out);
     } else {
+        if (holds_alternative<ports::Unreachable>(letter.payload)) {
+            on_backup_reply(now, letter.request, nullptr, out);
+        }
         on_answer(now, letter.request, letter.payload, out);
     }
 }
@@ -63,6 +70,7 @@ void WebGate::on_timeout(Now now, ports::Outbox& out) {
             out.send(around_.self, ports::kHttp, wanted);  // those that are open stay as they are
         }
     }
+    if (backup_ && backup_->idle_until <= now.mono) end_backup(out);
     for (auto* queue : {&deadlines_, &status_deadlines_}) {
         while (!queue->empty() && queue->front().first <= now.mono) {
             const uint64_t request = queue->front().second;
@@ -76,6 +84,7 @@ void WebGate::on_timeout(Now now, ports::Outbox& out) {
 
 std::optional<Instant> WebGate::next_deadline() const {
     std::optional<Instant> next = listeners_retry_at_;
+    if (backup_ && (!next || backup_->idle_until < *next)) next = backup_->idle_until;
     for (const auto* queue : {&deadlines_, &status_deadlines_}) {
         if (!queue->empty() && (!next || queue->front().first < *next)) {
             next = queue->front().first;
@@ -165,6 +174,9 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
             break;
         case Action::Store:
             on_site_store(now, std::move(incoming), out);
+            break;
+        case Action::Backup:
+            on_backup(now, std::move(incoming), out);
             break;
     }
 }

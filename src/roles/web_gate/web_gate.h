@@ -14,6 +14,7 @@
 #include "roles/web_gate/names.h"
 #include "roles/web_gate/request_checks.h"
 #include "roles/web_gate/router.h"
+#include "store/backup_reader.h"
 
 namespace tandem::roles::web_gate {
 
@@ -28,6 +29,7 @@ class WebGate final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
+    void on_store_returned(Now now, ports::Outbox& out) override;
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override { return draining_ && pending_.empty(); }
     std::vector<std::pair<std::string, double>> figures() const override;
@@ -72,6 +74,26 @@ class WebGate final : public ports::Role {
     void list_history(Now now, Incoming incoming, ports::Outbox& out);
     std::optional<DomainId> domain_of(const Incoming& incoming, ports::Outbox& out);
 
+    // A backup that is read over this gate: backup.cc
+    struct Backup {
+        std::string id;
+        store::BackupReader reader;
+        uint64_t asked = 0;    // the request to the store that is under way; 0: none
+        uint64_t waiting = 0;  // who waits for the next piece; 0: nobody
+        // Pieces have numbers, from 1, so that one whose answer was lost can be taken again.
+        uint64_t wanted = 0;
+        uint64_t piece = 0;
+        std::string last;
+        Instant idle_until;
+    };
+    void on_backup(Now now, Incoming incoming, ports::Outbox& out);
+    void begin_backup(Now now, Incoming incoming, ports::Outbox& out);
+    void go_on_with_backup(Now now, ports::Outbox& out);
+    void on_backup_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out);
+    void on_backup_reply(Now now, uint64_t request, const store::Reply* reply, ports::Outbox& out);
+    void answer_backup(ports::HttpResponse response, ports::Outbox& out);
+    void end_backup(ports::Outbox& out);
+
     template <typename T>
     void ask(Now now, Incoming incoming, ports::Instance whom, T question, ports::Outbox& out);
     uint64_t remember(Now now, Incoming incoming, Duration deadline);
@@ -95,6 +117,8 @@ class WebGate final : public ports::Role {
     std::unordered_map<uint64_t, Pending> pending_;
     std::deque<std::pair<Instant, uint64_t>> deadlines_;         // of reply_deadline
     std::deque<std::pair<Instant, uint64_t>> status_deadlines_;  // of status_deadline
+    std::optional<Backup> backup_;
+    store::WatchId backups_ = 0;  // numbers of their watches
     std::optional<Instant> listeners_retry_at_;
     std::map<uint16_t, std::string> listener_failures_;  // as told to the journal
     uint64_t last_request_ = 0;
