@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "app/backup/restorer.h"
 #include "app/config/bootstrap.h"
 #include "app/config/server_file.h"
 #include "app/node/node.h"
@@ -25,7 +26,9 @@ struct Options {
     std::string data;
     std::string name;
     std::string address;
-    std::string join;  // token
+    std::string join;     // token
+    std::string restore;  // file
+    std::string passphrase_file;
     int node = 0;
     bool check = false;
 };
@@ -94,6 +97,27 @@ int run_parent(const Bootstrap& bootstrap, const Options& options) {
     return Parent(bootstrap, arguments, server->node).run();
 }
 
+int restore(const Bootstrap& bootstrap, const Options& options) {
+    const auto restored = restore_site(bootstrap, options.restore, options.passphrase_file);
+    if (!restored.has_value()) return fail(restored.error().message);
+    std::printf("restored as %s: %llu keys, %llu call records\n", restored->server.c_str(),
+                static_cast<unsigned long long>(restored->keys),
+                static_cast<unsigned long long>(restored->cdrs));
+    for (const std::string& other : restored->others) {
+        std::printf("%s has to join anew: tandem server token --name %s\n", other.c_str(),
+                    other.c_str());
+    }
+    std::fflush(stdout);
+    return 0;
+}
+
+// The layers know this server by the name that it had when it came to them.
+Result<void> take_name(Bootstrap& bootstrap) {
+    const ServerFile server = TRY(read_server_file(bootstrap.data));
+    if (!server.name.empty()) bootstrap.name = server.name;
+    return {};
+}
+
 int main_of(int argc, char** argv) {
     Options options;
     CLI::App app{"Tandem's server program. Phones and the API are served by the nodes it starts."};
@@ -102,6 +126,12 @@ int main_of(int argc, char** argv) {
     app.add_option("--data", options.data, "data directory (default: $TANDEM_DATA, else ./var)");
     app.add_option("--join", options.join,
                    "token of a running system ('tandem server token'): this server joins it");
+    app.add_option("--restore", options.restore,
+                   "a backup ('tandem backup'): this server becomes the first one of its site")
+        ->excludes("--join");
+    app.add_option("--passphrase-file", options.passphrase_file,
+                   "file with the passphrase of the backup (default: asks at the terminal)")
+        ->needs("--restore");
     app.add_option("--name", options.name, "name of this server (default: that of the machine)");
     app.add_option("--address", options.address, "IP address of this server")
         ->check([](const std::string& text) {
@@ -125,8 +155,15 @@ int main_of(int argc, char** argv) {
                     joined->link_address.c_str());
         std::fflush(stdout);
     }
+    if (!options.restore.empty() && restore(*bootstrap, options) != 0) return 1;
+    if (is_restore_cut_off(bootstrap->data)) {
+        return fail("a restore into " + bootstrap->data +
+                    " was cut off: give 'tandemd --restore FILE' again");
+    }
     const auto made = make_directories(*bootstrap);
     if (!made.has_value()) return fail(made.error().message);
+    const auto named = take_name(*bootstrap);
+    if (!named.has_value()) return fail(named.error().message);
     if (options.node != 0) return run_node(*bootstrap, options.node);
     return run_parent(*bootstrap, options);
 }

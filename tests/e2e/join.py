@@ -440,6 +440,7 @@ def certificate_of_another_site(folder):
         wait_for(lambda: first.logged("node 2 is reachable", mark), "with its own again, without a restart", 15)
 
 
-main(roles_and_calls_on_two_servers, machine_dies_and_comes_back, cut_cable_is_noticed_on_both_sides,
-     links_begin_without_a_restart, certificate_is_renewed, tokens_that_are_not_good,
-     addresses_and_ports_that_are_taken, clocks_and_versions_that_do_not_fit, certificate_of_another_site)
+if __name__ == "__main__":
+    main(roles_and_calls_on_two_servers, machine_dies_and_comes_back, cut_cable_is_noticed_on_both_sides,
+         links_begin_without_a_restart, certificate_is_renewed, tokens_that_are_not_good,
+         addresses_and_ports_that_are_taken, clocks_and_versions_that_do_not_fit, certificate_of_another_site)

@@ -28,6 +28,7 @@ struct Global {
     void fail(const Error& error);
 };
 
+void add_backup_command(CLI::App& app, Global& global);
 void add_entity_commands(CLI::App& app, Global& global);
 void add_call_commands(CLI::App& app, Global& global);
 void add_demo_command(CLI::App& app, Global& global);
