@@ -98,18 +98,24 @@ std::vector<ports::ServerJoined::Neighbour> neighbours_of(const Catalog& catalog
 }
 
 // `field`: as whoever asks calls it.
-Result<void> check_name(const Catalog& catalog, const std::string& name, std::string_view field) {
-    if (name.empty() || name.size() > 63 || !model::matches(model::Format::Name, name)) {
+Result<void> check_name(const std::string& name, std::string_view field) {
+    if (!name.empty() && name.size() <= 63 && model::matches(model::Format::Name, name)) return {};
+    return refused(ErrorCode::OutOfRange, field,
+                   "a server's name has 1 to 63 of a-z, 0-9, '-', '_' and '.', and begins with a "
+                   "letter or digit");
+}
+
+// Whether a machine with a token for `server` may take its place. The first server keeps what no
+// other has: the site's authority, and a store that is SQLite.
+Result<void> check_replaceable(const model::Server& server, NodesUp up, std::string_view field) {
+    const std::string begin = "the name '" + server.name + "' belongs to another server of this ";
+    if (server.node == 1) {
         return refused(
-            ErrorCode::OutOfRange, field,
-            "a server's name has 1 to 63 of a-z, 0-9, '-', '_' and '.', and begins with a "
-            "letter or digit");
+            ErrorCode::Conflict, field,
+            begin + "system, its first one, whose place only a restored site gives away");
     }
-    if (server_named(catalog, name) != nullptr) {
-        return refused(ErrorCode::Conflict, field,
-                       "the name '" + name + "' belongs to another server of this system");
-    }
-    return {};
+    if (std::ranges::find(up, server.node) == up.end()) return {};
+    return refused(ErrorCode::Conflict, field, begin + "system, which is running");
 }
 
 Result<void> check_token(const ports::ServerJoin& join, const store::KeyValue* stored,
@@ -163,7 +169,13 @@ SiteId site_of_system(const Catalog& catalog) {
 }
 
 Result<model::Server> new_server(const WriteScope& scope, const ports::ServerJoin& join) {
-    TRY(check_name(scope.catalog, join.name, "name"));
+    TRY(check_name(join.name, "name"));
+    if (server_named(scope.catalog, join.name) != nullptr) {
+        return refused(ErrorCode::Conflict, "name",
+                       "the name '" + join.name +
+                           "' belongs to another server of this system; when its machine is gone, "
+                           "a token that is made for the name lets this one take its place");
+    }
     model::Server server;
     server.id = ServerId::mint(scope.now, scope.rng);
     server.site = site_of_system(scope.catalog);
@@ -176,6 +188,23 @@ Result<model::Server> new_server(const WriteScope& scope, const ports::ServerJoi
     if (server.node == 0) server.node = TRY(free_node(scope.catalog));
     TRY(check_rules(scope.catalog, server, Fresh::Yes));
     return server;
+}
+
+// It says the address that the layers have: they are changed by people alone.
+Result<void> check_replacement(const model::Server& server, const ports::ServerJoin& join,
+                               NodesUp up) {
+    TRY(check_replaceable(server, up, "name"));
+    if (join.node != 0 && join.node != server.node) {
+        return refused(ErrorCode::Conflict, "node",
+                       "the server '" + server.name + "' has another home node");
+    }
+    if (join.link_address == server.link_address) return {};
+    return refused(ErrorCode::Conflict, "address",
+                   "the server '" + server.name + "' is known at " + server.link_address +
+                       ", not " + join.link_address +
+                       ": give --address, or change it first with 'tandem "
+                       "server set " +
+                       server.name + " --link-address " + join.link_address + "'");
 }
 
 // Roles that are put on the server listen at its address until it gets other interfaces.
@@ -199,11 +228,13 @@ std::string hash_of(std::string_view text) {
 
 Result<TokenChange> prepare_token(const WriteScope& scope, const ports::JoinTokenQuery& query,
                                   std::span<const store::KeyValue> stored,
-                                  const std::string& fingerprint) {
+                                  const std::string& fingerprint, NodesUp up) {
     if (query.valid_s < join_token_valid_min_s || query.valid_s > join_token_valid_max_s) {
         return refused(ErrorCode::OutOfRange, "valid_s", "must be from 1 to 604800 (a week)");
     }
-    if (!query.server.empty()) TRY(check_name(scope.catalog, query.server, "server"));
+    if (!query.server.empty()) TRY(check_name(query.server, "server"));
+    if (const auto* known = server_named(scope.catalog, query.server))
+        TRY(check_replaceable(*known, up, "server"));
     ports::JoinToken token;
     token.fingerprint = fingerprint;
     for (const auto& neighbour : neighbours_of(scope.catalog)) {
@@ -253,11 +284,13 @@ std::string token_key(const ports::ServerJoin& join) {
 }
 
 Result<JoinChange> prepare_join(const WriteScope& scope, const ports::ServerJoin& join,
-                                const store::KeyValue* stored) {
+                                const store::KeyValue* stored, NodesUp up) {
     TokenRecord record = stored ? record_of(stored->value) : TokenRecord{};
     const std::string request_hash = hash_of(join.request);
     JoinChange change;
     change.reply.neighbours = neighbours_of(scope.catalog);
+    std::erase_if(change.reply.neighbours,
+                  [&](const auto& each) { return each.server == join.name; });
     const bool answered_before =
         record.used_by == join.name && record.request_hash == request_hash &&
         (join.node == 0 || join.node == record.node) && record.expires_ms > scope.now.unix_ms;
@@ -267,7 +300,10 @@ Result<JoinChange> prepare_join(const WriteScope& scope, const ports::ServerJoin
     }
     TRY(check_token(join, stored, record, scope.now));
     TRY(check_program(join, scope.now));
-    const model::Server server = TRY(new_server(scope, join));
+    const model::Server* former = server_named(scope.catalog, join.name);
+    if (former != nullptr && record.server != join.name) former = nullptr;
+    if (former != nullptr) TRY(check_replacement(*former, join, up));
+    const model::Server server = former != nullptr ? *former : TRY(new_server(scope, join));
     change.reply.node = static_cast<uint16_t>(server.node);
     if (join.node == 0) return change;
     record.used_by = server.name;
@@ -277,6 +313,7 @@ Result<JoinChange> prepare_join(const WriteScope& scope, const ports::ServerJoin
         store::Compare::mod_revision_is(stored->key, stored->mod_revision));
     change.write.compares.push_back(store::Compare::exists(keys::site(server.site)));
     change.write.ops.push_back(store::Put{stored->key, to_text(record), 0});
+    if (former != nullptr) return change;
     put_new(server, scope.now, scope.writer, change.write);
     put_new(new_interface(scope, server), scope.now, scope.writer, change.write);
     return change;

@@ -17,10 +17,14 @@ struct TokenChange {
     store::Member write;
     ports::JoinTokenReply reply;
 };
+// Nodes that can be reached now. A server whose home node is not among them may be replaced by a
+// machine that has a token for its name: it keeps its node, its roles and its addresses.
+using NodesUp = std::span<const uint16_t>;
+
 // `stored`: all tokens that there are. `fingerprint`: of the site's authority.
 Result<TokenChange> prepare_token(const WriteScope& scope, const ports::JoinTokenQuery& query,
                                   std::span<const store::KeyValue> stored,
-                                  const std::string& fingerprint);
+                                  const std::string& fingerprint, NodesUp up);
 
 struct JoinChange {
     store::Member write;  // nothing to write: this was only asked, or answered before
@@ -30,6 +34,6 @@ struct JoinChange {
 std::string token_key(const ports::ServerJoin& join);
 // `stored`: what is there, null if nothing.
 Result<JoinChange> prepare_join(const WriteScope& scope, const ports::ServerJoin& join,
-                                const store::KeyValue* stored);
+                                const store::KeyValue* stored, NodesUp up);
 
 }  // namespace tandem::roles::store_role

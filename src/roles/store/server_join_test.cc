@@ -42,7 +42,7 @@ struct ServerJoinTest : testing::Test {
     }
     ports::JoinToken token(const std::string& server = "", uint32_t valid_s = 3600) {
         const auto made = prepare_token(scope(), {server, valid_s},
-                                        range(store::keys::join_token_prefix), kFingerprint);
+                                        range(store::keys::join_token_prefix), kFingerprint, up);
         EXPECT_TRUE(made.has_value()) << made.error().message;
         EXPECT_TRUE(write(made->write));
         const size_t begin = made->reply.json.find("tandem1-");
@@ -62,13 +62,14 @@ struct ServerJoinTest : testing::Test {
     }
     Result<JoinChange> ask(const ports::ServerJoin& join) {
         const auto stored = range(token_key(join));
-        return prepare_join(scope(), join, stored.empty() ? nullptr : &stored.front());
+        return prepare_join(scope(), join, stored.empty() ? nullptr : &stored.front(), up);
     }
     std::string refusal(const ports::ServerJoin& join) {
         const auto change = ask(join);
         return change.has_value() ? "none" : change.error().message;
     }
 
+    std::vector<uint16_t> up{1};
     UtcTime now{1'790'000'000'000};
     SeededRng rng{5};
     SealKey key{};
@@ -164,7 +165,7 @@ TEST_F(ServerJoinTest, RefusesInOneSentence) {
 TEST_F(ServerJoinTest, TokensHaveBoundsAndGo) {
     const auto refused = [&](const ports::JoinTokenQuery& query, const std::string& fingerprint) {
         const auto made =
-            prepare_token(scope(), query, range(store::keys::join_token_prefix), fingerprint);
+            prepare_token(scope(), query, range(store::keys::join_token_prefix), fingerprint, up);
         return made.has_value() ? std::string() : made.error().field + " " + made.error().message;
     };
     EXPECT_NE(refused({"", 0}, kFingerprint).find("valid_s must be"), std::string::npos);
@@ -200,6 +201,43 @@ TEST_F(ServerJoinTest, HomeNodesAreOfOneServer) {
     const auto checked = check_rules(catalog, role, Fresh::No);
     ASSERT_FALSE(checked.has_value());
     EXPECT_EQ(checked.error().message, "is the home node of the server 'server2'");
+}
+
+// A machine that is gone, or that a restored site has no more, is replaced under its name.
+TEST_F(ServerJoinTest, AServerThatIsDownIsReplaced) {
+    auto first = wish(token());
+    first.node = 2;
+    ASSERT_TRUE(write(ask(first)->write));
+    const auto before = range("/i/");
+
+    up = {1, 2};
+    const auto refused = prepare_token(scope(), {"server2", 60}, {}, kFingerprint, up);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_NE(refused.error().message.find("which is running"), std::string::npos);
+    up = {1};
+    auto other = wish(token());
+    EXPECT_NE(refusal(other).find("made for the name lets this one"), std::string::npos);
+    const auto named = token("server2");
+    auto join = wish(named);
+    join.request = "request of another machine";
+    join.link_address = "192.0.2.9:7200";
+    EXPECT_NE(refusal(join).find("is known at 192.0.2.2:7200"), std::string::npos);
+    join.link_address = "192.0.2.2:7200";
+    const auto judged = ask(join);
+    ASSERT_TRUE(judged.has_value()) << judged.error().message;
+    EXPECT_EQ(judged->reply.node, 2);
+    EXPECT_EQ(judged->reply.neighbours.size(), 1u);  // without itself
+    join.node = 3;
+    EXPECT_NE(refusal(join).find("another home node"), std::string::npos);
+    join.node = 2;
+    up = {1, 2};
+    EXPECT_NE(refusal(join).find("which is running"), std::string::npos);
+    up = {1};
+    ASSERT_TRUE(write(ask(join)->write));
+    EXPECT_EQ(range("/i/"), before);
+    EXPECT_TRUE(ask(join)->write.ops.empty());  // the answer may have been lost
+    join.request = "request of a third machine";
+    EXPECT_NE(refusal(join).find("was used already"), std::string::npos);
 }
 
 }  // namespace

@@ -205,16 +205,24 @@ void StoreRole::read_then_write(Now now, Change change, ports::Outbox& out) {
                      Reading{std::move(change), now.mono + store_answer_max});
 }
 
+std::vector<uint16_t> StoreRole::nodes_up() const {
+    std::vector<uint16_t> nodes;
+    for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
+        if (entry.reachable) nodes.push_back(entry.node);
+    }
+    return nodes;
+}
+
 Result<StoreRole::Judged> StoreRole::judged(Now now, const ports::Letter& question,
                                             const std::vector<store::KeyValue>& stored) {
     const WriteScope scope{around_.catalog, now.utc, around_.rng, writer_name_, site_key_};
     const store::KeyValue* first = stored.empty() ? nullptr : &stored.front();
     if (const auto* query = get_if<ports::JoinTokenQuery>(&question.payload)) {
-        TokenChange change = TRY(prepare_token(scope, *query, stored, authority_));
+        TokenChange change = TRY(prepare_token(scope, *query, stored, authority_, nodes_up()));
         return Judged{std::move(change.write), std::move(change.reply)};
     }
     if (const auto* join = get_if<ports::ServerJoin>(&question.payload)) {
-        JoinChange change = TRY(prepare_join(scope, *join, first));
+        JoinChange change = TRY(prepare_join(scope, *join, first, nodes_up()));
         return Judged{std::move(change.write), std::move(change.reply)};
     }
     EntityChange change = TRY(prepare_write(scope, request_of(question), first));

@@ -73,6 +73,7 @@ class StoreRole final : public ports::Role {
     void on_entity(Now now, ports::Letter letter, ports::Outbox& out);
     void on_change(Now now, ports::Letter letter, ports::Outbox& out);
     Result<store::RangeRequest> needed_for(const ports::Letter& question) const;
+    std::vector<uint16_t> nodes_up() const;
     Result<Judged> judged(Now now, const ports::Letter& question,
                           const std::vector<store::KeyValue>& stored);
     void read_then_write(Now now, Change change, ports::Outbox& out);
