@@ -139,15 +139,15 @@ def while_calls_and_registrations_go_on(folder):
         for login in range(2000, 2600):
             server.api("POST", "/domains/demo.test/accounts", {"login": str(login), "password": "x"})
         register(server, "1002", CALLEE_PORT)
-        count, rate = 120, 10
+        count, rate = 60, 5
         called = sipp("callee", server, calls=count, keys={"user": "1002"}, port=CALLEE_PORT, background=True,
                       timeout=60)
         time.sleep(0.3)
         caller = sipp("caller", server, calls=count, rate=rate, keys={"user": "1001", "callee": "1002"},
                       port=CALLER_PORT, background=True, timeout=60)
-        registering = sipp("register", server, calls=100, rate=10, keys={"user": "1001"}, port=5090,
+        registering = sipp("register", server, calls=50, rate=5, keys={"user": "1001"}, port=5090,
                            background=True, timeout=60, name="registering")
-        time.sleep(4)
+        time.sleep(5)
 
         def ids():
             return {each["id"] for each in server.api("GET", "/domains/demo.test/cdr?limit=1000")["items"]}

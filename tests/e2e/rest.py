@@ -347,6 +347,13 @@ def operation(api):
     api.call("get", V1 + "/site/store", 200)
     api.problem("post", V1 + "/site/store", 422, body={"kind": "mysql"}, field="kind")
     api.problem("post", V1 + "/site/store", 409, body={"kind": "sqlite"}, field="kind")
+    backup = api.call("post", V1 + "/site/backup", 201, {}).json()["id"]
+    api.problem("post", V1 + "/site/backup", 409, body={})
+    api.problem("get", V1 + "/site/backup/{id}", 422, id=backup, query="?piece=0", field="piece")
+    api.call("get", V1 + "/site/backup/{id}", 200, id=backup, query="?piece=1",
+             headers={"Accept": "application/octet-stream"})
+    api.call("delete", V1 + "/site/backup/{id}", 204, id=backup)
+    api.problem("get", V1 + "/site/backup/{id}", 404, id=backup, query="?piece=2")
     api.call("post", V1 + "/log-level", 200, {"level": "debug"})
     api.problem("post", V1 + "/log-level", 422, body={"level": "loud"}, field="level")
     # Of the only node: it has no links that could be cut.

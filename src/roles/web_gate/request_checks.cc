@@ -13,12 +13,14 @@ namespace tandem::roles::web_gate {
 namespace {
 
 bool accepts(std::string_view accept, Action action) {
-    if (accept.empty() || action == Action::Backup) return true;  // its pieces have another type
+    if (accept.empty()) return true;
     const std::string_view ours = action == Action::Metrics ? "text/plain" : "application/json";
     const std::string_view family = action == Action::Metrics ? "text/*" : "application/*";
     const std::string lower = to_lower(accept);
     return lower.find("*/*") != std::string::npos || lower.find(ours) != std::string::npos ||
            lower.find(family) != std::string::npos ||
+           (action == Action::Backup &&
+            lower.find("application/octet-stream") != std::string::npos) ||
            lower.find("application/openmetrics-text") != std::string::npos;
 }
 
