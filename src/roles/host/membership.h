@@ -68,8 +68,9 @@ class Membership {
     void start(Now now, uint32_t run);
     // The store can be reached again: its watches are gone.
     void reread(Now now);
-    // The enabled instances of the logic layer.
-    void set_layout(Now now, std::vector<Placement> layout);
+    // The enabled instances of the logic layer, and all servers: one that hosts nothing observes
+    // the others nevertheless, and so settles who is dead where there are only two.
+    void set_layout(Now now, std::vector<Placement> layout, std::vector<Home> homes);
     void set_nodes(Now now, std::vector<ReachableNode> nodes);
     // The process of a node of this server is known to have ended, in its run that was seen last.
     void on_process_ended(Now now, uint16_t node);
@@ -134,6 +135,7 @@ class Membership {
     void take(Hosted& hosted, cluster::LeadershipOutbox& out);
     void take(Hosted& hosted, cluster::AdoptionOutbox& out);
     void take(cluster::LivenessOutbox& out);
+    std::vector<cluster::Member> members() const;
     void begin_liveness(Now now);
     bool has_other_copy(const Placement& placement) const;
     void settle(Now now);
@@ -163,6 +165,7 @@ class Membership {
     cluster::SelfCheck self_check_;
     std::vector<uint64_t> turns_;
     std::vector<Placement> layout_;
+    std::vector<Home> homes_;
     std::vector<Placement> leaving_;  // B2Bs that are disabled: their calls may be left
     std::vector<ReachableNode> nodes_;
     std::map<uint16_t, std::vector<uint32_t>> runs_;  // of each node, as told last

@@ -19,7 +19,8 @@ std::string names(const std::vector<cluster::NodeNumber>& nodes) {
 
 }  // namespace
 
-void Membership::set_layout(Now now, std::vector<Placement> layout) {
+void Membership::set_layout(Now now, std::vector<Placement> layout, std::vector<Home> homes) {
+    homes_ = std::move(homes);
     const auto enabled = std::ranges::stable_partition(layout, &Placement::enabled);
     leaving_.assign(enabled.begin(), enabled.end());
     std::erase_if(leaving_,
@@ -62,8 +63,9 @@ bool Membership::has_other_copy(const Placement& placement) const {
     });
 }
 
-void Membership::begin_liveness(Now now) {
-    if (shard_ != 0 || run_ == 0) return;
+// Nodes that host something, and home nodes. A home node alone takes nothing with it, so it is
+// never declared dead for its silence.
+std::vector<cluster::Member> Membership::members() const {
     std::map<ServerId, uint16_t> servers;
     std::vector<cluster::Member> members;
     for (const Placement& placement : layout_) {
@@ -77,6 +79,18 @@ void Membership::begin_liveness(Now now) {
         }
         known->is_replaceable = known->is_replaceable || has_other_copy(placement);
     }
+    for (const Home& home : homes_) {
+        const auto server = servers.try_emplace(home.server, servers.size() + 1).first;
+        const bool is_known = std::ranges::any_of(
+            members, [&](const cluster::Member& each) { return each.node.value == home.node; });
+        if (!is_known) members.push_back({{home.node}, {server->second}, ports::shards_max, false});
+    }
+    return members;
+}
+
+void Membership::begin_liveness(Now now) {
+    if (shard_ != 0 || run_ == 0) return;
+    const std::vector<cluster::Member> members = this->members();
     if (liveness_ == nullptr) {
         const ReachableNode* self = node(node_);
         const bool others = std::ranges::any_of(

@@ -246,7 +246,7 @@ void NodeHost::apply_placements(Now now) {
         });
         if (!stays) drain_instance(now, hosted);
     }
-    membership_.set_layout(now, placements);
+    membership_.set_layout(now, placements, homes_of(catalog_));
     for (const Placement& placement : placements) {
         if (draining_ || !is_mine(placement) || hosted(placement.instance) != nullptr) continue;
         hosted_.push_back({placement.instance, placement.kind});

@@ -112,6 +112,38 @@ TEST(NodeHost, ALetterOfTheOtherShardLeavesOnceTheLayersAreRead) {
     EXPECT_TRUE(holds_alternative<ports::MediaLoad>(fixture.left[0].payload));
 }
 
+// A server that hosts nothing is heard, and hears, like any: of two others it settles who is dead.
+TEST(NodeHost, AServerWithoutInstancesObserves) {
+    Fixture fixture(1);
+    const auto put = [&](const std::string& key, const auto& value) {
+        const store::Put op{key, model::encode_stored(value, {})};
+        fixture.memory.apply(fixture.now.mono, {1, store::Txn{{}, {op}, {}}}, fixture.ignored);
+    };
+    for (int node = 1; node <= 4; ++node) {
+        model::Server server;
+        server.id = ServerId{{1, static_cast<uint64_t>(node)}};
+        server.node = node;
+        server.enabled = node != 4;  // one that drains may be switched off
+        put(store::keys::server(server.id), server);
+    }
+    model::RoleInstance role;
+    role.id = RoleInstanceId{{1, 2}};
+    role.server = ServerId{{1, 2}};
+    role.number = 7;
+    role.node = 2;
+    role.role = model::RoleCode::Mgc;
+    put(store::keys::role_instance(role.id), role);
+    fixture.advance(store_reply_max);
+    fixture.host.set_reachable_nodes(fixture.now,
+                                     {{1, {1, 1}, {}}, {2, {1, 1}, {}}, {3, {1, 1}, {}}});
+    fixture.advance(100ms);
+    const auto beat = fixture.host.take_heartbeat();
+    ASSERT_TRUE(beat);
+    std::vector<uint16_t> heard;
+    for (const auto& each : beat->heard) heard.push_back(each.node.value);
+    EXPECT_EQ(heard, (std::vector<uint16_t>{2, 3}));
+}
+
 TEST(NodeHost, ADrillIsRefusedWhereNobodyHasAllowedIt) {
     Fixture fixture(0);
     const auto asked_for_harm = [&] {

@@ -56,4 +56,14 @@ std::vector<Placement> placements_of(const store::Catalog& catalog) {
     return placements;
 }
 
+std::vector<Home> homes_of(const store::Catalog& catalog) {
+    std::vector<Home> homes;
+    catalog.visit_servers([&](const auto& entity) {
+        const model::Server& server = entity;
+        if (server.enabled) homes.push_back({server.id, static_cast<uint16_t>(server.node)});
+        return true;
+    });
+    return homes;
+}
+
 }  // namespace tandem::roles::host

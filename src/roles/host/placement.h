@@ -27,4 +27,11 @@ struct Placement {
 // All role instances, by number.
 std::vector<Placement> placements_of(const store::Catalog& catalog);
 
+// The node that each server always runs, with or without instances. Of those that do not drain.
+struct Home {
+    ServerId server;
+    uint16_t node = 1;
+};
+std::vector<Home> homes_of(const store::Catalog& catalog);
+
 }  // namespace tandem::roles::host
