@@ -83,4 +83,8 @@ inline constexpr unsigned take_all_from_pass = 3;
 inline constexpr size_t asked_calls_max = 1024;  // requests waiting for a call; above: 503
 inline constexpr size_t victims_max = 1024;      // dead instances whose calls are being adopted
 
+// Plan.
+// Of one layout: enough for a person to begin with, when each of hundreds clashes with each other.
+inline constexpr size_t findings_max = 200;
+
 }  // namespace tandem::cluster

@@ -31,15 +31,25 @@ enum class Severity : uint8_t {
     Error,    // it would not work
     Warning,  // it works until something dies
 };
+// A field of a role instance that has part in it: "sip_gate.udp_port".
+struct Place {
+    RoleInstanceId instance;
+    std::string field;
+    friend bool operator==(const Place&, const Place&) = default;
+};
 struct Finding {
     Severity severity = Severity::Error;
     std::string_view code;  // "port-clash"
     std::string text;       // a sentence, with names and numbers
-    std::vector<RoleInstanceId> instances;
+    std::vector<Place> places;
     friend bool operator==(const Finding&, const Finding&) = default;
 };
-// Errors first.
+// Errors first, at most findings_max.
 std::vector<Finding> check(const Layout& layout);
+// The errors of `after` in which the instance has part, without those that `before` had already:
+// what speaks against changing this one instance.
+std::vector<Finding> errors_brought_by(const Layout& before, const Layout& after,
+                                       RoleInstanceId instance);
 
 // What might die.
 struct Subject {
@@ -73,12 +83,14 @@ struct Change {
         Restart,  // a setting that needs the instance to start anew
         Move,     // drained where it is, then started elsewhere
         Stop,     // drained, then stopped
+        Note,     // of one that runs neither before nor after
     };
     Kind kind = Kind::Start;
     RoleInstanceId instance;
     std::string text;
 };
-// In the order in which they are to be done: what starts comes before what stops.
+// In the order in which they are to be done: what starts comes before what stops. Empty: the role
+// instances are the same, and run on the same servers.
 std::vector<Change> difference(const Layout& before, const Layout& after);
 
 }  // namespace tandem::cluster

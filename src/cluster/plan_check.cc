@@ -4,6 +4,7 @@
 #include <set>
 
 #include "cluster/layout_index.h"
+#include "cluster/limits.h"
 #include "cluster/plan.h"
 
 namespace tandem::cluster {
@@ -14,13 +15,47 @@ using model::RoleInstance;
 using Instances = std::vector<const RoleInstance*>;
 
 void find(std::vector<Finding>& out, Severity severity, std::string_view code, std::string text,
-          const Instances& instances) {
-    Finding finding{severity, code, std::move(text), {}};
-    for (const RoleInstance* instance : instances) finding.instances.push_back(instance->id);
-    out.push_back(std::move(finding));
+          std::vector<Place> places) {
+    if (out.size() < findings_max)
+        out.push_back({severity, code, std::move(text), std::move(places)});
+}
+
+std::vector<Place> places_of(const Instances& instances, std::string_view field) {
+    std::vector<Place> places;
+    for (const RoleInstance* each : instances) places.push_back({each->id, std::string(field)});
+    return places;
 }
 
 // --- Identities.
+
+// A home node hosts instances of its own server only.
+void check_home_node(const Layout& layout, const RoleInstance& each, std::vector<Finding>& out) {
+    const model::Server* owner = nullptr;
+    for (const model::Server& server : layout.servers) {
+        if (server.node != each.node) continue;
+        if (server.id == each.server) return;
+        owner = &server;
+    }
+    if (owner == nullptr) return;
+    find(out, Severity::Error, "foreign-home-node",
+         "Node " + std::to_string(each.node) + " is the home node of the server '" + owner->name +
+             "' and cannot host " + name_of(each) + " of server " +
+             server_name(layout, each.server) + ".",
+         {{each.id, "node"}});
+}
+
+void check_interfaces(const Layout& layout, const RoleInstance& each, std::vector<Finding>& out) {
+    for (size_t i = 0; i < each.interfaces.size(); ++i) {
+        const auto known = std::find_if(
+            layout.interfaces.begin(), layout.interfaces.end(), [&](const auto& interface) {
+                return interface.id == each.interfaces[i] && interface.server == each.server;
+            });
+        if (known == layout.interfaces.end())
+            find(out, Severity::Error, "foreign-interface",
+                 name_of(each) + " uses an interface that its server does not have.",
+                 {{each.id, "interfaces[" + std::to_string(i) + "]"}});
+    }
+}
 
 void check_identities(const Layout& layout, std::vector<Finding>& out) {
     std::map<int, const RoleInstance*> by_number;
@@ -28,12 +63,13 @@ void check_identities(const Layout& layout, std::vector<Finding>& out) {
     for (const RoleInstance& each : layout.instances) {
         if (find_server(layout, each.server) == nullptr)
             find(out, Severity::Error, "unknown-server",
-                 name_of(each) + " is on a server that does not exist.", {&each});
+                 name_of(each) + " is on a server that does not exist.", {{each.id, "server"}});
         const auto [number, is_new] = by_number.emplace(each.number, &each);
         if (!is_new)
             find(out, Severity::Error, "number-twice",
                  name_of(*number->second) + " and " + name_of(each) + " have the same number.",
-                 {number->second, &each});
+                 places_of({number->second, &each}, "number"));
+        check_home_node(layout, each, out);
         const auto [node, first] = by_node.emplace(each.node, &each);
         if (!first && node->second->server != each.server)
             find(out, Severity::Error, "node-on-two-servers",
@@ -41,16 +77,8 @@ void check_identities(const Layout& layout, std::vector<Finding>& out) {
                      server_name(layout, node->second->server) + " (" + name_of(*node->second) +
                      ") and " + server_name(layout, each.server) + " (" + name_of(each) +
                      "); each server needs node numbers of its own.",
-                 {node->second, &each});
-        for (const InterfaceId id : each.interfaces) {
-            const auto known = std::find_if(
-                layout.interfaces.begin(), layout.interfaces.end(), [&](const auto& interface) {
-                    return interface.id == id && interface.server == each.server;
-                });
-            if (known == layout.interfaces.end())
-                find(out, Severity::Error, "foreign-interface",
-                     name_of(each) + " uses an interface that its server does not have.", {&each});
-        }
+                 places_of({node->second, &each}, "node"));
+        check_interfaces(layout, each, out);
     }
 }
 
@@ -62,29 +90,29 @@ struct PortUse {
     int first = 0;
     int last = 0;
     std::string_view what;
+    std::string_view field;
 };
-
-void use(std::vector<PortUse>& out, const RoleInstance& who, bool is_udp, int port,
-         std::string_view what) {
-    if (port != 0) out.push_back({&who, is_udp, port, port, what});
-}
 
 std::vector<PortUse> ports_of(const RoleInstance& who) {
     std::vector<PortUse> out;
+    const auto use = [&](bool is_udp, int port, std::string_view what, std::string_view field) {
+        if (port != 0) out.push_back({&who, is_udp, port, port, what, field});
+    };
     if (who.role == RoleCode::Sg) {
         const auto settings = who.sip_gate.value_or(model::SipGateSettings{});
-        use(out, who, true, settings.udp_port, "SIP over UDP");
-        use(out, who, false, settings.tcp_port, "SIP over TCP");
-        use(out, who, false, settings.tls_port, "SIP over TLS");
-        use(out, who, false, settings.ws_port, "SIP over WebSocket");
-        use(out, who, false, settings.wss_port, "SIP over WebSocket with TLS");
+        use(true, settings.udp_port, "SIP over UDP", "sip_gate.udp_port");
+        use(false, settings.tcp_port, "SIP over TCP", "sip_gate.tcp_port");
+        use(false, settings.tls_port, "SIP over TLS", "sip_gate.tls_port");
+        use(false, settings.ws_port, "SIP over WebSocket", "sip_gate.ws_port");
+        use(false, settings.wss_port, "SIP over WebSocket with TLS", "sip_gate.wss_port");
     } else if (who.role == RoleCode::Ws) {
         const auto settings = who.web_gate.value_or(model::WebGateSettings{});
-        use(out, who, false, settings.http_port, "HTTP");
-        use(out, who, false, settings.https_port, "HTTPS");
+        use(false, settings.http_port, "HTTP", "web_gate.http_port");
+        use(false, settings.https_port, "HTTPS", "web_gate.https_port");
     } else if (who.role == RoleCode::Mg) {
         const auto settings = who.media_gate.value_or(model::MediaGateSettings{});
-        out.push_back({&who, true, settings.rtp_port_min, settings.rtp_port_max, "RTP"});
+        out.push_back({&who, true, settings.rtp_port_min, settings.rtp_port_max, "RTP",
+                       "media_gate.rtp_port_min"});
     }
     return out;
 }
@@ -118,10 +146,12 @@ void check_ports(const Layout& layout, const Instances& all, std::vector<Finding
         const auto settings = each->media_gate.value_or(model::MediaGateSettings{});
         if (each->role == RoleCode::Mg && settings.rtp_port_min >= settings.rtp_port_max)
             find(out, Severity::Error, "rtp-range",
-                 name_of(*each) + " has no RTP ports: its range ends before it begins.", {each});
+                 name_of(*each) + " has no RTP ports: its range ends before it begins.",
+                 {{each->id, "media_gate.rtp_port_max"}});
         for (const PortUse& port : ports_of(*each)) uses.push_back(port);
     }
     for (size_t i = 0; i < uses.size(); ++i) {
+        if (out.size() >= findings_max) return;
         for (size_t j = i + 1; j < uses.size(); ++j) {
             const PortUse& a = uses[i];
             const PortUse& b = uses[j];
@@ -134,7 +164,7 @@ void check_ports(const Layout& layout, const Instances& all, std::vector<Finding
                      std::string(b.what) + ") both want " + (a.is_udp ? "UDP" : "TCP") + " port " +
                      std::to_string(std::max(a.first, b.first)) + " on server " +
                      server_name(layout, a.who->server) + ".",
-                 {a.who, b.who});
+                 {{a.who->id, std::string(a.field)}, {b.who->id, std::string(b.field)}});
         }
     }
 }
@@ -178,7 +208,7 @@ void check_media_near(const Layout& layout, const Instances& all, std::vector<Fi
         if (each->role == RoleCode::B2b && !with_media.empty() &&
             !with_media.contains(find_server(layout, each->server)->site))
             find(out, Severity::Error, "no-media-near",
-                 "The site of " + name_of(*each) + " has no MG.", {each});
+                 "The site of " + name_of(*each) + " has no MG.", {{each->id, "server"}});
 }
 
 void check_second_copies(const Layout& layout, const Instances& all, std::vector<Finding>& out) {
@@ -197,7 +227,7 @@ void check_second_copies(const Layout& layout, const Instances& all, std::vector
             find(out, Severity::Warning, "no-second-copy",
                  what + " is on server " + server_name(layout, copies.front()->server) +
                      " only: it dies with it.",
-                 copies);
+                 places_of(copies, "server"));
     };
     for (const GroupKey& group : groups_of(all))
         judge(std::string(model::to_string(group.first)) + " group " + std::to_string(group.second),
@@ -224,6 +254,22 @@ std::vector<Finding> check(const Layout& layout) {
     std::stable_sort(findings.begin(), findings.end(),
                      [](const Finding& a, const Finding& b) { return a.severity < b.severity; });
     return findings;
+}
+
+std::vector<Finding> errors_brought_by(const Layout& before, const Layout& after,
+                                       RoleInstanceId instance) {
+    const std::vector<Finding> old = check(before);
+    std::vector<Finding> brought = check(after);
+    std::erase_if(brought, [&](const Finding& finding) {
+        const bool has_part =
+            std::any_of(finding.places.begin(), finding.places.end(),
+                        [&](const Place& place) { return place.instance == instance; });
+        const bool is_old = std::any_of(old.begin(), old.end(), [&](const Finding& each) {
+            return each.code == finding.code && each.places == finding.places;
+        });
+        return finding.severity != Severity::Error || !has_part || is_old;
+    });
+    return brought;
 }
 
 }  // namespace tandem::cluster

@@ -10,10 +10,15 @@ namespace {
 
 using model::RoleInstance;
 
-const RoleInstance* find_running(const Layout& layout, RoleInstanceId id) {
+const RoleInstance* find_instance(const Layout& layout, RoleInstanceId id) {
     for (const RoleInstance& each : layout.instances)
-        if (each.id == id && runs(layout, each)) return &each;
+        if (each.id == id) return &each;
     return nullptr;
+}
+
+const RoleInstance* find_running(const Layout& layout, RoleInstanceId id) {
+    const RoleInstance* found = find_instance(layout, id);
+    return found != nullptr && runs(layout, *found) ? found : nullptr;
 }
 
 std::string place_of(const Layout& layout, const RoleInstance& instance) {
@@ -27,10 +32,21 @@ bool needs_restart(const RoleInstance& before, const RoleInstance& after) {
     return a.rtp_port_min != b.rtp_port_min || a.rtp_port_max != b.rtp_port_max;
 }
 
-// What becomes of its work while it is drained.
-std::string_view leaves(model::RoleCode role) {
-    if (is_active_passive(role)) return "another copy of its group takes over first";
-    switch (role) {
+bool has_heir(const Layout& layout, const RoleInstance& instance) {
+    const auto all = running(layout);
+    return std::any_of(all.begin(), all.end(), [&](const RoleInstance* each) {
+        return each->id != instance.id && each->role == instance.role &&
+               (!is_active_passive(each->role) || each->group == instance.group);
+    });
+}
+
+// What becomes of its work while it is drained. `after`: what starts has started by then.
+std::string_view leaves(const Layout& after, const RoleInstance& instance) {
+    if (!has_heir(after, instance))
+        return is_active_passive(instance.role) ? "there is no other copy to take over"
+                                                : "it finishes what it has";
+    if (is_active_passive(instance.role)) return "another copy of its group takes over first";
+    switch (instance.role) {
         case model::RoleCode::B2b:
             return "its calls move to the other B2Bs";
         case model::RoleCode::Mg:
@@ -58,12 +74,28 @@ std::optional<Change> change_of(const Layout& before, const Layout& after, const
     if (was.server != is.server || was.node != is.node)
         return Change{Change::Kind::Move, is.id,
                       "Move " + name + " from " + place_of(before, was) + " to " +
-                          place_of(after, is) + "; " + std::string(leaves(is.role)) + "."};
+                          place_of(after, is) + "; " + std::string(leaves(after, is)) + "."};
     if (needs_restart(was, is))
         return Change{
             Change::Kind::Restart, is.id,
-            "Start " + name + " anew with other ports; " + std::string(leaves(is.role)) + "."};
+            "Start " + name + " anew with other ports; " + std::string(leaves(after, is)) + "."};
     return Change{Change::Kind::Change, is.id, "Change settings of " + name + "."};
+}
+
+// What runs neither before nor after.
+void note_the_rest(const Layout& before, const Layout& after, std::vector<Change>& changes) {
+    for (const RoleInstance& is : after.instances) {
+        if (runs(after, is) || find_running(before, is.id) != nullptr) continue;
+        const RoleInstance* was = find_instance(before, is.id);
+        if (was != nullptr && *was == is) continue;
+        changes.push_back(
+            {Change::Kind::Note, is.id,
+             "Note " + name_of(is) + " on " + place_of(after, is) + ", which does not run."});
+    }
+    for (const RoleInstance& was : before.instances)
+        if (!runs(before, was) && find_instance(after, was.id) == nullptr)
+            changes.push_back(
+                {Change::Kind::Note, was.id, "Forget " + name_of(was) + ", which does not run."});
 }
 
 }  // namespace
@@ -82,7 +114,8 @@ std::vector<Change> difference(const Layout& before, const Layout& after) {
         if (find_running(after, was->id) == nullptr)
             changes.push_back({Change::Kind::Stop, was->id,
                                "Drain and stop " + name_of(*was) + " on " + place_of(before, *was) +
-                                   "; " + std::string(leaves(was->role)) + "."});
+                                   "; " + std::string(leaves(after, *was)) + "."});
+    note_the_rest(before, after, changes);
     std::stable_sort(changes.begin(), changes.end(),
                      [](const Change& a, const Change& b) { return a.kind < b.kind; });
     return changes;

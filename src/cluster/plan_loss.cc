@@ -118,8 +118,8 @@ Loss loss_of(const Layout& layout, const Subject& subject) {
     loss.subject = subject;
     find_switches(before, after, loss);
     std::set<RoleCode> gone;
-    for (const RoleInstance* each : before)
-        if (of_role(after, each->role).empty()) gone.insert(each->role);
+    for (const RoleInstance* each : before) gone.insert(each->role);
+    for (const RoleInstance* each : after) gone.erase(each->role);
     loss.roles_gone.assign(gone.begin(), gone.end());
     const int64_t contexts = contexts_of(before);
     if (contexts > 0)

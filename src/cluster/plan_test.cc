@@ -6,6 +6,8 @@
 #include <functional>
 #include <string>
 
+#include "cluster/limits.h"
+
 namespace tandem::cluster {
 namespace {
 
@@ -152,6 +154,56 @@ TEST(Plan, PortsClashOnlyWhereAddressesMeet) {
     }
 }
 
+TEST(Plan, SaysWhichFieldsHavePartInAFinding) {
+    Layout layout = two_servers();
+    get(layout, RoleCode::Ws, 1).web_gate.emplace().http_port = 5060;
+    const auto findings = check(layout);
+    ASSERT_EQ(findings.size(), 1u);
+    EXPECT_EQ(findings[0].places,
+              (std::vector<Place>{{get(layout, RoleCode::Sg, 1).id, "sip_gate.tcp_port"},
+                                  {get(layout, RoleCode::Ws, 1).id, "web_gate.http_port"}}));
+}
+
+TEST(Plan, KeepsHomeNodesForTheirServers) {
+    Layout layout = two_servers();
+    layout.servers[1].node = 2;
+    EXPECT_EQ(findings_of(layout), "");
+    erase(layout, RoleCode::Sr, 2);
+    model::RoleInstance& moved = get(layout, RoleCode::Sr, 1);
+    moved.server = layout.servers[1].id;
+    EXPECT_EQ(
+        findings_of(layout).substr(0, 83),
+        "E foreign-home-node: Node 1 is the home node of the server 's1' and cannot host SR ");
+}
+
+TEST(Plan, ErrorsAreThoseThatAnEditBringsWithIt) {
+    Layout before = two_servers();
+    get(before, RoleCode::Ws, 1).web_gate.emplace().http_port = 5060;
+    erase(before, RoleCode::Mgc, 1);
+    erase(before, RoleCode::Mgc, 2);
+    Layout after = before;
+    model::RoleInstance& gate = get(after, RoleCode::Sg, 1);
+    gate.weight = 50;
+    EXPECT_TRUE(errors_brought_by(before, after, gate.id).empty()) << "it clashed before";
+    gate.sip_gate.emplace().tls_port = 8443;
+    const auto errors = errors_brought_by(before, after, gate.id);
+    ASSERT_EQ(errors.size(), 1u);
+    EXPECT_EQ(errors[0].places[0], (Place{gate.id, "sip_gate.tls_port"}));
+    EXPECT_TRUE(errors_brought_by(before, after, get(after, RoleCode::Mg, 1).id).empty());
+}
+
+TEST(Plan, TellsNoMoreThanAPersonReads) {
+    Layout layout = two_servers();
+    for (uint64_t i = 0; i < 300; ++i) {
+        model::RoleInstance gate = get(layout, RoleCode::Sg, 1);
+        gate.id = RoleInstanceId{{2, i}};
+        gate.number = static_cast<int>(100 + i);
+        layout.instances.push_back(gate);
+    }
+    EXPECT_EQ(check(layout).size(), findings_max);
+    EXPECT_EQ(losses(layout).size(), 2u + 316u);
+}
+
 TEST(Plan, SaysWhatADeathCosts) {
     Layout layout = two_servers();
     const Subject first{Subject::Kind::Server, ServerId{{0, 1}}, 0, {}};
@@ -212,6 +264,24 @@ TEST(Plan, ShowsWhatChanges) {
               "Move SR 5 from server s1, node 1 to server s2, node 2; another copy of its group "
               "takes over first.\n"
               "Drain and stop B2B 12 on server s2, node 2; its calls move to the other B2Bs.\n");
+    Layout alone = before;
+    for (const RoleCode role : {RoleCode::Sr, RoleCode::B2b})
+        erase(alone, role, 2), get(alone, role, 1).enabled = false;
+    text.clear();
+    for (const Change& each : difference(before, alone)) text += each.text + "\n";
+    EXPECT_EQ(text,
+              "Drain and stop B2B 4 on server s1, node 1; it finishes what it has.\n"
+              "Drain and stop SR 5 on server s1, node 1; there is no other copy to take over.\n"
+              "Drain and stop B2B 12 on server s2, node 2; it finishes what it has.\n"
+              "Drain and stop SR 13 on server s2, node 2; there is no other copy to take over.\n");
+    Layout idle = before;
+    extra.enabled = false;
+    idle.instances.push_back(extra);
+    ASSERT_EQ(difference(before, idle).size(), 1u);
+    EXPECT_EQ(difference(before, idle)[0].text,
+              "Note B2B 99 on server s1, node 1, which does not run.");
+    EXPECT_TRUE(difference(idle, idle).empty());
+    EXPECT_EQ(difference(idle, before)[0].text, "Forget B2B 99, which does not run.");
     Layout gone = before;
     gone.servers[1].enabled = false;
     EXPECT_EQ(difference(before, gone).size(), 8u) << "a server that is taken out stops all it has";
