@@ -1,11 +1,9 @@
 #include "roles/store/entity_writer.h"
 
-#include <algorithm>
-
 #include "base/certificate.h"
 #include "model/patch.h"
 #include "model/secret.h"
-#include "roles/store/entity_kinds.h"
+#include "roles/store/entity_ops.h"
 #include "roles/store/entity_reader.h"
 #include "roles/store/entity_rules.h"
 
@@ -95,45 +93,9 @@ Result<void> complete(const WriteScope& scope, std::string_view body, const mode
 }
 
 template <typename T>
-std::string id_text(const T& value) {
-    if constexpr (requires { value.id; }) return value.id.text();
-    return {};
-}
-
-template <typename T>
-void add_references(const T& value, store::Member& write) {
-    for (std::string& key : Kind<T>::references(value)) {
-        const Compare there = Compare::exists(std::move(key));
-        if (std::find(write.compares.begin(), write.compares.end(), there) == write.compares.end())
-            write.compares.push_back(there);
-    }
-}
-
-// Index keys that come must be absent, those that go are deleted.
-template <typename T>
-void change_indexes(const T* before, const T* after, store::Member& write) {
-    const auto old_keys = before ? Kind<T>::indexes(*before) : std::vector<std::string>{};
-    const auto new_keys = after ? Kind<T>::indexes(*after) : std::vector<std::string>{};
-    for (const std::string& key : old_keys)
-        if (std::count(new_keys.begin(), new_keys.end(), key) == 0)
-            write.ops.push_back(store::Delete{key});
-    for (const std::string& key : new_keys) {
-        if (std::count(old_keys.begin(), old_keys.end(), key) > 0) continue;
-        write.compares.push_back(Compare::absent(key));
-        write.ops.push_back(store::Put{key, id_text(*after), 0});
-    }
-}
-
-template <typename T>
 EntityChange finish(const WriteScope& scope, const T& value, uint64_t version,
                     std::string_view previous, store::Member write) {
-    model::EnvelopeHead head;
-    head.schema = model::schema_version;
-    head.written = scope.now;
-    head.writer = scope.writer;
-    head.version = version;
-    write.ops.push_back(
-        store::Put{Kind<T>::key(value), model::encode_stored(value, head, previous), 0});
+    put_value(value, {scope.now, scope.writer}, version, previous, write);
     EntityChange change;
     change.write = std::move(write);
     change.reply.json = model::encode(value, Audience::Api);

@@ -1,7 +1,7 @@
 #include "roles/store/first_start.h"
 
 #include "model/format.h"
-#include "roles/store/new_entity.h"
+#include "roles/store/entity_ops.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -10,7 +10,7 @@ constexpr std::string_view writer = "first-start";
 
 template <typename T>
 void add(const T& value, UtcTime now, store::Member& write) {
-    put_new(value, now, writer, write);
+    put_new(value, {now, writer}, write);
 }
 
 model::RoleInstance role_instance(const FirstStart& plan, const PlannedRole& planned) {

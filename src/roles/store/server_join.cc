@@ -9,9 +9,9 @@
 #include "base/json_text.h"
 #include "model/format.h"
 #include "ports/join_token.h"
+#include "roles/store/entity_ops.h"
 #include "roles/store/entity_rules.h"
 #include "roles/store/limits.h"
-#include "roles/store/new_entity.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -314,8 +314,9 @@ Result<JoinChange> prepare_join(const WriteScope& scope, const ports::ServerJoin
     change.write.compares.push_back(store::Compare::exists(keys::site(server.site)));
     change.write.ops.push_back(store::Put{stored->key, to_text(record), 0});
     if (former != nullptr) return change;
-    put_new(server, scope.now, scope.writer, change.write);
-    put_new(new_interface(scope, server), scope.now, scope.writer, change.write);
+    const Stamp stamp{scope.now, scope.writer};
+    put_new(server, stamp, change.write);
+    put_new(new_interface(scope, server), stamp, change.write);
     return change;
 }
 
