@@ -96,6 +96,7 @@ std::vector<std::string> say_rest(const Instances& before, const Instances& afte
     std::vector<std::string> lines;
     if (!loss.roles_gone.empty()) {
         std::vector<std::string> names;
+        names.reserve(loss.roles_gone.size());
         for (const RoleCode role : loss.roles_gone) names.emplace_back(model::to_string(role));
         lines.push_back("no " + enumerate(names) + " is left");
     }

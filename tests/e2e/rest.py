@@ -108,8 +108,8 @@ class Api:
         document = answer.json()
         expect(document["status"] == status, f"{document}")
         if field is not None:
-            named = document.get("field", "").split("[")[0]  # or an entry of it
-            expect(named == field, f"{method} {template}: field {field} expected: {document}")
+            named = document.get("field", "")
+            expect(field in (named, named.split("[")[0]), f"{method} {template}: field {field} expected: {document}")
         return document
 
 
@@ -225,6 +225,27 @@ def server_tokens(api, server):
         api.problem("post", path, status, body=body, field=field)
     api.problem("post", V1 + "/servers", 409, body={"name": "s3", "site": server["site"],
                                                     "link_address": "127.0.0.1:7300"}, field="link_address")
+
+
+def plans(api):
+    path = V1 + "/plan"
+    shown = api.call("get", path, 200)
+    etag = shown.headers["ETag"]
+    api.call("get", path, 304, headers={"If-None-Match": etag})
+    document = {"roles": shown.json()["roles"]}
+    judged = api.call("post", path, 200, document)
+    expect(judged.headers["ETag"] == etag and not judged.json()["changes"], "what is there changes nothing")
+    document["roles"].append({"role": "B2B", "server": document["roles"][0]["server"], "number": 910})
+    changed = api.call("put", path, 200, document, headers={"If-Match": etag})
+    expect([each["kind"] for each in changed.json()["changes"]] == ["start"], f"{changed.json()['changes']}")
+    api.problem("put", path, 412, body=document, headers={"If-Match": etag})
+    document["roles"][-1]["number"] = next(each for each in document["roles"] if each["role"] == "B2B")["number"]
+    expect(api.call("post", path, 200, document).json()["findings"][0]["severity"] == "error", "judged, not refused")
+    api.problem("put", path, 409, body=document, field=f"roles[{len(document['roles']) - 1}].number")
+    for method in ("post", "put"):
+        api.problem(method, path, 422, body={"roles": [{"colour": 1}]}, field="roles[0].role")
+    document["roles"].pop()
+    api.call("put", path, 200, document)
 
 
 def rules_between_entities(api):
@@ -408,6 +429,7 @@ def contract(folder):
     with running(folder, settings="drills_allowed = true") as server:
         api = Api(server)
         entities(api)
+        plans(api)
         rules_between_entities(api)
         paging(api)
         live(api)

@@ -1,13 +1,11 @@
 // list, show, add, set and remove, alike for every kind of entity.
 #include <CLI/CLI.hpp>
 #include <deque>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include "app/cli/commands.h"
 #include "app/cli/entity_kinds.h"
 #include "app/cli/forms.h"
+#include "app/cli/input.h"
 
 namespace tandem::cli {
 namespace {
@@ -77,14 +75,7 @@ void add_fields(CLI::App* app, Command& command, bool fresh) {
 }
 
 Result<json::object> read_object(const std::string& path) {
-    std::string text;
-    if (path == "-") {
-        text.assign(std::istreambuf_iterator<char>(std::cin), {});
-    } else {
-        std::ifstream file(path, std::ios::binary);
-        if (!file) return make_error(ErrorCode::NotFound, "from-json", path + " cannot be read");
-        text.assign(std::istreambuf_iterator<char>(file), {});
-    }
+    const std::string text = TRY(read_input(path, "from-json"));
     boost::system::error_code error;
     json::value value = json::parse(text, error);
     if (error || !value.is_object()) {

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "cluster/plan.h"
 #include "model/format.h"
 #include "ports/address.h"
 #include "roles/store/limits.h"
+#include "roles/store/plan_desk.h"
+#include "roles/store/plan_document.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -62,7 +65,7 @@ Result<void> check_settings_owner(const model::RoleInstance& role) {
     return {};
 }
 
-Result<void> check_rtp_ports(const Catalog& catalog, const model::RoleInstance& role) {
+Result<void> check_rtp_ports(const model::RoleInstance& role) {
     if (role.role != model::RoleCode::Mg) return {};
     const auto mine = role.media_gate.value_or(model::MediaGateSettings{});
     if (mine.rtp_port_min % 2 != 0)
@@ -71,20 +74,7 @@ Result<void> check_rtp_ports(const Catalog& catalog, const model::RoleInstance& 
         return contradiction("media_gate.rtp_port_max", "must be odd, the RTCP port of a pair");
     if (mine.rtp_port_max < mine.rtp_port_min + 3)
         return contradiction("media_gate.rtp_port_max", "must leave two pairs above rtp_port_min");
-    Result<void> outcome;
-    catalog.visit_role_instances([&](const model::RoleInstance& other) {
-        if (other.id == role.id || other.server != role.server || other.role != role.role)
-            return true;
-        const auto theirs = other.media_gate.value_or(model::MediaGateSettings{});
-        const bool apart =
-            theirs.rtp_port_max < mine.rtp_port_min || theirs.rtp_port_min > mine.rtp_port_max;
-        if (!apart)
-            outcome = make_error(
-                ErrorCode::Conflict, "media_gate.rtp_port_min",
-                "overlaps the ports of MG " + std::to_string(other.number) + " on the same server");
-        return apart;
-    });
-    return outcome;
+    return {};
 }
 
 // A number of an SG or WS that is not 0 may stand for one listener of a kind only.
@@ -160,22 +150,17 @@ Result<void> check_link_address(const Catalog& catalog, const model::Server& ser
     return outcome;
 }
 
-// A process belongs to one server: that whose home node it is, or whose role instances it hosts.
-Result<void> check_node(const Catalog& catalog, const model::RoleInstance& role) {
-    const model::Server* owner = nullptr;
-    catalog.visit_servers([&](const model::Server& server) {
-        if (server.node == role.node) owner = &server;
-        return owner == nullptr || owner->id != role.server;
-    });
-    if (owner != nullptr && owner->id != role.server)
-        return make_error(ErrorCode::Conflict, "node",
-                          "is the home node of the server '" + owner->name + "'");
-    bool split = false;
-    catalog.visit_role_instances([&](const model::RoleInstance& other) {
-        split = other.id != role.id && other.node == role.node && other.server != role.server;
-        return !split;
-    });
-    if (split) return make_error(ErrorCode::Conflict, "node", "is a process of another server");
+// What the instance would bring with it that can't work beside the others. What others have wrong
+// with them already holds up no change of this one.
+Result<void> check_among_others(const Catalog& catalog, const model::RoleInstance& role) {
+    const cluster::Layout before = layout_of(catalog);
+    cluster::Layout after = before;
+    std::erase_if(after.instances, [&](const auto& each) { return each.id == role.id; });
+    after.instances.push_back(role);
+    const auto errors = cluster::errors_brought_by(before, after, role.id);
+    if (errors.empty()) return {};
+    for (const cluster::Place& place : errors.front().places)
+        if (place.instance == role.id) return error_of(errors.front(), place.field);
     return {};
 }
 
@@ -210,6 +195,12 @@ std::optional<SocketAddress> listener_of(const model::Server& server, int node) 
     if (!address || node < 1 || address->port > 65'535 - node) return std::nullopt;
     address->port = static_cast<uint16_t>(address->port + node);
     return address;
+}
+
+Result<void> check_alone(const model::RoleInstance& role) {
+    TRY(check_settings_owner(role));
+    TRY(check_listeners(role));
+    return check_rtp_ports(role);
 }
 
 Result<void> check_rules(const Catalog& catalog, const model::Site& site, Fresh) {
@@ -255,7 +246,7 @@ Result<void> check_rules(const Catalog& catalog, const model::Interface& interfa
 }
 
 Result<void> check_rules(const Catalog& catalog, const model::RoleInstance& role, Fresh) {
-    TRY(check_settings_owner(role));
+    TRY(check_alone(role));
     if (catalog.find_server(role.server) == nullptr)
         return missing("server", "there is no such server");
     const auto* holder = catalog.find_role_instance(role.number);
@@ -266,9 +257,7 @@ Result<void> check_rules(const Catalog& catalog, const model::RoleInstance& role
         if (interface == nullptr) return missing(field, "there is no such interface");
         if (interface->server != role.server) return contradiction(field, "is of another server");
     }
-    TRY(check_node(catalog, role));
-    TRY(check_listeners(role));
-    return check_rtp_ports(catalog, role);
+    return check_among_others(catalog, role);
 }
 
 Result<void> check_rules(const Catalog&, const model::SystemSettings& system, Fresh) {

@@ -24,6 +24,9 @@ Result<int> free_node(const Catalog& catalog);
 // Where a node of the server listens for those of other servers; nullopt: nowhere.
 std::optional<SocketAddress> listener_of(const model::Server& server, int node);
 
+// What must hold in a role instance by itself, whatever others there are.
+Result<void> check_alone(const model::RoleInstance& role);
+
 Result<void> check_rules(const Catalog& catalog, const model::Site& site, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::Server& server, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::Interface& interface, Fresh fresh);

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "base/instant.h"
+#include "store/limits.h"
 
 namespace tandem::roles::store_role {
 
@@ -11,6 +12,14 @@ namespace tandem::roles::store_role {
 inline constexpr int domain_depth_max = 16;
 // A list is one answer of the API: a thousand accounts are about 300 KiB.
 inline constexpr size_t list_limit_max = 1000;
+
+// Role instances of a plan: a site of thirty servers with all roles. Judging them takes some tens
+// of milliseconds.
+inline constexpr size_t plan_roles_max = 300;
+// A plan is written at once: what one transaction of the store takes, less room for what guards the
+// writer.
+inline constexpr size_t plan_ops_max = store::txn_ops_max;
+inline constexpr size_t plan_compares_max = store::txn_compares_max - 20;
 
 // Changes between question and answer: as many as one second of the store's batches.
 inline constexpr size_t changes_max = 16'384;

@@ -200,7 +200,10 @@ TEST_F(ServerJoinTest, HomeNodesAreOfOneServer) {
     role.node = 3;
     const auto checked = check_rules(catalog, role, Fresh::No);
     ASSERT_FALSE(checked.has_value());
-    EXPECT_EQ(checked.error().message, "is the home node of the server 'server2'");
+    EXPECT_EQ(checked.error().field, "node");
+    EXPECT_EQ(checked.error().message,
+              "Node 3 is the home node of the server 'server2' and cannot host B2B 50 of server "
+              "server1.");
 }
 
 // A machine that is gone, or that a restored site has no more, is replaced under its name.

@@ -2,6 +2,7 @@
 
 #include "roles/store/entity_reader.h"
 #include "roles/store/limits.h"
+#include "roles/store/plan_desk.h"
 #include "roles/store/server_join.h"
 #include "store/catalog.h"
 #include "store/keys.h"
@@ -147,6 +148,11 @@ store::RequestId StoreRole::ask_store(store::RequestBody body, ports::Outbox& ou
 
 void StoreRole::on_entity(Now now, ports::Letter letter, ports::Outbox& out) {
     const EntityRequest& request = request_of(letter);
+    if (request.kind == plan_kind && request.verb != EntityVerb::Replace) {
+        ++reads_;
+        answer(letter, on_plan(now, request), out);
+        return;
+    }
     switch (request.verb) {
         case EntityVerb::Read:
             ++reads_;
@@ -163,6 +169,17 @@ void StoreRole::on_entity(Now now, ports::Letter letter, ports::Outbox& out) {
             break;
     }
     on_change(now, std::move(letter), out);
+}
+
+// What writes nothing.
+Result<EntityReply> StoreRole::on_plan(Now now, const EntityRequest& request) {
+    if (request.verb == EntityVerb::Read) return show_plan(around_.catalog);
+    if (request.verb == EntityVerb::Create) return judge_plan(scope_at(now), request);
+    return make_error(ErrorCode::Unsupported, "", "a plan is read, judged or applied as a whole");
+}
+
+WriteScope StoreRole::scope_at(Now now) const {
+    return {around_.catalog, now.utc, around_.rng, writer_name_, site_key_};
 }
 
 void StoreRole::on_change(Now now, ports::Letter letter, ports::Outbox& out) {
@@ -185,6 +202,8 @@ Result<store::RangeRequest> StoreRole::needed_for(const ports::Letter& question)
     } else if (holds_alternative<ports::JoinTokenQuery>(question.payload)) {
         needed.range = store::KeyRange::prefix(store::keys::join_token_prefix);
         needed.limit = 2 * join_tokens_max;
+    } else if (request_of(question).kind == plan_kind) {
+        needed.range = plan_range();
     } else if (request_of(question).verb != EntityVerb::Create) {
         needed.range = store::KeyRange::one(TRY(locate(around_.catalog, request_of(question))));
     }
@@ -215,7 +234,7 @@ std::vector<uint16_t> StoreRole::nodes_up() const {
 
 Result<StoreRole::Judged> StoreRole::judged(Now now, const ports::Letter& question,
                                             const std::vector<store::KeyValue>& stored) {
-    const WriteScope scope{around_.catalog, now.utc, around_.rng, writer_name_, site_key_};
+    const WriteScope scope = scope_at(now);
     const store::KeyValue* first = stored.empty() ? nullptr : &stored.front();
     if (const auto* query = get_if<ports::JoinTokenQuery>(&question.payload)) {
         TokenChange change = TRY(prepare_token(scope, *query, stored, authority_, nodes_up()));
@@ -225,7 +244,9 @@ Result<StoreRole::Judged> StoreRole::judged(Now now, const ports::Letter& questi
         JoinChange change = TRY(prepare_join(scope, *join, first, nodes_up()));
         return Judged{std::move(change.write), std::move(change.reply)};
     }
-    EntityChange change = TRY(prepare_write(scope, request_of(question), first));
+    const EntityRequest& request = request_of(question);
+    EntityChange change = request.kind == plan_kind ? TRY(prepare_plan(scope, request, stored))
+                                                    : TRY(prepare_write(scope, request, first));
     return Judged{std::move(change.write), std::move(change.reply)};
 }
 

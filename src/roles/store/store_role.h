@@ -71,6 +71,8 @@ class StoreRole final : public ports::Role {
 
     // entities and servers that join
     void on_entity(Now now, ports::Letter letter, ports::Outbox& out);
+    Result<ports::EntityReply> on_plan(Now now, const ports::EntityRequest& request);
+    WriteScope scope_at(Now now) const;
     void on_change(Now now, ports::Letter letter, ports::Outbox& out);
     Result<store::RangeRequest> needed_for(const ports::Letter& question) const;
     std::vector<uint16_t> nodes_up() const;

@@ -192,7 +192,9 @@ HttpResponse WebGate::entity_response(const Pending& pending, const ports::Entit
             return response;
         }
     }
-    if (pending.method == kPost) {
+    const bool created =
+        pending.method == kPost && pending.match.route->action != Action::Plan;  // only judged
+    if (created) {
         response.status = 201;
         response.headers.emplace_back("Location", http.path + "/" + id_in(reply.json));
     }

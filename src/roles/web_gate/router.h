@@ -15,6 +15,7 @@ enum class Action : uint8_t {
     Status,
     EntityList,  // GET, POST of a collection of entities
     EntityItem,  // GET, PUT, PATCH, DELETE of one
+    Plan,        // the logic layer as a whole: GET, POST judges another one, PUT applies it
     Calls,       // live calls
     Call,        // one of them; DELETE hangs up
     CallTrace,   // its SIP messages

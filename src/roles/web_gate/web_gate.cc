@@ -142,6 +142,7 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
             break;
         case Action::EntityList:
         case Action::EntityItem:
+        case Action::Plan:
             ask_store(now, std::move(incoming), out);
             break;
         case Action::Calls:

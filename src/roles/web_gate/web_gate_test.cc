@@ -211,6 +211,32 @@ TEST_F(WebTest, HealthNeedsNoTokenAndTellsTheTruth) {
     EXPECT_NE(down.body.find("\"SR\":\"down\""), std::string::npos);
 }
 
+TEST_F(WebTest, PlansAreJudgedAndApplied) {
+    ports::EntityRequest asked_for;
+    const HttpResponse judged = through<ports::EntityRequest>(
+        with_body("POST", "/api/v1/plan", "{\"roles\":[]}"), kStore,
+        ports::EntityReply{std::nullopt, "{\"changes\":[]}", "v1"}, &asked_for);
+    EXPECT_EQ(judged.status, 200) << "nothing was created";
+    ASSERT_EQ(judged.headers.size(), 1u) << "ETag, and no Location";
+    EXPECT_EQ(judged.headers[0].second, "\"v1\"");
+    EXPECT_EQ(asked_for.kind, "plan");
+    EXPECT_EQ(asked_for.verb, ports::EntityVerb::Create);
+
+    HttpRequest apply = with_body("PUT", "/api/v1/plan", "{\"roles\":[]}");
+    apply.headers.emplace_back("if-match", "\"v1\"");
+    const HttpResponse other = through<ports::EntityRequest>(
+        apply, kStore,
+        ports::EntityReply{make_error(ErrorCode::Conflict, "if_match", "is another"), "", ""},
+        &asked_for);
+    EXPECT_EQ(other.status, 412);
+    EXPECT_EQ(asked_for.verb, ports::EntityVerb::Replace);
+    const HttpResponse clash = through<ports::EntityRequest>(
+        apply, kStore,
+        ports::EntityReply{make_error(ErrorCode::Conflict, "roles[3].number", "twice"), "", ""});
+    EXPECT_EQ(clash.status, 409);
+    EXPECT_NE(clash.body.find("\"field\":\"roles[3].number\""), std::string::npos);
+}
+
 TEST_F(WebTest, EntitiesGoToTheStore) {
     ports::EntityRequest asked_for;
     const HttpResponse created = through<ports::EntityRequest>(
