@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
     add_entity_commands(app, global);
     add_server_commands(app, global);
     add_plan_commands(app, global);
+    add_event_commands(app, global);
     add_call_commands(app, global);
     add_backup_command(app, global);
     add_demo_command(app, global);

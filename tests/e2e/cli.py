@@ -150,6 +150,32 @@ def calls_while_they_go_on(folder):
         expect("nobody" in cli(server, "bindings", "demo.test"), "forgotten")
 
 
+def events_as_they_come(folder):
+    with running(folder) as server:
+        shown = cli(server, "events")
+        for line in (r"started +started SG 7", r"leader +instance 5 is the active one of sr-1",
+                     r"serving +tandemd .* node 1 serving"):
+            expect(re.search(rf"^20\S+Z  node 1 +{line}", shown, re.MULTILINE), f"'{line}' in: {shown}")
+        following = subprocess.Popen([TANDEM, "--json", "events", "--follow"], stdout=subprocess.PIPE, text=True,
+                                     env={**os.environ, "TANDEM_DATA": server.data, "TANDEM_URL": server.url})
+        try:
+            cli(server, "role", "add", "--role", "B2B", "--server", "server1", "--number", "77")
+            wait_for(lambda: "started B2B 77" in cli(server, "events"), "it has started")
+            cli(server, "role", "remove", "77")
+            wait_for(lambda: "stopped B2B 77" in cli(server, "events"), "it has stopped")
+            time.sleep(1.5)  # it looks again twice
+        finally:
+            following.terminate()
+        lines = [json.loads(line) for line in following.stdout.read().splitlines()]
+        expect([each["kind"] for each in lines if each["instance"] == 77] == ["started", "draining", "stopped"],
+               f"each once, in order: {lines}")
+        ids = [(each["id"], each["shard"]) for each in lines]
+        expect(len(set(ids)) == len(ids), f"nothing twice: {lines}")
+        last = answer(server, "events", "--limit", "1")["items"]
+        expect([each["text"] for each in last] == ["stopped B2B 77"], f"the newest: {last}")
+        expect("stopped B2B 77" in server.log_tail(10000), "the same line in the log")
+
+
 def errors_say_what_to_do(folder):
     with running(folder) as server:
         url = {"TANDEM_URL": server.url}
@@ -217,4 +243,5 @@ def demo_makes_accounts_and_shows_them(folder):
 
 if __name__ == "__main__":
     main(demo_makes_accounts_and_shows_them, entities_of_a_domain, entities_from_json,
-         infrastructure_and_roles, calls_while_they_go_on, errors_say_what_to_do, help_and_completion)
+         infrastructure_and_roles, calls_while_they_go_on, events_as_they_come, errors_say_what_to_do,
+         help_and_completion)

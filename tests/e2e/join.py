@@ -157,6 +157,9 @@ def machine_dies_and_comes_back(folder):
         second.launch()
         wait_for(lambda: first.logged("node 2 is reachable", mark), "it is back", 10)
         wait_running(first, (22,), 2)
+        events = [each["text"] for each in first.api("GET", "/events")["items"] if each["node"] == 1]
+        gone, back = events.index("node 2 is not reachable"), len(events) - events[::-1].index("node 2 is reachable")
+        expect(gone < back, f"its death and its return are told: {events}")
         call_once((("1001", 5074, first), ("1002", 5076, second)))
         # Its nodes stay when only the first server's die.
         mark = second.log_size()

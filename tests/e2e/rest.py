@@ -248,6 +248,21 @@ def plans(api):
     api.call("put", path, 200, document)
 
 
+def events(api):
+    path = V1 + "/events"
+    seen = wait_for(lambda: [each for each in api.call("get", path, 200).json()["items"]
+                             if each["kind"] == "stopped"] and api.call("get", path, 200).json(), "a role stopped")
+    ids = [each["id"] for each in seen["items"]]
+    expect(ids == sorted(ids) and seen["next"] == ids[-1], f"the newest last: {seen}")
+    expect(api.call("get", path, 200, query=f"?since={seen['next']}").json()["items"] == [], "nothing since")
+    later = api.call("get", path, 200, query=f"?since={ids[0]}&limit=2").json()
+    expect(later["items"] == seen["items"][1:3], f"the first ones since: {later}")
+    last = api.call("get", path, 200, query="?limit=1").json()
+    expect(last["items"] == seen["items"][-1:], f"the last one: {last}")
+    for query, field in (("?since=x", "since"), ("?limit=0", "limit")):
+        api.problem("get", path, 422, query=query, field=field)
+
+
 def rules_between_entities(api):
     demo = {"domain": "demo.test"}
     inside = V1 + "/domains/{domain}/"
@@ -430,6 +445,7 @@ def contract(folder):
         api = Api(server)
         entities(api)
         plans(api)
+        events(api)
         rules_between_entities(api)
         paging(api)
         live(api)

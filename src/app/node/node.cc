@@ -17,6 +17,9 @@
 #include "runtime/stream/stream_socket.h"
 
 namespace tandem::app {
+
+using roles::host::EventKind;
+
 namespace {
 
 constexpr auto kCertificatePoll = std::chrono::seconds(2);
@@ -121,8 +124,9 @@ void Node::take_sip_over_http() {
 void Node::allow_drills() {
     drills_ = std::make_unique<Drills>(shard_.reactor(), bootstrap_.data + "/run", *links_);
     host_->set_harm([this](const ports::HarmRequest& harm) {
-        journal_->write(
-            {ports::LogLine::Level::Warn, "a drill was ordered: " + text_of(harm), {}, {}});
+        host_->tell(shard_.reactor().now(),
+                    {EventKind::Drill, 0, "a drill was ordered: " + text_of(harm)},
+                    ports::LogLine::Level::Warn);
         return drills_->start(harm);
     });
 }
@@ -188,6 +192,9 @@ void Node::on_letters(Now now, std::vector<ports::Letter>&& letters) {
             state != nullptr && letter.to == host_->self()) {
             store_->take_state(*state);
         } else if (router_->way_of(letter).to == roles::host::Way::To::Host) {
+            host_->deliver(std::move(letter));
+        } else if (letter.from == ports::kKeyValue && letter.to == ports::kJournal) {
+            letter.to = host_->self();  // what the store says of itself is an event
             host_->deliver(std::move(letter));
         } else {
             route(std::move(letter));
@@ -338,7 +345,7 @@ void Node::say_serving(Now now) {
     char text[160];
     std::snprintf(text, sizeof text, "tandemd %s node %u serving after %.3f s, data in %s",
                   kVersion, unsigned{number_}, seconds, bootstrap_.data.c_str());
-    journal_->write(info(text));
+    host_->tell(now, {EventKind::Serving, 0, text});
 }
 
 void Node::on_link_hello(const wire::Hello& peer) {
@@ -356,7 +363,8 @@ void Node::on_link_hello(const wire::Hello& peer) {
             host_->on_process_ended(shard_.reactor().now(), node);
             shard_.reactor().want_turn();
         });
-    journal_->write(info("node " + std::to_string(peer.node) + " is reachable"));
+    host_->tell(shard_.reactor().now(),
+                {EventKind::Reachable, 0, "node " + std::to_string(peer.node) + " is reachable"});
     tell_reachable();
     if (peer.node != store_->node_of_keys()) return;
     host_->on_store_returned(shard_.reactor().now());
@@ -366,10 +374,9 @@ void Node::on_link_hello(const wire::Hello& peer) {
 
 void Node::on_link_down(uint16_t node) {
     std::erase_if(reachable_, [&](const auto& each) { return each.node == node; });
-    journal_->write({ports::LogLine::Level::Warn,
-                     "node " + std::to_string(node) + " is not reachable",
-                     {},
-                     {}});
+    host_->tell(shard_.reactor().now(),
+                {EventKind::Unreachable, 0, "node " + std::to_string(node) + " is not reachable"},
+                ports::LogLine::Level::Warn);
     tell_reachable();
 }
 

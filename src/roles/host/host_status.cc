@@ -1,5 +1,6 @@
 // What a shard of a node tells of itself.
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <utility>
 
@@ -56,6 +57,31 @@ std::string NodeHost::status_json(Now now) const {
         json += '}';
     }
     return json + "]}";
+}
+
+std::string NodeHost::name_of(const Hosted& hosted) const {
+    return std::string(ports::code_of(hosted.kind)) + " " + std::to_string(hosted.instance.number);
+}
+
+// A leader is told of by all nodes in their journals, and as an event where it is.
+void NodeHost::tell(Now now, Event event, ports::LogLine::Level level) {
+    ports::LogLine line{level, event.text, {}, {}};
+    const bool is_of_others =
+        event.kind == EventKind::Leader && std::ranges::none_of(hosted_, [&](const Hosted& each) {
+            return each.instance.number == event.instance;
+        });
+    if (!is_of_others) events_.add(now.utc, std::move(event));
+    outbox_.send(self(), ports::kJournal, std::move(line));
+}
+
+ports::EntityReply NodeHost::events_for(const ports::EntityRequest& request) const {
+    if (request.kind != "event" || request.verb != ports::EntityVerb::List)
+        return {make_error(ErrorCode::NotFound, "", "a node has events only"), {}, {}};
+    uint64_t since = 0;
+    const char* end = request.after.data() + request.after.size();
+    if (!request.after.empty() && std::from_chars(request.after.data(), end, since).ptr != end)
+        return {make_error(ErrorCode::OutOfRange, "since", "must be the id of an event"), {}, {}};
+    return {std::nullopt, events_.json_since(since), {}};
 }
 
 }  // namespace tandem::roles::host

@@ -16,6 +16,9 @@ inline constexpr size_t questions_awaited_max = 65536;
 inline constexpr size_t catalog_page_entries = 2000;
 // Letters that come before the instances of a shard have been started: a restart takes 0.2 s.
 inline constexpr size_t letters_held_max = 8192;
+// Of one shard: some 100 KiB. A node that starts all roles says ten, so hundreds of them are days
+// of an ordinary site.
+inline constexpr size_t events_kept_max = 500;
 inline constexpr Duration store_retry_pause = 100ms;
 // A page of the catalog that has not come by then is asked for again.
 inline constexpr Duration store_reply_max = 2s;

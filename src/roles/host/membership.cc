@@ -128,9 +128,10 @@ void Membership::learn_leader(const store::KeyValue& item) {
     known = *record;
     changed_ = true;
     if (!moved || shard_ != 0 || !is_known_) return;
-    news_.push_back("instance " + std::to_string(record->holder.instance.value) +
-                    " is the active one of " + group + " (epoch " + std::to_string(record->epoch) +
-                    ")");
+    const uint16_t holder = record->holder.instance.value;
+    news_.push_back({EventKind::Leader, holder,
+                     "instance " + std::to_string(holder) + " is the active one of " + group +
+                         " (epoch " + std::to_string(record->epoch) + ")"});
 }
 
 void Membership::learn_fence(Now now, const store::KeyValue& item) {

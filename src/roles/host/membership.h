@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "cluster/liveness.h"
 #include "cluster/self_check.h"
 #include "ports/letter.h"
+#include "roles/host/event_log.h"
 #include "roles/host/placement.h"
 
 namespace tandem::roles::host {
@@ -95,7 +97,7 @@ class Membership {
     std::vector<store::Request> take_requests() { return std::exchange(requests_, {}); }
     std::vector<MembershipEvent> take_events() { return std::exchange(events_, {}); }
     std::optional<cluster::Heartbeat> take_heartbeat() { return std::exchange(heartbeat_, {}); }
-    std::vector<std::string> take_news() { return std::exchange(news_, {}); }  // for people
+    std::vector<Event> take_news() { return std::exchange(news_, {}); }  // for people
     // True once after a Standing may have changed.
     bool take_changed() { return std::exchange(changed_, false); }
 
@@ -136,6 +138,7 @@ class Membership {
     void take(Hosted& hosted, cluster::AdoptionOutbox& out);
     void take(cluster::LivenessOutbox& out);
     std::vector<cluster::Member> members() const;
+    void tell_life(const cluster::LifeEvent& event);
     void begin_liveness(Now now);
     bool has_other_copy(const Placement& placement) const;
     void settle(Now now);
@@ -177,7 +180,8 @@ class Membership {
 
     std::vector<store::Request> requests_;
     std::vector<MembershipEvent> events_;
-    std::vector<std::string> news_;
+    std::vector<Event> news_;
+    std::set<cluster::ShardRef> suspected_;  // as told in news
     std::optional<cluster::Heartbeat> heartbeat_;
     bool changed_ = false;
 };

@@ -132,17 +132,34 @@ void Membership::take(cluster::LivenessOutbox& out) {
     for (const cluster::LifeEvent& event : out.events) {
         const ShardRun& who = event.who;
         if (who.shard.node.value == node_ && event.life == cluster::Life::Dead) is_over_ = true;
-        const bool is_news = who.shard.shard == 0 || event.reason == cluster::LifeReason::Stalled;
-        if (is_news && event.life != cluster::Life::Alive) {
-            news_.push_back("node " + std::to_string(who.shard.node.value) + " shard " +
-                            std::to_string(who.shard.shard) + " is " +
-                            std::string(to_string(event.life)) + ": " +
-                            std::string(to_string(event.reason)) + " (by node " +
-                            names(event.observers) + ")");
-        }
+        tell_life(event);
         unsettled_ = true;
         changed_ = true;
     }
+}
+
+// One shard stands for the node, unless another one alone stands still. That one lives is told
+// after it was suspected: at its start everybody does.
+void Membership::tell_life(const cluster::LifeEvent& event) {
+    const cluster::ShardRef& shard = event.who.shard;
+    const bool was_suspected = suspected_.erase(shard) > 0;
+    const bool is_news = shard.shard == 0 || event.reason == cluster::LifeReason::Stalled;
+    EventKind kind = EventKind::Dead;
+    if (event.life == cluster::Life::Alive) {
+        if (!was_suspected) return;
+        kind = EventKind::Alive;
+    } else if (!is_news && !was_suspected) {
+        return;
+    }
+    if (event.life == cluster::Life::Suspected) {
+        suspected_.insert(shard);
+        kind = EventKind::Suspected;
+    }
+    news_.push_back({kind, 0,
+                     "node " + std::to_string(shard.node.value) + " shard " +
+                         std::to_string(shard.shard) + " is " + std::string(to_string(event.life)) +
+                         ": " + std::string(to_string(event.reason)) + " (by node " +
+                         names(event.observers) + ")"});
 }
 
 bool Membership::is_gone(const ShardRun& home) const {

@@ -33,6 +33,7 @@ NodeHost::NodeHost(HostSettings settings, const ports::TokenMint& tokens, Rng& r
       tokens_(tokens),
       rng_(rng),
       factory_(factory),
+      events_(settings_.node, settings_.shard),
       reader_(settings_.shard == 0 ? CatalogReader::Scope::AllLayers
                                    : CatalogReader::Scope::WithoutDomains),
       membership_(settings_.node, settings_.shard) {}
@@ -140,6 +141,10 @@ void NodeHost::on_own_letter(Now now, ports::Letter letter) {
         membership_.on_watch(now, *batch);
     } else if (holds_alternative<ports::StatusQuery>(letter.payload)) {
         outbox_.reply(letter, ports::StatusReply{status_json(now)});
+    } else if (const auto* asked = get_if<ports::EntityRequest>(&letter.payload)) {
+        outbox_.reply(letter, events_for(*asked));
+    } else if (auto* line = get_if<ports::LogLine>(&letter.payload)) {
+        tell(now, {EventKind::Store, 0, std::move(line->text)}, line->level);
     } else if (const auto* harm = get_if<ports::HarmRequest>(&letter.payload)) {
         outbox_.reply(letter, harm_ ? harm_(*harm) : no_drills());
     } else if (auto* level = get_if<ports::LogLevelSet>(&letter.payload)) {
@@ -262,10 +267,6 @@ NodeHost::Hosted* NodeHost::hosted(ports::Instance instance) {
     return found == hosted_.end() ? nullptr : &*found;
 }
 
-void NodeHost::say(ports::LogLine::Level level, std::string text) {
-    outbox_.send(self(), ports::kJournal, ports::LogLine{level, std::move(text), {}, {}});
-}
-
 // The directory first: an instance that is told of its post finds itself there.
 void NodeHost::follow_membership(Now now) {
     for (store::Request& request : membership_.take_requests()) {
@@ -274,9 +275,7 @@ void NodeHost::follow_membership(Now now) {
     }
     if (membership_.take_changed()) rebuild_directory();
     for (MembershipEvent& event : membership_.take_events()) on_event(now, std::move(event));
-    for (std::string& text : membership_.take_news()) {
-        say(ports::LogLine::Level::Info, std::move(text));
-    }
+    for (Event& event : membership_.take_news()) tell(now, std::move(event));
 }
 
 void NodeHost::on_event(Now now, MembershipEvent event) {
@@ -299,9 +298,8 @@ void NodeHost::on_event(Now now, MembershipEvent event) {
         case Kind::Adopted:
             return of->role->on_adopted(now, event.call, outbox_);
         case Kind::GivenUp:
-            say(ports::LogLine::Level::Info, std::string(ports::code_of(of->kind)) + " " +
-                                                 std::to_string(of->instance.number) +
-                                                 " has left its calls to others");
+            tell(now, {EventKind::Stopped, of->instance.number,
+                       name_of(*of) + " has left its calls to others"});
             of->role.reset();
             membership_.release(of->instance);
             std::erase_if(hosted_, [&](const Hosted& each) { return &each == of; });
@@ -309,9 +307,10 @@ void NodeHost::on_event(Now now, MembershipEvent event) {
         case Kind::Fenced:
             break;
     }
-    say(ports::LogLine::Level::Warn,
-        std::string(ports::code_of(of->kind)) + " " + std::to_string(of->instance.number) +
-            " was taken over from while it could not be heard");
+    tell(now,
+         {EventKind::Replaced, of->instance.number,
+          name_of(*of) + " was taken over from while it could not be heard"},
+         ports::LogLine::Level::Warn);
     unspoken_.clear();  // it may be its words
     of->role.reset();
 }
@@ -322,8 +321,7 @@ void NodeHost::start_instance(Now now, Hosted& hosted, MembershipEvent claimed) 
                             std::move(claimed.guards)});
     hosted.role = factory_.make(hosted.kind, *hosted.surroundings);
     hosted.role->start(now, outbox_);
-    say(ports::LogLine::Level::Info, "started " + std::string(ports::code_of(hosted.kind)) + " " +
-                                         std::to_string(hosted.instance.number));
+    tell(now, {EventKind::Started, hosted.instance.number, "started " + name_of(hosted)});
     for (ports::Letter& letter : std::exchange(held_, {})) queue_.push_back(std::move(letter));
     serving_ = serving_ || std::ranges::all_of(
                                hosted_, [](const Hosted& each) { return each.role != nullptr; });
@@ -334,6 +332,7 @@ void NodeHost::drain_instance(Now now, Hosted& hosted) {
     if (hosted.draining) return;
     hosted.draining = true;
     if (hosted.role == nullptr) return;
+    tell(now, {EventKind::Draining, hosted.instance.number, name_of(hosted) + " drains"});
     (void)membership_.hand_over(now, {{}, cluster::Urgency::AtOnce}, hosted.instance);
     hosted.role->drain(now, outbox_);
 }
@@ -374,7 +373,10 @@ void NodeHost::remove_idle(Now now) {
                (hosted.role == nullptr || hosted.role->is_idle());
     };
     for (const Hosted& hosted : hosted_) {
-        if (is_done(hosted)) membership_.release(hosted.instance);
+        if (!is_done(hosted)) continue;
+        membership_.release(hosted.instance);
+        if (hosted.role != nullptr)
+            tell(now, {EventKind::Stopped, hosted.instance.number, "stopped " + name_of(hosted)});
     }
     if (std::erase_if(hosted_, is_done) > 0) apply_placements(now);
 }

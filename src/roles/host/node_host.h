@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "ports/letter.h"
 #include "roles/host/catalog_reader.h"
+#include "roles/host/event_log.h"
 #include "roles/host/membership.h"
 #include "roles/host/placement.h"
 
@@ -96,11 +97,16 @@ class NodeHost {
     // join.
     using ShellAnswers = std::function<void(Now, const ports::Letter&)>;
     void set_shell_answers(ShellAnswers answers) { shell_answers_ = std::move(answers); }
+    // Of this shard, for people: to the journal, and for a while to who asks for events. What
+    // others say to the host by a LogLine goes the same way.
+    void tell(Now now, Event event, ports::LogLine::Level level = ports::LogLine::Level::Info);
     // Carries out what a drill asks for, or says why not. Without one no drill is allowed.
     using Harm = std::move_only_function<ports::HarmReply(const ports::HarmRequest&)>;
     void set_harm(Harm harm) { harm_ = std::move(harm); }
     ports::Instance self() const { return ports::host_of(settings_.node, settings_.shard); }
     std::string status_json(Now now) const;
+    // Those that are asked for: EntityRequest{List, "event", after}.
+    ports::EntityReply events_for(const ports::EntityRequest& request) const;
 
  private:
     enum class Phase { Reading, Claiming, Running };
@@ -133,7 +139,7 @@ class NodeHost {
     void follow_membership(Now now);
     void on_event(Now now, MembershipEvent event);
     void start_instance(Now now, Hosted& hosted, MembershipEvent claimed);
-    void say(ports::LogLine::Level level, std::string text);
+    std::string name_of(const Hosted& hosted) const;
     void drain_instance(Now now, Hosted& hosted);
     void remove_idle(Now now);
     void leave_calls(Now now);
@@ -154,6 +160,7 @@ class NodeHost {
     std::function<Figures()> runtime_figures_;
     ShellAnswers shell_answers_;
     Harm harm_;
+    EventLog events_;
     CatalogReader reader_;
     store::Catalog catalog_;
     ports::Directory directory_;

@@ -182,5 +182,55 @@ TEST(LetterRouter, AnswersOfTheStoreGoWhereTheQuestionCameFrom) {
     EXPECT_EQ(router.way_of({asker, ports::host_of(1), 0, {}}).to, Way::To::Host);
 }
 
+ports::EntityReply events_of(Fixture& fixture, std::string since) {
+    ports::EntityRequest request;
+    request.verb = ports::EntityVerb::List;
+    request.kind = "event";
+    request.after = std::move(since);
+    fixture.host.set_reachable_nodes(fixture.now, {{2, {1, 1}, {}}});
+    fixture.left.clear();
+    fixture.host.deliver({ports::host_of(2), fixture.host.self(), 5, std::move(request)});
+    fixture.run();
+    for (const ports::Letter& letter : fixture.left)
+        if (const auto* reply = get_if<ports::EntityReply>(&letter.payload)) return *reply;
+    ADD_FAILURE() << "no answer";
+    return {};
+}
+
+TEST(NodeHost, EventsGoToTheJournalAndAreKeptForWhoAsks) {
+    Fixture fixture(0);
+    fixture.left.clear();
+    fixture.host.tell(fixture.now, {EventKind::Reachable, 0, "node 2 is reachable"});
+    fixture.host.deliver({ports::kKeyValue, fixture.host.self(), 0,
+                          ports::LogLine{ports::LogLine::Level::Warn, "it has moved", {}, {}}});
+    fixture.run();
+    std::vector<std::string> journal;
+    for (const ports::Letter& letter : fixture.left) {
+        const auto* line = get_if<ports::LogLine>(&letter.payload);
+        if (line != nullptr && letter.to == ports::kJournal) journal.push_back(line->text);
+    }
+    EXPECT_EQ(journal, (std::vector<std::string>{"node 2 is reachable", "it has moved"}));
+    const std::string first =
+        R"({"id":1800000000000000,"time":"2027-01-15T08:00:00.000Z","kind":"reachable","node":1,)"
+        R"("shard":0,"instance":null,"text":"node 2 is reachable"})";
+    const std::string second =
+        R"({"id":1800000000000001,"time":"2027-01-15T08:00:00.000Z","kind":"store","node":1,)"
+        R"("shard":0,"instance":null,"text":"it has moved"})";
+    EXPECT_EQ(events_of(fixture, "").json, R"({"items":[)" + first + "," + second + "]}");
+    EXPECT_EQ(events_of(fixture, "1800000000000000").json, R"({"items":[)" + second + "]}");
+    EXPECT_EQ(events_of(fixture, "1800000000000001").json, R"({"items":[]})");
+    EXPECT_EQ(events_of(fixture, "x").error->field, "since");
+}
+
+TEST(NodeHost, KeepsNoMoreEventsThanItsBound) {
+    EventLog log(1, 0);
+    for (size_t i = 0; i <= events_kept_max; ++i)
+        log.add(UtcTime{1}, {EventKind::Started, 3, "started " + std::to_string(i)});
+    const std::string all = log.json_since(0);
+    EXPECT_EQ(all.find("started 0\""), std::string::npos);
+    EXPECT_NE(all.find("\"id\":1001,"), std::string::npos) << "the second is the first one left";
+    EXPECT_NE(all.find("started " + std::to_string(events_kept_max)), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tandem::roles::host

@@ -108,6 +108,7 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
                                                  const ports::Payload& payload,
                                                  ports::Outbox& out) {
     if (const auto* entity = get_if<ports::EntityReply>(&payload)) {
+        if (pending.match.route->action == Action::Events) return on_node(pending, entity->json);
         return entity_response(pending, *entity);
     }
     if (const auto* page = get_if<ports::CallsPage>(&payload)) {
@@ -145,14 +146,11 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         return route_response(*test, pending.match.domain);
     }
     if (const auto* harm = get_if<ports::HarmReply>(&payload)) return harm_response(*harm);
-    if (const auto* status = get_if<ports::StatusReply>(&payload)) {
-        pending.answers.push_back(status->json);
-        if (pending.answers.size() < pending.awaited) return std::nullopt;
-        return nodes_response(pending);
-    }
+    if (const auto* status = get_if<ports::StatusReply>(&payload))
+        return on_node(pending, status->json);
     if (holds_alternative<ports::Unreachable>(payload)) {
         const Action action = pending.match.route->action;
-        if (action == Action::Status || action == Action::Metrics) {
+        if (action == Action::Status || action == Action::Metrics || action == Action::Events) {
             // A node that is gone or late is left out.
             const bool late = !get<ports::Unreachable>(payload).who;
             if (!late && pending.awaited > 0) --pending.awaited;
@@ -162,6 +160,12 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         return unreachable_response(get<ports::Unreachable>(payload));
     }
     return std::nullopt;
+}
+
+std::optional<HttpResponse> WebGate::on_node(Pending& pending, std::string answer) {
+    pending.answers.push_back(std::move(answer));
+    if (pending.answers.size() < pending.awaited) return std::nullopt;
+    return nodes_response(pending);
 }
 
 std::string WebGate::live_calls(const ports::CallsPage& page) const {
@@ -233,6 +237,10 @@ HttpResponse WebGate::nodes_response(const Pending& pending) {
         HttpResponse response = ok(metrics_text(pending.answers, known));
         response.content_type = "text/plain; version=0.0.4; charset=utf-8";
         return response;
+    }
+    if (pending.match.route->action == Action::Events) {
+        const auto page = events_of(request_of(pending.question));
+        return ok(events_json(pending.answers, *page));
     }
     return ok(status_json(pending.answers));
 }

@@ -141,6 +141,17 @@ Result<Page> page_of(const ports::HttpRequest& request) {
     return page;
 }
 
+Result<Page> events_of(const ports::HttpRequest& request) {
+    Page page = TRY(page_of(request));
+    page.after.clear();
+    uint64_t id = 0;
+    if (const auto since = query_of(request, "since")) {
+        if (!parse_number(*since, id)) return bad_parameter("since", "since must be a number");
+        page.after = *since;
+    }
+    return page;
+}
+
 Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name) {
     const auto text = query_of(request, name);
     if (!text || text->empty()) return int64_t{0};

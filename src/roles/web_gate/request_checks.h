@@ -32,6 +32,9 @@ struct Page {
 };
 Result<Page> page_of(const ports::HttpRequest& request);
 
+// ?since= of events, in `after`, and ?limit=.
+Result<Page> events_of(const ports::HttpRequest& request);
+
 // ?from=, ?to=: milliseconds since 1970 or RFC 3339 ("2026-11-22T21:44:12Z").
 Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name);
 

@@ -13,6 +13,7 @@ constexpr Route kRoutes[] = {
     {"/api/v1/health", kGet, Action::Health, {}, Access::Anyone},
     {"/metrics", kGet, Action::Metrics, {}, Access::AdminOrLocal},
     {"/api/v1/status", kGet, Action::Status},
+    {"/api/v1/events", kGet, Action::Events, "event"},
     {"/api/v1/log-level", kPost, Action::LogLevel},
     {"/api/v1/nodes/{id}/harm", kPost, Action::Harm},
     {"/api/v1/site/store", kGet | kPost, Action::Store},

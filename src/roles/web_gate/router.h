@@ -13,6 +13,7 @@ enum class Action : uint8_t {
     Health,
     Metrics,
     Status,
+    Events,      // what happened on all nodes lately
     EntityList,  // GET, POST of a collection of entities
     EntityItem,  // GET, PUT, PATCH, DELETE of one
     Plan,        // the logic layer as a whole: GET, POST judges another one, PUT applies it

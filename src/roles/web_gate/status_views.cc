@@ -1,7 +1,9 @@
 // Status, from what the nodes say of themselves:
 //   {"node":1, ..., "figures":{"name":1}, "instances":[{"instance":3,"role":"SG","state":"serving",
 //    "figures":{"sip_received":17}}]}
+#include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <map>
 
 #include "roles/web_gate/views.h"
@@ -52,6 +54,31 @@ std::string status_json(const std::vector<std::string>& nodes) {
         }
     }
     return json::serialize(json::object{{"nodes", std::move(items)}});
+}
+
+std::string events_json(const std::vector<std::string>& nodes, const Page& page) {
+    using Item = std::pair<uint64_t, json::value>;  // by id
+    std::vector<Item> all;
+    for (const std::string& text : nodes) {
+        const auto answer = object_of(text);
+        const json::value* items = answer ? answer->if_contains("items") : nullptr;
+        if (items == nullptr || !items->is_array()) continue;
+        for (const json::value& item : items->get_array()) {
+            const json::value* id =
+                item.is_object() ? item.get_object().if_contains("id") : nullptr;
+            if (id != nullptr && id->is_int64())
+                all.emplace_back(static_cast<uint64_t>(id->get_int64()), item);
+        }
+    }
+    std::ranges::stable_sort(all, {}, &Item::first);
+    const size_t count = std::min<size_t>(all.size(), page.limit);
+    const size_t first = page.after.empty() ? all.size() - count : 0;
+    json::array items;
+    for (size_t i = first; i < first + count; ++i) items.push_back(std::move(all[i].second));
+    uint64_t next = 0;
+    std::from_chars(page.after.data(), page.after.data() + page.after.size(), next);
+    if (count > 0) next = all[first + count - 1].first;
+    return json::serialize(json::object{{"items", std::move(items)}, {"next", next}});
 }
 
 }  // namespace tandem::roles::web_gate

@@ -7,6 +7,7 @@
 
 #include "ports/call_port.h"
 #include "ports/registrar_port.h"
+#include "roles/web_gate/request_checks.h"
 
 namespace tandem::roles::web_gate {
 
@@ -21,5 +22,8 @@ std::string trace_json(const ports::CallTrace& trace);
 
 // {"nodes":[...]} of StatusReply texts; those that are no JSON objects are left out.
 std::string status_json(const std::vector<std::string>& nodes);
+// {"items":[...],"next":N} of what nodes answer for their events, in the order of their ids. With
+// `page.after` the first ones, else the last ones; `next` is the id to go on from.
+std::string events_json(const std::vector<std::string>& nodes, const Page& page);
 
 }  // namespace tandem::roles::web_gate

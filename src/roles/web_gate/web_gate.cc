@@ -138,6 +138,7 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
             break;
         case Action::Metrics:
         case Action::Status:
+        case Action::Events:
             ask_nodes(now, std::move(incoming), out);
             break;
         case Action::EntityList:
@@ -262,6 +263,16 @@ void WebGate::ask_store(Now now, Incoming incoming, ports::Outbox& out) {
 }
 
 void WebGate::ask_nodes(Now now, Incoming incoming, ports::Outbox& out) {
+    ports::Payload question = ports::StatusQuery{};
+    if (incoming.match.route->action == Action::Events) {
+        const auto wanted = events_of(incoming.request());
+        if (!wanted) return respond(incoming.letter, problem(wanted.error()), out);
+        ports::EntityRequest list;
+        list.verb = ports::EntityVerb::List;
+        list.kind = incoming.match.route->kind;
+        list.after = wanted->after;
+        question = std::move(list);
+    }
     // Media gates have a shard of their own, with a host of its own.
     std::vector<ports::Instance> hosts;
     for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
@@ -277,7 +288,7 @@ void WebGate::ask_nodes(Now now, Incoming incoming, ports::Outbox& out) {
     const uint64_t request = remember(now, std::move(incoming), status_deadline);
     pending_.at(request).awaited = hosts.size();
     for (const ports::Instance host : hosts) {
-        out.send(around_.self, host, ports::StatusQuery{}, request);
+        out.send({around_.self, host, request, question});
     }
     if (hosts.empty()) on_answer(now, request, ports::Unreachable{}, out);
 }

@@ -108,6 +108,7 @@ class WebGate final : public ports::Role {
     std::optional<ports::HttpResponse> forward_to_owner(uint64_t request, Pending& pending,
                                                         const ports::CallsPage& page,
                                                         ports::Outbox& out);
+    std::optional<ports::HttpResponse> on_node(Pending& pending, std::string answer);
     ports::HttpResponse nodes_response(const Pending& pending);
     std::string live_calls(const ports::CallsPage& page) const;
 

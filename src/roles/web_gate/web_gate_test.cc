@@ -211,6 +211,22 @@ TEST_F(WebTest, HealthNeedsNoTokenAndTellsTheTruth) {
     EXPECT_NE(down.body.find("\"SR\":\"down\""), std::string::npos);
 }
 
+TEST_F(WebTest, EventsOfAllNodesComeInOneOrder) {
+    const std::vector<std::string> nodes = {
+        R"({"items":[{"id":5,"node":1},{"id":9,"node":1}]})", "nonsense", R"({"items":7})",
+        R"({"items":[{"id":7,"node":2},{"id":8,"node":2},{"node":2},5]})"};
+    const auto numbers = [&](uint32_t limit, std::string after) {
+        return events_json(nodes, {limit, std::move(after)});
+    };
+    EXPECT_EQ(numbers(2, ""), R"({"items":[{"id":8,"node":2},{"id":9,"node":1}],"next":9})");
+    EXPECT_EQ(numbers(2, "4"), R"({"items":[{"id":5,"node":1},{"id":7,"node":2}],"next":7})");
+    EXPECT_EQ(events_json({}, {100, "12"}), R"({"items":[],"next":12})");
+
+    HttpRequest request = get("/api/v1/events");
+    request.query = {{"since", "1x"}};
+    EXPECT_EQ(at_once(request).status, 422);
+}
+
 TEST_F(WebTest, PlansAreJudgedAndApplied) {
     ports::EntityRequest asked_for;
     const HttpResponse judged = through<ports::EntityRequest>(
