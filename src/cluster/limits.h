@@ -16,7 +16,7 @@ inline constexpr Duration suspicion_after = 250ms;
 // death would end the node.
 inline constexpr Duration stalled_after = 1s;
 // A run that is known from the store and has not been heard yet: its links are being made, nodes
-// dial once a second, and the answer to its claim may come late through an etcd member that has just
+// dial once a second, and the answer to its claim may come late, as its etcd member has just
 // started, too.
 inline constexpr Duration first_heard_within = 5s;
 // Of a node on the observer's own server: its death is told by its link at once, so silence only
