@@ -35,7 +35,7 @@ std::string_view to_string(LifeReason reason) {
     return reason_names[static_cast<size_t>(reason)];
 }
 
-Liveness::Liveness(NodeNumber self, std::vector<uint32_t> runs) : self_(self) {
+Liveness::Liveness(NodeNumber self, const std::vector<uint32_t>& runs) : self_(self) {
     CHECK(!runs.empty() && runs.size() <= shards_max);
     for (const uint32_t run : runs) own_.push_back({run, 0});
     own_dead_.resize(own_.size());
@@ -397,6 +397,7 @@ bool Liveness::is_dead(const ShardRun& run) const {
 std::optional<Instant> Liveness::confirmed_at(Instant now) const {
     if (peers_.empty()) return now;
     std::vector<std::optional<Instant>> echoes;
+    echoes.reserve(peers_.size());
     // The dead count as well: behind a cut it is they who take over, and call us dead.
     for (const auto& [node, peer] : peers_) echoes.push_back(peer.echoed);
     std::sort(echoes.begin(), echoes.end(), std::greater<>());  // none comes last

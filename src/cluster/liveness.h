@@ -105,7 +105,7 @@ struct LivenessOutbox {
 class Liveness {
  public:
     // `runs`: of the shards of this node.
-    Liveness(NodeNumber self, std::vector<uint32_t> runs);
+    Liveness(NodeNumber self, const std::vector<uint32_t>& runs);
 
     // Nodes that are not named any more are forgotten.
     void set_members(Instant now, std::span<const Member> members);

@@ -262,7 +262,7 @@ TEST(Liveness, AnExpectedRunThatDoesNotComeIsDead) {
         LivenessOutbox out;
         nodes.at(n).expect(nodes.now, {{{3}, 0}, 7}, out);
     }
-    nodes.advance(1900ms);
+    nodes.advance(first_heard_within - 100ms);
     EXPECT_FALSE(nodes.at(1).is_dead({{{3}, 0}, 7}));
     nodes.advance(200ms);
     EXPECT_TRUE(nodes.at(1).is_dead({{{3}, 0}, 7}));

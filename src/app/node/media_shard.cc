@@ -1,5 +1,6 @@
 #include "app/node/media_shard.h"
 
+#include "runtime/reactor/clock.h"
 #include "runtime/reactor/limits.h"
 #include "runtime/reactor/native_address.h"
 
@@ -38,8 +39,7 @@ void MediaShard::stop() {
 void MediaShard::set_reachable_nodes(std::vector<roles::host::ReachableNode> nodes) {
     shard_.reactor().post([this, nodes = std::move(nodes)]() mutable {
         const Now now = shard_.reactor().now();
-        if (nodes.size() > 1)
-            tick_.arm_every(kTick, [this] { (void)may_send(shard_.reactor().now()); });
+        if (nodes.size() > 1) tick_.arm_every(kTick, [this] { (void)may_send(); });
         host_.set_reachable_nodes(now, std::move(nodes));
         drive(now);
     });
@@ -57,10 +57,12 @@ void MediaShard::set_confirmed(std::optional<Instant> confirmed) {
     confirmed_.store(confirmed ? confirmed->since_epoch : kUnconfirmed);
 }
 
-bool MediaShard::may_send(Now now) {
+// By the clock: a turn may have begun before the process was stopped.
+bool MediaShard::may_send() {
     const Duration confirmed = confirmed_.load();
-    return guard_.may_send(
-        now.mono, confirmed == kUnconfirmed ? std::nullopt : std::optional(Instant{confirmed}));
+    return guard_.may_send(runtime::read_monotonic(), confirmed == kUnconfirmed
+                                                          ? std::nullopt
+                                                          : std::optional(Instant{confirmed}));
 }
 
 // The host ends a gate that was drained or replaced, while packets may still come.
@@ -99,7 +101,7 @@ void MediaShard::drive(Now now) {
 void MediaShard::on_packet(Now now, uint32_t port_id, const SocketAddress& source,
                            std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) {
     auto* gate = plane();
-    if (gate != nullptr && may_send(now)) {
+    if (gate != nullptr && may_send()) {
         gate->on_packet(now, port_id, source, buffer, length, out);
     }
 }

@@ -48,7 +48,7 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     static constexpr Duration kUnconfirmed = Duration::min();
 
     void drive(Now now);
-    bool may_send(Now now);
+    bool may_send();
     ports::MediaDataPlane* plane() const;  // nullptr: there is no media gate
     void on_packet(Now now, uint32_t port_id, const SocketAddress& source,
                    std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) override;

@@ -22,6 +22,8 @@ using roles::host::EventKind;
 
 namespace {
 
+// Of a turn that was not interrupted. What a slower one says is judged again.
+constexpr Duration kTurnMost = 40ms;
 constexpr auto kCertificatePoll = std::chrono::seconds(2);
 constexpr auto kStorePoll = std::chrono::milliseconds(200);
 constexpr unsigned kStoreAsked = 5;  // of these polls
@@ -240,6 +242,12 @@ void Node::route(ports::Letter letter) {
     bool sent = false;
     switch (way.to) {
         case To::Transport:
+            // The host has judged by the turn's time, and we may have been stopped since.
+            if (runtime::read_monotonic() - shard_.reactor().now().mono > kTurnMost &&
+                !host_->may_speak(runtime::read_clocks(), letter.from)) {
+                shard_.reactor().want_turn();
+                return host_->hold(std::move(letter));
+            }
             return transport_->handle(std::move(letter));
         case To::Http:
             return http_->handle(std::move(letter));

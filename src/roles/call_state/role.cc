@@ -8,7 +8,7 @@ using ports::DirectoryEntry;
 using ports::Instance;
 using ports::RoleKind;
 
-std::unique_ptr<ports::Role> make_role(ports::Surroundings surroundings) {
+std::unique_ptr<ports::Role> make_role(const ports::Surroundings& surroundings) {
     return std::make_unique<CallStateRole>(surroundings);
 }
 

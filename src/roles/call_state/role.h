@@ -10,11 +10,11 @@
 
 namespace tandem::roles::call_state {
 
-std::unique_ptr<ports::Role> make_role(ports::Surroundings surroundings);
+std::unique_ptr<ports::Role> make_role(const ports::Surroundings& surroundings);
 
 class CallStateRole final : public ports::Role {
  public:
-    explicit CallStateRole(ports::Surroundings surroundings) : around_(surroundings) {}
+    explicit CallStateRole(const ports::Surroundings& surroundings) : around_(surroundings) {}
 
     ports::RoleKind kind() const override { return ports::RoleKind::CallState; }
     void start(Now now, ports::Outbox& out) override;

@@ -47,9 +47,10 @@ void Membership::set_nodes(Now now, std::vector<ReachableNode> nodes) {
 void Membership::on_process_ended(Now now, uint16_t node) {
     const auto runs = runs_.find(node);
     if (liveness_ == nullptr || runs == runs_.end()) return;
-    for (uint8_t shard = 0; shard < runs->second.size(); ++shard) {
+    uint8_t shard = 0;  // of at most ports::shards_max
+    for (const uint32_t run : runs->second) {
         cluster::LivenessOutbox out;
-        liveness_->on_process_ended(now.mono, {{{node}, shard}, runs->second[shard]}, out);
+        liveness_->on_process_ended(now.mono, {{{node}, shard++}, run}, out);
         take(out);
     }
     settle(now);

@@ -451,11 +451,14 @@ void NodeHost::speak(Now now, ports::Letter letter, std::vector<ports::Letter>& 
         case cluster::Permission::MaySend:
             return leaving.push_back(std::move(letter));
         case cluster::Permission::MustAsk:
-            if (unspoken_.size() < letters_held_max) unspoken_.push_back(std::move(letter));
-            return;
+            return hold(std::move(letter));
         case cluster::Permission::Fenced:
             return;
     }
+}
+
+void NodeHost::hold(ports::Letter letter) {
+    if (unspoken_.size() < letters_held_max) unspoken_.push_back(std::move(letter));
 }
 
 void NodeHost::route(Now now, ports::Letter letter, std::vector<ports::Letter>& leaving) {

@@ -49,6 +49,11 @@ class NodeHost {
     void on_store_returned(Now now);
     // Queued; handled by the next run().
     void deliver(ports::Letter letter) { queue_.push_back(std::move(letter)); }
+    // Of a letter that run() has answered some time ago. False: hold() it, it leaves when it may.
+    bool may_speak(Now now, ports::Instance from) {
+        return membership_.may_speak(now, from) == cluster::Permission::MaySend;
+    }
+    void hold(ports::Letter letter);
     // Handles what is queued and what follows from it. Answers the letters that leave this shard.
     std::vector<ports::Letter> run(Now now);
     void on_timeout(Now now);

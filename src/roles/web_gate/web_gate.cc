@@ -166,7 +166,7 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
             test_route(now, std::move(incoming), out);
             break;
         case Action::LogLevel:
-            set_log_level(std::move(incoming), out);
+            set_log_level(incoming, out);
             break;
         case Action::ServerToken:
             make_server_token(now, std::move(incoming), out);
