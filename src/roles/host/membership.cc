@@ -506,7 +506,13 @@ Standing Membership::standing(const Placement& placement) const {
     return out;
 }
 
+// A run that was declared dead wakes, makes its links again, and does not know yet: what its
+// instances say to ours would go on to phones.
 bool Membership::admits(ports::Instance from, uint16_t node) const {
+    const ReachableNode* there = this->node(node);
+    const uint32_t run = there == nullptr || there->runs.empty() ? 0 : there->runs.front();
+    if (run != 0 && node != node_ && liveness_ != nullptr && liveness_->is_dead({{{node}, 0}, run}))
+        return false;
     const FenceEntry* entry = fences_.find(number_of(from));
     return entry == nullptr || !is_open(entry) || entry->record.home.shard.node.value == node;
 }
