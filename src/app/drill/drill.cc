@@ -374,6 +374,8 @@ void Drill::finish() {
         fleet.refresh_bindings(false);
     });
     probes_.reset();
+    // Those that ring are to be answered: one that is cancelled would count as refused.
+    (void)interrupt_.nap(ring_most + talk_most + 500ms);
     say("hanging up");
     fleet_->ask([](Fleet& fleet) { fleet.hang_up_all(); });
     wait_for(report_.interrupted ? calls_patience_interrupted : calls_patience,
