@@ -85,7 +85,7 @@ Result<Report> Drill::run() {
     }
     report_.interrupted = interrupt_.has_come();
     interrupt_.forget();  // a second one ends the waiting for calls, too
-    if (fleet_) finish();
+    if (fleet_) finish(outcome.has_value() && !report_.interrupted);
     remove_all();
     if (!outcome.has_value() && !report_.interrupted) return outcome.error();
     return std::move(report_);
@@ -368,20 +368,21 @@ Result<void> Drill::check_owners() {
 
 // ---- after the last round
 
-void Drill::finish() {
+// `complete`: all rounds were done, so what is still open is waited for and judged.
+void Drill::finish(bool complete) {
     fleet_->ask([](Fleet& fleet) {
         fleet.place_calls(false);
         fleet.refresh_bindings(false);
     });
     probes_.reset();
     // Those that ring are to be answered: one that is cancelled would count as refused.
-    (void)interrupt_.nap(ring_most + talk_most + 500ms);
+    if (complete) (void)interrupt_.nap(ring_most + talk_most + 500ms);
     say("hanging up");
     fleet_->ask([](Fleet& fleet) { fleet.hang_up_all(); });
-    wait_for(report_.interrupted ? calls_patience_interrupted : calls_patience,
+    wait_for(complete ? calls_patience : calls_patience_interrupted,
              [this] { return fleet_->ask([](Fleet& fleet) { return fleet.is_at_rest(); }); });
     judge_new_calls();
-    if (!report_.interrupted) check_records();
+    if (complete) check_records();
     report_.faults = fleet_->ask([](Fleet& fleet) { return fleet.faults(); });
     report_.gate_changes = fleet_->ask([](Fleet& fleet) { return fleet.gate_changes(); });
 }

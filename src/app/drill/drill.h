@@ -62,7 +62,7 @@ class Drill {
     void judge_new_calls();
     Result<void> check_registrations();
     Result<void> check_owners();
-    void finish();
+    void finish(bool complete);
     void check_records();
     void remove_all();
     bool wait_for(Duration patience, const std::function<bool()>& done);
