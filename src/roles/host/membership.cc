@@ -446,7 +446,7 @@ void Membership::on_timeout(Now now) {
         cluster::LivenessOutbox out;
         liveness_->on_timeout(now.mono, out);
         take(out);
-        self_check_.trust_store(keeps_store_ || !liveness_->is_cut_off(now.mono));
+        judge_store(now);
     }
     self_check_.on_timeout(now.mono, requests_);
     for (auto& [number, hosted] : hosted_) {
@@ -517,12 +517,17 @@ bool Membership::admits(ports::Instance from, uint16_t node) const {
     return entry == nullptr || !is_open(entry) || entry->record.home.shard.node.value == node;
 }
 
+// Whether the word of the store is a reason to speak.
+void Membership::judge_store(Now now) {
+    self_check_.trust_store(keeps_store_ || !liveness_->is_cut_off(now.mono));
+}
+
 cluster::Permission Membership::may_speak(Now now, ports::Instance instance) {
     // Whoever tells us so has also heard our last heartbeat: it confirms nothing.
     if (is_over_) return cluster::Permission::Fenced;
     if (liveness_ == nullptr) return cluster::Permission::MaySend;  // nobody else can act for us
     if (const auto at = liveness_->confirmed_at(now.mono)) self_check_.on_confirmed(*at);
-    self_check_.trust_store(keeps_store_ || !liveness_->is_cut_off(now.mono));
+    judge_store(now);
     return self_check_.check(now.mono, number_of(instance), requests_);
 }
 

@@ -137,6 +137,7 @@ class Membership {
     void take(Hosted& hosted, cluster::LeadershipOutbox& out);
     void take(Hosted& hosted, cluster::AdoptionOutbox& out);
     void take(cluster::LivenessOutbox& out);
+    void judge_store(Now now);
     std::vector<cluster::Member> members() const;
     void tell_life(const cluster::LifeEvent& event);
     void begin_liveness(Now now);
