@@ -65,11 +65,6 @@ bool MediaShard::may_send() {
                                                           : std::optional(Instant{confirmed}));
 }
 
-// The host ends a gate that was drained or replaced, while packets may still come.
-ports::MediaDataPlane* MediaShard::plane() const {
-    return host_.find(factory_.media_gate()) != nullptr ? factory_.media_plane() : nullptr;
-}
-
 void MediaShard::on_letters(Now now, std::vector<ports::Letter>&& letters) {
     for (ports::Letter& letter : letters) host_.deliver(std::move(letter));
     drive(now);
@@ -85,7 +80,10 @@ std::optional<Instant> MediaShard::next_deadline() const {
 }
 
 void MediaShard::drive(Now now) {
-    for (ports::Letter& letter : host_.run(now)) {
+    std::vector<ports::Letter> leaving = host_.run(now);
+    // It ends a gate that was drained or replaced, while packets may still come.
+    plane_ = host_.find(factory_.media_gate()) != nullptr ? factory_.media_plane() : nullptr;
+    for (ports::Letter& letter : leaving) {
         if (letter.to == ports::kMediaPorts) {
             ports_.handle(std::move(letter));
         } else {
@@ -100,19 +98,17 @@ void MediaShard::drive(Now now) {
 
 void MediaShard::on_packet(Now now, uint32_t port_id, const SocketAddress& source,
                            std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) {
-    auto* gate = plane();
-    if (gate != nullptr && may_send()) {
-        gate->on_packet(now, port_id, source, buffer, length, out);
+    if (plane_ != nullptr && may_send()) {
+        plane_->on_packet(now, port_id, source, buffer, length, out);
     }
 }
 
 void MediaShard::on_packet_timeout(Now now, ports::PacketSink& out) {
-    if (auto* gate = plane()) gate->on_packet_timeout(now, out);
+    if (plane_ != nullptr) plane_->on_packet_timeout(now, out);
 }
 
 std::optional<Instant> MediaShard::next_packet_deadline() const {
-    const auto* gate = plane();
-    return gate != nullptr ? gate->next_packet_deadline() : std::nullopt;
+    return plane_ != nullptr ? plane_->next_packet_deadline() : std::nullopt;
 }
 
 }  // namespace tandem::app

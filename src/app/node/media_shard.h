@@ -49,7 +49,6 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
 
     void drive(Now now);
     bool may_send();
-    ports::MediaDataPlane* plane() const;  // nullptr: there is no media gate
     void on_packet(Now now, uint32_t port_id, const SocketAddress& source,
                    std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) override;
     void on_packet_timeout(Now now, ports::PacketSink& out) override;
@@ -66,6 +65,7 @@ class MediaShard final : public runtime::Driver, private ports::MediaDataPlane {
     std::atomic<bool> serving_{false};
     std::atomic<bool> over_{false};
     std::atomic<uint32_t> run_number_{0};
+    ports::MediaDataPlane* plane_ = nullptr;  // there is no media gate, or not yet, or not any more
     cluster::WakeGuard guard_;
     std::atomic<Duration> confirmed_{kUnconfirmed};
 };
