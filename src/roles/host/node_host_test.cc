@@ -112,9 +112,8 @@ TEST(NodeHost, ALetterOfTheOtherShardLeavesOnceTheLayersAreRead) {
     EXPECT_TRUE(holds_alternative<ports::MediaLoad>(fixture.left[0].payload));
 }
 
-// A server that hosts nothing is heard, and hears, like any: of two others it settles who is dead.
-TEST(NodeHost, AServerWithoutInstancesObserves) {
-    Fixture fixture(1);
+// Servers 1 to 4 with a home node each, of which 4 drains; 2 has the MGC, number 7.
+void put_servers(Fixture& fixture) {
     const auto put = [&](const std::string& key, const auto& value) {
         const store::Put op{key, model::encode_stored(value, {})};
         fixture.memory.apply(fixture.now.mono, {1, store::Txn{{}, {op}, {}}}, fixture.ignored);
@@ -137,11 +136,31 @@ TEST(NodeHost, AServerWithoutInstancesObserves) {
     fixture.host.set_reachable_nodes(fixture.now,
                                      {{1, {1, 1}, {}}, {2, {1, 1}, {}}, {3, {1, 1}, {}}});
     fixture.advance(100ms);
+}
+
+// A server that hosts nothing is heard, and hears, like any: of two others it settles who is dead.
+TEST(NodeHost, AServerWithoutInstancesObserves) {
+    Fixture fixture(1);
+    put_servers(fixture);
     const auto beat = fixture.host.take_heartbeat();
     ASSERT_TRUE(beat);
     std::vector<uint16_t> heard;
     for (const auto& each : beat->heard) heard.push_back(each.node.value);
     EXPECT_EQ(heard, (std::vector<uint16_t>{2, 3}));
+}
+
+// A run that was declared dead wakes and makes its links again before it knows.
+TEST(NodeHost, NothingIsTakenFromADeadRun) {
+    Fixture fixture(1);
+    put_servers(fixture);
+    const ports::Letter letter{ports::Instance{7}, fixture.host.self(), 0, ports::MediaLoad{}};
+    EXPECT_TRUE(fixture.host.admits(letter, 2));
+    fixture.host.on_process_ended(fixture.now, 2);
+    EXPECT_FALSE(fixture.host.admits(letter, 2));
+    fixture.host.set_reachable_nodes(fixture.now, {{1, {1, 1}, {}}, {2, {1, 1}, {}}});
+    EXPECT_FALSE(fixture.host.admits(letter, 2)) << "its links are back, it is the same run";
+    fixture.host.set_reachable_nodes(fixture.now, {{1, {1, 1}, {}}, {2, {2, 2}, {}}});
+    EXPECT_TRUE(fixture.host.admits(letter, 2));
 }
 
 TEST(NodeHost, ADrillIsRefusedWhereNobodyHasAllowedIt) {
