@@ -12,11 +12,6 @@
 #include "runtime/reactor/native_address.h"
 #include "runtime/reactor/unique_fd.h"
 
-// gRPC's threads may end after main(): what OpenSSL keeps of the errors of each is then nobody's.
-extern "C" const char* __lsan_default_suppressions() {
-    return "leak:CRYPTO_zalloc";
-}
-
 namespace tandem::runtime {
 
 TestFolder::TestFolder() {
