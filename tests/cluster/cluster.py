@@ -11,11 +11,13 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
+from calling_phone import CallingPhone  # noqa: E402
 from harness import TANDEM, TANDEMD, Failed, Server, expect, run, wait_for  # noqa: E402
 from network import Host  # noqa: E402
 
 BRIDGE = "site0"
 PREFIX = "192.0.2."
+HERE = PREFIX + "1"  # this namespace, at the bridge
 # A drill's server may be harmed over the API.
 ALLOWED = "drills_allowed = true\n"
 LINK_PORT = 7200
@@ -137,6 +139,16 @@ def start_of(pid):
         return None if fields[0] in "ZX" else int(fields[19])
     except (OSError, IndexError, ValueError):
         return None
+
+
+def call(server):
+    """1001 calls 1002, both hear each other, and it hangs up: all through one server."""
+    with CallingPhone(server, "1001", 5070, HERE) as near, CallingPhone(server, "1002", 5072, HERE) as far:
+        near.register()
+        far.register()
+        near.call("1002", far)
+        near.talks_with(far)
+        near.hang_up(far)
 
 
 def member_pid(server):

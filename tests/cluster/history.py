@@ -7,25 +7,14 @@ import sqlite3
 import sys
 import time
 
-from cluster import ALLOWED, PREFIX, Site
+from cluster import ALLOWED, Site, call
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
-from calling_phone import CallingPhone  # noqa: E402
 from harness import Failed, expect, main, wait_for  # noqa: E402
 
-HERE = PREFIX + "1"
 # The store stays in SQLite at the first server, instead of moving to an etcd of three voters.
 SQLITE = "[etcd]\nautomatic = false\n"
-
-
-def call(server):
-    with CallingPhone(server, "1001", 5070, HERE) as near, CallingPhone(server, "1002", 5072, HERE) as far:
-        near.register()
-        far.register()
-        near.call("1002", far)
-        near.talks_with(far)
-        near.hang_up(far)
 
 
 def answered(server, count):

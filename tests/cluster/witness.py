@@ -7,14 +7,12 @@ import os
 import sys
 import time
 
-from cluster import PREFIX, ROLES, Site
+from cluster import ROLES, Site, call
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
-from calling_phone import CallingPhone  # noqa: E402
 from harness import Failed, expect, main, wait_for  # noqa: E402
 
-HERE = PREFIX + "1"
 POSTS = ("SR", "MGC", "CS", "ST")
 # Of a loaded machine; tandem drill measures the time of a switch.
 TAKEN_OVER_S = 15
@@ -45,12 +43,7 @@ def the_other_takes_over(folder):
             wait_for(lambda: posts(other) == {role: homes[other.name] for role in POSTS},
                      f"{other.name} has all posts", TAKEN_OVER_S)
             print(f"        {other.name} has all posts after {time.monotonic() - began:.1f} s")
-            with CallingPhone(other, "1001", 5070, HERE) as near, CallingPhone(other, "1002", 5072, HERE) as far:
-                near.register()
-                far.register()
-                near.call("1002", far)
-                near.talks_with(far)
-                near.hang_up(far)
+            call(other)
             dying.launch()
             dying.wait_healthy(60)
             wait_for(lambda: other.api("GET", "/site/store")["fault_tolerant"], "three members vote again", 60, 0.3)
