@@ -8,6 +8,7 @@
 #include "app/drill/limits.h"
 #include "runtime/reactor/clock.h"
 #include "runtime/reactor/native_address.h"
+#include "sip/parser.h"
 
 namespace tandem::drill {
 namespace {
@@ -28,6 +29,17 @@ std::optional<IpAddress> local_towards(const SocketAddress& remote) {
     const UniqueFd fd(socket(native.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!fd || ::connect(fd.get(), native.get(), native.size) != 0) return std::nullopt;
     return runtime::local_address_of(fd.get()).ip;
+}
+
+// Where a response goes (RFC 3261 18.2.2); of a request: none.
+std::optional<SocketAddress> asker_of(std::string_view bytes) {
+    if (!bytes.starts_with("SIP/2.0 ")) return std::nullopt;
+    const auto response = sip::parse_message(bytes);
+    if (!response) return std::nullopt;
+    const auto via = response->top_via();
+    const auto ip = via ? IpAddress::parse(via->sent_by.host) : std::nullopt;
+    if (!ip) return std::nullopt;
+    return SocketAddress{*ip, via->sent_by.port.value_or(5060)};
 }
 
 }  // namespace
@@ -75,6 +87,9 @@ void Sockets::to_site(size_t phone, sim::Datagram datagram) {
         return;
     }
     Line& line = phones_[phone];
+    if (const auto asker = asker_of(datagram.bytes)) {
+        return send(line.socket.fd.get(), *asker, datagram.bytes);
+    }
     choose_gate(line);
     send(line.socket.fd.get(), gates_[line.gate], datagram.bytes);
 }

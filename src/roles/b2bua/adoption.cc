@@ -31,6 +31,16 @@ bool B2buaRole::is_orphan(const ports::SipInbound& in) {
            !is_ours(in);
 }
 
+// What a request names itself; of a response what named the request, which we had given our tag.
+// 0: no leg of a B2B.
+uint64_t B2buaRole::leg_of(const ports::SipInbound& in) const {
+    if (in.message.is_request()) return in.owner_key;
+    const auto from = in.message.from();
+    const auto token =
+        from ? around_.tokens.read(ports::TokenKind::Tag, from->tag()) : std::nullopt;
+    return token ? token->unique : 0;
+}
+
 // When too many wait, phones repeat theirs.
 void B2buaRole::keep_orphan(Step& step, ports::SipInbound& in) {
     if (orphans_.size() < kOrphansMax) {
@@ -39,14 +49,18 @@ void B2buaRole::keep_orphan(Step& step, ports::SipInbound& in) {
     look_for_parents(step);
 }
 
-// A request of a dialog that we do not know, though it names us: our former life had the call, and
-// another B2B took it over. It is relayed once, to whom it fell.
+bool B2buaRole::is_b2b(ports::Instance sender) const {
+    const auto* found = around_.directory.find(sender);
+    return found != nullptr && found->kind == ports::RoleKind::B2bua;
+}
+
+// Of a dialog that we do not know, though it names us: our former life had the call, and another
+// B2B took it over. It is relayed once, to whom it fell.
 bool B2buaRole::relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance from) {
-    if (in.owner_key == 0 || in.previous_owner || is_ours(in)) return false;
-    const auto* sender = around_.directory.find(from);
-    if (sender != nullptr && sender->kind == ports::RoleKind::B2bua) return false;
+    const uint64_t leg = leg_of(in);
+    if (leg == 0 || in.previous_owner || is_b2b(from)) return false;
     const auto heir =
-        around_.directory.heir(ports::RoleKind::B2bua, call::base_of(in.owner_key), around_.self);
+        around_.directory.heir(ports::RoleKind::B2bua, call::base_of(leg), around_.self);
     if (!heir) return false;
     step.out.send(around_.self, *heir, std::move(in));
     return true;
@@ -56,12 +70,15 @@ bool B2buaRole::relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance
 // call.
 void B2buaRole::look_for_parents(Step& step) {
     for (Orphan& orphan : std::exchange(orphans_, {})) {
-        ports::SipInbound& in = orphan.request;
+        ports::SipInbound& in = orphan.message;
         const auto* owner = around_.directory.find(in.previous_owner);
         const bool is_back = owner != nullptr && owner->reachable;
-        if (call_of_leg(in.owner_key) != nullptr || orphan.until <= step.now.mono) {
+        if (call_of_leg(leg_of(in)) != nullptr || orphan.until <= step.now.mono) {
             in.previous_owner = {};
-            on_request(step, in);
+            if (in.message.is_request())
+                on_request(step, in);
+            else
+                on_response(step, in, {});
         } else if (is_back) {
             const ports::Instance to = std::exchange(in.previous_owner, {});
             step.out.send(around_.self, to, std::move(in));

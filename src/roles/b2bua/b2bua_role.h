@@ -111,8 +111,8 @@ class B2buaRole final : public ports::Role {
     // --- requests.cc
     void on_sip(Step& step, ports::Letter& letter);
     void on_request(Step& step, ports::SipInbound& in);
-    void on_response(Step& step, ports::SipInbound& in);
-    void on_stray(Step& step, const ports::SipInbound& in);
+    void on_response(Step& step, ports::SipInbound& in, ports::Instance from);
+    void on_stray(Step& step, ports::SipInbound& in, ports::Instance sender);
     bool relay_to_previous(Step& step, ports::SipInbound& in);
     void on_dialog_request(Step& step, ports::SipInbound& in, const sip::RequestArrival& arrival);
     void on_fresh_request(Step& step, ports::SipInbound& in, const sip::RequestArrival& arrival);
@@ -152,6 +152,8 @@ class B2buaRole final : public ports::Role {
 
     // --- adoption.cc
     bool is_orphan(const ports::SipInbound& in);
+    bool is_b2b(ports::Instance sender) const;
+    uint64_t leg_of(const ports::SipInbound& in) const;
     void keep_orphan(Step& step, ports::SipInbound& in);
     void look_for_parents(Step& step);
     bool is_ours(const ports::SipInbound& in);
@@ -184,10 +186,10 @@ class B2buaRole final : public ports::Role {
     std::unordered_map<store::Ticket, Write> tickets_;
     std::unordered_map<uint64_t, bool> saving_;  // calls with a snapshot in flight
 
-    // Requests of calls whose owner is away: until the call is ours, or its owner is back.
+    // Of calls whose owner is away: until the call is ours, or its owner is back.
     struct Orphan {
         Instant until;
-        ports::SipInbound request;
+        ports::SipInbound message;
     };
     std::deque<Orphan> orphans_;
     std::unordered_set<uint64_t> taken_over_;  // calls that an earlier incarnation began

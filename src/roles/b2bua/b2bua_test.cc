@@ -574,6 +574,47 @@ TEST_F(B2buaTest, WhatNamesAnUnknownCallGoesOnceToWhomItFell) {
     EXPECT_EQ(stage.passed_on.size(), 1u);
 }
 
+// The INVITE within the call was its former owner's.
+TEST_F(B2buaTest, AnAnswerToTheFormerOwnerIsAcknowledgedByTheHeir) {
+    const auto answer = establish();
+    stage.from_phone(kAlice, stage.request_in_dialog("INVITE", answer.message, 3, Stage::sdp(4002)));
+    stage.at(kAlice);
+    const auto reinvite = stage.one_at(kBob);
+    ASSERT_EQ(reinvite.message.method(), sip::Method::Invite);
+    stage.adopt_as(kOtherB2b);
+    ASSERT_EQ(stage.role().counters().adopted, 1u);
+    stage.at(kBob);
+    stage.respond(kBob, reinvite, 200, Stage::sdp(4100));
+    const auto at_bob = stage.at(kBob);
+    ASSERT_EQ(count(at_bob, sip::Method::Ack), 1u);
+    EXPECT_EQ(at_bob[0].message.cseq()->number, reinvite.message.cseq()->number);
+    EXPECT_EQ(count(at_bob, sip::Method::Bye), 0u);
+}
+
+// Our former life asked; meanwhile the other one has the call.
+TEST_F(B2buaTest, AnAnswerToOurFormerLifeGoesToTheHeirAndEndsNothing) {
+    const auto answer = establish();
+    stage.from_phone(kAlice, stage.request_in_dialog("INVITE", answer.message, 3, Stage::sdp(4002)));
+    const auto reinvite = stage.one_at(kBob);
+    stage.directory.replace(with_other_b2b(stage.directory, true));
+    stage.forget_calls();
+    stage.restart();
+    stage.at(kBob);
+    stage.respond(kBob, reinvite, 200, Stage::sdp(4100));
+    EXPECT_TRUE(stage.at(kBob).empty());
+    ASSERT_EQ(stage.passed_on.size(), 1u);
+    EXPECT_EQ(stage.passed_on[0].to, kOtherB2b);
+    // The other one sees it as we do here: it waits for a call that is being taken over.
+    stage.give(stage.passed_on[0].payload, kOtherB2b);
+    stage.advance(1s);
+    EXPECT_EQ(stage.passed_on.size(), 1u);
+    EXPECT_TRUE(stage.at(kBob).empty());
+    stage.advance(1100ms);
+    const auto at_bob = stage.at(kBob);
+    EXPECT_EQ(count(at_bob, sip::Method::Ack), 1u);
+    EXPECT_EQ(count(at_bob, sip::Method::Bye), 0u) << "it may go on elsewhere";
+}
+
 TEST_F(B2buaTest, AnswersOfACallThatHasEndedAreRepeatedHere) {
     stage.directory.replace(with_other_b2b(stage.directory, true));
     const auto answer = establish();

@@ -29,12 +29,10 @@ std::string_view to_tag(const sip::Message& message) {
 
 void B2buaRole::on_sip(Step& step, ports::Letter& letter) {
     auto& in = get<ports::SipInbound>(letter.payload);
-    if (in.message.is_request() && relay_to_heir(step, in, letter.from)) return;
-    if (in.message.is_request() && return_new(step, in, letter.from)) return;
-    if (in.message.is_request())
-        on_request(step, in);
-    else
-        on_response(step, in);
+    if (in.message.is_response()) return on_response(step, in, letter.from);
+    if (!is_ours(in) && relay_to_heir(step, in, letter.from)) return;
+    if (return_new(step, in, letter.from)) return;
+    on_request(step, in);
 }
 
 // While it drains, another B2B is to take what is new; the gate knows which.
@@ -189,14 +187,15 @@ void B2buaRole::answer_options(Step& step, const sip::Message& request, sip::Ser
     layer_.respond(step.now.mono, server, std::move(answer), {}, wire_);
 }
 
-void B2buaRole::on_response(Step& step, ports::SipInbound& in) {
+// `from` is nobody when it has waited for its call.
+void B2buaRole::on_response(Step& step, ports::SipInbound& in, ports::Instance from) {
     const auto arrival = layer_.on_response(step.now.mono, {in.owner_key}, in.message, wire_);
     using Kind = sip::ResponseArrival::Kind;
     switch (arrival.kind) {
         case Kind::Absorbed:
             break;
         case Kind::Stray:
-            on_stray(step, in);
+            on_stray(step, in, from);
             break;
         case Kind::Response: {
             const uint8_t leg = call::index_of(arrival.user);
@@ -208,7 +207,7 @@ void B2buaRole::on_response(Step& step, ports::SipInbound& in) {
             }
             Call* call = call_of_leg(arrival.user);
             if (call == nullptr) {
-                on_stray(step, in);
+                on_stray(step, in, from);
                 break;
             }
             trace_in(step, *call, leg, in);
@@ -222,23 +221,27 @@ void B2buaRole::on_response(Step& step, ports::SipInbound& in) {
     emit(step, nullptr);
 }
 
-// A 2xx to an INVITE that nobody waits for: a former incarnation sent it, or the call is over. The
-// phone believes in a call, so it gets an ACK and, unless that call goes on here (the INVITE was
-// one within its dialog), a BYE (RFC 3261 13.2.2.4).
-void B2buaRole::on_stray(Step& step, const ports::SipInbound& in) {
+// A 2xx to an INVITE that nobody waits for: a former incarnation or another B2B sent it, or the call
+// is over. The phone repeats it until an ACK comes, and gives the call up after 32 s (RFC 3261
+// 13.3.1.4). A 2xx to the first INVITE of a dialog makes the phone believe in a call: it gets a
+// BYE, too, unless that call goes on (13.2.2.4).
+void B2buaRole::on_stray(Step& step, ports::SipInbound& in, ports::Instance sender) {
     const auto cseq = in.message.cseq();
     const bool answered =
         cseq && cseq->method == Method::Invite && sip::is_success(in.message.status());
     const auto contact = in.message.address(HeaderId::Contact);
-    if (!answered || !contact || !*contact || !in.message.from() || !in.message.to()) return;
-    const auto from = in.message.from();
-    const auto token = around_.tokens.read(ports::TokenKind::Tag, from->tag());
-    if (!token || token->owner != around_.self) return;
-    const Call* call = call_of_leg(token->unique);
+    const uint64_t leg = leg_of(in);
+    if (!answered || !contact || !*contact || !in.message.to() || leg == 0) return;
+    const Call* call = call_of_leg(leg);
+    if (call == nullptr && sender) {
+        if (relay_to_heir(step, in, sender)) return;
+        if (in.previous_owner || is_b2b(sender)) return keep_orphan(step, in);
+    }
     const bool goes_on =
-        call != nullptr && call->talks_to(call::index_of(token->unique), in.message.to()->tag());
+        call != nullptr && call->talks_to(call::index_of(leg), in.message.to()->tag());
+    const bool is_first = cseq->number == 1;
     for (const Method method : {Method::Ack, Method::Bye}) {
-        if (method == Method::Bye && goes_on) break;
+        if (method == Method::Bye && (goes_on || !is_first)) break;
         const uint32_t number = method == Method::Ack ? cseq->number : cseq->number + 1;
         sip::Message request = sip::Message::request(method, (*contact)->uri);
         request.append(HeaderId::MaxForwards, "70");

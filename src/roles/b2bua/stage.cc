@@ -120,12 +120,37 @@ void Stage::moved(std::string_view number, uint16_t port, ports::Transport trans
 }
 
 void Stage::restart() {
-    const ports::Surroundings around{kSelf, directory, catalog_, tokens_, rng_, 1};
+    start_as(kSelf);
+}
+
+void Stage::start_as(ports::Instance self) {
+    const ports::Surroundings around{self, directory, catalog_, tokens_, rng_, 1};
     role_ = std::make_unique<B2buaRole>(around, B2buaOptions{{SealKey{}, Bytes(32, 9)}, {}});
     out_.take();
     held_.clear();
     role_->start(now, out_);
     pump();
+}
+
+void Stage::adopt_as(ports::Instance heir) {
+    store::RangeRequest range;
+    range.range = store::KeyRange::prefix(store::keys::calls_of(kRole));
+    store::Outbox done;
+    store_.apply(now.mono, {1, range}, done);
+    start_as(heir);
+    for (auto& found : std::get<store::RangeReply>(*done.replies.at(0).body).items) {
+        const auto id = CallId::parse(found.key.substr(found.key.rfind('/') + 1));
+        CHECK(id.has_value());
+        role_->on_adopted(now, {*id, kSelf, std::move(found.value)}, out_);
+    }
+    pump();
+}
+
+void Stage::forget_calls() {
+    store::Txn txn;
+    txn.then_ops.push_back(store::DeleteRange{store::KeyRange::prefix(store::keys::calls_of(kRole))});
+    store::Outbox done;
+    store_.apply(now.mono, {1, txn}, done);
 }
 
 // --- Letters.

@@ -37,6 +37,9 @@ class Stage {
     void change_survival(model::Survival survival);
     void change_instance(const std::function<void(model::B2buaSettings&)>& change);
     void restart();  // the instance dies; the next incarnation starts
+    // The instance dies, and `heir`, which is role() from here on, takes its calls over.
+    void adopt_as(ports::Instance heir);
+    void forget_calls();  // no snapshot is left in the store
     void advance(Duration time);
     void tick();  // what is due now
     // Letters for these are kept, unanswered, until they are handed over.
@@ -82,6 +85,7 @@ class Stage {
     void pump();
 
  private:
+    void start_as(ports::Instance self);
     void tell_directory();
     void play(ports::Letter& letter);
     void answer_media(const ports::Letter& letter, const ports::MediaRequest& request);

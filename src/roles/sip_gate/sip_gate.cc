@@ -259,8 +259,13 @@ Refusal SipGate::forward_response(ports::SipInbound& inbound, Patience patience,
     } else if (owner != nullptr && patience == Patience::OwnerMayReturn) {
         return Refusal::NoReceiver;
     } else {
-        const uint64_t key = siphash(call_id_key_, as_bytes(inbound.message.call_id()));
-        const auto heir = around_.directory.pick(ports::RoleKind::B2bua, key);
+        // Our tag in From names the call, which has an heir.
+        const auto from = inbound.message.from();
+        const auto token =
+            from ? around_.tokens.read(ports::TokenKind::Tag, from->tag()) : std::nullopt;
+        if (!token) return Refusal::NoReceiver;
+        const auto heir =
+            around_.directory.heir(ports::RoleKind::B2bua, token->unique >> ports::leg_bits);
         if (!heir) return Refusal::NoReceiver;
         to = *heir;
     }
