@@ -63,6 +63,7 @@ struct Leg::Core {
     // leg_offer.cc
     bool reoffer(LegContext& ctx, Payload payload);
     bool may_offer_now() const;
+    bool ack_is_due() const;  // of our 2xx
     bool send_offer(LegContext& ctx, Payload payload, LegRequestUse use);
     void on_offer_done(LegContext& ctx, LegRequest done, int status, Message response);
     void on_offer_success(LegContext& ctx, const LegRequest& done, Message response);
@@ -92,6 +93,7 @@ struct Leg::Core {
     void end(LegContext& ctx, LegEvent event);
     void end_by_us(LegContext& ctx, LegEvent::Cause cause, int status);
     void take_over(LegContext& ctx);
+    void repeat_unacknowledged(LegContext& ctx);
     void audit(LegContext& ctx);
 
     // leg_timers.cc

@@ -34,7 +34,7 @@ bool Leg::Core::peer_updates() const {
 
 // No INVITE under way in either direction, and no offer without its answer (RFC 3261 14.1).
 bool Leg::Core::may_offer_now() const {
-    if (!dialog || ack_owed || two_hundred || glare_retry) return false;
+    if (!dialog || ack_owed || ack_is_due() || glare_retry) return false;
     if (offers.state() != sdp::OfferState::Stable) return false;
     const bool serving = std::any_of(served.begin(), served.end(), [](const LegServed& entry) {
         return entry.request.method() == Method::Invite || entry.offered;
@@ -44,11 +44,15 @@ bool Leg::Core::may_offer_now() const {
     return !serving && !asking;
 }
 
+bool Leg::Core::ack_is_due() const {
+    return two_hundred && !two_hundred->is_presumed_acknowledged();
+}
+
 bool Leg::Core::reoffer(LegContext& ctx, Payload payload) {
     if (offer_waits) return false;
     if (state == LegState::Established) {
         // Our 2xx waits for its ACK, which may hold an answer: this goes out after it.
-        if (two_hundred) {
+        if (ack_is_due()) {
             offer_waits = std::move(payload);
             return true;
         }

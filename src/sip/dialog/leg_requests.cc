@@ -246,9 +246,10 @@ void Leg::Core::close(LegContext& ctx, Payload payload) {
     if (ack_owed) send_ack(ctx, dialog->dialog, *std::exchange(ack_owed, std::nullopt), {});
     refuse_served(ctx);
     // RFC 3261 15: a callee's BYE waits for the ACK of its 2xx.
-    if (two_hundred) {
+    if (ack_is_due()) {
         bye_waits = std::move(payload);
     } else {
+        two_hundred.reset();
         send_bye(ctx, payload);
     }
 }

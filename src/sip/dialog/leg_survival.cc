@@ -192,6 +192,7 @@ void Leg::Core::take_over(LegContext& ctx) {
             return;
         case LegState::Established:
             dialog->dialog.skip_cseq(cseq_skip_on_take_over);
+            repeat_unacknowledged(ctx);
             return;
         case LegState::Ending:
             // The BYE may not have gone out: once more does no harm.
@@ -203,6 +204,13 @@ void Leg::Core::take_over(LegContext& ctx) {
         case LegState::Gone:
             return;
     }
+}
+
+// At once, so that who has not got the 2xx knows the dialog before we ask within it.
+void Leg::Core::repeat_unacknowledged(LegContext& ctx) {
+    if (!two_hundred || offers.state() != sdp::OfferState::Stable) return;
+    two_hundred->presume_acknowledged();
+    ctx.wire.messages.push_back({two_hundred->response(), settings.envelope, {}});
 }
 
 void Leg::Core::audit(LegContext& ctx) {

@@ -37,6 +37,10 @@ void Leg::Core::on_two_hundred_due(LegContext& ctx) {
             }
             return;
         case Due::GiveUp:
+            if (!ack_is_due()) {
+                two_hundred.reset();
+                return;
+            }
             two_hundred.reset();
             if (bye_waits) send_bye(ctx, *std::exchange(bye_waits, std::nullopt));
             if (state == LegState::Established) end_by_us(ctx, LegEvent::Cause::NoAck, 0);

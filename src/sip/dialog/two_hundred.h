@@ -19,6 +19,7 @@ struct TwoHundredSnapshot {
     Duration interval{0};
     std::optional<Instant> retransmit;
     std::optional<Instant> give_up;
+    bool presumed = false;  // see presume_acknowledged()
 };
 
 // UAS core: repeats the 2xx from T1 up to T2 apart until the ACK, for at most 64*T1. RFC
@@ -31,6 +32,10 @@ class TwoHundredRetransmission {
     Due on_timeout(Instant now);
     // True: the ACK is for this 2xx, and nothing is due any more.
     bool on_ack(const Message& ack);
+    // Whoever takes the leg over does not know: the ACK has most likely come to its former owner. The
+    // 2xx is repeated all the same, but nothing waits for an ACK, and its absence ends nothing.
+    void presume_acknowledged() { s_.presumed = true; }
+    bool is_presumed_acknowledged() const { return s_.presumed; }
     std::optional<Instant> next_deadline() const;
     const Message& response() const { return s_.response; }
     uint32_t cseq() const { return s_.cseq; }
