@@ -7,25 +7,28 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
-#include "base/timer_queue.h"
 #include "runtime/reactor/clock.h"
 #include "runtime/reactor/limits.h"
 #include "runtime/reactor/unique_fd.h"
 
 namespace tandem::runtime {
 
-// `queued` is when the reactor will look at it next; a later deadline waits for that look, so that
-// a timer that is moved on and on (as idle time-outs are) keeps one entry.
+// By when the reactor looks at them next.
+using TimerPlaces = std::multimap<Instant, std::shared_ptr<TimerEntry>>;
+
+// It has one place or none. A deadline later than its place waits for that look, so that a timer
+// that is moved on and on (as idle time-outs are) stays where it is.
 struct TimerEntry {
     Task task;
     Duration period{0};  // 0: once
     std::optional<Instant> deadline;
-    std::optional<Instant> queued;
+    std::optional<TimerPlaces::iterator> place;
 };
 
 // A watched descriptor. It stays registered for what was last asked, as whoever handled one event
@@ -60,7 +63,7 @@ struct Reactor::State {
     bool again = true;  // the first turn drives at once
     Duration pace{0};   // turns begin so far apart
     std::vector<Task> flushes;
-    TimerQueue<std::shared_ptr<TimerEntry>> timers;
+    TimerPlaces timers;
 
     // Events name a slot and its generation, so that one of a watch that has gone meets nobody.
     struct Slot {
@@ -101,9 +104,9 @@ Reactor::State::State() {
 }
 
 std::optional<Instant> Reactor::State::next_deadline() const {
-    const auto timer = timers.next_deadline();
-    if (!timer) return drive_deadline;
-    return drive_deadline ? std::min(*drive_deadline, *timer) : timer;
+    if (timers.empty()) return drive_deadline;
+    const Instant timer = timers.begin()->first;
+    return drive_deadline ? std::min(*drive_deadline, timer) : timer;
 }
 
 // Left from the turn before.
@@ -186,18 +189,19 @@ void Reactor::State::run_posted() {
 }
 
 void Reactor::State::run_due_timers() {
-    while (auto timer = timers.pop_due(now.mono)) {
-        TimerEntry& due = **timer;
-        due.queued.reset();
+    while (!timers.empty() && timers.begin()->first <= now.mono) {
+        const auto timer = std::move(timers.extract(timers.begin()).mapped());
+        TimerEntry& due = *timer;
+        due.place.reset();
         if (!due.deadline) continue;
         if (*due.deadline > now.mono) {
-            queue(*timer);
+            queue(timer);
             continue;
         }
         due.deadline.reset();
         if (due.period > Duration::zero()) {
             due.deadline = now.mono + due.period;
-            queue(*timer);
+            queue(timer);
         }
         // The task may destroy its timer: it runs outside the entry.
         Task task = std::exchange(due.task, nullptr);
@@ -207,9 +211,14 @@ void Reactor::State::run_due_timers() {
 }
 
 void Reactor::State::queue(const std::shared_ptr<TimerEntry>& timer) {
-    if (timer->queued && *timer->queued <= *timer->deadline) return;
-    timer->queued = timer->deadline;
-    timers.add(*timer->deadline, timer);
+    if (!timer->place) {
+        timer->place = timers.emplace(*timer->deadline, timer);
+        return;
+    }
+    if ((*timer->place)->first <= *timer->deadline) return;
+    auto node = timers.extract(*timer->place);
+    node.key() = *timer->deadline;
+    timer->place = timers.insert(std::move(node));
 }
 
 void Reactor::State::run_flushes() {
@@ -272,6 +281,9 @@ void Reactor::set_waiter(Waiter* waiter) {
 uint64_t Reactor::turns() const {
     return state_->turns.load(std::memory_order_relaxed);
 }
+size_t Reactor::timers() const {
+    return state_->timers.size();
+}
 Now Reactor::now() const {
     return state_->now;
 }
@@ -285,6 +297,7 @@ void Reactor::want_turn() {
 Timer::Timer(Reactor& reactor) : state_(std::make_shared<TimerEntry>()), reactor_(&reactor) {}
 Timer::~Timer() {
     cancel();
+    if (state_->place) reactor_->state_->timers.erase(*std::exchange(state_->place, std::nullopt));
 }
 void Timer::arm(Duration after, Task task) {
     state_->task = std::move(task);

@@ -53,6 +53,7 @@ class Reactor {
 
     // From any thread: how many turns there have been. One that stands still is stuck.
     uint64_t turns() const;
+    size_t timers() const;  // to be looked at; a cancelled one until its time
 
     Now now() const;                 // as read at the start of this turn
     void at_end_of_turn(Task task);  // once, after drive(): where writes are gathered

@@ -108,6 +108,21 @@ TEST(Timer, FiresOnceInOrderAndNotAfterCancel) {
     EXPECT_EQ(fired, (std::vector<int>{1, 2, 3}));
 }
 
+TEST(Timer, HasOnePlaceHoweverOftenItIsMoved) {
+    Reactor reactor;
+    Timer timer(reactor);
+    int fired = 0;
+    for (int i = 0; i < 50; ++i) {
+        timer.arm(1h, [] {});
+        timer.arm(0ms, [&] { ++fired; });
+        ASSERT_TRUE(reactor.run_until([&] { return fired > i; }, 5s));
+        timer.arm(2h, [] {});
+        timer.arm(1h, [] {});
+        timer.cancel();
+    }
+    EXPECT_EQ(reactor.timers(), 1u);
+}
+
 TEST(Timer, RepeatsUntilDestroyedInItsOwnTask) {
     Reactor reactor;
     int count = 0;
