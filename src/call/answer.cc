@@ -19,6 +19,11 @@ void Call::on_answered(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
         // Another was faster, or the caller is gone: ACK and BYE (RFC 3261 13.2.2.4).
         return won->party.leg.hangup(ctx.leg, 487, {});
     }
+    if (survived_) {  // nobody knows what the caller had offered
+        won->state = BranchState::Lost;
+        won->party.leg.hangup(ctx.leg, 503, {});
+        return on_ring_timeout(ctx);
+    }
     won->state = BranchState::Won;
     won->party.status = event.status;
     won->party.answered = ctx.now.utc;

@@ -131,7 +131,7 @@ call::CallSettings B2buaRole::settings_of(const store::Entity<model::Domain>& do
     settings.full_trace = from.full_traces;
     settings.timers = options_.timers;
     settings.user_agent = around_.catalog.system().user_agent;
-    settings.survival = call::Survival::All;
+    settings.survival = call::Survival::Established;
     const auto* entity = around_.catalog.find_role_instance(around_.self.number);
     if (entity == nullptr || !entity->b2bua) return settings;
     switch (entity->b2bua->survival) {

@@ -919,6 +919,25 @@ TEST_F(B2buaTest, AnAnswerThatComesAfterTheRestartIsEnded) {
     EXPECT_EQ(stage.records().size(), 1u);
 }
 
+// What was offered to whom is not kept, so there is nothing to tell the caller.
+TEST_F(B2buaTest, AnAnswerToARestoredRingingCallEndsIt) {
+    stage.change_survival(model::Survival::All);
+    const auto invite = ring();
+    stage.respond(kBob, invite, 180);
+    stage.at(kAlice);
+    stage.restart();
+    stage.respond(kBob, invite, 200, Stage::sdp(4100));
+    const auto at_bob = stage.at(kBob);
+    EXPECT_EQ(count(at_bob, sip::Method::Ack), 1u);
+    EXPECT_EQ(count(at_bob, sip::Method::Bye), 1u);
+    const auto at_alice = stage.at(kAlice);
+    EXPECT_TRUE(has_status(at_alice, 503));
+    EXPECT_FALSE(has_status(at_alice, 200));
+    stage.respond(kBob, at_bob.back(), 200);
+    stage.advance(1s);
+    EXPECT_EQ(record().result, model::CallResult::Failed);
+}
+
 TEST_F(B2buaTest, TheAnswerWaitsForItsOwnSnapshot) {
     stage.change_survival(model::Survival::All);
     const auto invite = ring();
