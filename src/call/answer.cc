@@ -79,6 +79,7 @@ void Call::commit(CallContext& ctx, sip::Payload answer) {
     if (settings_.survival != Survival::None) return;
     note_answered(ctx);
     set_phase(Phase::Established);
+    tell_new_ports(ctx);
 }
 
 void Call::note_answered(CallContext& ctx) {
@@ -113,7 +114,9 @@ void Call::flush_withheld(CallContext& ctx) {
     if (withheld_.empty()) return;
     for (sip::Outbound& message : withheld_) ctx.leg.wire.messages.push_back(std::move(message));
     withheld_.clear();
-    if (phase_ == Phase::Committing) set_phase(Phase::Established);
+    if (phase_ != Phase::Committing) return;
+    set_phase(Phase::Established);
+    tell_new_ports(ctx);
 }
 
 void Call::on_saved(CallContext& ctx, bool stored) {

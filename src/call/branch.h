@@ -21,6 +21,8 @@ struct Party {
     UtcTime ended;              // 0: not yet
     int status = 0;             // final status of its INVITE
     uint8_t flow_searches = 0;  // since it was last heard
+    // Ports or keys of a media context that was lost while the call rang.
+    bool knows_old_ports = false;
 };
 
 enum class BranchState : uint8_t {

@@ -203,9 +203,10 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
         case Purpose::Place:
         case Purpose::OpenMedia:
             if (move_) return try_move_again(ctx);
+            if (question.purpose == Purpose::OpenMedia) return on_media_lost(ctx);
             [[fallthrough]];
         case Purpose::Bindings:
-            return end(ctx, ReleasedBy::System, 503, "no answer within");
+            return ask_where_again(ctx, question.purpose, question.branch);
         case Purpose::Rebind: {
             ports::BindingsReply none;
             return on_rebound(ctx, question.branch, none);
@@ -287,6 +288,7 @@ std::optional<Instant> Call::next_deadline() const {
     if (caller_) sooner(earliest, caller_->leg.next_deadline());
     for (const auto& branch : branches_) sooner(earliest, branch->party.leg.next_deadline());
     for (const Question& question : questions_) sooner(earliest, question.deadline);
+    for (const Question& question : to_ask_again_) sooner(earliest, question.deadline);
     sooner(earliest, ring_deadline_);
     sooner(earliest, commit_deadline_);
     sooner(earliest, audit_at_);
@@ -323,6 +325,7 @@ void Call::run_timers(CallContext& ctx) {
         any = late != questions_.end();
         if (any) on_question_failed(ctx, *take_question(late->request));
     }
+    run_locate_timers(ctx);
     run_move_timers(ctx);
     if (due(commit_deadline_)) flush_withheld(ctx);
     if (due(ring_deadline_) && ringing()) on_ring_timeout(ctx);

@@ -153,6 +153,9 @@ class Call {
     // --- locate.cc
     void on_incoming(CallContext& ctx, sip::LegEvent& event);
     void locate(CallContext& ctx);
+    void ask_where(CallContext& ctx, Purpose purpose, uint8_t destination);
+    void ask_where_again(CallContext& ctx, Purpose purpose, uint8_t destination);
+    void run_locate_timers(CallContext& ctx);
     void on_bindings(CallContext& ctx, const Question& question, ports::BindingsReply& reply);
     void on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& reply);
     void look_for_flow(CallContext& ctx, uint8_t index);
@@ -165,6 +168,7 @@ class Call {
     uint8_t add_branch(CallContext& ctx, const Destination& destination, ports::Binding binding,
                        std::optional<MediaProfile> profile);
     void open_branches(CallContext& ctx);
+    void launch_opened(CallContext& ctx);
     void launch(CallContext& ctx, uint8_t index);
     void on_provisional(CallContext& ctx, uint8_t index, sip::LegEvent& event);
     void pass_early_answer(CallContext& ctx, uint8_t index, sip::LegEvent& event);
@@ -215,7 +219,11 @@ class Call {
     void end_move(CallContext& ctx);
     void try_move_again(CallContext& ctx);
     void on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed);
+    std::vector<uint8_t> parties_with_media() const;
+    bool is_moved(uint8_t index) const;
     void on_move_opened(CallContext& ctx);
+    void on_move_opened_ringing(CallContext& ctx);
+    void tell_new_ports(CallContext& ctx);
     void offer_move(CallContext& ctx);
     bool is_move_answer(uint8_t index) const;
     void on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer);
@@ -241,6 +249,8 @@ class Call {
     std::vector<RouteStepNote> route_notes_;
     std::vector<Destination> destinations_;
     std::vector<Question> questions_;
+    std::vector<Question> to_ask_again_;  // at their deadlines
+    std::optional<Instant> locate_give_up_;
     uint32_t questions_asked_ = 0;
     std::optional<Instant> ring_deadline_;
     std::optional<Instant> commit_deadline_;

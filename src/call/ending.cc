@@ -26,6 +26,7 @@ void Call::end(CallContext& ctx, ReleasedBy by, int status, std::string_view rea
     audit_at_.reset();
     exchange_.reset();
     questions_.clear();
+    to_ask_again_.clear();
     flush_withheld(ctx);
     const std::string told = reason_header(status, reason);
     cancel_branches(ctx, 0, status == 487 ? std::string_view() : told);

@@ -38,6 +38,7 @@ uint8_t Call::add_branch(CallContext& ctx, const Destination& destination, ports
 
 // Asks for the ports of all branches that have none; they are launched when the reply is here.
 void Call::open_branches(CallContext& ctx) {
+    if (move_) return;  // it does so at its end
     ports::MediaRequest request;
     request.context = facts_.call;
     request.silence_timeout_s = settings_.silence_timeout_s;
@@ -57,6 +58,14 @@ void Call::open_branches(CallContext& ctx) {
     media_open_ = true;
     release_terminations(request);
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
+}
+
+void Call::launch_opened(CallContext& ctx) {
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        const bool ready = branches_[i]->state == BranchState::Opening &&
+                           !branches_[i]->party.media.local().empty();
+        if (ready) launch(ctx, static_cast<uint8_t>(i + 1));
+    }
 }
 
 void Call::launch(CallContext& ctx, uint8_t index) {
@@ -152,10 +161,9 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
 // A phone may forward to accounts of its own domain; anything else would let it spend what is not
 // its own. RFC 3261 8.1.3.4.
 bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Message& response) {
-    const auto registrar = ctx.around.directory.active(ports::RoleKind::Registrar);
     bool followed = false;
     for (const auto contact : response.contacts()) {
-        if (!registrar || redirections_ >= kRedirectionsMax) break;
+        if (redirections_ >= kRedirectionsMax) break;
         if (!contact || contact->star) continue;
         const auto found = routing::account_of_uri(ctx.around.catalog, facts_.domain, contact->uri);
         if (!found) continue;
@@ -167,9 +175,8 @@ bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Messag
         route_notes_.push_back({"redirection", "a phone of " + branch(index)->destination.number +
                                                    " sent the call to " + found->number});
         destinations_.push_back({found->id, found->number, found->name});
-        ports::BindingsQuery query{facts_.domain, found->id};
-        ask(ctx, *registrar, query,
-            {Purpose::Bindings, kBindingsDeadline, static_cast<uint8_t>(destinations_.size() - 1)});
+        locate_give_up_.reset();
+        ask_where(ctx, Purpose::Bindings, static_cast<uint8_t>(destinations_.size() - 1));
         followed = true;
     }
     return followed;
@@ -180,7 +187,7 @@ void Call::fail_if_exhausted(CallContext& ctx) {
     const bool asking = std::any_of(questions_.begin(), questions_.end(), [](const Question& q) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Rebind;
     });
-    if (asking) return;
+    if (asking || !to_ask_again_.empty()) return;
     std::vector<int> statuses;
     for (const auto& branch : branches_) {
         if (branch->is_pending()) return;

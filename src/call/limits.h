@@ -25,6 +25,12 @@ inline constexpr uint8_t kFlowSearchesMax = 8;
 // that waits longer than this fails cleanly instead of leaving its caller without a sign.
 inline constexpr Duration kBindingsDeadline = 2s;
 inline constexpr Duration kPlaceDeadline = 2s;
+// A new call looks for its devices and its media gate for so long in all: registrar and controller
+// may change hands, which takes up to a second. Whoever does not answer is given so much for one
+// try, as questions to a node that stands still are not refused.
+inline constexpr Duration kLocateGiveUp = 2s;
+inline constexpr Duration kLocateTry = 700ms;
+inline constexpr Duration kLocateAgain = 30ms;
 inline constexpr Duration kMediaDeadline = 2s;
 // The 2xx waits for its snapshot this long and no longer; then the call is unprotected. A commit
 // takes milliseconds; while the store elects a leader, some 250 ms, just when protection counts.

@@ -27,18 +27,41 @@ void Call::on_incoming(CallContext& ctx, sip::LegEvent& event) {
 
 // Both questions at once: a call waits for the slower one only.
 void Call::locate(CallContext& ctx) {
-    const auto registrar = ctx.around.directory.active(RoleKind::Registrar);
-    const auto controller = ctx.around.directory.active(RoleKind::MediaGateController);
-    if (!registrar || !controller) {
+    for (size_t i = 0; i < destinations_.size(); ++i) {
+        ask_where(ctx, Purpose::Bindings, static_cast<uint8_t>(i));
+    }
+    ask_where(ctx, Purpose::Place, 0);
+}
+
+// The registrar for the devices of a destination, or the controller for a media gate. Both
+// questions change nothing, so a successor may be asked when there is no answer.
+void Call::ask_where(CallContext& ctx, Purpose purpose, uint8_t destination) {
+    if (!locate_give_up_) locate_give_up_ = ctx.now.mono + kLocateGiveUp;
+    const bool is_place = purpose == Purpose::Place;
+    const auto to = ctx.around.directory.active(is_place ? RoleKind::MediaGateController
+                                                         : RoleKind::Registrar);
+    if (!to) return ask_where_again(ctx, purpose, destination);
+    const Wanted wanted{purpose, kLocateTry, destination};
+    if (is_place) return ask(ctx, *to, ports::MediaPlace{facts_.call, facts_.domain}, wanted);
+    const ports::BindingsQuery query{facts_.domain, destinations_[destination].account};
+    ask(ctx, *to, query, wanted);
+}
+
+void Call::ask_where_again(CallContext& ctx, Purpose purpose, uint8_t destination) {
+    if (ctx.now.mono >= *locate_give_up_) {
         return end(ctx, ReleasedBy::System, 503, "no registrar or media gate controller");
     }
-    for (size_t i = 0; i < destinations_.size(); ++i) {
-        ports::BindingsQuery query{facts_.domain, destinations_[i].account};
-        ask(ctx, *registrar, query,
-            {Purpose::Bindings, kBindingsDeadline, static_cast<uint8_t>(i)});
+    to_ask_again_.push_back({0, purpose, destination, ctx.now.mono + kLocateAgain});
+}
+
+void Call::run_locate_timers(CallContext& ctx) {
+    const auto later = std::ranges::stable_partition(
+        to_ask_again_, [&](const Question& each) { return each.deadline > ctx.now.mono; });
+    const std::vector<Question> due(later.begin(), later.end());
+    to_ask_again_.erase(later.begin(), later.end());
+    for (const Question& each : due) {
+        if (ringing()) ask_where(ctx, each.purpose, each.branch);
     }
-    ports::MediaPlace place{facts_.call, facts_.domain};
-    ask(ctx, *controller, place, {Purpose::Place, kPlaceDeadline});
 }
 
 void Call::on_bindings(CallContext& ctx, const Question& question, ports::BindingsReply& reply) {
@@ -66,9 +89,10 @@ void Call::on_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
 }
 
 void Call::located(CallContext& ctx) {
-    const bool waiting = std::any_of(questions_.begin(), questions_.end(), [](const Question& q) {
+    const auto is_where = [](const Question& q) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Place;
-    });
+    };
+    const bool waiting = std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty();
     if (waiting || phase_ != Phase::Locating) return;
     if (branches_.empty()) return end(ctx, ReleasedBy::System, 480, "no device is registered");
     set_phase(Phase::Ringing);

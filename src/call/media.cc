@@ -52,12 +52,7 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
                 payload.sdp = caller_->media.describe(*callee_offer_, SdpRole::Offer, ctx.leg.rng);
                 return commit(ctx, std::move(payload));
             }
-            for (size_t i = 0; i < branches_.size(); ++i) {
-                const bool ready = branches_[i]->state == BranchState::Opening &&
-                                   !branches_[i]->party.media.local().empty();
-                if (ready) launch(ctx, static_cast<uint8_t>(i + 1));
-            }
-            return;
+            return launch_opened(ctx);
         case Purpose::OfferMedia:
             if (reply.error) return refuse_exchange(ctx, 488);
             return carry_offer(ctx);

@@ -44,8 +44,9 @@ void Call::on_media_unchecked(CallContext& ctx) {
 void Call::on_media_lost(CallContext& ctx) {
     if (phase_ == Phase::Ending || phase_ == Phase::Over) return;
     const bool answered = phase_ == Phase::Established || phase_ == Phase::Committing;
-    const bool settled = answered && winner_ != 0 && !callee_offer_;
-    if (!settled) return end(ctx, ReleasedBy::System, 503, "media was lost");
+    const bool rings = phase_ == Phase::Ringing && !survived_;
+    if ((!rings && !answered) || callee_offer_)
+        return end(ctx, ReleasedBy::System, 503, "media was lost");
     // Answers of the old context mean nothing any more.
     std::erase_if(questions_, [](const Question& q) {
         return q.purpose == Purpose::UpdateMedia || q.purpose == Purpose::OpenMedia ||
@@ -54,12 +55,28 @@ void Call::on_media_lost(CallContext& ctx) {
     media_check_again_.reset();
     if (!move_) {
         move_.emplace();
-        move_->give_up = ctx.now.mono + kMediaMoveGiveUp;
-        move_->before = {caller_->media.local(), winner()->party.media.local()};
+        const bool anyone_told = answered || std::ranges::any_of(branches_, [](const auto& each) {
+                                     return each->state != BranchState::Opening;
+                                 });
+        move_->give_up = ctx.now.mono + (anyone_told ? kMediaMoveGiveUp : kLocateGiveUp);
+        for (size_t i = 0; i <= branches_.size(); ++i) {
+            move_->before.push_back(party(static_cast<uint8_t>(i))->media.local());
+        }
     }
     move_->stage = Stage::Placing;
     move_->sides = {};
     place_again(ctx);
+}
+
+// Whose media the context has: of those that ring, or that talk.
+std::vector<uint8_t> Call::parties_with_media() const {
+    if (winner_ != 0) return {0, winner_};
+    std::vector<uint8_t> found{0};
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        const bool has_ports = branches_[i]->is_pending() && branches_[i]->ports_asked;
+        if (has_ports) found.push_back(static_cast<uint8_t>(i + 1));
+    }
+    return found;
 }
 
 void Call::place_again(CallContext& ctx) {
@@ -101,32 +118,79 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     ports::MediaRequest request;
     request.context = facts_.call;
     request.silence_timeout_s = settings_.silence_timeout_s;
-    for (const uint8_t index : {uint8_t{0}, winner_}) {
+    move_->joins = winner_ != 0;
+    for (const uint8_t index : parties_with_media()) {
         PartyMedia& media = party(index)->media;
-        media.forget_keys();
+        if (move_->joins) media.forget_keys();
         request.set.push_back(media.settings());
-        for (const ports::LocalStream& known : move_->before[index == 0 ? 0 : 1]) {
+        if (index >= move_->before.size()) continue;
+        for (const ports::LocalStream& known : move_->before[index]) {
             request.set.back().ports_wanted.push_back(known.rtp.port);
         }
     }
-    request.joined = {{request.set[0].termination, request.set[1].termination}};
+    // The new context knows nothing of those that are out.
+    for (const auto& each : branches_) each->ports_released |= !each->is_pending();
+    if (move_->joins)
+        request.joined = {{request.set[0].termination, request.set[1].termination}};
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }
 
+// Whether a leg has to be told: of other ports, or because keys must not be used again.
+bool Call::is_moved(uint8_t index) const {
+    const PartyMedia& media = party(index)->media;
+    const bool encrypted =
+        std::ranges::any_of(media.streams(), [](const PartyStream& stream) {
+            return stream.settings.enabled &&
+                   stream.settings.from_party.suite != ports::SrtpSuite::None;
+        });
+    const bool told = index < move_->before.size();
+    return told && (encrypted || media.local() != move_->before[index]);
+}
+
 void Call::on_move_opened(CallContext& ctx) {
+    if (phase_ == Phase::Ringing) return on_move_opened_ringing(ctx);
+    const bool was_answered_meanwhile = !move_->joins;
     move_->stage = Stage::Offering;
     if (exchange_) exchange_->is_of_old_ports = true;
     for (const uint8_t index : {uint8_t{0}, winner_}) {
-        const PartyMedia& media = party(index)->media;
-        const size_t at = index == 0 ? 0 : 1;
-        const bool encrypted = std::any_of(
-            media.streams().begin(), media.streams().end(), [](const PartyStream& stream) {
-                return stream.settings.enabled &&
-                       stream.settings.from_party.suite != ports::SrtpSuite::None;
-            });
-        move_->sides[at] = {encrypted || media.local() != move_->before[at], false, {}};
+        Party& of = *party(index);
+        move_->sides[index == 0 ? 0 : 1] = {is_moved(index) || of.knows_old_ports, false, {}};
+        of.knows_old_ports = false;
+        if (was_answered_meanwhile) of.media.forget_keys();
     }
+    if (was_answered_meanwhile) update_media(ctx, {0, winner_}, true);
     save_wanted_ = settings_.survival != Survival::None;
+    offer_move(ctx);
+}
+
+// Early sound goes on; who was told of ports before is told of the new ones once somebody answers.
+void Call::on_move_opened_ringing(CallContext& ctx) {
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        Branch& each = *branches_[i];
+        const auto index = static_cast<uint8_t>(i + 1);
+        if (each.state == BranchState::Inviting || each.state == BranchState::Ringing)
+            each.party.knows_old_ports |= is_moved(index);
+    }
+    caller_->knows_old_ports |= early_ != 0 && is_moved(0);
+    end_move(ctx);
+    if (early_ != 0) update_media(ctx, {0, early_}, true);
+    launch_opened(ctx);
+    open_branches(ctx);
+}
+
+// The call that was answered is made whole.
+void Call::tell_new_ports(CallContext& ctx) {
+    Party& callee = winner()->party;
+    const bool told = !caller_->knows_old_ports && !callee.knows_old_ports;
+    if (told || move_ || phase_ != Phase::Established) return;
+    move_.emplace();
+    move_->stage = Stage::Offering;
+    move_->give_up = ctx.now.mono + kMediaMoveGiveUp;
+    for (const uint8_t index : {uint8_t{0}, winner_}) {
+        Party& of = *party(index);
+        move_->sides[index == 0 ? 0 : 1].wanted = of.knows_old_ports;
+        if (std::exchange(of.knows_old_ports, false)) of.media.forget_keys();
+    }
     offer_move(ctx);
 }
 

@@ -1,4 +1,6 @@
-// A call whose media gate is gone, or has lost the context, on its way to another context.
+// A call whose media gate is gone, or has lost the context, on its way to another context. One that
+// rings goes on ringing: what its phones were told of ports that are gone is put right when it has
+// been answered.
 #pragma once
 
 #include <array>
@@ -28,8 +30,9 @@ struct MediaMove {
     Instant give_up;
     ports::Instance former;  // a gate that still carries the sound; none: it is gone
     std::optional<Instant> again;
-    std::array<std::vector<ports::LocalStream>, 2> before;  // ports that the parties know
-    std::array<MoveSide, 2> sides;                          // caller, callee
+    std::vector<std::vector<ports::LocalStream>> before;  // ports that each leg knows
+    bool joins = false;                                   // the new context joins the parties
+    std::array<MoveSide, 2> sides;                        // caller, callee
 };
 
 }  // namespace tandem::call

@@ -732,6 +732,84 @@ TEST_F(B2buaTest, ARestartOfTheGateIsSeenByItsEpoch) {
     EXPECT_TRUE(stage.media.at(before).joined);
 }
 
+// Bob had been offered ports that are gone: he is told when he has answered.
+TEST_F(B2buaTest, ACallThatRingsOutlivesItsMediaGate) {
+    const auto invite = ring();
+    stage.respond(kBob, invite, 180);
+    EXPECT_EQ(stage.one_at(kAlice).message.status(), 180);
+    stage.lose_media(40000);
+    EXPECT_TRUE(stage.at(kAlice).empty());
+    EXPECT_TRUE(stage.at(kBob).empty());
+    stage.respond(kBob, invite, 200, Stage::sdp(4100));
+    const auto answer = stage.one_at(kAlice);
+    ASSERT_EQ(answer.message.status(), 200);
+    EXPECT_EQ(body_of(answer).media.at(0).port, 40100);
+    auto at_bob = stage.at(kBob);
+    EXPECT_EQ(count(at_bob, sip::Method::Ack), 1u);
+    ASSERT_EQ(count(at_bob, sip::Method::Invite), 1u);
+    const auto offer = *std::ranges::find_if(
+        at_bob, [](const auto& each) { return each.message.method() == sip::Method::Invite; });
+    EXPECT_EQ(body_of(offer).media.at(0).port, 40200);
+    stage.respond(kBob, offer, 200, Stage::sdp(4102));
+    const auto& joined = stage.media.back();
+    EXPECT_EQ(joined.set.at(0).streams.at(0).remote_rtp->port, 4102);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 2));
+    stage.advance(3s);
+    EXPECT_EQ(count(stage.at(kAlice), sip::Method::Invite), 0u) << "she knows only the new ones";
+}
+
+TEST_F(B2buaTest, WhoHeardEarlySoundIsToldOfTheNewPortsToo) {
+    const auto invite = ring();
+    stage.respond(kBob, invite, 183, Stage::sdp(4100));
+    EXPECT_EQ(body_of(stage.one_at(kAlice)).media.at(0).port, 30100);
+    stage.lose_media(40000);
+    EXPECT_TRUE(stage.media.back().joined) << "early sound goes on";
+    stage.respond(kBob, invite, 200, Stage::sdp(4100));
+    const auto answer = stage.one_at(kAlice);
+    ASSERT_EQ(answer.message.status(), 200);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 2));
+    const auto offer = stage.one_at(kAlice);
+    ASSERT_EQ(offer.message.method(), sip::Method::Invite);
+    EXPECT_EQ(body_of(offer).media.at(0).port, 40100);
+}
+
+TEST_F(B2buaTest, AnAnswerThatComesWhileThereIsNoMediaGate) {
+    const auto invite = ring();
+    stage.hold_media = true;
+    stage.lose_media(40000);
+    stage.respond(kBob, invite, 200, Stage::sdp(4100));
+    const auto answer = stage.one_at(kAlice);
+    ASSERT_EQ(answer.message.status(), 200);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 2));
+    stage.at(kBob);
+    stage.hold_media = false;
+    stage.advance(2500ms);  // the gate is asked again
+    EXPECT_EQ(body_of(stage.at(kBob).front()).media.at(0).port, 40200);
+    EXPECT_EQ(body_of(stage.at(kAlice).front()).media.at(0).port, 40100);
+}
+
+TEST_F(B2buaTest, ANewCallWaitsForARegistrarAndAController) {
+    const std::vector<ports::DirectoryEntry> all(stage.directory.entries().begin(),
+                                                 stage.directory.entries().end());
+    auto few = all;
+    std::erase_if(few, [](const auto& each) {
+        return each.kind == ports::RoleKind::Registrar ||
+               each.kind == ports::RoleKind::MediaGateController;
+    });
+    stage.directory.replace(few);
+    stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
+    stage.advance(1s);
+    EXPECT_FALSE(has_status(stage.at(kAlice), 503));
+    EXPECT_TRUE(stage.at(kBob).empty());
+    stage.directory.replace(all);
+    stage.advance(50ms);
+    EXPECT_EQ(stage.one_at(kBob).message.method(), sip::Method::Invite);
+    stage.directory.replace(few);
+    stage.call(kAlice, "1001", "1002", Stage::sdp(4002));
+    stage.advance(2100ms);
+    EXPECT_TRUE(has_status(stage.at(kAlice), 503));
+}
+
 TEST_F(B2buaTest, ABusyPhoneIsOfferedTheNewPortsAgain) {
     establish();
     stage.lose_media(40000);
