@@ -137,8 +137,6 @@ class Call {
     std::optional<Question> take_question(uint64_t request);
     void pump(CallContext& ctx);
     void on_leg_event(CallContext& ctx, sip::LegEvent event);
-    void on_caller_event(CallContext& ctx, sip::LegEvent& event);
-    void on_branch_event(CallContext& ctx, uint8_t index, sip::LegEvent& event);
     void on_question_failed(CallContext& ctx, const Question& question);
     void run_timers(CallContext& ctx);
     sip::LegSettings leg_settings(CallContext& ctx, uint8_t index, const ports::Flow& flow) const;

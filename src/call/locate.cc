@@ -38,8 +38,8 @@ void Call::locate(CallContext& ctx) {
 void Call::ask_where(CallContext& ctx, Purpose purpose, uint8_t destination) {
     if (!locate_give_up_) locate_give_up_ = ctx.now.mono + kLocateGiveUp;
     const bool is_place = purpose == Purpose::Place;
-    const auto to = ctx.around.directory.active(is_place ? RoleKind::MediaGateController
-                                                         : RoleKind::Registrar);
+    const auto to =
+        ctx.around.directory.active(is_place ? RoleKind::MediaGateController : RoleKind::Registrar);
     if (!to) return ask_where_again(ctx, purpose, destination);
     const Wanted wanted{purpose, kLocateTry, destination};
     if (is_place) return ask(ctx, *to, ports::MediaPlace{facts_.call, facts_.domain}, wanted);

@@ -130,19 +130,17 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     }
     // The new context knows nothing of those that are out.
     for (const auto& each : branches_) each->ports_released |= !each->is_pending();
-    if (move_->joins)
-        request.joined = {{request.set[0].termination, request.set[1].termination}};
+    if (move_->joins) request.joined = {{request.set[0].termination, request.set[1].termination}};
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }
 
 // Whether a leg has to be told: of other ports, or because keys must not be used again.
 bool Call::is_moved(uint8_t index) const {
     const PartyMedia& media = party(index)->media;
-    const bool encrypted =
-        std::ranges::any_of(media.streams(), [](const PartyStream& stream) {
-            return stream.settings.enabled &&
-                   stream.settings.from_party.suite != ports::SrtpSuite::None;
-        });
+    const bool encrypted = std::ranges::any_of(media.streams(), [](const PartyStream& stream) {
+        return stream.settings.enabled &&
+               stream.settings.from_party.suite != ports::SrtpSuite::None;
+    });
     const bool told = index < move_->before.size();
     return told && (encrypted || media.local() != move_->before[index]);
 }

@@ -577,7 +577,8 @@ TEST_F(B2buaTest, WhatNamesAnUnknownCallGoesOnceToWhomItFell) {
 // The INVITE within the call was its former owner's.
 TEST_F(B2buaTest, AnAnswerToTheFormerOwnerIsAcknowledgedByTheHeir) {
     const auto answer = establish();
-    stage.from_phone(kAlice, stage.request_in_dialog("INVITE", answer.message, 3, Stage::sdp(4002)));
+    stage.from_phone(kAlice,
+                     stage.request_in_dialog("INVITE", answer.message, 3, Stage::sdp(4002)));
     stage.at(kAlice);
     const auto reinvite = stage.one_at(kBob);
     ASSERT_EQ(reinvite.message.method(), sip::Method::Invite);
@@ -594,7 +595,8 @@ TEST_F(B2buaTest, AnAnswerToTheFormerOwnerIsAcknowledgedByTheHeir) {
 // Our former life asked; meanwhile the other one has the call.
 TEST_F(B2buaTest, AnAnswerToOurFormerLifeGoesToTheHeirAndEndsNothing) {
     const auto answer = establish();
-    stage.from_phone(kAlice, stage.request_in_dialog("INVITE", answer.message, 3, Stage::sdp(4002)));
+    stage.from_phone(kAlice,
+                     stage.request_in_dialog("INVITE", answer.message, 3, Stage::sdp(4002)));
     const auto reinvite = stage.one_at(kBob);
     stage.directory.replace(with_other_b2b(stage.directory, true));
     stage.forget_calls();

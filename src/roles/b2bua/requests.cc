@@ -221,8 +221,8 @@ void B2buaRole::on_response(Step& step, ports::SipInbound& in, ports::Instance f
     emit(step, nullptr);
 }
 
-// A 2xx to an INVITE that nobody waits for: a former incarnation or another B2B sent it, or the call
-// is over. The phone repeats it until an ACK comes, and gives the call up after 32 s (RFC 3261
+// A 2xx to an INVITE that nobody waits for: a former incarnation or another B2B sent it, or the
+// call is over. The phone repeats it until an ACK comes, and gives the call up after 32 s (RFC 3261
 // 13.3.1.4). A 2xx to the first INVITE of a dialog makes the phone believe in a call: it gets a
 // BYE, too, unless that call goes on (13.2.2.4).
 void B2buaRole::on_stray(Step& step, ports::SipInbound& in, ports::Instance sender) {

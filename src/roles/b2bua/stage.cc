@@ -148,7 +148,8 @@ void Stage::adopt_as(ports::Instance heir) {
 
 void Stage::forget_calls() {
     store::Txn txn;
-    txn.then_ops.push_back(store::DeleteRange{store::KeyRange::prefix(store::keys::calls_of(kRole))});
+    txn.then_ops.push_back(
+        store::DeleteRange{store::KeyRange::prefix(store::keys::calls_of(kRole))});
     store::Outbox done;
     store_.apply(now.mono, {1, txn}, done);
 }

@@ -32,8 +32,8 @@ class TwoHundredRetransmission {
     Due on_timeout(Instant now);
     // True: the ACK is for this 2xx, and nothing is due any more.
     bool on_ack(const Message& ack);
-    // Whoever takes the leg over does not know: the ACK has most likely come to its former owner. The
-    // 2xx is repeated all the same, but nothing waits for an ACK, and its absence ends nothing.
+    // Whoever takes the leg over does not know: the ACK has most likely come to its former owner.
+    // The 2xx is repeated all the same, but nothing waits for an ACK, and its absence ends nothing.
     void presume_acknowledged() { s_.presumed = true; }
     bool is_presumed_acknowledged() const { return s_.presumed; }
     std::optional<Instant> next_deadline() const;
