@@ -26,6 +26,7 @@ using Kind = store::BackupRecord::Kind;
 
 // A store that can't answer now is asked for the same piece again: a new leader takes a second.
 constexpr int kTries = 20;
+constexpr int kRounds = 3;
 constexpr auto kPause = std::chrono::milliseconds(250);
 constexpr auto kProgress = std::chrono::seconds(2);
 
@@ -85,10 +86,14 @@ class Backup {
         TRY(add_files());
         const auto taken = add_store();
         if (!id_.empty()) (void)client_.call("DELETE", path());
+        is_broken_off_ =
+            !id_.empty() && !taken.has_value() && taken.error().code == ErrorCode::Conflict;
         TRY(taken);
         TRY(add_history());
         return file_.finish();
     }
+    // The store moved meanwhile, say: another try may succeed.
+    bool is_broken_off() const { return is_broken_off_; }
     const Counts& counts() const { return counts_; }
     bool has_authority() const { return has_authority_; }
     uint64_t bytes() const { return file_.bytes(); }
@@ -202,6 +207,7 @@ class Backup {
     Counts counts_;
     Progress progress_;
     bool has_authority_ = false;
+    bool is_broken_off_ = false;
 };
 
 Result<std::string> data_directory(const std::string& given) {
@@ -222,6 +228,22 @@ Result<std::string> passphrase_for(const Wanted& wanted, app::Asking asking) {
     return app::ask_passphrase(asking);
 }
 
+void tell(const Wanted& wanted, const Backup& backup, bool is_open) {
+    std::printf("%s: %s, %.1f MiB\n", wanted.file.c_str(), backup.counts().text().c_str(),
+                static_cast<double>(backup.bytes()) / (1 << 20));
+    std::fprintf(stderr, "%s\n",
+                 is_open
+                     ? "It is not encrypted and as good as all passwords of the site: keep it "
+                       "where nobody else can read it (its mode is 0600)."
+                     : "Whoever has it and the passphrase has all passwords of the site. Without "
+                       "the passphrase nobody can restore it.");
+    if (!backup.has_authority()) {
+        std::fprintf(stderr,
+                     "This server has no key of the site's authority (tls/site_ca.key): a "
+                     "restored site will make another one.\n");
+    }
+}
+
 Result<void> make_backup(Global& global, const Wanted& wanted) {
     std::error_code error;
     if (std::filesystem::exists(wanted.file, error) && !wanted.replace) {
@@ -232,23 +254,18 @@ Result<void> make_backup(Global& global, const Wanted& wanted) {
     std::string passphrase;
     if (wanted.passphrase || !wanted.passphrase_file.empty())
         passphrase = TRY(passphrase_for(wanted, app::Asking::Twice));
-    runtime::SystemRng rng;
-    Backup backup(data, global.url, TRY(app::BackupWriter::create(wanted.file, passphrase, rng)));
-    TRY(backup.run());
-    std::printf("%s: %s, %.1f MiB\n", wanted.file.c_str(), backup.counts().text().c_str(),
-                static_cast<double>(backup.bytes()) / (1 << 20));
-    std::fprintf(stderr, "%s\n",
-                 passphrase.empty()
-                     ? "It is not encrypted and as good as all passwords of the site: keep it "
-                       "where nobody else can read it (its mode is 0600)."
-                     : "Whoever has it and the passphrase has all passwords of the site. Without "
-                       "the passphrase nobody can restore it.");
-    if (!backup.has_authority()) {
-        std::fprintf(stderr,
-                     "This server has no key of the site's authority (tls/site_ca.key): a "
-                     "restored site will make another one.\n");
+    for (int round = 1;; ++round) {
+        runtime::SystemRng rng;
+        Backup backup(data, global.url,
+                      TRY(app::BackupWriter::create(wanted.file, passphrase, rng)));
+        const auto done = backup.run();
+        if (done.has_value()) {
+            tell(wanted, backup, passphrase.empty());
+            return {};
+        }
+        if (!backup.is_broken_off() || round == kRounds) return done.error();
+        std::fprintf(stderr, "%s: the backup begins anew\n", done.error().message.c_str());
     }
-    return {};
 }
 
 // Reads all of it, and says what it is.
