@@ -30,6 +30,7 @@ struct Options {
     std::string restore;  // file
     std::string passphrase_file;
     int node = 0;
+    bool witness = false;
     bool check = false;
 };
 
@@ -126,6 +127,9 @@ int main_of(int argc, char** argv) {
     app.add_option("--data", options.data, "data directory (default: $TANDEM_DATA, else ./var)");
     app.add_option("--join", options.join,
                    "token of a running system ('tandem server token'): this server joins it");
+    app.add_flag("--witness", options.witness,
+                 "join as one that only observes the others and votes: it gets no roles")
+        ->needs("--join");
     app.add_option("--restore", options.restore,
                    "a backup ('tandem backup'): this server becomes the first one of its site")
         ->excludes("--join");
@@ -149,7 +153,8 @@ int main_of(int argc, char** argv) {
         return 0;
     }
     if (!options.join.empty()) {
-        const auto joined = join_system(*bootstrap, options.join);
+        const auto joined =
+            join_system(*bootstrap, options.join, options.witness ? JoinAs::Witness : JoinAs::Host);
         if (!joined.has_value()) return fail(joined.error().message);
         std::printf("joined as %s, node %d, links at %s\n", joined->name.c_str(), int{joined->node},
                     joined->link_address.c_str());

@@ -61,9 +61,15 @@ void check_identities(const Layout& layout, std::vector<Finding>& out) {
     std::map<int, const RoleInstance*> by_number;
     std::map<int, const RoleInstance*> by_node;
     for (const RoleInstance& each : layout.instances) {
-        if (find_server(layout, each.server) == nullptr)
+        const model::Server* server = find_server(layout, each.server);
+        if (server == nullptr)
             find(out, Severity::Error, "unknown-server",
                  name_of(each) + " is on a server that does not exist.", {{each.id, "server"}});
+        else if (server->witness)
+            find(out, Severity::Error, "role-on-witness",
+                 name_of(each) + " is on server '" + server->name +
+                     "', which is a witness and has no roles.",
+                 {{each.id, "server"}});
         const auto [number, is_new] = by_number.emplace(each.number, &each);
         if (!is_new)
             find(out, Severity::Error, "number-twice",

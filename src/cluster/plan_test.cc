@@ -59,6 +59,14 @@ TEST(Plan, AGoodLayoutHasNoFindings) {
     EXPECT_EQ(findings_of(two_servers()), "");
 }
 
+TEST(Plan, AWitnessHasNoRoles) {
+    Layout layout = two_servers();
+    layout.servers[1].witness = true;
+    const std::string found = findings_of(layout);
+    EXPECT_NE(found.find("E role-on-witness: SR "), found.npos) << found;
+    EXPECT_NE(found.find(" is on server 's2', which is a witness and has no roles."), found.npos);
+}
+
 TEST(Plan, FindsWhatIsWrong) {
     struct Case {
         std::function<void(Layout&)> spoil;

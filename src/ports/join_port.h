@@ -40,6 +40,7 @@ struct ServerJoin {
     std::string request;
     // 0: only judge, and tell which home node it would be given. Else that node, to be taken now.
     uint16_t node = 0;
+    bool witness = false;  // it is to have no roles
 };
 struct ServerJoined {
     struct Neighbour {

@@ -246,6 +246,7 @@ void describe(A& a, ports::ServerJoin& v) {
     a(6, v.clock);
     a(7, v.request);
     a(8, v.node);
+    a(9, v.witness);
 }
 template <typename A>
 void describe(A& a, ports::ServerJoined::Neighbour& v) {

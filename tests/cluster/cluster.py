@@ -226,11 +226,11 @@ def whole_disk(major, minor):
     return f"{major}:{minor}"
 
 
-def join(first, server):
+def join(first, server, *more):
     """`server`, which has no data yet, becomes a part of the site of `first`. No role runs there yet."""
     token = first.tandem("server", "token", "--name", server.name).stdout.strip()
     os.rmdir(server.data)
-    server.launch(["--join", token])
+    server.launch(["--join", token, *more])
     wait_for(lambda: server.process.poll() is not None or server.logged(" serving after"),
              f"{server.name} serves", 30)
     expect(server.process.poll() is None, f"{server.name} joined:\n{server.log_tail()}")

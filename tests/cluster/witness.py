@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from cluster import ROLES, Site, call
+from cluster import ROLES, Site, SiteServer, call, join
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
@@ -27,8 +27,19 @@ def posts(server):
 
 
 def the_other_takes_over(folder):
-    with Site(folder, servers=3, nodes="one") as site:
-        first, second, third = site.servers
+    with Site(folder, servers=2, nodes="one") as site:
+        first, second = site.servers
+        third = SiteServer(folder, 3, nodes="one")
+        site.servers.append(third)
+        join(first, third, "--witness")
+        place = next(each for each in first.api("GET", "/servers")["items"] if each["name"] == third.name)
+        expect(place["witness"], f"it is a witness: {place}")
+        try:
+            site.add_role("SR", third)
+        except Failed as error:
+            expect("is a witness and has no roles" in str(error), f"the refusal: {error}")
+        else:
+            raise Failed("a witness was given a role")
         for role in ROLES:
             site.add_role(role, second)
         site.wait_serving()

@@ -132,8 +132,8 @@ class Traces {
 
 class Joiner {
  public:
-    Joiner(const Bootstrap& bootstrap, ports::JoinToken token)
-        : bootstrap_(bootstrap), token_(std::move(token)), traces_(bootstrap.data) {}
+    Joiner(const Bootstrap& bootstrap, ports::JoinToken token, JoinAs as)
+        : bootstrap_(bootstrap), token_(std::move(token)), as_(as), traces_(bootstrap.data) {}
     Result<ServerFile> run();
 
  private:
@@ -144,6 +144,7 @@ class Joiner {
 
     const Bootstrap& bootstrap_;
     ports::JoinToken token_;
+    JoinAs as_;
     Traces traces_;
     std::string request_;
     // The token may have been used up for us, and only whoever has our key can still use it.
@@ -197,6 +198,7 @@ Result<ServerFile> Joiner::join_at(const SocketAddress& address) {
     join.protocol = ports::link_protocol;
     join.request = request_;
     join.clock = runtime::read_clocks().utc;
+    join.witness = as_ == JoinAs::Witness;
     wire::JoinReply reply = TRY(site.ask(join));
     if (reply.joined.error) return *reply.joined.error;
     TRY(check_port(link_address, reply.joined.node));
@@ -261,10 +263,10 @@ Result<ServerFile> Joiner::run() {
 
 }  // namespace
 
-Result<ServerFile> join_system(const Bootstrap& bootstrap, const std::string& token) {
+Result<ServerFile> join_system(const Bootstrap& bootstrap, const std::string& token, JoinAs as) {
     const auto decoded = ports::decode_join_token(token);
     if (!decoded.has_value()) return cannot(decoded.error().code, decoded.error().message);
-    return Joiner(bootstrap, *decoded).run();
+    return Joiner(bootstrap, *decoded, as).run();
 }
 
 }  // namespace tandem::app

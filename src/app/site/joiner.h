@@ -3,6 +3,7 @@
 // server and answers with what it needs. What fails leaves the directory as it was.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "app/config/bootstrap.h"
@@ -11,7 +12,10 @@
 
 namespace tandem::app {
 
+// What the server is for: a witness observes and votes, and may have no roles.
+enum class JoinAs : uint8_t { Host, Witness };
+
 // Who this server is from now on. The error is one sentence for the operator.
-Result<ServerFile> join_system(const Bootstrap& bootstrap, const std::string& token);
+Result<ServerFile> join_system(const Bootstrap& bootstrap, const std::string& token, JoinAs as);
 
 }  // namespace tandem::app

@@ -17,6 +17,7 @@ void read(ObjectReader& in, Server& out) {
     in.text("link_address", out.link_address, {.length_max = 260, .format = Format::HostPort});
     in.integer("etcd_port", out.etcd_port, {.min = 1, .max = 65534});
     in.flag("enabled", out.enabled, Presence::Optional);
+    in.flag("witness", out.witness, Presence::Optional);
     in.text("description", out.description, {.length_max = 200, .format = Format::Text});
     in.finish();
 }
@@ -29,6 +30,7 @@ void write(ObjectWriter& out, const Server& value) {
     out.text("link_address", value.link_address);
     out.integer("etcd_port", value.etcd_port);
     out.flag("enabled", value.enabled);
+    out.flag("witness", value.witness);
     out.text("description", value.description);
 }
 
@@ -42,6 +44,7 @@ const Shape& shape_of<Server>() {
         {"link_address", FieldKind::Plain, nullptr},
         {"etcd_port", FieldKind::Plain, nullptr},
         {"enabled", FieldKind::Plain, nullptr},
+        {"witness", FieldKind::Immutable, nullptr},
         {"description", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"server", fields};

@@ -36,6 +36,9 @@ struct Server {
     int etcd_port = 7379;
     // Whether its role instances run.
     bool enabled = true;
+    // Whether it only observes the others and votes: no role may be put on it. Given at its
+    // creation.
+    bool witness = false;
     // Free text for people.
     std::string description;
 

@@ -184,6 +184,7 @@ Result<model::Server> new_server(const WriteScope& scope, const ports::ServerJoi
     if (server.link_address.empty()) {
         return refused(ErrorCode::Missing, "address", "the server has not said its address");
     }
+    server.witness = join.witness;
     server.node = join.node;
     if (server.node == 0) server.node = TRY(free_node(scope.catalog));
     TRY(check_rules(scope.catalog, server, Fresh::Yes));
