@@ -160,6 +160,7 @@ class Call {
     void on_flow_looked_for(CallContext& ctx, uint8_t index, const ports::BindingsReply& reply);
     void follow_flow(CallContext& ctx, uint8_t leg, const ports::Flow& flow);
     void on_placed(CallContext& ctx, const ports::MediaPlaced& placed);
+    void wait_for_room(CallContext& ctx);
     void located(CallContext& ctx);
 
     // --- fork.cc

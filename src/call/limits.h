@@ -31,6 +31,9 @@ inline constexpr Duration kPlaceDeadline = 2s;
 inline constexpr Duration kLocateGiveUp = 2s;
 inline constexpr Duration kLocateTry = 700ms;
 inline constexpr Duration kLocateAgain = 30ms;
+// A gate is back 0.3 s after its death.
+inline constexpr Duration kNoRoomMost = 600ms;
+inline constexpr Duration kNoRoomAgain = 100ms;
 inline constexpr Duration kMediaDeadline = 2s;
 // The 2xx waits for its snapshot this long and no longer; then the call is unprotected. A commit
 // takes milliseconds; while the store elects a leader, some 250 ms, just when protection counts.

@@ -81,11 +81,19 @@ void Call::on_bindings(CallContext& ctx, const Question& question, ports::Bindin
 
 void Call::on_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     if (move_) return on_move_placed(ctx, placed);
-    if (placed.error || !placed.media_gate) {
-        return end(ctx, ReleasedBy::System, 503, "no media gate has room");
-    }
+    if (placed.error || !placed.media_gate) return wait_for_room(ctx);
     media_gate_ = placed.media_gate;
     located(ctx);
+}
+
+// The only gate may be about to come back. Where all are full this makes the refusal later, and
+// costs a few questions.
+void Call::wait_for_room(CallContext& ctx) {
+    const Instant began = *locate_give_up_ - kLocateGiveUp;
+    if (ctx.now.mono >= began + kNoRoomMost) {
+        return end(ctx, ReleasedBy::System, 503, "no media gate has room");
+    }
+    to_ask_again_.push_back({0, Purpose::Place, 0, ctx.now.mono + kNoRoomAgain});
 }
 
 void Call::located(CallContext& ctx) {

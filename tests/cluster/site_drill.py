@@ -86,7 +86,9 @@ def added(reports):
 
     def add(into, other):
         for key, value in other.items():
-            if isinstance(value, dict):
+            if key not in into:
+                into[key] = value
+            elif isinstance(value, dict):
                 add(into[key], value)
             elif isinstance(value, list):
                 into[key] += value

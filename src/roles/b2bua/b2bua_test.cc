@@ -812,6 +812,20 @@ TEST_F(B2buaTest, ANewCallWaitsForARegistrarAndAController) {
     EXPECT_TRUE(has_status(stage.at(kAlice), 503));
 }
 
+TEST_F(B2buaTest, ANewCallWaitsForTheOnlyMediaGateToComeBack) {
+    stage.has_room = false;
+    stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
+    stage.advance(300ms);
+    EXPECT_FALSE(has_status(stage.at(kAlice), 503));
+    stage.has_room = true;
+    stage.advance(150ms);
+    EXPECT_EQ(stage.one_at(kBob).message.method(), sip::Method::Invite);
+    stage.has_room = false;
+    stage.call(kAlice, "1001", "1002", Stage::sdp(4002));
+    stage.advance(800ms);
+    EXPECT_TRUE(has_status(stage.at(kAlice), 503)) << "all are full";
+}
+
 TEST_F(B2buaTest, ABusyPhoneIsOfferedTheNewPortsAgain) {
     establish();
     stage.lose_media(40000);

@@ -185,7 +185,8 @@ void Stage::play(Letter& letter) {
         if (hold_bindings) return held_.push_back(std::move(letter));
         answer(ports::BindingsReply{bindings_[query->account], false});
     } else if (holds_alternative<ports::MediaPlace>(letter.payload)) {
-        answer(ports::MediaPlaced{kMedia, std::nullopt});
+        if (has_room) return answer(ports::MediaPlaced{kMedia, std::nullopt});
+        answer(ports::MediaPlaced{{}, make_error(ErrorCode::Unavailable, "", "no room")});
     } else if (const auto* request = get_if<ports::MediaRequest>(&letter.payload)) {
         if (hold_media) return held_.push_back(std::move(letter));
         answer_media(letter, *request);

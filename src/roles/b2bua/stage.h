@@ -47,6 +47,7 @@ class Stage {
     bool hold_media = false;
     bool hold_store = false;
     bool media_refuses = false;
+    bool has_room = true;  // some media gate
     // The gate loses all contexts, and gives out ports from here on.
     void lose_media(uint16_t first_port);
 
