@@ -30,7 +30,8 @@ std::string_view to_tag(const sip::Message& message) {
 void B2buaRole::on_sip(Step& step, ports::Letter& letter) {
     auto& in = get<ports::SipInbound>(letter.payload);
     if (in.message.is_response()) return on_response(step, in, letter.from);
-    if (!is_ours(in) && relay_to_heir(step, in, letter.from)) return;
+    const bool names_us = in.owner_key != 0 && !in.previous_owner;
+    if (names_us && !is_ours(in) && relay_to_heir(step, in, letter.from)) return;
     if (return_new(step, in, letter.from)) return;
     on_request(step, in);
 }
