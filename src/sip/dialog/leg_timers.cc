@@ -36,15 +36,14 @@ void Leg::Core::on_two_hundred_due(LegContext& ctx) {
                 ctx.wire.messages.push_back({two_hundred->response(), settings.envelope, {}});
             }
             return;
-        case Due::GiveUp:
-            if (!ack_is_due()) {
-                two_hundred.reset();
-                return;
-            }
+        case Due::GiveUp: {
+            const bool was_due = ack_is_due();
             two_hundred.reset();
+            if (!was_due) return;
             if (bye_waits) send_bye(ctx, *std::exchange(bye_waits, std::nullopt));
             if (state == LegState::Established) end_by_us(ctx, LegEvent::Cause::NoAck, 0);
             return;
+        }
     }
 }
 
