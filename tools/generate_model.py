@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes all that follows from src/model/schema/*.json: C++ structs and codecs, the component
-schemas of the API, the metadata of forms (Studio, command line), and docs/settings.md. The results are
-committed.
+schemas of the API and the paths of kinds that a domain has many of, the metadata of forms (Studio, command
+line), and docs/settings.md. The results are committed.
 
     tools/generate_model.py           writes them
     tools/generate_model.py --check   fails when a committed file is stale
@@ -177,16 +177,67 @@ def struct_header(struct):
     return out
 
 
+def refers(entity, struct):
+    """Whether the struct, or one within it, names another entity by its id."""
+    nested = {s["struct"]: s for s in entity.structs}
+    kinds = [(f, f["item"] if f["type"] == "list" else f["type"]) for f in struct["fields"]]
+    return any("ref" in f or (kind in nested and refers(entity, nested[kind])) for f, kind in kinds)
+
+
+def reference_lines(entity, field):
+    nested = {s["struct"]: s for s in entity.structs}
+    kind = field["item"] if field["type"] == "list" else field["type"]
+    if "ref" in field:
+        add = f'out.add(at, "{field["name"]}", %s, "{field["ref"]}", %s.bits);'
+    elif kind in nested and refers(entity, nested[kind]):
+        add = f'add_references(%s, at.within("{field["name"]}", %s), out);'
+    else:
+        return ""
+    value = f"value.{member(field)}"
+    if field["type"] == "list":
+        index, each = "static_cast<int>(i)", f"{value}[i]"
+        line = f"for (size_t i = 0; i < {value}.size(); ++i)\n        "
+    else:
+        index, each = "-1", f"(*{value})" if field.get("optional") else value
+        line = f"if ({value}) " if field.get("optional") else ""
+    order = (index, each) if "ref" in field else (each, index)
+    return f"    {line}{add % order}\n"
+
+
+def references_source(entity):
+    out = ""
+    for struct in entity.structs:
+        if not refers(entity, struct):
+            continue
+        lines = "".join(reference_lines(entity, f) for f in struct["fields"])
+        head = f"void add_references(const {struct['struct']}& value, const ReferencePlace& at,"
+        out += f"{head}\n                    References& out) {{\n{lines}}}\n\n"
+    return out
+
+
+def fixed_source(entity):
+    lines = "".join(f"    to.{member(f)} = from.{member(f)};\n" for f in entity.structs[-1]["fields"]
+                    if f.get("read_only") or f.get("immutable"))
+    return f"void keep_fixed(const {entity.type}& from, {entity.type}& to) {{\n{lines}}}\n\n" if lines else ""
+
+
 def header(entity):
     out = f"// {NOTE.format(entity.name)}\n#pragma once\n\n"
     out += ("#include <chrono>\n#include <cstdint>\n#include <optional>\n#include <span>\n"
             "#include <string>\n#include <string_view>\n#include <vector>\n\n"
             '#include "base/bytes.h"\n#include "base/id.h"\n#include "base/instant.h"\n'
-            '#include "model/codec.h"\n#include "model/ids.h"\n\nnamespace tandem::model {\n\n')
+            '#include "model/codec.h"\n#include "model/ids.h"\n'
+            '#include "model/reference.h"\n\nnamespace tandem::model {\n\n')
     for name, values in entity.enums.items():
         out += enum_header(name, values)
     for struct in entity.structs:
         out += struct_header(struct)
+        if struct["struct"] == entity.type and fixed_source(entity):
+            out += ("// What no change may touch is as it was.\n"
+                    f"void keep_fixed(const {entity.type}& from, {entity.type}& to);\n")
+        if struct["struct"] == entity.type and refers(entity, struct):
+            out += (f"void add_references(const {entity.type}& value, const ReferencePlace& at,\n"
+                    "                    References& out);\n\n")
     return out + "}  // namespace tandem::model\n"
 
 
@@ -338,6 +389,7 @@ def source(entity):
                 f"    return static_cast<{name}>(found - names.begin());\n}}\n\n")
     for struct in entity.structs:
         out += struct_source(entity, struct)
+    out += fixed_source(entity) + references_source(entity)
     return out + "}  // namespace tandem::model\n"
 
 
@@ -397,6 +449,58 @@ def api(entities):
             if required:
                 schema["required"] = required
             out[struct["struct"]] = schema
+    return json.dumps(out, indent=1, ensure_ascii=False) + "\n"
+
+
+def article(text):
+    return ("an " if text[0] in "aeiou" else "a ") + text
+
+
+def api_body(ref, media="application/json"):
+    return {media: {"schema": {"$ref": f"schemas.json#/{ref}"}}}
+
+
+def api_operation(summary, parameters, responses, body=None):
+    shared = "openapi.yaml#/components/"
+    out = {"tags": ["domains"], "summary": summary,
+           "parameters": [{"$ref": f"{shared}parameters/{each}"} for each in parameters]}
+    if body:
+        out["requestBody"] = {"required": True, "content": body}
+    out["responses"] = {**responses, "default": {"$ref": f"{shared}responses/Problem"}}
+    return out
+
+
+def api_paths(entities):
+    """Path items of what a domain has many of: all alike."""
+    shared = "openapi.yaml#/components/"
+    etag = {"ETag": {"$ref": f"{shared}headers/ETag"}}
+    domain, item = ({"$ref": f"{shared}parameters/{each}"} for each in ("domain", "id"))
+    out = {}
+    for entity in entities:
+        if "collection" not in entity.doc:
+            continue
+        label, ref = entity.name.replace("_", " "), entity.type
+        one = {"description": f"The {label}.", "headers": etag, "content": api_body(ref)}
+        page = {"allOf": [{"$ref": f"{shared}schemas/Page"}, {"properties": {"items": {
+            "type": "array", "items": {"$ref": f"schemas.json#/{ref}"}}}}]}
+        made = {"description": "Created; Location and ETag say where and which version.",
+                "headers": {**etag, "Location": {"schema": {"type": "string"}}},
+                "content": api_body(ref)}
+        collection = entity.doc["collection"]
+        out[collection] = {
+            "parameters": [domain],
+            "get": api_operation(f"Lists of a domain: {label}.", ["limit", "after"], {"200": {
+                "description": "A page.", "content": {"application/json": {"schema": page}}}}),
+            "post": api_operation(f"Creates {article(label)}.", [], {"201": made}, api_body(ref))}
+        out[f"{collection}-item"] = {
+            "parameters": [domain, item],
+            "get": api_operation(f"Reads the {label}.", ["ifNoneMatch"], {
+                "200": one, "304": {"description": "It still has the version of If-None-Match."}}),
+            "put": api_operation(f"Replaces the {label}.", ["ifMatch"], {"200": one}, api_body(ref)),
+            "patch": api_operation(f"Changes some fields of the {label}.", ["ifMatch"], {"200": one},
+                                   api_body(ref, "application/merge-patch+json")),
+            "delete": api_operation(f"Removes the {label}.", ["ifMatch"],
+                                    {"204": {"description": "Removed."}})}
     return json.dumps(out, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -505,7 +609,8 @@ def outputs():
             for field in struct["fields"]:
                 if "enum" in field:
                     field["values"] = entity.enums[field["enum"]]
-    files = {ROOT / "api/schemas.json": api(entities), ROOT / "web/forms.json": forms(entities),
+    files = {ROOT / "api/schemas.json": api(entities), ROOT / "api/paths.json": api_paths(entities),
+             ROOT / "web/forms.json": forms(entities),
              ROOT / "docs/settings.md": manual(entities)}
     for entity in entities:
         files[GENERATED / f"{entity.name}.h"] = fold(header(entity))

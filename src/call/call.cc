@@ -127,6 +127,7 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     longest_ = ctx.now.mono + settings_.duration_max;
     route_notes_ = std::move(route.notes);
     destinations_ = std::move(route.destinations);
+    stages_ = std::move(route.stages);
     if (destinations_.empty()) end_status_ = route.refusal;
     caller_.emplace(Party{sip::Leg(leg_key(base(), 0), leg_settings(ctx, 0, flow)), {}, flow, {}});
     caller_->user_agent = invite.header(sip::HeaderId::UserAgent).value_or("");
@@ -173,7 +174,7 @@ void Call::on_layer_event(CallContext& ctx, uint8_t leg, const sip::LayerEvent& 
     pump(ctx);
 }
 
-std::optional<Call::Question> Call::take_question(uint64_t request) {
+std::optional<Question> Call::take_question(uint64_t request) {
     const auto found = std::find_if(questions_.begin(), questions_.end(),
                                     [&](const Question& q) { return q.request == request; });
     if (found == questions_.end()) return std::nullopt;
@@ -290,6 +291,7 @@ std::optional<Instant> Call::next_deadline() const {
     for (const Question& question : questions_) sooner(earliest, question.deadline);
     for (const Question& question : to_ask_again_) sooner(earliest, question.deadline);
     sooner(earliest, ring_deadline_);
+    sooner(earliest, stage_deadline_);
     sooner(earliest, commit_deadline_);
     sooner(earliest, audit_at_);
     sooner(earliest, next_move_deadline());
@@ -329,6 +331,7 @@ void Call::run_timers(CallContext& ctx) {
     run_move_timers(ctx);
     if (due(commit_deadline_)) flush_withheld(ctx);
     if (due(ring_deadline_) && ringing()) on_ring_timeout(ctx);
+    if (due(stage_deadline_) && phase_ == Phase::Ringing) on_stage_timeout(ctx);
     if (due(audit_at_)) {
         if (caller_) caller_->leg.audit(ctx.leg);
         if (Branch* won = winner()) won->party.leg.audit(ctx.leg);

@@ -19,6 +19,7 @@
 #include "call/call_snapshot.h"
 #include "call/exchange.h"
 #include "call/media_move.h"
+#include "call/question.h"
 #include "call/trace.h"
 #include "model/generated/cdr.h"
 
@@ -44,7 +45,8 @@ class Call {
     // The caller's INVITE, authenticated, and where it is to go. An empty route ends it with
     // `refusal`.
     struct Route {
-        std::vector<Destination> destinations;
+        std::vector<Destination> destinations;  // by their stages
+        std::vector<Duration> stages;           // how long each rings; 0: without a bound
         int refusal = 404;
         std::vector<RouteStepNote> notes;
     };
@@ -111,27 +113,6 @@ class Call {
 
  private:
     // --- call.cc
-    enum class Purpose : uint8_t {
-        Bindings,     // devices of the destination
-        Rebind,       // the flow of one branch, or of a party that talks, failed
-        Place,        // of the media
-        OpenMedia,    // ports for new branches
-        OfferMedia,   // ports for an offer that travels on
-        UpdateMedia,  // what an answer settled
-        CheckMedia,   // whether the gate still has the context
-        CloseMedia,   // final statistics
-    };
-    struct Question {
-        uint64_t request = 0;
-        Purpose purpose = Purpose::Bindings;
-        uint8_t branch = 0;
-        Instant deadline;
-    };
-    struct Wanted {
-        Purpose purpose = Purpose::Bindings;
-        Duration deadline{0};
-        uint8_t branch = 0;
-    };
     template <typename T>
     void ask(CallContext& ctx, ports::Instance to, T payload, Wanted wanted);
     std::optional<Question> take_question(uint64_t request);
@@ -162,6 +143,12 @@ class Call {
     void on_placed(CallContext& ctx, const ports::MediaPlaced& placed);
     void wait_for_room(CallContext& ctx);
     void located(CallContext& ctx);
+
+    // --- stages.cc
+    bool next_stage(CallContext& ctx);
+    void ask_for_devices(CallContext& ctx);
+    void begin_stage_time(CallContext& ctx);
+    void on_stage_timeout(CallContext& ctx);
 
     // --- fork.cc
     uint8_t add_branch(CallContext& ctx, const Destination& destination, ports::Binding binding,
@@ -247,6 +234,9 @@ class Call {
     uint8_t winner_ = 0;
     std::vector<RouteStepNote> route_notes_;
     std::vector<Destination> destinations_;
+    std::vector<Duration> stages_;  // see Route
+    uint8_t stage_ = 0;             // the present one
+    std::optional<Instant> stage_deadline_;
     std::vector<Question> questions_;
     std::vector<Question> to_ask_again_;  // at their deadlines
     std::optional<Instant> locate_give_up_;

@@ -69,6 +69,7 @@ struct Destination {
     AccountId account;
     std::string number;
     std::string name;
+    uint8_t stage = 0;  // in which it rings
 };
 
 // How a step of the route came about, for operators.

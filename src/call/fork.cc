@@ -169,12 +169,12 @@ bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Messag
         if (!found) continue;
         const bool known =
             std::any_of(destinations_.begin(), destinations_.end(),
-                        [&](const Destination& d) { return d.account == found->id; });
+                        [&](const Destination& d) { return d.account == found->account; });
         if (known) continue;
         ++redirections_;
         route_notes_.push_back({"redirection", "a phone of " + branch(index)->destination.number +
                                                    " sent the call to " + found->number});
-        destinations_.push_back({found->id, found->number, found->name});
+        destinations_.push_back({found->account, found->number, found->name, stage_});
         locate_give_up_.reset();
         ask_where(ctx, Purpose::Bindings, static_cast<uint8_t>(destinations_.size() - 1));
         followed = true;
@@ -188,9 +188,10 @@ void Call::fail_if_exhausted(CallContext& ctx) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Rebind;
     });
     if (asking || !to_ask_again_.empty()) return;
+    const auto is_pending = [](const auto& branch) { return branch->is_pending(); };
+    if (std::ranges::any_of(branches_, is_pending) || next_stage(ctx)) return;
     std::vector<int> statuses;
     for (const auto& branch : branches_) {
-        if (branch->is_pending()) return;
         if (branch->state == BranchState::Failed) {
             statuses.push_back(shown_failure(branch->party.status));
         }

@@ -27,9 +27,7 @@ void Call::on_incoming(CallContext& ctx, sip::LegEvent& event) {
 
 // Both questions at once: a call waits for the slower one only.
 void Call::locate(CallContext& ctx) {
-    for (size_t i = 0; i < destinations_.size(); ++i) {
-        ask_where(ctx, Purpose::Bindings, static_cast<uint8_t>(i));
-    }
+    ask_for_devices(ctx);
     ask_where(ctx, Purpose::Place, 0);
 }
 
@@ -68,6 +66,7 @@ void Call::on_bindings(CallContext& ctx, const Question& question, ports::Bindin
     if (question.purpose == Purpose::Rebind) return on_rebound(ctx, question.branch, reply);
     if (!ringing() || question.branch >= destinations_.size()) return;
     const Destination destination = destinations_[question.branch];
+    if (destination.stage != stage_) return;  // its time is over
     for (ports::Binding& binding : reply.bindings) {
         if (branches_.size() >= kForkMax) break;
         add_branch(ctx, destination, std::move(binding), std::nullopt);
@@ -102,9 +101,13 @@ void Call::located(CallContext& ctx) {
     };
     const bool waiting = std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty();
     if (waiting || phase_ != Phase::Locating) return;
-    if (branches_.empty()) return end(ctx, ReleasedBy::System, 480, "no device is registered");
+    if (branches_.empty()) {
+        if (next_stage(ctx)) return;
+        return end(ctx, ReleasedBy::System, 480, "no device is registered");
+    }
     set_phase(Phase::Ringing);
     ring_deadline_ = ctx.now.mono + settings_.ring_timeout;
+    begin_stage_time(ctx);
     open_branches(ctx);
 }
 

@@ -6,6 +6,18 @@
 namespace tandem {
 
 using NumberRangeId = Id<struct NumberRangeTag>;
+using DialRuleId = Id<struct DialRuleTag>;
+using ScheduleId = Id<struct ScheduleTag>;
+using ConsentId = Id<struct ConsentTag>;
+using RepresentationId = Id<struct RepresentationTag>;
+using RouteExpectationId = Id<struct RouteExpectationTag>;
+using TrunkId = Id<struct TrunkTag>;
+using TrunkGroupId = Id<struct TrunkGroupTag>;
+using RingGroupId = Id<struct RingGroupTag>;
+using QueueId = Id<struct QueueTag>;
+using FeatureCodeId = Id<struct FeatureCodeTag>;
+using GrantId = Id<struct GrantTag>;
+using ApiTokenId = Id<struct ApiTokenTag>;
 using CdrId = Id<struct CdrTag>;
 
 }  // namespace tandem

@@ -40,7 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         round_trip<Account>,        round_trip<Domain>, round_trip<RoleInstance>,
         round_trip<Interface>,      round_trip<Cdr>,    round_trip<NumberRange>,
         round_trip<Licence>,        round_trip<Site>,   round_trip<Server>,
-        round_trip<SystemSettings>, round_trip<User>};
+        round_trip<SystemSettings>, round_trip<User>,   round_trip<Trunk>,
+        round_trip<TrunkGroup>,     round_trip<RingGroup>, round_trip<FeatureCode>};
     cases[data[0] % (sizeof cases / sizeof cases[0])](text);
     return 0;
 }

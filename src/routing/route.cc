@@ -6,9 +6,9 @@
 namespace tandem::routing {
 namespace {
 
-RoutedAccount routed(const store::AccountRecord& account) {
+Target target_of(DomainId domain, const store::AccountRecord& account) {
     const std::string_view number = account.number().empty() ? account.login() : account.number();
-    return {account.id, std::string(number), std::string(account.display_name())};
+    return {domain, account.id, std::string(number), std::string(account.display_name())};
 }
 
 Route refused(Route route, int status, std::string reason) {
@@ -56,12 +56,12 @@ Route route(const store::Catalog& catalog, const Question& question) {
     }
     route.steps.push_back({"account", "The account " + std::string(account->login()) +
                                           " of the domain has this " + found_by + "."});
-    route.destinations.push_back(routed(*account));
+    route.stages.push_back({{target_of(question.domain, *account)}});
     return route;
 }
 
-std::optional<RoutedAccount> account_of_uri(const store::Catalog& catalog, DomainId domain,
-                                            std::string_view uri) {
+std::optional<Target> account_of_uri(const store::Catalog& catalog, DomainId domain,
+                                     std::string_view uri) {
     const auto parsed = sip::UriView::parse(uri);
     if (!parsed) return std::nullopt;
     if (parsed->is_sip()) {
@@ -74,7 +74,7 @@ std::optional<RoutedAccount> account_of_uri(const store::Catalog& catalog, Domai
     const store::AccountRecord* account = catalog.find_account_by_number(domain, normalised(user));
     if (account == nullptr) account = catalog.find_account_by_login(domain, user);
     if (account == nullptr || !account->enabled) return std::nullopt;
-    return routed(*account);
+    return target_of(domain, *account);
 }
 
 }  // namespace tandem::routing

@@ -3,6 +3,7 @@
 // number or login.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,11 +18,18 @@ class Catalog;
 
 namespace tandem::routing {
 
-// An account as routing shows it.
-struct RoutedAccount {
-    AccountId id;
+// Somebody that a call may ring.
+struct Target {
+    DomainId domain;  // whose account it is
+    AccountId account;
     std::string number;  // its number, or its login when it has none
     std::string name;
+};
+
+// Targets that ring at once. When none of them has answered, the next stage begins.
+struct Stage {
+    std::vector<Target> targets;
+    std::chrono::seconds ring_for{0};  // 0: for as long as the call may ring
 };
 
 struct Question {
@@ -37,16 +45,16 @@ struct Step {
 };
 
 struct Route {
-    std::vector<RoutedAccount> destinations;
-    int refusal = 0;  // SIP status when there are no destinations
+    std::vector<Stage> stages;
+    int refusal = 0;  // SIP status when there are no stages
     std::vector<Step> steps;
 };
 
 Route route(const store::Catalog& catalog, const Question& question);
 
 // The enabled account that a sip: or tel: URI of the domain names; nullopt: none, or another host.
-std::optional<RoutedAccount> account_of_uri(const store::Catalog& catalog, DomainId domain,
-                                            std::string_view uri);
+std::optional<Target> account_of_uri(const store::Catalog& catalog, DomainId domain,
+                                     std::string_view uri);
 
 // What was dialled without what people and phones put in for the eye: "(030) 12-34" is "0301234".
 // RFC 3966 5.1.1. Texts that are no numbers stay as they are.

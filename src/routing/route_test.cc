@@ -61,9 +61,9 @@ TEST_F(RoutingTest, FindsAccountsOfTheDomainAndSaysWhy) {
     for (const Case& c : cases) {
         const Route found = route(catalog, {kDomain, {}, c.dialled, {}});
         EXPECT_EQ(found.refusal, c.refusal) << c.dialled;
-        EXPECT_EQ(found.destinations.empty(), c.refusal != 0) << c.dialled;
-        if (!found.destinations.empty()) {
-            EXPECT_EQ(found.destinations[0].number, c.number);
+        EXPECT_EQ(found.stages.empty(), c.refusal != 0) << c.dialled;
+        if (!found.stages.empty()) {
+            EXPECT_EQ(found.stages[0].targets[0].number, c.number);
         }
         ASSERT_FALSE(found.steps.empty()) << c.dialled;
         EXPECT_TRUE(found.steps.back().reason.ends_with('.'));

@@ -61,6 +61,27 @@ auto find_text(const Tree& tree, std::string_view id, std::optional<IdType>& par
 }
 
 template <typename T>
+void drop(TreesOfKind<T>& trees, Bits128 id) {
+    const Entity<T>* old = trees.by_id.find(id);
+    if (old == nullptr) return;
+    const Ref<Entity<T>> keep(old);
+    if constexpr (IsNamed<T>) erase_own(trees.by_name, std::string_view(old->name), old);
+    if constexpr (IsNumbered<T>) erase_own(trees.by_number, std::string_view(old->number), old);
+    trees.by_id.erase(id);
+}
+
+template <typename T>
+Result<void> put(TreesOfKind<T>& trees, const KeyValue& item, std::string_view id) {
+    const auto entity = TRY(read<T>(item, id));
+    drop(trees, entity->id.bits);
+    trees.by_id.put(entity.get());
+    if constexpr (IsNamed<T>) trees.by_name.put(entity.get());
+    if constexpr (IsNumbered<T>)
+        if (!entity->number.empty()) trees.by_number.put(entity.get());
+    return {};
+}
+
+template <typename T>
 Result<void> put_simple(EntitiesById<T>& tree, const KeyValue& item, std::string_view id) {
     const auto entity = TRY(read<T>(item, id));
     tree.put(entity.get());
@@ -226,12 +247,6 @@ size_t Catalog::user_count(DomainId domain) const {
     return node == nullptr ? 0 : node->users.size();
 }
 
-const Entity<model::NumberRange>* Catalog::find_number_range(DomainId domain,
-                                                             NumberRangeId id) const {
-    const DomainNode* node = find_node(domain);
-    return node == nullptr ? nullptr : node->ranges.find(id.bits);
-}
-
 // Feeding.
 
 CatalogRoot& CatalogFeed::root() {
@@ -292,7 +307,11 @@ Result<void> CatalogFeed::put_in_domain(const KeyValue& item, DomainId domain,
     if (kind == "domain") done = put_domain(root(), node, item);
     if (kind == "account") done = put_account(node, item, id);
     if (kind == "user") done = put_user(node, item, id);
-    if (kind == "range") done = put_simple(node.ranges, item, id);
+    DomainKinds::any([&]<typename T>() {
+        if (kind != DomainKind<T>::segment) return false;
+        done = store::put(node.of<T>(), item, id);
+        return true;
+    });
     if (kind == "licence") {
         auto entity = read<model::Licence>(item);
         if (entity)
@@ -327,7 +346,11 @@ void CatalogFeed::erase_in_domain(DomainId domain, std::string_view kind, std::s
     if (kind == "domain") drop_domain(root(), node);
     if (kind == "account") drop_account(node, find_text(node.accounts, id, account));
     if (kind == "user") drop_user(node, find_text(node.users, id, user));
-    if (kind == "range") erase_simple(node.ranges, id);
+    DomainKinds::any([&]<typename T>() {
+        if (kind != DomainKind<T>::segment) return false;
+        if (const auto bits = bits128_from_hex(id)) drop(node.of<T>(), *bits);
+        return true;
+    });
     if (kind == "licence") node.licence = {};
     put_back(root(), held);
 }

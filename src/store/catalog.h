@@ -13,11 +13,13 @@
 
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #include "base/id.h"
 #include "base/result.h"
 #include "model/entities.h"
 #include "store/catalog_records.h"
+#include "store/domain_kinds.h"
 #include "store/kv.h"
 #include "store/persistent_tree.h"
 
@@ -25,6 +27,19 @@ namespace tandem::store {
 
 template <typename T>
 using EntitiesById = PersistentTree<Entity<T>, keying::ById>;
+
+// A kind's entities by id, and by what else tells them apart.
+struct Nothing {};
+template <typename T>
+struct TreesOfKind {
+    EntitiesById<T> by_id;
+    [[no_unique_address]] std::conditional_t<IsNamed<T>, PersistentTree<Entity<T>, keying::ByName>,
+                                             Nothing>
+        by_name;
+    [[no_unique_address]] std::conditional_t<
+        IsNumbered<T>, PersistentTree<Entity<T>, keying::ByNumberText>, Nothing>
+        by_number;
+};
 
 // One domain: its own record and the trees of what belongs to it.
 struct DomainNode final : Counted {
@@ -36,10 +51,19 @@ struct DomainNode final : Counted {
     PersistentTree<AccountRecord, keying::ByNumber> accounts_by_number;
     EntitiesById<model::User> users;
     PersistentTree<Entity<model::User>, keying::ByLogin> users_by_login;
-    EntitiesById<model::NumberRange> ranges;
+    DomainKinds::Mapped<TreesOfKind> others;
 
+    template <typename T>
+    const TreesOfKind<T>& of() const {
+        return others;
+    }
+    template <typename T>
+    TreesOfKind<T>& of() {
+        return others;
+    }
     bool is_empty() const {
-        return !domain && !licence && accounts.empty() && users.empty() && ranges.empty();
+        return !domain && !licence && accounts.empty() && users.empty() &&
+               !DomainKinds::any([this]<typename T>() { return !of<T>().by_id.empty(); });
     }
 };
 inline void release(const DomainNode* node) {
@@ -81,7 +105,29 @@ class Catalog {
     const Entity<model::User>* find_user(DomainId domain, UserId id) const;
     const Entity<model::User>* find_user_by_login(DomainId domain, std::string_view login) const;
     size_t user_count(DomainId domain) const;
-    const Entity<model::NumberRange>* find_number_range(DomainId domain, NumberRangeId id) const;
+    // The other kinds of a domain (domain_kinds.h).
+    template <IsDomainKind T>
+    const Entity<T>* find(DomainId domain, IdOf<T> id) const {
+        const DomainNode* node = find_node(domain);
+        return node == nullptr ? nullptr : node->of<T>().by_id.find(id.bits);
+    }
+    template <IsDomainKind T>
+    size_t count(DomainId domain) const {
+        const DomainNode* node = find_node(domain);
+        return node == nullptr ? 0 : node->of<T>().by_id.size();
+    }
+    template <IsDomainKind T>
+        requires(IsNamed<T>)
+    const Entity<T>* find_by_name(DomainId domain, std::string_view name) const {
+        const DomainNode* node = find_node(domain);
+        return node == nullptr ? nullptr : node->of<T>().by_name.find(name);
+    }
+    template <IsDomainKind T>
+        requires(IsNumbered<T>)
+    const Entity<T>* find_by_number(DomainId domain, std::string_view number) const {
+        const DomainNode* node = find_node(domain);
+        return node == nullptr ? nullptr : node->of<T>().by_number.find(number);
+    }
 
     const Entity<model::Site>* find_site(SiteId id) const { return root_->sites.find(id.bits); }
     const Entity<model::Server>* find_server(ServerId id) const {
@@ -114,9 +160,14 @@ class Catalog {
         if (const DomainNode* node = find_node(domain))
             node->users_by_login.visit_after(after_login, visit);
     }
-    template <typename Visit>
-    void visit_number_ranges(DomainId domain, Visit&& visit) const {
-        if (const DomainNode* node = find_node(domain)) node->ranges.visit(visit);
+    template <IsDomainKind T, typename Visit>
+    void visit(DomainId domain, Visit&& visit) const {  // by id
+        if (const DomainNode* node = find_node(domain)) node->of<T>().by_id.visit(visit);
+    }
+    template <IsDomainKind T, typename Visit>
+    void visit_after(DomainId domain, Bits128 after, Visit&& visit) const {
+        if (const DomainNode* node = find_node(domain))
+            node->of<T>().by_id.visit_after(after, visit);
     }
     template <typename Visit>
     void visit_sites(Visit&& visit) const {

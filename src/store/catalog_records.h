@@ -98,6 +98,12 @@ struct ByNumber {
         return record.number;
     }
 };
+struct ByNumberText {
+    template <typename T>
+    static std::string_view key(const Entity<T>& record) {
+        return record.number;
+    }
+};
 }  // namespace keying
 
 }  // namespace tandem::store

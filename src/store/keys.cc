@@ -55,8 +55,8 @@ std::string users_of(DomainId domain) {
 std::string accounts_of(DomainId domain) {
     return join("/d/", domain.text(), "/account/");
 }
-std::string number_ranges_of(DomainId domain) {
-    return join("/d/", domain.text(), "/range/");
+std::string all_in_domain(DomainId domain, std::string_view segment) {
+    return join("/d/", domain.text(), "/", segment) + '/';
 }
 std::string child_domains_of(DomainId parent) {
     return join("/x/child-domain/", parent.text(), "/");
@@ -70,8 +70,11 @@ std::string user(DomainId domain, UserId id) {
 std::string account(DomainId domain, AccountId id) {
     return join(accounts_of(domain), id.text());
 }
-std::string number_range(DomainId domain, NumberRangeId id) {
-    return join(number_ranges_of(domain), id.text());
+std::string in_domain(DomainId domain, std::string_view segment, Bits128 id) {
+    return all_in_domain(domain, segment) + to_hex(id);
+}
+std::string name_in_domain(DomainId domain, std::string_view segment, std::string_view name) {
+    return join(join("/d/", domain.text(), "/x/", segment), "/", name);
 }
 std::string login(DomainId domain, std::string_view login) {
     return join("/d/", domain.text(), "/x/login/", login);

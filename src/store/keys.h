@@ -8,9 +8,10 @@
 //   /l/x/role-number/<number>                               the number that tokens carry
 //   /d/<domain>/domain                                      the domain itself
 //   /d/<domain>/licence                                     its licence
-//   /d/<domain>/user/<id>  /account/<id>  /range/<id>       its entities
+//   /d/<domain>/user/<id>  /account/<id>                    its entities
+//   /d/<domain>/<kind>/<id>                                 and others (domain_kinds.h)
 //   /d/<domain>/x/login/<login>  /x/number/<number>         unique in the domain
-//   /d/<domain>/x/user-login/<login>
+//   /d/<domain>/x/user-login/<login>  /x/<kind>/<name>
 //   /x/domain-name/<name>                                   unique in the system
 //   binding/<domain>/<account>/<binding>                    registrar
 //   call/<instance>/<call>                                  snapshots of calls
@@ -58,14 +59,16 @@ std::string domain(DomainId domain);
 std::string licence(DomainId domain);
 std::string user(DomainId domain, UserId id);
 std::string account(DomainId domain, AccountId id);
-std::string number_range(DomainId domain, NumberRangeId id);
+// Of the other kinds (domain_kinds.h), by their segment.
+std::string in_domain(DomainId domain, std::string_view segment, Bits128 id);
+std::string all_in_domain(DomainId domain, std::string_view segment);  // prefix
+std::string name_in_domain(DomainId domain, std::string_view segment, std::string_view name);
 std::string login(DomainId domain, std::string_view login);
 std::string number(DomainId domain, std::string_view number);
 std::string user_login(DomainId domain, std::string_view login);
 std::string domain_name(std::string_view name);
 std::string accounts_of(DomainId domain);  // prefixes
 std::string users_of(DomainId domain);
-std::string number_ranges_of(DomainId domain);
 std::string child_domains_of(DomainId parent);
 std::string child_domain(DomainId parent, DomainId child);
 

@@ -54,4 +54,16 @@ const Shape& shape_of<Account>() {
     return shape;
 }
 
+void keep_fixed(const Account& from, Account& to) {
+    to.id = from.id;
+    to.domain = from.domain;
+    to.credentials = from.credentials;
+}
+
+void add_references(const Account& value, const ReferencePlace& at,
+                    References& out) {
+    out.add(at, "domain", -1, "domain", value.domain.bits);
+    if (value.user) out.add(at, "user", -1, "user", (*value.user).bits);
+}
+
 }  // namespace tandem::model

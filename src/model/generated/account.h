@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -44,5 +45,10 @@ void read(ObjectReader& in, Account& out);
 void write(ObjectWriter& out, const Account& value);
 template <>
 const Shape& shape_of<Account>();
+
+// What no change may touch is as it was.
+void keep_fixed(const Account& from, Account& to);
+void add_references(const Account& value, const ReferencePlace& at,
+                    References& out);
 
 }  // namespace tandem::model

@@ -253,4 +253,23 @@ const Shape& shape_of<Cdr>() {
     return shape;
 }
 
+void add_references(const CdrParty& value, const ReferencePlace& at,
+                    References& out) {
+    if (value.account) out.add(at, "account", -1, "account", (*value.account).bits);
+}
+
+void add_references(const CdrLeg& value, const ReferencePlace& at,
+                    References& out) {
+    add_references(value.party, at.within("party", -1), out);
+}
+
+void add_references(const Cdr& value, const ReferencePlace& at,
+                    References& out) {
+    out.add(at, "domain", -1, "domain", value.domain.bits);
+    add_references(value.caller, at.within("caller", -1), out);
+    add_references(value.callee, at.within("callee", -1), out);
+    for (size_t i = 0; i < value.legs.size(); ++i)
+        add_references(value.legs[i], at.within("legs", static_cast<int>(i)), out);
+}
+
 }  // namespace tandem::model

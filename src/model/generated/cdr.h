@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -154,5 +155,8 @@ void read(ObjectReader& in, Cdr& out);
 void write(ObjectWriter& out, const Cdr& value);
 template <>
 const Shape& shape_of<Cdr>();
+
+void add_references(const Cdr& value, const ReferencePlace& at,
+                    References& out);
 
 }  // namespace tandem::model

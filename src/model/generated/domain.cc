@@ -159,4 +159,15 @@ const Shape& shape_of<Domain>() {
     return shape;
 }
 
+void keep_fixed(const Domain& from, Domain& to) {
+    to.id = from.id;
+    to.realm = from.realm;
+    to.certificate_key_sealed = from.certificate_key_sealed;
+}
+
+void add_references(const Domain& value, const ReferencePlace& at,
+                    References& out) {
+    if (value.parent) out.add(at, "parent", -1, "domain", (*value.parent).bits);
+}
+
 }  // namespace tandem::model

@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -100,5 +101,10 @@ void read(ObjectReader& in, Domain& out);
 void write(ObjectWriter& out, const Domain& value);
 template <>
 const Shape& shape_of<Domain>();
+
+// What no change may touch is as it was.
+void keep_fixed(const Domain& from, Domain& to);
+void add_references(const Domain& value, const ReferencePlace& at,
+                    References& out);
 
 }  // namespace tandem::model

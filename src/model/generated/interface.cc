@@ -98,4 +98,13 @@ const Shape& shape_of<Interface>() {
     return shape;
 }
 
+void keep_fixed(const Interface& from, Interface& to) {
+    to.id = from.id;
+}
+
+void add_references(const Interface& value, const ReferencePlace& at,
+                    References& out) {
+    out.add(at, "server", -1, "server", value.server.bits);
+}
+
 }  // namespace tandem::model

@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -67,5 +68,10 @@ void read(ObjectReader& in, Interface& out);
 void write(ObjectWriter& out, const Interface& value);
 template <>
 const Shape& shape_of<Interface>();
+
+// What no change may touch is as it was.
+void keep_fixed(const Interface& from, Interface& to);
+void add_references(const Interface& value, const ReferencePlace& at,
+                    References& out);
 
 }  // namespace tandem::model

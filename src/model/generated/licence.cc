@@ -55,4 +55,13 @@ const Shape& shape_of<Licence>() {
     return shape;
 }
 
+void keep_fixed(const Licence& from, Licence& to) {
+    to.domain = from.domain;
+}
+
+void add_references(const Licence& value, const ReferencePlace& at,
+                    References& out) {
+    out.add(at, "domain", -1, "domain", value.domain.bits);
+}
+
 }  // namespace tandem::model

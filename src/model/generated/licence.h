@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -42,5 +43,10 @@ void read(ObjectReader& in, Licence& out);
 void write(ObjectWriter& out, const Licence& value);
 template <>
 const Shape& shape_of<Licence>();
+
+// What no change may touch is as it was.
+void keep_fixed(const Licence& from, Licence& to);
+void add_references(const Licence& value, const ReferencePlace& at,
+                    References& out);
 
 }  // namespace tandem::model

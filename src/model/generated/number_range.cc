@@ -60,4 +60,14 @@ const Shape& shape_of<NumberRange>() {
     return shape;
 }
 
+void keep_fixed(const NumberRange& from, NumberRange& to) {
+    to.id = from.id;
+    to.domain = from.domain;
+}
+
+void add_references(const NumberRange& value, const ReferencePlace& at,
+                    References& out) {
+    out.add(at, "domain", -1, "domain", value.domain.bits);
+}
+
 }  // namespace tandem::model

@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -45,5 +46,10 @@ void read(ObjectReader& in, NumberRange& out);
 void write(ObjectWriter& out, const NumberRange& value);
 template <>
 const Shape& shape_of<NumberRange>();
+
+// What no change may touch is as it was.
+void keep_fixed(const NumberRange& from, NumberRange& to);
+void add_references(const NumberRange& value, const ReferencePlace& at,
+                    References& out);
 
 }  // namespace tandem::model

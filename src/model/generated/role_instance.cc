@@ -271,4 +271,17 @@ const Shape& shape_of<RoleInstance>() {
     return shape;
 }
 
+void keep_fixed(const RoleInstance& from, RoleInstance& to) {
+    to.id = from.id;
+    to.role = from.role;
+    to.number = from.number;
+}
+
+void add_references(const RoleInstance& value, const ReferencePlace& at,
+                    References& out) {
+    out.add(at, "server", -1, "server", value.server.bits);
+    for (size_t i = 0; i < value.interfaces.size(); ++i)
+        out.add(at, "interfaces", static_cast<int>(i), "interface", value.interfaces[i].bits);
+}
+
 }  // namespace tandem::model

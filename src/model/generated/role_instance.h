@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -181,5 +182,10 @@ void read(ObjectReader& in, RoleInstance& out);
 void write(ObjectWriter& out, const RoleInstance& value);
 template <>
 const Shape& shape_of<RoleInstance>();
+
+// What no change may touch is as it was.
+void keep_fixed(const RoleInstance& from, RoleInstance& to);
+void add_references(const RoleInstance& value, const ReferencePlace& at,
+                    References& out);
 
 }  // namespace tandem::model

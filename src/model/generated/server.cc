@@ -51,4 +51,16 @@ const Shape& shape_of<Server>() {
     return shape;
 }
 
+void keep_fixed(const Server& from, Server& to) {
+    to.id = from.id;
+    to.name = from.name;
+    to.node = from.node;
+    to.witness = from.witness;
+}
+
+void add_references(const Server& value, const ReferencePlace& at,
+                    References& out) {
+    out.add(at, "site", -1, "site", value.site.bits);
+}
+
 }  // namespace tandem::model

@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -48,5 +49,10 @@ void read(ObjectReader& in, Server& out);
 void write(ObjectWriter& out, const Server& value);
 template <>
 const Shape& shape_of<Server>();
+
+// What no change may touch is as it was.
+void keep_fixed(const Server& from, Server& to);
+void add_references(const Server& value, const ReferencePlace& at,
+                    References& out);
 
 }  // namespace tandem::model

@@ -36,4 +36,8 @@ const Shape& shape_of<Site>() {
     return shape;
 }
 
+void keep_fixed(const Site& from, Site& to) {
+    to.id = from.id;
+}
+
 }  // namespace tandem::model

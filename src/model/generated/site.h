@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -35,4 +36,6 @@ void write(ObjectWriter& out, const Site& value);
 template <>
 const Shape& shape_of<Site>();
 
+// What no change may touch is as it was.
+void keep_fixed(const Site& from, Site& to);
 }  // namespace tandem::model

@@ -92,4 +92,8 @@ const Shape& shape_of<SystemSettings>() {
     return shape;
 }
 
+void keep_fixed(const SystemSettings& from, SystemSettings& to) {
+    to.certificate_key_sealed = from.certificate_key_sealed;
+}
+
 }  // namespace tandem::model

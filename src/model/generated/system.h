@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -58,4 +59,6 @@ void write(ObjectWriter& out, const SystemSettings& value);
 template <>
 const Shape& shape_of<SystemSettings>();
 
+// What no change may touch is as it was.
+void keep_fixed(const SystemSettings& from, SystemSettings& to);
 }  // namespace tandem::model

@@ -51,4 +51,15 @@ const Shape& shape_of<User>() {
     return shape;
 }
 
+void keep_fixed(const User& from, User& to) {
+    to.id = from.id;
+    to.domain = from.domain;
+    to.password_hash = from.password_hash;
+}
+
+void add_references(const User& value, const ReferencePlace& at,
+                    References& out) {
+    out.add(at, "domain", -1, "domain", value.domain.bits);
+}
+
 }  // namespace tandem::model

@@ -14,6 +14,7 @@
 #include "base/instant.h"
 #include "model/codec.h"
 #include "model/ids.h"
+#include "model/reference.h"
 
 namespace tandem::model {
 
@@ -44,5 +45,10 @@ void read(ObjectReader& in, User& out);
 void write(ObjectWriter& out, const User& value);
 template <>
 const Shape& shape_of<User>();
+
+// What no change may touch is as it was.
+void keep_fixed(const User& from, User& to);
+void add_references(const User& value, const ReferencePlace& at,
+                    References& out);
 
 }  // namespace tandem::model

@@ -153,9 +153,13 @@ namespace {
 call::Call::Route call_route(routing::Route from) {
     call::Call::Route route;
     route.refusal = from.refusal;
-    for (routing::RoutedAccount& account : from.destinations) {
-        route.destinations.push_back(
-            {account.id, std::move(account.number), std::move(account.name)});
+    for (routing::Stage& stage : from.stages) {
+        const auto index = static_cast<uint8_t>(route.stages.size());
+        route.stages.push_back(stage.ring_for);
+        for (routing::Target& target : stage.targets) {
+            route.destinations.push_back(
+                {target.account, std::move(target.number), std::move(target.name), index});
+        }
     }
     for (routing::Step& step : from.steps) {
         route.notes.push_back({std::move(step.step), std::move(step.reason)});
@@ -192,12 +196,12 @@ void B2buaRole::on_page_message(Step& step, ports::SipInbound& in, sip::ServerKe
     const routing::Question question{admitted->domain->id, admitted->account->id, admitted->dialled,
                                      step.now.utc};
     const routing::Route route = routing::route(around_.catalog, question);
-    if (route.destinations.empty()) return refuse(step, in.message, server, route.refusal);
+    if (route.stages.empty()) return refuse(step, in.message, server, route.refusal);
     const call::CallFacts facts = facts_of(step, *admitted, in.message);
     PageRequest page{server,
                      std::move(in.message),
                      facts.domain,
-                     route.destinations.front().id,
+                     route.stages.front().targets.front().account,
                      call::shown_caller(facts),
                      call::shown_callee(facts)};
     const sip::Message copy = page.message;
@@ -235,10 +239,12 @@ void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
         json.field("reason").value(each.reason).end_object();
     }
     json.end_list().field("destinations").begin_list();
-    for (const routing::RoutedAccount& account : route.destinations) {
-        json.begin_object().field("account").value(account.id.text());
-        json.field("number").value(account.number);
-        json.field("display_name").value(account.name).end_object();
+    for (const routing::Stage& stage : route.stages) {
+        for (const routing::Target& target : stage.targets) {
+            json.begin_object().field("account").value(target.account.text());
+            json.field("number").value(target.number);
+            json.field("display_name").value(target.name).end_object();
+        }
     }
     json.end_list().field("sip_status").value(route.refusal).end_object();
     reply.json = json.take();

@@ -1,5 +1,5 @@
 // Per kind of entity what generic work needs: its keys, its indexes, how to find it in the catalog.
-// One struct a kind, all with the same members. keep_fixed() carries over what no change may touch.
+// One struct a kind, all with the same members.
 #pragma once
 
 #include <optional>
@@ -7,9 +7,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/check.h"
 #include "base/id.h"
 #include "model/entities.h"
 #include "store/catalog.h"
+#include "store/domain_kinds.h"
 #include "store/keys.h"
 
 namespace tandem::roles::store_role {
@@ -23,6 +25,25 @@ enum class Cardinality { Many, Single };
 template <typename T>
 struct Kind;
 
+// Those of which a domain has many (store/domain_kinds.h). Names are unique among their kind, and
+// numbers in the domain, whoever has them.
+template <store::IsDomainKind T>
+struct Kind<T> {
+    using Of = store::DomainKind<T>;
+    static constexpr std::string_view name = Of::name;
+    static constexpr Cardinality cardinality =
+        store::IsPerAccount<T> ? Cardinality::Single : Cardinality::Many;
+    static std::string key(const T& v) { return keys::in_domain(v.domain, Of::segment, v.id.bits); }
+    static std::vector<std::string> indexes(const T& v) {
+        std::vector<std::string> all;
+        if constexpr (requires { v.name.size(); })
+            all.push_back(keys::name_in_domain(v.domain, Of::segment, v.name));
+        if constexpr (requires { v.number.size(); })
+            if (!v.number.empty()) all.push_back(keys::number(v.domain, v.number));
+        return all;
+    }
+};
+
 struct SiteKind {
     static constexpr std::string_view name = "site";
     static constexpr Cardinality cardinality = Cardinality::Many;
@@ -30,8 +51,6 @@ struct SiteKind {
     static std::vector<std::string> indexes(const model::Site& v) {
         return {keys::site_name(v.name)};
     }
-    static std::vector<std::string> references(const model::Site&) { return {}; }
-    static void keep_fixed(const model::Site& from, model::Site& to) { to.id = from.id; }
 };
 struct ServerKind {
     static constexpr std::string_view name = "server";
@@ -40,23 +59,12 @@ struct ServerKind {
     static std::vector<std::string> indexes(const model::Server& v) {
         return {keys::server_name(v.name), keys::server_node(v.node)};
     }
-    static std::vector<std::string> references(const model::Server& v) {
-        return {keys::site(v.site)};
-    }
-    static void keep_fixed(const model::Server& from, model::Server& to) {
-        to.id = from.id;
-        to.node = from.node;
-    }
 };
 struct InterfaceKind {
     static constexpr std::string_view name = "interface";
     static constexpr Cardinality cardinality = Cardinality::Many;
     static std::string key(const model::Interface& v) { return keys::interface(v.id); }
     static std::vector<std::string> indexes(const model::Interface&) { return {}; }
-    static std::vector<std::string> references(const model::Interface& v) {
-        return {keys::server(v.server)};
-    }
-    static void keep_fixed(const model::Interface& from, model::Interface& to) { to.id = from.id; }
 };
 struct RoleInstanceKind {
     static constexpr std::string_view name = "role_instance";
@@ -65,24 +73,12 @@ struct RoleInstanceKind {
     static std::vector<std::string> indexes(const model::RoleInstance& v) {
         return {keys::role_number(v.number)};
     }
-    static std::vector<std::string> references(const model::RoleInstance& v) {
-        std::vector<std::string> all = {keys::server(v.server)};
-        for (const InterfaceId id : v.interfaces) all.push_back(keys::interface(id));
-        return all;
-    }
-    static void keep_fixed(const model::RoleInstance& from, model::RoleInstance& to) {
-        to.id = from.id;
-    }
 };
 struct SystemKind {
     static constexpr std::string_view name = "system";
     static constexpr Cardinality cardinality = Cardinality::Single;
     static std::string key(const model::SystemSettings&) { return keys::system_settings(); }
     static std::vector<std::string> indexes(const model::SystemSettings&) { return {}; }
-    static std::vector<std::string> references(const model::SystemSettings&) { return {}; }
-    static void keep_fixed(const model::SystemSettings& from, model::SystemSettings& to) {
-        to.certificate_key_sealed = from.certificate_key_sealed;
-    }
 };
 struct DomainKind {
     static constexpr std::string_view name = "domain";
@@ -93,26 +89,12 @@ struct DomainKind {
         if (v.parent) all.push_back(keys::child_domain(*v.parent, v.id));
         return all;
     }
-    static std::vector<std::string> references(const model::Domain& v) {
-        return v.parent ? std::vector{keys::domain(*v.parent)} : std::vector<std::string>{};
-    }
-    static void keep_fixed(const model::Domain& from, model::Domain& to) {
-        to.id = from.id;
-        to.realm = from.realm;
-        to.certificate_key_sealed = from.certificate_key_sealed;
-    }
 };
 struct LicenceKind {
     static constexpr std::string_view name = "licence";
     static constexpr Cardinality cardinality = Cardinality::Single;
     static std::string key(const model::Licence& v) { return keys::licence(v.domain); }
     static std::vector<std::string> indexes(const model::Licence&) { return {}; }
-    static std::vector<std::string> references(const model::Licence& v) {
-        return {keys::domain(v.domain)};
-    }
-    static void keep_fixed(const model::Licence& from, model::Licence& to) {
-        to.domain = from.domain;
-    }
 };
 struct UserKind {
     static constexpr std::string_view name = "user";
@@ -120,14 +102,6 @@ struct UserKind {
     static std::string key(const model::User& v) { return keys::user(v.domain, v.id); }
     static std::vector<std::string> indexes(const model::User& v) {
         return {keys::user_login(v.domain, v.login)};
-    }
-    static std::vector<std::string> references(const model::User& v) {
-        return {keys::domain(v.domain)};
-    }
-    static void keep_fixed(const model::User& from, model::User& to) {
-        to.id = from.id;
-        to.domain = from.domain;
-        to.password_hash = from.password_hash;
     }
 };
 struct AccountKind {
@@ -138,31 +112,6 @@ struct AccountKind {
         std::vector<std::string> all = {keys::login(v.domain, v.login)};
         if (!v.number.empty()) all.push_back(keys::number(v.domain, v.number));
         return all;
-    }
-    static std::vector<std::string> references(const model::Account& v) {
-        std::vector<std::string> all = {keys::domain(v.domain)};
-        if (v.user) all.push_back(keys::user(v.domain, *v.user));
-        return all;
-    }
-    static void keep_fixed(const model::Account& from, model::Account& to) {
-        to.id = from.id;
-        to.domain = from.domain;
-        to.credentials = from.credentials;
-    }
-};
-struct NumberRangeKind {
-    static constexpr std::string_view name = "number_range";
-    static constexpr Cardinality cardinality = Cardinality::Many;
-    static std::string key(const model::NumberRange& v) {
-        return keys::number_range(v.domain, v.id);
-    }
-    static std::vector<std::string> indexes(const model::NumberRange&) { return {}; }
-    static std::vector<std::string> references(const model::NumberRange& v) {
-        return {keys::domain(v.domain)};
-    }
-    static void keep_fixed(const model::NumberRange& from, model::NumberRange& to) {
-        to.id = from.id;
-        to.domain = from.domain;
     }
 };
 
@@ -184,8 +133,6 @@ template <>
 struct Kind<model::User> : UserKind {};
 template <>
 struct Kind<model::Account> : AccountKind {};
-template <>
-struct Kind<model::NumberRange> : NumberRangeKind {};
 
 // Calls `visit.template operator()<T>()` for the kind called `name`; false: there is none.
 template <typename Visit>
@@ -203,8 +150,26 @@ bool with_kind(std::string_view name, Visit&& visit) {
            try_kind.template operator()<model::Domain>() ||
            try_kind.template operator()<model::Licence>() ||
            try_kind.template operator()<model::User>() ||
-           try_kind.template operator()<model::Account>() ||
-           try_kind.template operator()<model::NumberRange>();
+           try_kind.template operator()<model::Account>() || store::DomainKinds::any(try_kind);
+}
+
+// Of the entity that a reference in the domain means.
+inline std::string key_of(DomainId domain, const model::Reference& reference) {
+    const Bits128 id = reference.id;
+    if (reference.kind == SiteKind::name) return keys::site({id});
+    if (reference.kind == ServerKind::name) return keys::server({id});
+    if (reference.kind == InterfaceKind::name) return keys::interface({id});
+    if (reference.kind == DomainKind::name) return keys::domain({id});
+    if (reference.kind == UserKind::name) return keys::user(domain, {id});
+    if (reference.kind == AccountKind::name) return keys::account(domain, {id});
+    std::string key;
+    const bool known = store::DomainKinds::any([&]<typename T>() {
+        if (reference.kind != store::DomainKind<T>::name) return false;
+        key = keys::in_domain(domain, store::DomainKind<T>::segment, id);
+        return true;
+    });
+    CHECK(known);
+    return key;
 }
 
 }  // namespace tandem::roles::store_role

@@ -29,8 +29,10 @@ std::string id_text(const T& value) {
 // What it refers to must be there.
 template <typename T>
 void add_references(const T& value, store::Member& write) {
-    for (std::string& key : Kind<T>::references(value)) {
-        const store::Compare there = store::Compare::exists(std::move(key));
+    DomainId domain;
+    if constexpr (requires { value.domain; }) domain = value.domain;
+    for (const model::Reference& each : model::references_of(value)) {
+        const store::Compare there = store::Compare::exists(key_of(domain, each));
         if (std::find(write.compares.begin(), write.compares.end(), there) == write.compares.end())
             write.compares.push_back(there);
     }

@@ -107,10 +107,25 @@ std::optional<Found<model::Account>> look_up(Tag<model::Account>, const Catalog&
     }
     return found(catalog.find_account_by_login(domain, id), domain);
 }
-std::optional<Found<model::NumberRange>> look_up(Tag<model::NumberRange>, const Catalog& catalog,
-                                                 DomainId domain, std::string_view id) {
-    const auto parsed = NumberRangeId::parse(id);
-    return parsed ? found(catalog.find_number_range(domain, *parsed)) : std::nullopt;
+template <store::IsDomainKind T>
+std::optional<Found<T>> look_up(Tag<T>, const Catalog& catalog, DomainId domain,
+                                std::string_view id) {
+    if constexpr (store::IsPerAccount<T>) {
+        const auto account = resolve_account(catalog, domain, id);
+        if (!account) return std::nullopt;
+        if (const auto* entity = catalog.find<T>(domain, *account)) return found(entity);
+        Found<T> none;  // as if it were there, with nothing changed
+        none.value.id = *account;
+        none.value.domain = domain;
+        return none;
+    } else {
+        if (const auto parsed = store::IdOf<T>::parse(id)) {
+            if (const auto* entity = catalog.find<T>(domain, *parsed)) return found(entity);
+        }
+        if constexpr (requires(T value) { value.name.size(); })
+            return found(catalog.find_by_name<T>(domain, id));
+        return std::nullopt;
+    }
 }
 
 template <typename T>
@@ -215,9 +230,12 @@ void fill(Tag<model::Account>, Page& page, const Catalog& catalog, DomainId doma
         return page.add(account.expand(domain), account.login());
     });
 }
-void fill(Tag<model::NumberRange>, Page& page, const Catalog& catalog, DomainId domain,
-          std::string_view after) {
-    catalog.visit_number_ranges(domain, adding<model::NumberRange>(page, after));
+template <store::IsDomainKind T>
+void fill(Tag<T>, Page& page, const Catalog& catalog, DomainId domain, std::string_view after) {
+    const auto last = bits128_from_hex(after).value_or(Bits128{});
+    catalog.visit_after<T>(domain, last, [&](const Entity<T>& entity) {
+        return page.add(static_cast<const T&>(entity), entity.id.text());
+    });
 }
 
 Error unknown_kind(std::string_view kind) {
@@ -233,6 +251,16 @@ Result<DomainId> resolve_domain(const Catalog& catalog, std::string_view domain)
     const auto* by_name = catalog.find_domain(domain);
     if (by_name == nullptr) return not_found("domain", "there is no such domain");
     return by_name->id;
+}
+
+Result<AccountId> resolve_account(const Catalog& catalog, DomainId domain,
+                                  std::string_view account) {
+    if (const auto id = AccountId::parse(account)) {
+        if (catalog.find_account(domain, *id) != nullptr) return *id;
+    }
+    const auto* by_login = catalog.find_account_by_login(domain, account);
+    if (by_login == nullptr) return not_found("", "there is no such account");
+    return by_login->id;
 }
 
 Result<std::string> locate(const Catalog& catalog, const EntityRequest& request) {

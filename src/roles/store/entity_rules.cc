@@ -13,9 +13,6 @@
 namespace tandem::roles::store_role {
 namespace {
 
-Error taken(std::string_view field) {
-    return make_error(ErrorCode::Conflict, field, "is taken by another");
-}
 Error missing(std::string_view field, std::string_view what) {
     return make_error(ErrorCode::NotFound, field, what);
 }
@@ -164,6 +161,12 @@ Result<void> check_among_others(const Catalog& catalog, const model::RoleInstanc
     return {};
 }
 
+std::string spoken(std::string_view kind) {
+    std::string text(kind);
+    std::ranges::replace(text, '_', ' ');
+    return text;
+}
+
 struct Span {
     std::string first;
     std::string last;
@@ -175,6 +178,10 @@ Span span_of(const model::NumberRange& range) {
 }
 
 }  // namespace
+
+Error name_taken(std::string_view field) {
+    return make_error(ErrorCode::Conflict, field, "is taken by another");
+}
 
 Result<int> free_node(const Catalog& catalog) {
     std::vector<bool> used(kNodesMax + 1);
@@ -206,7 +213,7 @@ Result<void> check_alone(const model::RoleInstance& role) {
 Result<void> check_rules(const Catalog& catalog, const model::Site& site, Fresh) {
     bool found = false;
     catalog.visit_sites(same_name(site, found));
-    if (found) return taken("name");
+    if (found) return name_taken("name");
     return {};
 }
 
@@ -214,13 +221,13 @@ Result<void> check_rules(const Catalog& catalog, const model::Server& server, Fr
     if (catalog.find_site(server.site) == nullptr) return missing("site", "there is no such site");
     bool found = false;
     catalog.visit_servers(same_name(server, found));
-    if (found) return taken("name");
+    if (found) return name_taken("name");
     // Never changed later. (Servers that were written before there were home nodes all have 1.)
     catalog.visit_servers([&](const model::Server& other) {
         found = fresh == Fresh::Yes && other.node == server.node;
         return !found;
     });
-    if (found) return taken("node");
+    if (found) return name_taken("node");
     return check_link_address(catalog, server);
 }
 
@@ -241,7 +248,7 @@ Result<void> check_rules(const Catalog& catalog, const model::Interface& interfa
                           other.id != interface.id);
         return !found;
     });
-    if (found) return taken("name");
+    if (found) return name_taken("name");
     return {};
 }
 
@@ -250,7 +257,7 @@ Result<void> check_rules(const Catalog& catalog, const model::RoleInstance& role
     if (catalog.find_server(role.server) == nullptr)
         return missing("server", "there is no such server");
     const auto* holder = catalog.find_role_instance(role.number);
-    if (holder != nullptr && holder->id != role.id) return taken("number");
+    if (holder != nullptr && holder->id != role.id) return name_taken("number");
     for (size_t i = 0; i < role.interfaces.size(); ++i) {
         const auto* interface = catalog.find_interface(role.interfaces[i]);
         const std::string field = "interfaces[" + std::to_string(i) + "]";
@@ -273,7 +280,7 @@ Result<void> check_rules(const Catalog&, const model::SystemSettings& system, Fr
 
 Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fresh fresh) {
     const auto* holder = catalog.find_domain(domain.name);
-    if (holder != nullptr && holder->id != domain.id) return taken("name");
+    if (holder != nullptr && holder->id != domain.id) return name_taken("name");
     TRY(check_parent(catalog, domain));
     const auto& s = domain.settings;
     if (s.expires_default < s.expires_min)
@@ -297,7 +304,7 @@ Result<void> check_rules(const Catalog& catalog, const model::Licence& licence, 
 
 Result<void> check_rules(const Catalog& catalog, const model::User& user, Fresh fresh) {
     const auto* holder = catalog.find_user_by_login(user.domain, user.login);
-    if (holder != nullptr && holder->id != user.id) return taken("login");
+    if (holder != nullptr && holder->id != user.id) return name_taken("login");
     const auto* licence = catalog.find_licence(user.domain);
     if (fresh == Fresh::Yes && licence != nullptr &&
         !has_room(licence->users_max, catalog.user_count(user.domain)))
@@ -310,10 +317,12 @@ Result<void> check_rules(const Catalog& catalog, const model::Account& account, 
     if (account.user && catalog.find_user(account.domain, *account.user) == nullptr)
         return missing("user", "there is no such user in the domain");
     const auto* holder = catalog.find_account_by_login(account.domain, account.login);
-    if (holder != nullptr && holder->id != account.id) return taken("login");
+    if (holder != nullptr && holder->id != account.id) return name_taken("login");
     if (!account.number.empty()) {
         holder = catalog.find_account_by_number(account.domain, account.number);
-        if (holder != nullptr && holder->id != account.id) return taken("number");
+        const bool is_own = holder != nullptr && holder->id == account.id;
+        if (!is_own && is_number_taken(catalog, account.domain, account.number, account.id.bits))
+            return name_taken("number");
     }
     const auto* licence = catalog.find_licence(account.domain);
     if (fresh == Fresh::Yes && licence != nullptr &&
@@ -323,7 +332,7 @@ Result<void> check_rules(const Catalog& catalog, const model::Account& account, 
     return {};
 }
 
-Result<void> check_rules(const Catalog& catalog, const model::NumberRange& range, Fresh) {
+Result<void> check_own_rules(const Catalog& catalog, const model::NumberRange& range, Fresh) {
     const bool pair = !range.from.empty() || !range.to.empty();
     if (range.prefix.empty() && !pair)
         return make_error(ErrorCode::Missing, "prefix", "is required, or from and to");
@@ -334,7 +343,7 @@ Result<void> check_rules(const Catalog& catalog, const model::NumberRange& range
     if (pair && range.to < range.from) return contradiction("to", "must not be below from");
     const Span mine = span_of(range);
     Result<void> outcome;
-    catalog.visit_number_ranges(range.domain, [&](const model::NumberRange& other) {
+    catalog.visit<model::NumberRange>(range.domain, [&](const model::NumberRange& other) {
         const Span theirs = span_of(other);
         const bool apart = theirs.last < mine.first || mine.last < theirs.first;
         if (other.id == range.id || apart) return true;
@@ -381,12 +390,7 @@ Result<void> check_unused(const Catalog& catalog, const model::Interface& interf
 }
 
 Result<void> check_unused(const Catalog& catalog, const model::Domain& domain) {
-    size_t ranges = 0;
     size_t children = 0;
-    catalog.visit_number_ranges(domain.id, [&](const model::NumberRange&) {
-        ++ranges;
-        return true;
-    });
     catalog.visit_domains("", [&](const model::Domain& other) {
         if (other.parent == domain.id) ++children;
         return true;
@@ -399,7 +403,10 @@ Result<void> check_unused(const Catalog& catalog, const model::Domain& domain) {
     };
     add(catalog.account_count(domain.id), "account");
     add(catalog.user_count(domain.id), "user");
-    add(ranges, "number range");
+    store::DomainKinds::each([&]<typename T>() {
+        if (!store::IsPerAccount<T>)
+            add(catalog.count<T>(domain.id), spoken(store::DomainKind<T>::name));
+    });
     add(children, "child domain");
     if (!list.empty()) return used("the domain still has " + list);
     return {};
@@ -412,7 +419,73 @@ Result<void> check_unused(const Catalog& catalog, const model::User& user) {
         return !found;
     });
     if (found) return used("the user still has accounts");
+    return check_unreferenced(catalog, user.domain, {"id", "user", user.id.bits});
+}
+
+Result<void> check_unused(const Catalog& catalog, const model::Account& account) {
+    return check_unreferenced(catalog, account.domain, {"id", "account", account.id.bits});
+}
+
+namespace {
+
+bool exists(const Catalog& catalog, DomainId domain, const model::Reference& to) {
+    if (to.kind == "domain") return catalog.find_domain(DomainId{to.id}) != nullptr;
+    if (to.kind == "account") return catalog.find_account(domain, AccountId{to.id}) != nullptr;
+    if (to.kind == "user") return catalog.find_user(domain, UserId{to.id}) != nullptr;
+    return store::DomainKinds::any([&]<typename T>() {
+        return to.kind == store::DomainKind<T>::name &&
+               catalog.find<T>(domain, store::IdOf<T>{to.id}) != nullptr;
+    });
+}
+
+// How people call it.
+template <typename T>
+std::string name_of(const T& value) {
+    if constexpr (store::IsNamed<T>) return value.name;
+    return value.id.text();
+}
+
+}  // namespace
+
+Result<void> check_references(const Catalog& catalog, DomainId domain,
+                              const std::vector<model::Reference>& references) {
+    for (const model::Reference& each : references)
+        if (!exists(catalog, domain, each))
+            return missing(each.field, "there is no such " + spoken(each.kind));
     return {};
+}
+
+bool is_number_taken(const Catalog& catalog, DomainId domain, std::string_view number,
+                     Bits128 own) {
+    const auto* account = catalog.find_account_by_number(domain, number);
+    if (account != nullptr && account->id.bits != own) return true;
+    return store::DomainKinds::any([&]<typename T>() {
+        if constexpr (store::IsNumbered<T>) {
+            const auto* holder = catalog.find_by_number<T>(domain, number);
+            return holder != nullptr && holder->id.bits != own;
+        }
+        return false;
+    });
+}
+
+Result<void> check_unreferenced(const Catalog& catalog, DomainId domain,
+                                const model::Reference& to) {
+    Result<void> outcome;
+    store::DomainKinds::any([&]<typename T>() {
+        catalog.visit<T>(domain, [&](const T& value) {
+            // What belongs to the account goes with it.
+            if (store::IsPerAccount<T> && value.id.bits == to.id) return true;
+            for (const model::Reference& each : model::references_of(value)) {
+                if (each.id != to.id || each.kind != to.kind) continue;
+                outcome = used("the " + spoken(store::DomainKind<T>::name) + " '" + name_of(value) +
+                               "' still uses it (" + each.field + ")");
+                return false;
+            }
+            return true;
+        });
+        return !outcome;
+    });
+    return outcome;
 }
 
 }  // namespace tandem::roles::store_role

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "base/net_address.h"
 #include "base/result.h"
 #include "model/entities.h"
 #include "store/catalog.h"
+#include "store/domain_kinds.h"
 
 namespace tandem::roles::store_role {
 
@@ -24,6 +27,8 @@ Result<int> free_node(const Catalog& catalog);
 // Where a node of the server listens for those of other servers; nullopt: nowhere.
 std::optional<SocketAddress> listener_of(const model::Server& server, int node);
 
+Error name_taken(std::string_view field);
+
 // What must hold in a role instance by itself, whatever others there are.
 Result<void> check_alone(const model::RoleInstance& role);
 
@@ -36,7 +41,30 @@ Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fr
 Result<void> check_rules(const Catalog& catalog, const model::Licence& licence, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::User& user, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::Account& account, Fresh fresh);
-Result<void> check_rules(const Catalog& catalog, const model::NumberRange& range, Fresh fresh);
+
+// Of the kinds of store/domain_kinds.h, beyond what they all must keep to.
+Result<void> check_own_rules(const Catalog& catalog, const model::NumberRange& range, Fresh fresh);
+
+Result<void> check_references(const Catalog& catalog, DomainId domain,
+                              const std::vector<model::Reference>& references);
+// Whether an account or something else of the domain, other than `own`, has the number.
+bool is_number_taken(const Catalog& catalog, DomainId domain, std::string_view number, Bits128 own);
+template <store::IsDomainKind T>
+Result<void> check_rules(const Catalog& catalog, const T& value, Fresh fresh) {
+    if constexpr (store::IsNamed<T>) {
+        const auto* holder = catalog.find_by_name<T>(value.domain, value.name);
+        if (holder != nullptr && holder->id != value.id) return name_taken("name");
+    }
+    if constexpr (store::IsNumbered<T>) {
+        if (!value.number.empty() &&
+            is_number_taken(catalog, value.domain, value.number, value.id.bits))
+            return name_taken("number");
+    }
+    TRY(check_references(catalog, value.domain, model::references_of(value)));
+    if constexpr (requires { check_own_rules(catalog, value, fresh); })
+        return check_own_rules(catalog, value, fresh);
+    return {};
+}
 
 // Conflict while others refer to it, or belong to it: names what is in the way.
 Result<void> check_unused(const Catalog& catalog, const model::Site& site);
@@ -53,11 +81,15 @@ inline Result<void> check_unused(const Catalog&, const model::SystemSettings&) {
 inline Result<void> check_unused(const Catalog&, const model::Licence&) {
     return {};
 }
-inline Result<void> check_unused(const Catalog&, const model::Account&) {
-    return {};
-}
-inline Result<void> check_unused(const Catalog&, const model::NumberRange&) {
-    return {};
+Result<void> check_unused(const Catalog& catalog, const model::Account& account);
+// Whether anything in the domain refers to the entity, and what.
+Result<void> check_unreferenced(const Catalog& catalog, DomainId domain,
+                                const model::Reference& to);
+template <store::IsDomainKind T>
+Result<void> check_unused(const Catalog& catalog, const T& value) {
+    if constexpr (store::IsPerAccount<T>) return {};
+    return check_unreferenced(catalog, value.domain,
+                              {"id", store::DomainKind<T>::name, value.id.bits});
 }
 
 }  // namespace tandem::roles::store_role

@@ -21,7 +21,10 @@ template <typename T>
 Result<void> give_identity(const WriteScope& scope, const EntityRequest& request, T& value) {
     if constexpr (requires { value.domain; })
         value.domain = TRY(resolve_domain(scope.catalog, request.domain));
-    if constexpr (requires { value.id; }) value.id = decltype(value.id)::mint(scope.now, scope.rng);
+    if constexpr (store::IsPerAccount<T>)
+        value.id = TRY(resolve_account(scope.catalog, value.domain, request.id));
+    else if constexpr (requires { value.id; })
+        value.id = decltype(value.id)::mint(scope.now, scope.rng);
     if constexpr (std::is_same_v<T, model::Server>) value.node = TRY(free_node(scope.catalog));
     return {};
 }
@@ -135,7 +138,7 @@ Result<T> changed(const EntityRequest& request, const T& before) {
     // Whole replacement: the merge above has only checked that nothing fixed is touched.
     const std::string& document = request.verb == EntityVerb::Patch ? merged : request.body;
     T after = TRY(model::decode<T>(document, Source::Api));
-    Kind<T>::keep_fixed(before, after);
+    if constexpr (requires { keep_fixed(before, after); }) keep_fixed(before, after);
     return after;
 }
 
@@ -172,11 +175,13 @@ void remove_belongings(const T& value, store::Member& write) {
 }
 // A domain goes when nothing is in it: also nothing that was written after the judgement.
 void remove_belongings(const model::Domain& domain, store::Member& write) {
-    for (const std::string& prefix :
-         {keys::accounts_of(domain.id), keys::users_of(domain.id),
-          keys::number_ranges_of(domain.id), keys::child_domains_of(domain.id)}) {
+    std::vector<std::string> prefixes = {keys::accounts_of(domain.id), keys::users_of(domain.id),
+                                         keys::child_domains_of(domain.id)};
+    store::DomainKinds::each([&]<typename T>() {
+        prefixes.push_back(keys::all_in_domain(domain.id, store::DomainKind<T>::segment));
+    });
+    for (const std::string& prefix : prefixes)
         write.compares.push_back(Compare::none_in(store::KeyRange::prefix(prefix)));
-    }
     write.ops.push_back(
         store::DeleteRange{store::KeyRange::prefix(keys::domain_prefix(domain.id))});
     write.ops.push_back(
@@ -188,6 +193,11 @@ void remove_belongings(const model::Account& account, store::Member& write) {
     write.ops.push_back(
         store::DeleteRange{store::KeyRange::prefix(keys::bindings_of(account.domain, account.id))});
     change_indexes<model::Account>(&account, nullptr, write);
+    store::DomainKinds::each([&]<typename T>() {
+        if constexpr (store::IsPerAccount<T>)
+            write.ops.push_back(store::Delete{
+                keys::in_domain(account.domain, store::DomainKind<T>::segment, account.id.bits)});
+    });
 }
 
 template <typename T>

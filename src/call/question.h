@@ -1,0 +1,34 @@
+// What a call has asked another role, and waits for.
+#pragma once
+
+#include <cstdint>
+
+#include "base/instant.h"
+
+namespace tandem::call {
+
+enum class Purpose : uint8_t {
+    Bindings,     // devices of the destination
+    Rebind,       // the flow of one branch, or of a party that talks, failed
+    Place,        // of the media
+    OpenMedia,    // ports for new branches
+    OfferMedia,   // ports for an offer that travels on
+    UpdateMedia,  // what an answer settled
+    CheckMedia,   // whether the gate still has the context
+    CloseMedia,   // final statistics
+};
+
+struct Question {
+    uint64_t request = 0;
+    Purpose purpose = Purpose::Bindings;
+    uint8_t branch = 0;  // or destination, or leg
+    Instant deadline;
+};
+
+struct Wanted {
+    Purpose purpose = Purpose::Bindings;
+    Duration deadline{0};
+    uint8_t branch = 0;
+};
+
+}  // namespace tandem::call

@@ -1,0 +1,74 @@
+// The kinds of entities of which a domain has many, one line each. Store keys, indexes of names and
+// numbers, the catalog's trees, references and the API's lists follow from this and from the
+// schema; what must hold between entities is in roles/store/entity_rules.h. Domains, accounts,
+// users and licences have more to them and are dealt with one by one.
+#pragma once
+
+#include <string_view>
+#include <type_traits>
+
+#include "base/id.h"
+#include "model/entities.h"
+
+namespace tandem::store {
+
+// `name`: as in the schema and in requests. `segment`: in keys, never to be changed.
+template <typename T>
+struct DomainKind;
+template <>
+struct DomainKind<model::NumberRange> {
+    static constexpr std::string_view name = "number_range", segment = "range";
+};
+template <>
+struct DomainKind<model::Trunk> {
+    static constexpr std::string_view name = "trunk", segment = "trunk";
+};
+template <>
+struct DomainKind<model::TrunkGroup> {
+    static constexpr std::string_view name = "trunk_group", segment = "trunk-group";
+};
+template <>
+struct DomainKind<model::RingGroup> {
+    static constexpr std::string_view name = "ring_group", segment = "ring-group";
+};
+template <>
+struct DomainKind<model::FeatureCode> {
+    static constexpr std::string_view name = "feature_code", segment = "feature-code";
+};
+
+template <typename... Ts>
+struct KindList {
+    template <template <typename> typename Each>
+    struct Mapped : Each<Ts>... {};  // one base for each kind
+
+    // Calls `visit.template operator()<T>()` for each.
+    template <typename Visit>
+    static void each(const Visit& visit) {
+        (visit.template operator()<Ts>(), ...);
+    }
+    // Until one answers true; whether one did.
+    template <typename Visit>
+    static bool any(const Visit& visit) {
+        return (visit.template operator()<Ts>() || ...);
+    }
+};
+
+using DomainKinds = KindList<model::NumberRange, model::Trunk, model::TrunkGroup, model::RingGroup,
+                             model::FeatureCode>;
+
+template <typename T>
+concept IsDomainKind = requires { DomainKind<T>::segment; };
+template <typename T>
+concept IsNamed = requires(const T& value) { value.name.size(); };
+template <typename T>
+concept IsNumbered = requires(const T& value) { value.number.size(); };
+
+// One for each account instead of many of the domain: its id is the account's.
+template <typename T>
+concept IsPerAccount =
+    IsDomainKind<T> && std::is_same_v<std::remove_cvref_t<decltype(T{}.id)>, AccountId>;
+
+template <typename T>
+using IdOf = std::remove_cvref_t<decltype(T{}.id)>;
+
+}  // namespace tandem::store
