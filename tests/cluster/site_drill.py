@@ -17,6 +17,7 @@ from harness import Failed, in_own_network, main, wait_for
 
 POWER_OFF_S = 3  # a server that was killed is started again after
 HARM_S = 5
+WATCH_S = HARM_S + 7
 
 
 class PowerSupply:
@@ -64,41 +65,25 @@ def ordered(site, given, name, *words):
 
 
 def watched(site, given, name, harm):
-    """The command watches, and `harm(server)` is done to the server that has most posts."""
-    reports = []
-    for _ in range(given.rounds):
-        process = subprocess.Popen(command(site, given, "watch", "--seconds", HARM_S + 5),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        said = ""
-        for line in process.stderr:
-            said += line
-            if "do now what is to be watched" in line:
-                harm(leading(site))
-                break
-        output, rest = process.communicate(timeout=300)
-        reports.append(report_of(name, (output, said + rest), process.returncode))
-    return added(reports)
-
-
-def added(reports):
-    """Several reports as one; of percentiles the worst."""
-    total = reports[0]
-
-    def add(into, other):
-        for key, value in other.items():
-            if key not in into:
-                into[key] = value
-            elif isinstance(value, dict):
-                add(into[key], value)
-            elif isinstance(value, list):
-                into[key] += value
-            elif key.endswith("_s") and isinstance(value, (int, float)):
-                into[key] = max(into[key], value)
-            elif isinstance(value, (int, float)) and not isinstance(value, bool):
-                into[key] += value
-    for other in reports[1:]:
-        add(total, other)
-    return total
+    """The command watches, and `harm(server)` is done to the server that has most posts, once a round."""
+    process = subprocess.Popen(
+        command(site, given, "watch", "--seconds", WATCH_S, "--rounds", given.rounds),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said, rounds = "", 0
+    for line in process.stderr:
+        said += line
+        if "do now what is to be watched" not in line:
+            continue
+        rounds += 1
+        began = time.monotonic()
+        harm(leading(site))
+        took = time.monotonic() - began
+        print(f"{name}: round {rounds} of {given.rounds}: mended after {took:.1f} s", file=sys.stderr)
+        if took > WATCH_S:  # the next round has begun without its harm
+            process.terminate()
+            raise Failed(f"{name}: the harm took {took:.1f} s, longer than is watched")
+    output = process.stdout.read()
+    return report_of(name, (output, said), process.wait(timeout=60))
 
 
 def leading(site):
