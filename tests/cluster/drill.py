@@ -89,7 +89,9 @@ def do_drills(site, given, drills):
         report = drill()
         reports.append(report)
         rows.append(row(name, report))
-        print(f"        {name}: {report['broken'] or 'kept'}", flush=True)
+        late = f"; the phones themselves were up to {report['lateness_s']:.2f} s late"
+        print(f"        {name}: {report['broken'] or 'kept'}{late if report['lateness_s'] > 0.25 else ''}",
+              flush=True)
         broken += [f"{name}: {text}" for text in report["broken"] + report["lost"][:5] + report["faults"][:5]]
         site.wait_serving()
     show(rows)

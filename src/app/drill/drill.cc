@@ -385,6 +385,7 @@ void Drill::finish(bool complete) {
     if (complete) check_records();
     report_.faults = fleet_->ask([](Fleet& fleet) { return fleet.faults(); });
     report_.gate_changes = fleet_->ask([](Fleet& fleet) { return fleet.gate_changes(); });
+    report_.lateness = fleet_->ask([](Fleet& fleet) { return fleet.lateness(); });
 }
 
 void Drill::check_records() {

@@ -49,6 +49,8 @@ Fleet::~Fleet() {
 }
 
 void Fleet::advance(Instant mono) {
+    const auto due = world_.next_event();
+    if (due && *due < at(mono)) lateness_ = std::max(lateness_, at(mono) - *due);
     world_.run_until(at(mono));
 }
 

@@ -77,6 +77,8 @@ class Fleet final : public SocketEnds, public sim::PhoneWatcher {
     std::vector<std::string> contacts() const;  // of the registrations that are acknowledged
     const std::vector<std::string>& faults() const { return world_.failures(); }
     uint64_t gate_changes() const { return sockets_.gate_changes(); }
+    // How long after its time a phone acted at worst, because this machine had other things to do.
+    Duration lateness() const { return lateness_; }
 
     // The phones' time at a moment of the monotonic clock. From any thread.
     Instant at(Instant mono) const { return {mono - base_ + kEpoch}; }
@@ -106,6 +108,7 @@ class Fleet final : public SocketEnds, public sim::PhoneWatcher {
     FleetPlan plan_;
     Instant base_;  // of the monotonic clock, where the world's begins
     runtime::Reactor reactor_;
+    Duration lateness_{0};
     sim::World world_;
     Sockets sockets_;
     std::vector<std::unique_ptr<sim::Phone>> phones_;

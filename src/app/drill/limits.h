@@ -49,6 +49,8 @@ inline constexpr Duration after_harm = 3s;
 inline constexpr Duration pair_reuse = 8s;
 // A held call has no sound when neither side has heard anything for this.
 inline constexpr Duration silence_most = 500ms;
+// Phones that act so late say more of their own machine than of the system.
+inline constexpr Duration lateness_most = 250ms;
 
 // At the end the called side hangs up, too, so long after the caller.
 inline constexpr Duration called_hang_up_after = 2s;

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "app/cli/table.h"
+#include "app/drill/limits.h"
 #include "base/json_text.h"
 
 namespace tandem::drill {
@@ -161,6 +162,10 @@ std::string report_text(const DrillPlan& plan, const Report& report) {
                 (status == 0 ? std::string("no answer") : std::to_string(status)) + ": " +
                 std::to_string(count);
     }
+    if (report.lateness > lateness_most) {
+        text += "\nthe phones themselves were up to " + shown(report.lateness) +
+                " s late: their machine was too busy, and all times have that in them";
+    }
     for (const std::string& lost : report.lost) text += "\nlost: " + lost;
     for (const std::string& fault : report.faults) text += "\na phone says: " + fault;
     for (const std::string& broken : broken_promises(plan, report)) text += "\nBROKEN: " + broken;
@@ -200,6 +205,7 @@ std::string report_json(const DrillPlan& plan, const Report& report) {
     write_times(json, "refused_for", report.refused_for);
     write_times(json, "sound_gap", report.sound_gaps);
     json.field("gate_changes").value(report.gate_changes);
+    json.field("lateness_s").value(seconds_of(report.lateness));
     json.field("faults").begin_list();
     for (const std::string& fault : report.faults) json.value(fault);
     json.end_list().field("broken").begin_list();

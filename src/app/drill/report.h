@@ -58,6 +58,7 @@ struct Report {
     std::vector<Duration> sound_gaps;
     std::vector<std::string> faults;  // what phones should never see
     uint64_t gate_changes = 0;
+    Duration lateness{0};  // of the phones themselves, at worst
 
     void add_calls(const CallsJudged& calls);
 };
