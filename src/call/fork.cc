@@ -148,7 +148,8 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
         return true;
     }
     if (event.status == 430 && !failed.rebound) {
-        const auto registrar = ctx.around.directory.active(ports::RoleKind::Registrar);
+        const auto registrar =
+            ctx.around.directory.active(ports::RoleKind::Registrar, facts_.domain);
         if (!registrar) return false;
         ports::BindingsQuery query{facts_.domain, failed.destination.account};
         ask(ctx, *registrar, query, {Purpose::Rebind, kBindingsDeadline, index});

@@ -36,8 +36,9 @@ void Call::locate(CallContext& ctx) {
 void Call::ask_where(CallContext& ctx, Purpose purpose, uint8_t destination) {
     if (!locate_give_up_) locate_give_up_ = ctx.now.mono + kLocateGiveUp;
     const bool is_place = purpose == Purpose::Place;
-    const auto to =
-        ctx.around.directory.active(is_place ? RoleKind::MediaGateController : RoleKind::Registrar);
+    const ports::Directory& directory = ctx.around.directory;
+    const auto to = is_place ? directory.active_of_site(RoleKind::MediaGateController)
+                             : directory.active(RoleKind::Registrar, facts_.domain);
     if (!to) return ask_where_again(ctx, purpose, destination);
     const Wanted wanted{purpose, kLocateTry, destination};
     if (is_place) return ask(ctx, *to, ports::MediaPlace{facts_.call, facts_.domain}, wanted);
@@ -135,7 +136,7 @@ void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& rep
 // over the one it has registered by since.
 void Call::look_for_flow(CallContext& ctx, uint8_t index) {
     Party* of = party(index);
-    const auto registrar = ctx.around.directory.active(RoleKind::Registrar);
+    const auto registrar = ctx.around.directory.active(RoleKind::Registrar, facts_.domain);
     if (of == nullptr || !registrar || (index != 0 && index != winner_)) return;
     if (++of->flow_searches > kFlowSearchesMax) return;
     const AccountId account =

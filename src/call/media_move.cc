@@ -81,7 +81,8 @@ std::vector<uint8_t> Call::parties_with_media() const {
 
 void Call::place_again(CallContext& ctx) {
     move_->again.reset();
-    const auto controller = ctx.around.directory.active(ports::RoleKind::MediaGateController);
+    const auto controller =
+        ctx.around.directory.active_of_site(ports::RoleKind::MediaGateController);
     if (!controller) return try_move_again(ctx);
     ask(ctx, *controller, ports::MediaPlace{facts_.call, facts_.domain},
         {Purpose::Place, kPlaceDeadline});

@@ -25,6 +25,10 @@ bool is_active_passive(model::RoleCode role) {
     return false;
 }
 
+bool has_domain_groups(model::RoleCode role) {
+    return role == model::RoleCode::Sr || role == model::RoleCode::Cs;
+}
+
 std::string group_name(model::RoleCode role, int group) {
     std::string name(model::to_string(role));
     std::transform(name.begin(), name.end(), name.begin(),
@@ -59,6 +63,14 @@ std::string server_name(const Layout& layout, ServerId id) {
 
 std::string name_of(const model::RoleInstance& instance) {
     return std::string(model::to_string(instance.role)) + " " + std::to_string(instance.number);
+}
+
+std::string name_of(const std::vector<const model::RoleInstance*>& all, const GroupKey& group) {
+    const std::string role(model::to_string(group.first));
+    const bool is_only = std::all_of(all.begin(), all.end(), [&](const auto* each) {
+        return each->role != group.first || each->group == group.second;
+    });
+    return is_only ? role : role + " group " + std::to_string(group.second);
 }
 
 std::string enumerate(const std::vector<std::string>& words) {

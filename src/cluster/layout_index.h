@@ -22,6 +22,8 @@ std::string enumerate(const std::vector<std::string>& words);
 
 // The copies of an Active-Passive group that run, preferred first.
 using GroupKey = std::pair<model::RoleCode, int>;
+// "SR"; "SR group 2" where the role has several.
+std::string name_of(const std::vector<const model::RoleInstance*>& all, const GroupKey& group);
 std::set<GroupKey> groups_of(const std::vector<const model::RoleInstance*>& instances);
 std::vector<const model::RoleInstance*> copies_of(
     const std::vector<const model::RoleInstance*>& instances, const GroupKey& group);

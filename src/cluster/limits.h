@@ -19,6 +19,9 @@ inline constexpr Duration stalled_after = 1s;
 // dial once a second, and the answer to its claim may come late, as its etcd member has just
 // started, too.
 inline constexpr Duration first_heard_within = 5s;
+// Of one that another observer has heard and hears no more: it did start, and links are dialled
+// once a second.
+inline constexpr Duration first_heard_within_lost = 1'500ms;
 // Of a node on the observer's own server: its death is told by its link at once, so silence only
 // means that it hangs, or that the machine is short of time.
 inline constexpr Duration suspicion_on_server_after = 1s;
@@ -71,6 +74,14 @@ inline constexpr Duration flush_max = 500ms;
 // A watch can die in silence; a candidate looks for itself now and then.
 inline constexpr Duration poll_interval = 1s;
 inline constexpr size_t candidates_max = 16;
+
+// Load.
+// Timer C (RFC 3261 16.6 step 11), the longest that an INVITE may be without an answer: choices of
+// before the last shift are of no call that still rings.
+inline constexpr Duration load_shift_pause = 180s;
+inline constexpr Duration load_look_interval = 1s;
+// Of one heartbeat; a node has a few.
+inline constexpr size_t loads_max = 64;
 
 // Adoption of calls.
 inline constexpr size_t listed_max = 512;      // keys of one page; only keys, about 50 KiB

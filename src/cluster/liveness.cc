@@ -218,7 +218,10 @@ Opinion Liveness::opinion(Instant now, const Peer& peer, size_t shard) const {
     const bool node_is_heard = peer.was_heard && now - peer.heard_at < patience(peer);
     Duration silence_max = patience(peer);
     if (node_is_heard) silence_max = std::max(silence_max, stalled_after);
-    if (is_new) silence_max = std::max(silence_max, first_heard_within);
+    const ShardRun subject{{peer.member.node, static_cast<uint8_t>(shard)}, watched.run};
+    if (is_new)
+        silence_max = std::max(silence_max, others_have_lost(now, subject) ? first_heard_within_lost
+                                                                           : first_heard_within);
     if (now - watched.progressed < silence_max)
         return watched.life == Life::Unknown ? Opinion::Unknown : Opinion::Heard;
     return node_is_heard ? Opinion::Stalled : Opinion::Silent;
@@ -239,6 +242,13 @@ Opinion Liveness::opinion_of(Instant now, const Peer& observer, const ShardRun& 
 bool Liveness::store_has_lost(Instant now, NodeNumber node) const {
     if (!store_ || !store_->is_reachable || now - store_told_ >= store_view_valid) return false;
     return std::find(store_->lost.begin(), store_->lost.end(), node) != store_->lost.end();
+}
+
+bool Liveness::others_have_lost(Instant now, const ShardRun& subject) const {
+    return std::any_of(peers_.begin(), peers_.end(), [&](const auto& entry) {
+        return entry.first != subject.shard.node &&
+               opinion_of(now, entry.second, subject) == Opinion::Silent;
+    });
 }
 
 Duration Liveness::patience(const Peer& peer) const {

@@ -65,11 +65,18 @@ struct HeardNode {
     std::vector<HeardShard> shards;
     friend bool operator==(const HeardNode&, const HeardNode&) = default;
 };
+// Of an Active-Active instance: the share of what it can take that it has.
+struct InstanceLoad {
+    InstanceNumber instance;
+    uint16_t permille = 0;
+    friend bool operator==(const InstanceLoad&, const InstanceLoad&) = default;
+};
 struct Heartbeat {
     NodeNumber node;
     uint64_t sequence = 0;  // from 1 in each run of shard 0
     std::vector<ShardBeat> shards;
     std::vector<HeardNode> heard;
+    std::vector<InstanceLoad> loads;
     friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
@@ -177,6 +184,7 @@ class Liveness {
     Opinion opinion(Instant now, const Peer& peer, size_t shard) const;
     Opinion opinion_of(Instant now, const Peer& observer, const ShardRun& subject) const;
     bool store_has_lost(Instant now, NodeNumber node) const;
+    bool others_have_lost(Instant now, const ShardRun& subject) const;
     Duration patience(const Peer& peer) const;  // silence that is no reason for suspicion
     bool is_one_server() const;
     Duration recovery(const Watched& watched) const;

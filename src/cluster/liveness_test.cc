@@ -268,6 +268,31 @@ TEST(Liveness, AnExpectedRunThatDoesNotComeIsDead) {
     EXPECT_TRUE(nodes.at(1).is_dead({{{3}, 0}, 7}));
 }
 
+// Node 1 knows the run from the store only: its link is still being made when the node dies again.
+TEST(Liveness, ANewRunThatOneObserverHasLostIsNotWaitedForByTheOther) {
+    Nodes nodes(Nodes::on_servers({1, 2, 3}));
+    nodes.advance(1s);
+    nodes.frozen.insert(3);
+    nodes.advance(1s);
+    ASSERT_EQ(nodes.life(1, 3), Life::Dead);
+    nodes.frozen.clear();
+    nodes.cut(1, 3);
+    nodes.start(3, 2);
+    LivenessOutbox out;
+    const ShardRun again{{{3}, 0}, 2};
+    nodes.at(1).expect(nodes.now, again, out);
+    nodes.at(2).expect(nodes.now, again, out);
+    const Instant started = nodes.now;
+    nodes.advance(400ms);
+    EXPECT_EQ(nodes.life(2, 3), Life::Alive);
+    nodes.frozen.insert(3);
+    nodes.advance(2s);
+    ASSERT_TRUE(nodes.dead_at.contains(again));
+    const Duration took = nodes.dead_at.at(again) - started;
+    EXPECT_GE(took, first_heard_within_lost) << "its link has its time";
+    EXPECT_LE(took, first_heard_within_lost + 2 * heartbeat_interval);
+}
+
 TEST(Liveness, TheParentsWordIsEnough) {
     Nodes nodes(Nodes::on_servers({1, 2}));
     nodes.advance(1s);

@@ -15,15 +15,27 @@
 
 namespace tandem::cluster {
 
+// A tree of domains that the logic layer gives to a group, in place of the one that would be
+// chosen.
+struct Assignment {
+    std::string domain;   // name; empty: it has gone
+    bool is_root = true;  // of its tree; another one has no say
+    model::RoleCode role = model::RoleCode::Sr;
+    int group = 1;
+    friend bool operator==(const Assignment&, const Assignment&) = default;
+};
 // Infrastructure and logic layer, as far as they matter here.
 struct Layout {
     std::vector<model::Server> servers;
     std::vector<model::Interface> interfaces;
     std::vector<model::RoleInstance> instances;
+    std::vector<Assignment> assignments;
 };
 
 // Whether one copy of the role is active in each group.
 bool is_active_passive(model::RoleCode role);
+// Of an Active-Passive role: whether a site may have several groups, which share the domains.
+bool has_domain_groups(model::RoleCode role);
 // The name of a group in leader/<group>: "sr-1".
 std::string group_name(model::RoleCode role, int group);
 
@@ -70,7 +82,7 @@ struct Loss {
     std::vector<model::RoleCode> roles_gone;  // without any copy afterwards
     int media_left_percent = 100;             // of contexts
     bool answered_calls_survive = true;       // as settings and the remaining copies allow it
-    std::string text;  // "If server s2 dies: SR 1 switches to server s1, ..."
+    std::string text;  // "If server s2 dies: SR group 1 switches to SR 12 on server s1, ..."
 };
 Loss loss_of(const Layout& layout, const Subject& subject);
 // Of each server, each node of a server with several, and each instance of a node with several.

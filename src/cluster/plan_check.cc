@@ -217,6 +217,49 @@ void check_media_near(const Layout& layout, const Instances& all, std::vector<Fi
                  "The site of " + name_of(*each) + " has no MG.", {{each->id, "server"}});
 }
 
+void check_groups(const Layout& layout, const Instances& all, std::vector<Finding>& out) {
+    std::map<RoleCode, std::set<int>> there;
+    for (const GroupKey& group : groups_of(all)) there[group.first].insert(group.second);
+    for (const auto& [role, groups] : there) {
+        if (has_domain_groups(role) || groups.size() < 2) continue;
+        Instances copies;
+        for (const RoleInstance* each : all)
+            if (each->role == role && each->group != *groups.begin()) copies.push_back(each);
+        find(out, Severity::Error, "one-group-only",
+             "A site has one group of " + std::string(model::to_string(role)) + ", and this has " +
+                 std::to_string(groups.size()) + ": only SR and CS share the domains.",
+             places_of(copies, "group"));
+    }
+    std::set<GroupKey> idle;
+    for (const RoleInstance& each : layout.instances) {
+        const std::set<int>& running = there[each.role];
+        if (!has_domain_groups(each.role) || running.empty() || running.contains(each.group) ||
+            !idle.emplace(each.role, each.group).second)
+            continue;
+        find(out, Severity::Warning, "idle-group",
+             std::string(model::to_string(each.role)) + " group " + std::to_string(each.group) +
+                 " has no copy that runs: other groups serve all domains.",
+             {{each.id, "group"}});
+    }
+    for (const Assignment& each : layout.assignments) {
+        const std::string what =
+            std::string(model::to_string(each.role)) + " group " + std::to_string(each.group);
+        if (each.domain.empty())
+            find(out, Severity::Warning, "assigned-domain-gone",
+                 "A domain that is no longer there is assigned to " + what + ".", {});
+        else if (!each.is_root)
+            find(out, Severity::Warning, "assigned-no-root",
+                 "Domain " + each.domain + " is assigned to " + what +
+                     ", but goes where the domain above it goes.",
+                 {});
+        else if (!there[each.role].contains(each.group))
+            find(out, Severity::Warning, "assigned-unknown-group",
+                 "Domain " + each.domain + " is assigned to " + what +
+                     ", which does not run: another one serves it.",
+                 {});
+    }
+}
+
 void check_second_copies(const Layout& layout, const Instances& all, std::vector<Finding>& out) {
     std::set<ServerId> servers;
     for (const RoleInstance* each : all) servers.insert(each->server);
@@ -256,6 +299,7 @@ std::vector<Finding> check(const Layout& layout) {
     check_ports(layout, all, findings);
     check_roles(all, findings);
     check_media_near(layout, all, findings);
+    check_groups(layout, all, findings);
     check_second_copies(layout, all, findings);
     std::stable_sort(findings.begin(), findings.end(),
                      [](const Finding& a, const Finding& b) { return a.severity < b.severity; });

@@ -75,6 +75,10 @@ std::optional<Change> change_of(const Layout& before, const Layout& after, const
         return Change{Change::Kind::Move, is.id,
                       "Move " + name + " from " + place_of(before, was) + " to " +
                           place_of(after, is) + "; " + std::string(leaves(after, is)) + "."};
+    if (is_active_passive(is.role) && was.group != is.group)
+        return Change{Change::Kind::Move, is.id,
+                      "Move " + name + " from group " + std::to_string(was.group) + " to group " +
+                          std::to_string(is.group) + "; " + std::string(leaves(after, was)) + "."};
     if (needs_restart(was, is))
         return Change{
             Change::Kind::Restart, is.id,

@@ -63,13 +63,17 @@ void find_switches(const Instances& before, const Instances& after, Loss& loss) 
     }
 }
 
-std::vector<std::string> say_switches(const Layout& layout, const Loss& loss) {
+std::vector<std::string> say_switches(const Layout& layout, const Instances& before,
+                                      const Loss& loss) {
     std::vector<std::string> lines;
     for (const Switch& each : loss.switches) {
-        const std::string group =
-            std::string(model::to_string(each.role)) + " " + std::to_string(each.group);
+        const GroupKey key(each.role, each.group);
+        const std::string name = name_of(before, key);
+        const bool has_others = name != model::to_string(each.role);
+        const std::string group = has_others ? name : name + " " + std::to_string(each.group);
         if (each.to.is_nil()) {
-            lines.push_back(group + " has no other copy");
+            lines.push_back(group + " has no other copy" +
+                            (has_others ? ", and its domains wait for it" : ""));
             continue;
         }
         const auto to = std::find_if(layout.instances.begin(), layout.instances.end(),
@@ -126,7 +130,7 @@ Loss loss_of(const Layout& layout, const Subject& subject) {
     if (contexts > 0)
         loss.media_left_percent = static_cast<int>(contexts_of(after) * 100 / contexts);
     loss.answered_calls_survive = calls_survive(before, after, subject);
-    std::vector<std::string> lines = say_switches(layout, loss);
+    std::vector<std::string> lines = say_switches(layout, before, loss);
     for (std::string& line : say_rest(before, after, loss)) lines.push_back(std::move(line));
     loss.text = "If " + subject_name(layout, subject) + " dies: ";
     if (lines.empty()) loss.text += "nothing is interrupted";

@@ -77,6 +77,28 @@ TEST(Plan, FindsWhatIsWrong) {
          "E missing-role: No MGC runs: no call gets sound.\n"},
         {[](Layout& l) { erase(l, RoleCode::Cs, 1), erase(l, RoleCode::Cs, 2); },
          "W missing-role: No CS runs: calls are not listed.\n"},
+        {[](Layout& l) { get(l, RoleCode::St, 2).group = 2; },
+         "E one-group-only: A site has one group of ST, and this has 2: only SR and CS share the "
+         "domains.\n"
+         "W no-second-copy: ST group 1 is on server s1 only: it dies with it.\n"
+         "W no-second-copy: ST group 2 is on server s2 only: it dies with it.\n"},
+        {[](Layout& l) {
+             l.instances.push_back(get(l, RoleCode::Cs, 2));
+             l.instances.back().id = RoleInstanceId{{2, 1}};
+             l.instances.back().number = 99;
+             l.instances.back().group = 2;
+             l.instances.back().enabled = false;
+             l.assignments = {{"acme.test", true, RoleCode::Cs, 2},
+                              {"sub.acme.test", false, RoleCode::Cs, 1},
+                              {"", true, RoleCode::Sr, 1},
+                              {"good.test", true, RoleCode::Sr, 1}};
+         },
+         "W idle-group: CS group 2 has no copy that runs: other groups serve all domains.\n"
+         "W assigned-unknown-group: Domain acme.test is assigned to CS group 2, which does not "
+         "run: another one serves it.\n"
+         "W assigned-no-root: Domain sub.acme.test is assigned to CS group 1, but goes where the "
+         "domain above it goes.\n"
+         "W assigned-domain-gone: A domain that is no longer there is assigned to SR group 1.\n"},
         {[](Layout& l) { get(l, RoleCode::Sr, 2).enabled = false; },
          "W no-second-copy: SR group 1 is on server s1 only: it dies with it.\n"},
         {[](Layout& l) { get(l, RoleCode::Sr, 2).group = 2; },
@@ -223,6 +245,12 @@ TEST(Plan, SaysWhatADeathCosts) {
     EXPECT_EQ(loss_of(layout, second).text,
               "If server s2 dies: 50 % of media capacity is left, 0 answered calls are lost.");
     EXPECT_EQ(loss_of(layout, first).switches.size(), 4u);
+
+    get(layout, RoleCode::Sr, 2).group = 2;
+    const std::string groups = loss_of(layout, second).text;
+    EXPECT_NE(groups.find("SR group 2 has no other copy, and its domains wait for it"), groups.npos)
+        << groups;
+    get(layout, RoleCode::Sr, 2).group = 1;
 
     get(layout, RoleCode::B2b, 2).b2bua.emplace().survival = model::Survival::None;
     EXPECT_FALSE(loss_of(layout, second).answered_calls_survive);

@@ -4,6 +4,7 @@
 #include "model/generated/account.h"
 #include "model/generated/cdr.h"
 #include "model/generated/domain.h"
+#include "model/generated/domain_group.h"
 #include "model/generated/feature_code.h"
 #include "model/generated/interface.h"
 #include "model/generated/licence.h"

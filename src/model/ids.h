@@ -1,4 +1,4 @@
-// Identities of entities that only the data layer knows; the others are in base/id.h.
+// Identities of entities that only the model and its users know; the others are in base/id.h.
 #pragma once
 
 #include "base/id.h"
@@ -19,5 +19,6 @@ using FeatureCodeId = Id<struct FeatureCodeTag>;
 using GrantId = Id<struct GrantTag>;
 using ApiTokenId = Id<struct ApiTokenTag>;
 using CdrId = Id<struct CdrTag>;
+using DomainGroupId = Id<struct DomainGroupTag>;
 
 }  // namespace tandem

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/check.h"
 #include "base/rendezvous.h"
 
 namespace tandem::ports {
@@ -56,7 +57,8 @@ bool same_members(const std::vector<DirectoryEntry>& a, const std::vector<Direct
     for (size_t i = 0; i < a.size(); ++i) {
         if (a[i].instance != b[i].instance || a[i].epoch != b[i].epoch ||
             a[i].reachable != b[i].reachable || a[i].weight != b[i].weight ||
-            a[i].is_active != b[i].is_active || a[i].suspected != b[i].suspected) {
+            a[i].is_active != b[i].is_active || a[i].suspected != b[i].suspected ||
+            a[i].group != b[i].group) {
             return false;
         }
     }
@@ -68,6 +70,10 @@ bool same_members(const std::vector<DirectoryEntry>& a, const std::vector<Direct
 bool is_active_passive(RoleKind kind) {
     return kind == RoleKind::Registrar || kind == RoleKind::MediaGateController ||
            kind == RoleKind::CallState || kind == RoleKind::Store;
+}
+
+bool has_domain_groups(RoleKind kind) {
+    return kind == RoleKind::Registrar || kind == RoleKind::CallState;
 }
 
 std::string_view code_of(RoleKind kind) {
@@ -117,11 +123,46 @@ std::optional<Instance> Directory::heir(RoleKind kind, uint64_t key, Instance ex
     return best;
 }
 
-std::optional<Instance> Directory::active(RoleKind kind) const {
+int Directory::group_of(RoleKind kind, DomainId domain) const {
+    if (!has_domain_groups(kind)) return 1;
+    const GroupChoices& choices =
+        kind == RoleKind::Registrar ? groups_.registrar : groups_.call_state;
+    return choices.group_of(choices.is_shared() ? groups_.root_of(domain) : domain);
+}
+
+std::optional<Instance> Directory::active(RoleKind kind, DomainId domain) const {
+    CHECK(has_domain_groups(kind));
+    const int group = group_of(kind, domain);
+    for (const DirectoryEntry& entry : entries_) {
+        if (entry.kind == kind && entry.group == group && entry.reachable && entry.is_active)
+            return entry.instance;
+    }
+    return std::nullopt;
+}
+
+std::vector<Instance> Directory::actives(RoleKind kind) const {
+    std::vector<const DirectoryEntry*> found;
+    for (const DirectoryEntry& entry : entries_) {
+        if (entry.kind == kind && entry.reachable && entry.is_active) found.push_back(&entry);
+    }
+    std::ranges::stable_sort(found, {}, &DirectoryEntry::group);
+    std::vector<Instance> actives;
+    actives.reserve(found.size());
+    for (const DirectoryEntry* each : found) actives.push_back(each->instance);
+    return actives;
+}
+
+std::optional<Instance> Directory::active_of_site(RoleKind kind) const {
+    CHECK(!has_domain_groups(kind));
     for (const DirectoryEntry& entry : entries_) {
         if (entry.kind == kind && entry.reachable && entry.is_active) return entry.instance;
     }
     return std::nullopt;
+}
+
+bool Directory::is_active(Instance instance) const {
+    const DirectoryEntry* entry = find(instance);
+    return entry != nullptr && entry->reachable && entry->is_active;
 }
 
 void Directory::replace(std::vector<DirectoryEntry> entries) {
@@ -137,6 +178,13 @@ void Directory::replace(std::vector<DirectoryEntry> entries) {
     }
     previous_ = std::move(previous);
     entries_ = std::move(entries);
+    ++generation_;
+}
+
+void Directory::set_groups(DomainGroups groups) {
+    if (groups == groups_) return;
+    groups_ = std::move(groups);
+    ++groups_version_;
     ++generation_;
 }
 

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ports/domain_groups.h"
+
 namespace tandem::ports {
 
 enum class RoleKind : uint8_t {
@@ -23,6 +25,8 @@ enum class RoleKind : uint8_t {
 
 // Whether one copy of a group is active and the others are not.
 bool is_active_passive(RoleKind kind);
+// Of an Active-Passive role: whether a site may have several groups of it, which share the domains.
+bool has_domain_groups(RoleKind kind);
 std::string_view code_of(RoleKind kind);  // "SG", "SR", "B2B", "MG", "MGC", "CS", "ST", "WS"
 std::optional<RoleKind> role_kind_from_code(std::string_view code);
 
@@ -68,6 +72,7 @@ struct DirectoryEntry {
     bool congested = false;
     bool is_active = true;   // of an Active-Passive role: it holds its group's post
     bool suspected = false;  // not heard of for a while: nothing new for it, nothing taken from it
+    int group = 1;           // of an Active-Passive role
 };
 
 // The role instances that this node knows, as of one generation. Read by roles, written by the
@@ -84,19 +89,31 @@ class Directory {
     std::optional<Instance> pick_previous(RoleKind kind, uint64_t key) const;
     // Who takes over what `key` names from a copy that is gone: the highest draw among the others.
     std::optional<Instance> heir(RoleKind kind, uint64_t key, Instance except = {}) const;
-    // The active copy of an Active-Passive role (the only group, for now); none while the post is
+    // The active copy of the group that serves the domain, of SR and CS; none while the post is
     // empty.
-    std::optional<Instance> active(RoleKind kind) const;
+    std::optional<Instance> active(RoleKind kind, DomainId domain) const;
+    // Those of all groups, by group.
+    std::vector<Instance> actives(RoleKind kind) const;
+    // The active copy of a role of which a site has one group: MGC, ST.
+    std::optional<Instance> active_of_site(RoleKind kind) const;
+    bool is_active(Instance instance) const;
+    // 0: there is no group. For roles without groups: 1.
+    int group_of(RoleKind kind, DomainId domain) const;
+    const DomainGroups& groups() const { return groups_; }
+    uint64_t groups_version() const { return groups_version_; }  // rises with each change of them
     std::span<const DirectoryEntry> entries() const { return entries_; }
 
-    // A change of membership starts a new generation; the same members again do not.
+    // A change of membership or of groups starts a new generation; the same again does not.
     void replace(std::vector<DirectoryEntry> entries);
+    void set_groups(DomainGroups groups);
     void mark_congested(Instance instance, bool congested);  // keeps the generation
 
  private:
     uint64_t generation_ = 0;
     std::vector<DirectoryEntry> entries_;
     std::vector<DirectoryEntry> previous_;
+    DomainGroups groups_;
+    uint64_t groups_version_ = 0;
 };
 
 }  // namespace tandem::ports

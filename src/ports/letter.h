@@ -221,6 +221,8 @@ class Role {
     // Takes no new work; is_idle() says when what it had is done.
     virtual void drain(Now now, Outbox& out) = 0;
     virtual bool is_idle() const = 0;
+    // Of an Active-Active role that is chosen by load: the share of what it can take that it has.
+    virtual double load() const { return 0; }
     // Figures for /metrics and status: name and value, few and cheap.
     virtual std::vector<std::pair<std::string, double>> figures() const { return {}; }
 };

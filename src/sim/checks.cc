@@ -340,6 +340,7 @@ const std::vector<std::string>& rare_paths() {
         "store: reply lost",
         "store: refused a request",
         "writes lost with the store's node",
+        "domains moved to other groups",
         "letters answered with Unreachable",
         "links cut",
         "nodes paused",

@@ -36,9 +36,10 @@ StoreTemper draw_bad_store(World& world) {
 Profile draw_profile(World& world) {
     Profile profile;
     const double shape = world.chance();
-    profile.plan.shape = shape < 0.45   ? SiteShape::OneNode
-                         : shape < 0.75 ? SiteShape::Split
-                                        : SiteShape::Doubled;
+    profile.plan.shape = shape < 0.4    ? SiteShape::OneNode
+                         : shape < 0.65 ? SiteShape::Split
+                         : shape < 0.83 ? SiteShape::Doubled
+                                        : SiteShape::Grouped;
     if (world.happens(0.5)) profile.plan.drift_max = 200e-6;
     if (world.happens(0.6)) {
         profile.network.loss = 0.01 + 0.14 * world.chance();
@@ -52,6 +53,7 @@ Profile draw_profile(World& world) {
     profile.pauses = some(world, 0.6, 3);
     profile.phone_cuts = some(world, 0.6, 3);
     if (profile.plan.shape != SiteShape::OneNode) profile.link_cuts = some(world, 0.6, 3);
+    if (profile.plan.shape == SiteShape::Grouped) profile.group_moves = some(world, 0.1, 12);
     profile.long_calls = world.happens(0.12);
     profile.quiet_time = world.happens(0.08);
     profile.time = world.between(30s, 70s);
@@ -60,7 +62,7 @@ Profile draw_profile(World& world) {
 }
 
 std::string Profile::text() const {
-    const char* shapes[] = {"one node", "split", "doubled"};
+    const char* shapes[] = {"one node", "split", "doubled", "grouped"};
     std::string text = shapes[static_cast<int>(plan.shape)];
     const auto add = [&](const char* name, int value) {
         if (value != 0) text += std::string(", ") + name + " " + std::to_string(value);
@@ -71,6 +73,7 @@ std::string Profile::text() const {
     add("link cuts", link_cuts);
     add("phone cuts", phone_cuts);
     add("bad stores", bad_stores);
+    add("group moves", group_moves);
     if (plan.drift_max > 0) text += ", drift";
     if (long_calls) text += ", long calls";
     if (quiet_time) text += ", quiet time";

@@ -19,6 +19,7 @@ struct Profile {
     int pauses = 0;
     int link_cuts = 0;
     int phone_cuts = 0;
+    int group_moves = 0;  // of the domain, between groups of SR and CS
     bool long_calls = false;
     bool quiet_time = false;  // nobody calls for longer than a nonce lives
     Duration time = 60s;

@@ -51,6 +51,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     void plan_faults();
     void call_somebody();
     void write_something();
+    void move_domain();
     void crash_somebody(std::optional<uint16_t> node);
     void crash(uint16_t node);
     void watch_start(uint16_t node, size_t disturbance);
@@ -97,6 +98,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     Instant ends_;
     int armed_crashes_ = 0;
     uint64_t api_writes_ = 0;
+    DomainId domain_;
     bool healed_ = false;
 };
 

@@ -115,6 +115,28 @@ void Run::make_accounts() {
         post("/api/v1/domains/sim.test/accounts",
              json_of({{"login", number}, {"number", number}, {"password", "secret"}}));
     }
+    if (profile_.plan.shape != SiteShape::Grouped) return;
+    site_.http("GET", "/api/v1/domains/sim.test", {}, [&](const ports::HttpResponse* response) {
+        const auto domain =
+            response == nullptr
+                ? Result<model::Domain>(make_error(ErrorCode::Timeout, "", ""))
+                : model::decode<model::Domain>(response->body, model::Source::Store);
+        if (!domain) return world_.fail("no domain: " + domain.error().message);
+        domain_ = domain->id;
+    });
+    wait_for([&] { return !domain_.is_nil(); }, kBootPatience, "the domain");
+    post("/api/v1/domain-groups", R"({"root":")" + domain_.text() + R"(","sr":1,"cs":1})");
+}
+
+// Phones register and calls go on meanwhile.
+void Run::move_domain() {
+    if (healed_) return;
+    const std::string groups = world_.happens(0.5) ? R"({"sr":1,"cs":2})" : R"({"sr":2,"cs":1})";
+    site_.http("PATCH", "/api/v1/domain-groups/sim.test", groups,
+               [this](const ports::HttpResponse* response) {
+                   const bool done = response != nullptr && response->status == 200;
+                   world_.count(done ? "domains moved to other groups" : "moves refused");
+               });
 }
 
 void Run::make_phones() {
@@ -245,6 +267,9 @@ void Run::plan_faults() {
             disturb(time + 100ms, phone.traits().index);
             site_.network().cut(phone.traits().index, time);
         });
+    }
+    for (int i = 0; i < profile_.group_moves; ++i) {
+        world_.after(moment(), [this] { move_domain(); });
     }
     for (int i = 0; i < profile_.bad_stores; ++i) {
         world_.after(moment(), [this] { bad_store(); });

@@ -71,9 +71,13 @@ roles::store_role::FirstStart Site::first_start(SiteShape shape) const {
     plan.sip_gate.tls_port = 0;
     plan.sip_gate.wss_port = 0;
     if (shape == SiteShape::OneNode) return plan;
-    if (shape == SiteShape::Doubled) {
+    if (shape == SiteShape::Doubled || shape == SiteShape::Grouped) {
         plan.roles.push_back({model::RoleCode::B2b});
         plan.roles.push_back({model::RoleCode::Mg});
+    }
+    if (shape == SiteShape::Grouped) {
+        plan.roles.push_back({.role = model::RoleCode::Sr, .group = 2});
+        plan.roles.push_back({.role = model::RoleCode::Cs, .group = 2});
     }
     int node = 1;
     for (auto& role : plan.roles) role.node = role.role == model::RoleCode::St ? 1 : ++node;

@@ -21,6 +21,7 @@ enum class SiteShape {
     OneNode,  // the elementary system
     Split,    // each role in a node of its own
     Doubled,  // split, with two B2Bs and two media gates
+    Grouped,  // doubled, with a second group of registrars and of call state
 };
 
 struct SitePlan {

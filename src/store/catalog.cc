@@ -255,7 +255,9 @@ CatalogRoot& CatalogFeed::root() {
 }
 
 void CatalogFeed::reset() {
+    const uint64_t outline = root_->outline;
     root_ = Catalog().root_;
+    root().outline = outline + 1;  // never the same number for another state
 }
 
 void CatalogFeed::load(const KeyValue& item) {
@@ -269,11 +271,18 @@ void CatalogFeed::on_watch(const WatchBatch& batch) {
             put(event.entry);
         else
             erase(event.entry.key);
+        const bool is_layout = !event.entry.key.starts_with(keys::domains);
+        if (is_layout) root().layout_revision = batch.revision;
     }
     root().revision = batch.revision;
 }
 
+void CatalogFeed::note_outline(std::string_view key) {
+    if (!key.starts_with(keys::domains) || key.ends_with("/domain")) ++root().outline;
+}
+
 void CatalogFeed::put(const KeyValue& item) {
+    note_outline(item.key);
     const KeyParts parts = cut(item.key);
     const auto& [kind, id, last] = parts.rest;
     Result<void> done;
@@ -281,6 +290,8 @@ void CatalogFeed::put(const KeyValue& item) {
     if (parts.layer == "i" && kind == "server") done = put_simple(root().servers, item, id);
     if (parts.layer == "i" && kind == "interface") done = put_simple(root().interfaces, item, id);
     if (parts.layer == "l" && kind == "role") done = put_role(root(), item, id);
+    if (parts.layer == "l" && kind == "domain-group")
+        done = put_simple(root().domain_groups, item, id);
     if (parts.layer == "l" && kind == "system") {
         auto entity = read<model::SystemSettings>(item);
         if (entity)
@@ -324,6 +335,7 @@ Result<void> CatalogFeed::put_in_domain(const KeyValue& item, DomainId domain,
 }
 
 void CatalogFeed::erase(std::string_view key) {
+    note_outline(key);
     const KeyParts parts = cut(key);
     const auto& [kind, id, last] = parts.rest;
     if (parts.layer == "i" && kind == "site") erase_simple(root().sites, id);
@@ -333,6 +345,7 @@ void CatalogFeed::erase(std::string_view key) {
         std::optional<RoleInstanceId> parsed;
         drop_role(root(), find_text(root().role_instances, id, parsed));
     }
+    if (parts.layer == "l" && kind == "domain-group") erase_simple(root().domain_groups, id);
     if (parts.layer == "l" && kind == "system") root().system = Catalog().root_->system;
     if (parts.layer != "d" || id == "x") return;
     if (const auto domain = DomainId::parse(kind)) erase_in_domain(*domain, id, last);

@@ -72,6 +72,10 @@ inline void release(const DomainNode* node) {
 
 struct CatalogRoot final : Counted {
     Revision revision;
+    // Of the last change of the infrastructure or logic layer.
+    Revision layout_revision;
+    // Counts changes of both layers and of domains themselves, not of what belongs to them.
+    uint64_t outline = 0;
     PersistentTree<DomainNode, keying::ById> domains;
     PersistentTree<Entity<model::Domain>, keying::ByName> domains_by_name;
     EntitiesById<model::Site> sites;
@@ -79,6 +83,7 @@ struct CatalogRoot final : Counted {
     EntitiesById<model::Interface> interfaces;
     EntitiesById<model::RoleInstance> role_instances;
     PersistentTree<Entity<model::RoleInstance>, keying::ByNumber> role_instances_by_number;
+    EntitiesById<model::DomainGroup> domain_groups;
     Ref<Entity<model::SystemSettings>> system;
 };
 inline void release(const CatalogRoot* root) {
@@ -90,6 +95,8 @@ class Catalog {
     Catalog();  // empty, with default system settings
 
     Revision revision() const { return root_->revision; }
+    Revision layout_revision() const { return root_->layout_revision; }
+    uint64_t outline() const { return root_->outline; }
 
     // By DNS name, whose case does not matter (RFC 4343), or by id.
     const Entity<model::Domain>* find_domain(std::string_view name) const;
@@ -142,6 +149,9 @@ class Catalog {
     const Entity<model::RoleInstance>* find_role_instance(int number) const {
         return root_->role_instances_by_number.find(number);
     }
+    const Entity<model::DomainGroup>* find_domain_group(DomainGroupId id) const {
+        return root_->domain_groups.find(id.bits);
+    }
     const Entity<model::SystemSettings>& system() const { return *root_->system; }
 
     // Visits in the order of the named key, after `after`, until `visit` answers false. An empty
@@ -185,6 +195,10 @@ class Catalog {
     void visit_role_instances(Visit&& visit) const {  // by number
         root_->role_instances_by_number.visit(visit);
     }
+    template <typename Visit>
+    void visit_domain_groups(Visit&& visit) const {
+        root_->domain_groups.visit(visit);
+    }
 
  private:
     friend class CatalogFeed;
@@ -202,7 +216,10 @@ class CatalogFeed {
     void reset();
     void load(const KeyValue& item);
     void on_watch(const WatchBatch& batch);
-    void set_revision(Revision revision) { root().revision = revision; }
+    void set_revision(Revision revision) {
+        root().revision = revision;
+        root().layout_revision = revision;
+    }
 
     // What all of the above has made so far.
     Catalog snapshot() const { return Catalog(root_); }
@@ -214,6 +231,7 @@ class CatalogFeed {
  private:
     void put(const KeyValue& item);
     void erase(std::string_view key);
+    void note_outline(std::string_view key);
     Result<void> put_in_domain(const KeyValue& item, DomainId domain, std::string_view kind);
     void erase_in_domain(DomainId domain, std::string_view kind, std::string_view id);
     CatalogRoot& root();  // the only copy, made when a snapshot holds it

@@ -36,6 +36,12 @@ std::string role_instance(RoleInstanceId id) {
 std::string role_number(int number) {
     return join("/l/x/role-number/", std::to_string(number));
 }
+std::string domain_group(DomainGroupId id) {
+    return join("/l/domain-group/", id.text());
+}
+std::string domain_group_root(DomainId root) {
+    return join("/l/x/domain-group/", root.text());
+}
 std::string system_settings() {
     return "/l/system";
 }
@@ -89,6 +95,9 @@ std::string domain_name(std::string_view name) {
     return join("/x/domain-name/", name);
 }
 
+std::string bindings_of(DomainId domain) {
+    return join("binding/", domain.text(), "/");
+}
 std::string bindings_of(DomainId domain, AccountId account) {
     return join(join("binding/", domain.text(), "/"), account.text(), "/");
 }

@@ -5,7 +5,9 @@
 //   /i/x/site-name/<name>  /i/x/server-name/<name>          unique names
 //   /i/x/server-node/<node>                                 home nodes, likewise
 //   /l/role/<id>  /l/system                                 logic layer
+//   /l/domain-group/<id>                                    which group serves a domain's tree
 //   /l/x/role-number/<number>                               the number that tokens carry
+//   /l/x/domain-group/<domain>                              one for each tree
 //   /d/<domain>/domain                                      the domain itself
 //   /d/<domain>/licence                                     its licence
 //   /d/<domain>/user/<id>  /account/<id>                    its entities
@@ -14,6 +16,8 @@
 //   /d/<domain>/x/user-login/<login>  /x/<kind>/<name>
 //   /x/domain-name/<name>                                   unique in the system
 //   binding/<domain>/<account>/<binding>                    registrar
+//   binding/~<instance number>  binding/~sharing            barriers of its copies; how its groups
+//                                                           share the domains (group_sharing.h)
 //   call/<instance>/<call>                                  snapshots of calls
 //   outbox/cdr/<cdr>                                        CDRs on their way to history
 //   outbox/seen/<instance number>                           up to where an ST has taken them
@@ -52,6 +56,8 @@ std::string server_name(std::string_view name);
 std::string server_node(int node);
 std::string role_instance(RoleInstanceId id);
 std::string role_number(int number);
+std::string domain_group(DomainGroupId id);
+std::string domain_group_root(DomainId root);
 std::string system_settings();
 
 std::string domain_prefix(DomainId domain);  // "/d/<domain>/"
@@ -77,6 +83,7 @@ inline constexpr std::string_view layers_begin = "/";
 inline constexpr std::string_view backup_prefix = "backup/";
 inline constexpr std::string_view backup_mark = "backup/mark";
 inline constexpr std::string_view binding_prefix = "binding/";
+std::string bindings_of(DomainId domain);                     // prefix of those of the domain
 std::string bindings_of(DomainId domain, AccountId account);  // prefix of its bindings
 std::string binding(DomainId domain, AccountId account, std::string_view binding);
 std::string call(RoleInstanceId instance, CallId call);

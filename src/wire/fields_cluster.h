@@ -30,11 +30,21 @@ void describe(A& a, cluster::HeardNode& v) {
     a(3, v.shards);
 }
 template <typename A>
+void describe(A& a, cluster::InstanceNumber& v) {
+    a(1, v.value);
+}
+template <typename A>
+void describe(A& a, cluster::InstanceLoad& v) {
+    a(1, v.instance);
+    a(2, v.permille);
+}
+template <typename A>
 void describe(A& a, cluster::Heartbeat& v) {
     a(1, v.node);
     a(2, v.sequence);
     a(3, v.shards);
     a(4, v.heard);
+    a(5, v.loads);
 }
 
 }  // namespace tandem::wire

@@ -105,8 +105,11 @@ TEST(Frame, HelloAndHeartbeat) {
     ASSERT_EQ(back.instances.size(), 2u);
     EXPECT_EQ(back.instances[0].instance, hello.instances[0].instance);
     std::string beat;
-    const Heartbeat told{
-        {3}, 5, {{7, 1}, {8, 2}}, {{{4}, 9, {{6, cluster::Opinion::Stalled}, {5, {}}}}}};
+    const Heartbeat told{{3},
+                         5,
+                         {{7, 1}, {8, 2}},
+                         {{{4}, 9, {{6, cluster::Opinion::Stalled}, {5, {}}}}},
+                         {{{31}, 750}}};
     ASSERT_TRUE(append_heartbeat(beat, told).has_value());
     EXPECT_EQ(std::get<Heartbeat>(*decoded(beat)), told);
 }

@@ -63,7 +63,8 @@ class WebSocket:
 class CallingPhone:
     """Over `transport`: udp, tcp, tls, ws or wss; media at port + 1000."""
 
-    def __init__(self, server, user, port, address="127.0.0.1", transport="udp"):
+    def __init__(self, server, user, port, address="127.0.0.1", transport="udp", domain="demo.test"):
+        self.domain = domain
         self.server, self.user, self.port, self.address = server, user, port, address
         self.server_port = SERVER_PORTS[transport]
         self.transport = transport
@@ -160,6 +161,17 @@ class CallingPhone:
                 header(message, "Call-ID") == call and header(message, "CSeq") == cseq
         return self.wait(fits, f"the response to {request.splitlines()[0]}", timeout)
 
+    def exchanged(self, request, timeout):
+        """Sends a request and waits for its response; over UDP a REGISTER is repeated (RFC 3261 17.1.2.2)."""
+        self.send(request)
+        if self.transport == "udp" and request.startswith("REGISTER"):
+            for wait in (0.5, 1.0):
+                try:
+                    return self.wait_response(request, wait)
+                except Failed:
+                    self.send(request)
+        return self.wait_response(request, timeout)
+
     def contact(self):
         transport = "ws" if self.transport == "wss" else self.transport  # RFC 7118 5.2.4
         return f"<sip:{self.user}@{self.host}:{self.port};transport={transport}>"
@@ -168,7 +180,7 @@ class CallingPhone:
         """A request outside of dialogs, or of `dialog`."""
         self.count += 1
         fields = dialog or {"call": f"{time.monotonic_ns()}@{self.user}", "cseq": 0,
-                            "from": f"<sip:{self.user}@demo.test>;tag=t{self.count}",
+                            "from": f"<sip:{self.user}@{self.domain}>;tag=t{self.count}",
                             "to": f"<{uri}>"}
         if method != "ACK":
             fields["cseq"] += 1
@@ -223,23 +235,27 @@ class CallingPhone:
     def ask(self, method, uri, lines="", body="", kind="application/sdp", algorithm=None, timeout=5.0):
         """Sends a request outside of dialogs, once more with credentials where asked; the final response."""
         fields = {"call": f"{time.monotonic_ns()}@{self.user}", "cseq": 0,
-                  "from": f"<sip:{self.user}@demo.test>;tag=t{time.monotonic_ns()}", "to": f"<{uri}>"}
+                  "from": f"<sip:{self.user}@{self.domain}>;tag=t{time.monotonic_ns()}", "to": f"<{uri}>"}
         if method == "REGISTER":
-            fields["to"] = f"<sip:{self.user}@demo.test>"
+            fields["to"] = f"<sip:{self.user}@{self.domain}>"
         self.dialog = fields
         request = self.request(method, uri, lines, body, kind, fields)
-        self.send(request)
-        response = self.wait_response(request, timeout)
+        response = self.exchanged(request, timeout)
         if int(response[8:11]) in (401, 407):
             if method == "INVITE":
                 self.acknowledge_failure(request, response)
+            fresh = lines
             lines += self.credentials(response, method, uri, algorithm)
             request = self.request(method, uri, lines, body, kind, fields)
-            self.send(request)
             self.last_request = request
             if method == "INVITE":
+                self.send(request)
                 return None
-            response = self.wait_response(request, timeout)
+            response = self.exchanged(request, timeout)
+            if response[8:11] == "401" and "stale=true" in response:  # RFC 7616 3.3: by another registrar
+                request = self.request(method, uri, fresh + self.credentials(response, method, uri, algorithm),
+                                       body, kind, fields)
+                response = self.exchanged(request, timeout)
         self.last_request = request
         return response
 
@@ -253,7 +269,7 @@ class CallingPhone:
     # --- what phones do
 
     def try_register(self, lines="Expires: 600\r\n", algorithm=None):
-        return int(self.ask("REGISTER", "sip:demo.test", lines, algorithm=algorithm)[8:11])
+        return int(self.ask("REGISTER", f"sip:{self.domain}", lines, algorithm=algorithm)[8:11])
 
     def register(self, **options):
         status = self.try_register(**options)
@@ -261,7 +277,7 @@ class CallingPhone:
 
     def try_call(self, number):
         """The status of a call that is refused."""
-        response = self.ask("INVITE", f"sip:{number}@demo.test", self.extra, self.sdp())
+        response = self.ask("INVITE", f"sip:{number}@{self.domain}", self.extra, self.sdp())
         if response is None:
             response = self.wait_response(self.last_request)
         self.acknowledge_failure(self.last_request, response)
@@ -269,7 +285,7 @@ class CallingPhone:
 
     def begin_call(self, number, lines=""):
         """Sends the INVITE, with credentials."""
-        response = self.ask("INVITE", f"sip:{number}@demo.test", self.extra + lines, self.sdp())
+        response = self.ask("INVITE", f"sip:{number}@{self.domain}", self.extra + lines, self.sdp())
         expect(response is None, f"the INVITE was not challenged: {response}")
 
     def call(self, number, callee):

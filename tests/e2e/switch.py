@@ -16,11 +16,11 @@ from sound import SoundPhone
 FIRST_NODE = 21  # of the second copies
 
 
-def add_copy(server, code, node):
+def add_copy(server, code, node, **fields):
     """Another instance of a role, on a node of its own; its number."""
     like = next(r for r in server.api("GET", "/roles?limit=1000")["items"] if r["role"] == code)
     made = server.api("POST", "/roles", {"role": code, "server": like["server"], "node": node,
-                                         "number": 100 + node})
+                                         "number": 100 + node, **fields})
     wait_for(lambda: any(i["instance"] == made["number"] for i in instances(server)),
              f"the second {code} runs")
     return made["number"]

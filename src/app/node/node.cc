@@ -105,7 +105,9 @@ Result<void> Node::open_site() {
     SiteDesk::Around around;
     around.send = [this](ports::Letter letter) { shard_.deliver(std::move(letter)); };
     around.say = [this](const ports::LogLine& line) { journal_->write(line); };
-    around.store_role = [this] { return host_->directory().active(ports::RoleKind::Store); };
+    around.store_role = [this] {
+        return host_->directory().active_of_site(ports::RoleKind::Store);
+    };
     desk_ = std::make_unique<SiteDesk>(bootstrap_, number_, std::move(around));
     return desk_->open(runtime::read_clocks());
 }
@@ -304,7 +306,7 @@ uint16_t Node::node_of_history(const ports::Letter& letter) const {
     const auto* asker = directory.find(letter.from);
     const bool is_from_here = asker == nullptr || asker->node == number_;
     if (!holds_alternative<ports::HistoryQuery>(letter.payload) || !is_from_here) return number_;
-    const auto active = directory.active(ports::RoleKind::Store);
+    const auto active = directory.active_of_site(ports::RoleKind::Store);
     const auto* entry = active ? directory.find(*active) : nullptr;
     return entry == nullptr ? 0 : entry->node;
 }

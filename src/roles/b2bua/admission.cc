@@ -12,12 +12,18 @@ namespace tandem::roles::b2bua {
 
 using sip::HeaderId;
 
+size_t B2buaRole::calls_max() const {
+    const auto* entity = around_.catalog.find_role_instance(around_.self.number);
+    if (entity == nullptr || !entity->b2bua) return kCallsMax;
+    return static_cast<size_t>(entity->b2bua->calls_max);
+}
+
+double B2buaRole::load() const {
+    return static_cast<double>(live_calls_) / static_cast<double>(calls_max());
+}
+
 bool B2buaRole::is_overloaded() const {
-    size_t calls_max = kCallsMax;
-    if (const auto* entity = around_.catalog.find_role_instance(around_.self.number)) {
-        if (entity->b2bua) calls_max = static_cast<size_t>(entity->b2bua->calls_max);
-    }
-    return live_calls_ >= calls_max || calls_.size() - live_calls_ >= kEndedCallsMax ||
+    return live_calls_ >= calls_max() || calls_.size() - live_calls_ >= kEndedCallsMax ||
            !layer_.has_room_for_new_calls() || writer_.waiting() >= kWritesWaitingMax;
 }
 

@@ -356,6 +356,7 @@ void B2buaRole::on_directory(Now now, ports::Outbox& out) {
     look_at_directory(step);
     leave_gates(step);
     look_for_parents(step);
+    if (groups_told_ != around_.directory.groups_version()) report_to_groups(step);
 }
 
 void B2buaRole::drain(Now now, ports::Outbox&) {

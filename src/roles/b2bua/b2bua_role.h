@@ -62,6 +62,7 @@ class B2buaRole final : public ports::Role {
     void drain(Now now, ports::Outbox& out) override;
     bool is_flushed() const override { return may_leave_; }
     bool is_idle() const override;
+    double load() const override;
     std::vector<std::pair<std::string, double>> figures() const override;
 
     const B2buaCounters& counters() const { return counters_; }
@@ -127,6 +128,7 @@ class B2buaRole final : public ports::Role {
         std::string dialled;
     };
     std::optional<Admitted> admit(Step& step, const ports::SipInbound& in, sip::ServerKey server);
+    size_t calls_max() const;
     bool is_overloaded() const;
     bool takes_call_now(Now now);
     void on_invite(Step& step, ports::SipInbound& in, sip::ServerKey server);
@@ -148,6 +150,7 @@ class B2buaRole final : public ports::Role {
     void on_completion(Step& step, const store::Completion& completion);
     void report(Step& step, const call::Call& call, bool gone);
     void report_all(Step& step, ports::Instance to);
+    void report_to_groups(Step& step);
     std::string call_key(CallId call) const;
 
     // --- adoption.cc
@@ -196,6 +199,7 @@ class B2buaRole final : public ports::Role {
 
     enum class Phase : uint8_t { Starting, Restoring, Serving };
     Phase phase_ = Phase::Starting;
+    uint64_t groups_told_ = 0;  // version of the groups that CS was told calls by
     std::string restore_after_;
     uint64_t restore_request_ = 0;
     std::optional<Instant> restore_retry_;

@@ -11,7 +11,7 @@ namespace tandem::roles::b2bua {
 using sip::HeaderId;
 
 bool PageMessages::start(call::CallContext& ctx, PageRequest request) {
-    const auto registrar = ctx.around.directory.active(ports::RoleKind::Registrar);
+    const auto registrar = ctx.around.directory.active(ports::RoleKind::Registrar, request.domain);
     if (!registrar || pages_.size() >= kPagesMax) return false;
     const uint64_t base = ctx.leg.rng.next() >> call::kLegBits;
     const ports::BindingsQuery query{request.domain, request.to_account};

@@ -201,7 +201,7 @@ void B2buaRole::restored(Step& step) {
     restore_retry_.reset();
     restore_give_up_.reset();
     look_at_directory(step);
-    if (const auto index = around_.directory.active(RoleKind::CallState)) report_all(step, *index);
+    report_to_groups(step);
     const auto held = std::exchange(held_, {});
     for (const ports::Letter& letter : held) dispatch(step, letter);
 }
@@ -209,15 +209,26 @@ void B2buaRole::restored(Step& step) {
 // --- Telling the index of calls.
 
 void B2buaRole::report(Step& step, const Call& call, bool gone) {
-    const auto index = around_.directory.active(RoleKind::CallState);
+    const auto index = around_.directory.active(RoleKind::CallState, call.facts().domain);
     if (!index) return;
     step.out.send(around_.self, *index, ports::CallReport{call.summary(around_.self), gone});
 }
 
+// Each group hears of the domains that it serves, so what it is not told of is another's by now.
+void B2buaRole::report_to_groups(Step& step) {
+    if (phase_ == Phase::Restoring) return;
+    groups_told_ = around_.directory.groups_version();
+    for (const ports::Instance each : around_.directory.actives(RoleKind::CallState))
+        report_all(step, each);
+}
+
 void B2buaRole::report_all(Step& step, ports::Instance to) {
+    const ports::DirectoryEntry* entry = around_.directory.find(to);
     ports::CallReportAll report{around_.self, {}, true, true};
     for (const auto& [base, call] : calls_) {
         if (call->phase() >= call::Phase::Ending) continue;
+        const int group = around_.directory.group_of(RoleKind::CallState, call->facts().domain);
+        if (entry != nullptr && entry->group != group) continue;
         report.calls.push_back(call->summary(around_.self));
         if (report.calls.size() < kReportPage) continue;
         step.out.send(around_.self, to, std::exchange(report, {around_.self, {}, true, false}));

@@ -35,6 +35,8 @@ std::string_view to_string(EventKind kind) {
             return "store";
         case EventKind::Drill:
             return "drill";
+        case EventKind::Load:
+            return "load";
     }
     return {};
 }

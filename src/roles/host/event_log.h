@@ -26,6 +26,7 @@ enum class EventKind : uint8_t {
     Serving,      // this node has started
     Store,        // where the data of the site are
     Drill,        // somebody harms this node on purpose
+    Load,         // new work is spread among copies in another way
 };
 std::string_view to_string(EventKind kind);
 

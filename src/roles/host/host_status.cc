@@ -49,10 +49,13 @@ std::string NodeHost::status_json(Now now) const {
         if (std::ranges::find(unspoken_, hosted.instance, &ports::Letter::from) != unspoken_.end())
             state = "unconfirmed";
         if (hosted.draining) state = "draining";
-        json += "{\"role\":\"" + std::string(ports::code_of(hosted.kind)) +
-                "\",\"instance\":" + std::to_string(hosted.instance.number) +
-                ",\"epoch\":" + std::to_string(hosted.surroundings->epoch) +
-                ",\"active\":" + (is_passive ? "false" : "true") + ",\"state\":\"" + state + "\",";
+        json +=
+            "{\"role\":\"" + std::string(ports::code_of(hosted.kind)) +
+            "\",\"instance\":" + std::to_string(hosted.instance.number) +
+            ",\"epoch\":" + std::to_string(hosted.surroundings->epoch) +
+            (ports::is_active_passive(hosted.kind) ? ",\"group\":" + std::to_string(hosted.group)
+                                                   : std::string()) +
+            ",\"active\":" + (is_passive ? "false" : "true") + ",\"state\":\"" + state + "\",";
         append_figures(json, hosted.role->figures());
         json += '}';
     }

@@ -496,7 +496,8 @@ Standing Membership::standing(const Placement& placement) const {
     const auto own = hosted_.find(placement.instance.number);
     if (own != hosted_.end() && own->second.leadership) {
         // Who hands its post over takes no more work.
-        out.is_active = own->second.leadership->post() == cluster::Post::Active;
+        out.is_active = own->second.leadership->post() == cluster::Post::Active &&
+                        own->second.placement.group == placement.group;
         return out;
     }
     const auto leader = leaders_.find(group_of(placement));

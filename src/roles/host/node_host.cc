@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cluster/limits.h"
 #include "roles/host/limits.h"
 #include "store/kv.h"
 
@@ -247,18 +248,19 @@ void NodeHost::apply_placements(Now now) {
     for (Hosted& hosted : hosted_) {
         const bool stays = std::ranges::any_of(placements, [&](const Placement& placement) {
             return placement.instance == hosted.instance && placement.kind == hosted.kind &&
-                   is_mine(placement);
+                   placement.group == hosted.group && is_mine(placement);
         });
         if (!stays) drain_instance(now, hosted);
     }
     membership_.set_layout(now, placements, homes_of(catalog_));
     for (const Placement& placement : placements) {
         if (draining_ || !is_mine(placement) || hosted(placement.instance) != nullptr) continue;
-        hosted_.push_back({placement.instance, placement.kind});
+        hosted_.push_back({placement.instance, placement.kind, placement.group});
         membership_.claim(now, placement);
     }
     rebuild_directory();
     follow_membership(now);
+    if (!load_at_) load_at_ = now.mono;
     if (hosted_.empty()) serving_ = true;  // a node without instances serves as it is
 }
 
@@ -387,34 +389,9 @@ std::vector<ports::DirectoryEntry> NodeHost::draining_instances() const {
         if (!each.draining) continue;
         draining.push_back({each.instance, each.kind, epoch_, 0, true, settings_.node});
         draining.back().is_active = !ports::is_active_passive(each.kind);
+        draining.back().group = each.group;
     }
     return draining;
-}
-
-void NodeHost::rebuild_directory() {
-    std::vector<ports::DirectoryEntry> entries;
-    for (const Placement& placement : placements_of(catalog_)) {
-        if (!placement.enabled) continue;
-        const Standing there = membership_.standing(placement);
-        entries.push_back({placement.instance, placement.kind, there.epoch, placement.weight,
-                           there.reachable, placement.node});
-        entries.back().suspected = there.suspected;
-        entries.back().is_active = !ports::is_active_passive(placement.kind) || there.is_active;
-    }
-    // Weight 0: found by who names them, never chosen for anything new.
-    const auto add_missing = [&](const std::vector<ports::DirectoryEntry>& draining) {
-        for (const ports::DirectoryEntry& each : draining) {
-            const bool is_there =
-                std::ranges::find(entries, each.instance, &ports::DirectoryEntry::instance) !=
-                entries.end();
-            if (is_there) continue;
-            entries.push_back(each);
-            entries.back().is_active = !ports::is_active_passive(each.kind);
-        }
-    };
-    add_missing(draining_instances());
-    for (const ReachableNode& node : reachable_) add_missing(node.draining);
-    directory_.replace(std::move(entries));
 }
 
 const ReachableNode* NodeHost::reachable(uint16_t node) const {
@@ -441,6 +418,11 @@ void NodeHost::on_process_ended(Now now, uint16_t node) {
 
 void NodeHost::on_heartbeat(Now now, const cluster::Heartbeat& beat) {
     membership_.on_heartbeat(now, beat);
+    for (size_t i = 0; i < std::min(beat.loads.size(), cluster::loads_max); ++i) {
+        const ports::DirectoryEntry* entry = directory_.find({beat.loads[i].instance.value});
+        if (entry != nullptr && entry->node == beat.node.value)
+            load_shift_.note(beat.loads[i].instance, beat.loads[i].permille / 1000.0);
+    }
     follow_membership(now);
 }
 
@@ -516,6 +498,7 @@ void NodeHost::on_timeout(Now now) {
     }
     membership_.on_timeout(now);
     follow_membership(now);
+    if (load_at_ && *load_at_ <= now.mono) follow_load(now);
     for (Hosted& hosted : hosted_) {
         if (hosted.role == nullptr) continue;
         const auto deadline = hosted.role->next_deadline();
@@ -530,6 +513,7 @@ std::optional<Instant> NodeHost::next_deadline() const {
     };
     consider(reader_.next_deadline());
     consider(membership_.next_deadline());
+    consider(load_at_);
     for (const Hosted& hosted : hosted_) {
         if (hosted.role) consider(hosted.role->next_deadline());
     }

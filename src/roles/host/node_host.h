@@ -14,6 +14,7 @@
 
 #include "base/instant.h"
 #include "base/rng.h"
+#include "cluster/load_shift.h"
 #include "ports/letter.h"
 #include "roles/host/catalog_reader.h"
 #include "roles/host/event_log.h"
@@ -74,7 +75,7 @@ class NodeHost {
     void on_process_ended(Now now, uint16_t node);  // of a node of this server
     // Heartbeats, on shard 0 of a node.
     void on_heartbeat(Now now, const cluster::Heartbeat& beat);
-    std::optional<cluster::Heartbeat> take_heartbeat() { return membership_.take_heartbeat(); }
+    std::optional<cluster::Heartbeat> take_heartbeat();
     void set_progress(std::span<const uint64_t> turns) { membership_.set_progress(turns); }
     // Others act for this node: its process is to end, and to begin anew.
     bool is_over() const { return membership_.is_over(); }
@@ -118,6 +119,7 @@ class NodeHost {
     struct Hosted {
         ports::Instance instance;
         ports::RoleKind kind = ports::RoleKind::SipGate;
+        int group = 1;
         bool draining = false;
         bool handing = false;                               // its post, when all is written
         bool leaving = false;                               // its calls, to others
@@ -150,6 +152,9 @@ class NodeHost {
     void leave_calls(Now now);
     bool pass_on(const Hosted& hosted, ports::Letter& letter);
     void rebuild_directory();
+    std::vector<cluster::InstanceLoad> own_loads() const;
+    void follow_load(Now now);
+    uint16_t weight_of(const Placement& placement) const;
     const ReachableNode* reachable(uint16_t node) const;  // nullptr: it is not
     Hosted* hosted(ports::Instance instance);
     bool is_mine(const Placement& placement) const;
@@ -169,10 +174,13 @@ class NodeHost {
     CatalogReader reader_;
     store::Catalog catalog_;
     ports::Directory directory_;
+    uint64_t outline_ = 0;         // of the catalog that the directory's groups were read from
     uint64_t directory_told_ = 0;  // the generation that the instances have seen
     Phase phase_ = Phase::Reading;
     Membership membership_;
-    uint32_t epoch_ = 0;  // of this run of the shard
+    cluster::LoadShift load_shift_;
+    std::optional<Instant> load_at_;  // while there are several B2Bs
+    uint32_t epoch_ = 0;              // of this run of the shard
     std::optional<Instant> retry_at_;
     bool serving_ = false;
     bool draining_ = false;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "cluster/limits.h"
 #include "model/codec.h"
 #include "model/entities.h"
 #include "roles/host/letter_router.h"
@@ -147,6 +150,68 @@ TEST(NodeHost, AServerWithoutInstancesObserves) {
     std::vector<uint16_t> heard;
     for (const auto& each : beat->heard) heard.push_back(each.node.value);
     EXPECT_EQ(heard, (std::vector<uint16_t>{2, 3}));
+}
+
+// Two B2Bs elsewhere, 8 and 9, of which one tells in heartbeats how much it has.
+TEST(NodeHost, NewCallsGoToTheB2bThatHasLess) {
+    Fixture fixture(1);
+    for (const uint16_t number : {8, 9}) {
+        model::RoleInstance role;
+        role.id = RoleInstanceId{{1, number}};
+        role.server = ServerId{{1, static_cast<uint64_t>(number - 6)}};
+        role.number = number;
+        role.node = number - 6;
+        role.role = model::RoleCode::B2b;
+        cluster::FenceRecord open;
+        open.epoch = 1;
+        open.home = {{{static_cast<uint16_t>(number - 6)}, 0}, 1};
+        const store::Put puts[] = {
+            {store::keys::role_instance(role.id), model::encode_stored(role, {})},
+            {store::keys::fence(number), cluster::to_text(open)}};
+        fixture.memory.apply(fixture.now.mono, {1, store::Txn{{}, {puts[0], puts[1]}, {}}},
+                             fixture.ignored);
+    }
+    put_servers(fixture);
+    const ports::Directory& directory = fixture.host.directory();
+    std::vector<ports::Instance> before;
+    for (uint64_t key = 0; key < 1000; ++key) {
+        const auto chosen = directory.pick(ports::RoleKind::B2bua, key);
+        ASSERT_TRUE(chosen);
+        before.push_back(*chosen);
+    }
+    const auto beat = [&](uint16_t node, uint64_t sequence, uint16_t permille) {
+        const cluster::InstanceNumber who{static_cast<uint16_t>(node + 6)};
+        fixture.host.on_heartbeat(
+            fixture.now, {{node}, sequence, {{1, sequence}, {1, sequence}}, {}, {{who, permille}}});
+    };
+    const auto counts = [&] {
+        std::map<uint16_t, int> count;
+        for (uint64_t key = 0; key < 1000; ++key)
+            ++count[directory.pick(ports::RoleKind::B2bua, key)->number];
+        return count;
+    };
+    EXPECT_NEAR(counts()[8], 500, 60);
+    beat(2, 1, 400);
+    beat(3, 1, 100);
+    fixture.advance(cluster::load_look_interval);
+    EXPECT_NEAR(counts()[8], 500, 60) << "less than half of what it can take";
+    beat(2, 2, 900);
+    beat(3, 2, 100);
+    fixture.advance(cluster::load_look_interval);
+    auto now = counts();
+    EXPECT_NEAR(now[8], 91, 30) << "10 against 100";
+    // What is under way at 8 is found by whoever knows the choice before.
+    for (uint64_t key = 0; key < 1000; ++key) {
+        EXPECT_EQ(directory.pick_previous(ports::RoleKind::B2bua, key), before[key]);
+        if (before[key].number == 9) {
+            EXPECT_EQ(directory.pick(ports::RoleKind::B2bua, key), before[key]);
+        }
+    }
+    // And is so for as long as a call may ring, whatever the loads are.
+    beat(2, 3, 0);
+    fixture.advance(cluster::load_look_interval);
+    EXPECT_EQ(counts(), now);
+    EXPECT_EQ(directory.pick_previous(ports::RoleKind::B2bua, 1), before[1]);
 }
 
 // A run that was declared dead wakes and makes its links again before it knows.

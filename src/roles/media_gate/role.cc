@@ -74,7 +74,7 @@ void MediaGateRole::drain(Now, ports::Outbox& out) {
 
 // A gate that takes nothing new says that it has no ports left.
 void MediaGateRole::report_load(ports::Outbox& out) {
-    const auto controller = around_.directory.active(ports::RoleKind::MediaGateController);
+    const auto controller = around_.directory.active_of_site(ports::RoleKind::MediaGateController);
     if (!controller) return;
     ports::MediaLoad load;
     load.media_gate = around_.self;

@@ -97,6 +97,24 @@ size_t BindingBook::connection_closed(ports::Instance gate, uint64_t connection)
     return closed;
 }
 
+size_t BindingBook::forget(const std::function<bool(DomainId)>& is_gone) {
+    const size_t before = size_;
+    std::vector<AccountId> gone;
+    for (const auto& [id, domain] : domains_) {
+        if (is_gone(id)) gone.insert(gone.end(), domain.accounts.begin(), domain.accounts.end());
+    }
+    for (const AccountId account : gone) {
+        for (auto entry = accounts_.find(account); entry != accounts_.end();
+             entry = accounts_.find(account))
+            drop(entry, entry->second.records.size() - 1);
+    }
+    return before - size_;
+}
+
+void BindingBook::clear() {
+    *this = BindingBook();
+}
+
 std::vector<AccountId> BindingBook::accounts_of(DomainId domain, std::optional<AccountId> after,
                                                 size_t limit) const {
     std::vector<AccountId> page;

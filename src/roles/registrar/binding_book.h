@@ -2,6 +2,7 @@
 // that end. The registrar's store is the truth; this is what it answers from.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <span>
@@ -33,6 +34,10 @@ class BindingBook {
 
     // Bindings of this connection can no longer be reached. How many there were.
     size_t connection_closed(ports::Instance gate, uint64_t connection);
+
+    // Those of domains of which `is_gone` says so. How many there were.
+    size_t forget(const std::function<bool(DomainId)>& is_gone);
+    void clear();
 
     // At most `limit` accounts after `after`, in the order of their ids.
     std::vector<AccountId> accounts_of(DomainId domain, std::optional<AccountId> after,

@@ -26,11 +26,24 @@ inline constexpr size_t held_letters_max = 4'096;
 // Fingerprints of answered requests, kept for as long as a phone may retransmit (timer F, 32 s).
 inline constexpr size_t answered_max = 65'536;
 inline constexpr Duration answered_life = 32s;
+// A page that was asked for and did not come; and a store that could not answer.
+inline constexpr Duration load_answer_max = 2s;
+inline constexpr Duration load_retry = 200ms;
+// The same while phones of one domain wait for it.
+inline constexpr Duration domain_read_max = 500ms;
 // Keys read in one go while loading: about 400 KiB.
 inline constexpr size_t load_page_keys = 1'000;
 // Expired bindings removed in one call, so that a million that expire at once do not stall a shard.
 inline constexpr size_t expiries_per_call_max = 500;
 inline constexpr uint32_t page_limit_max = 1'000;
+
+// A new sharing of the domains among groups (sharing_record.h): a commit takes 1-10 ms, 100 ms on a
+// slow disk; proposed again when there was no news.
+inline constexpr Duration sharing_retry = 300ms;
+// How long to wait for changes of the layers that another has seen already.
+inline constexpr Duration sharing_wait_max = 5s;
+// Requests that wait for the copy that is to have them: as long as a gate lets them wait.
+inline constexpr Duration parked_max = 2s;
 
 // A registration of at least this is stored with a later expiry, so that refreshes need no write
 // (see stored_expiry()). A shorter one is stored exactly: its owner wants to be missed soon.

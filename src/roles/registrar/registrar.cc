@@ -86,6 +86,7 @@ model::RegistrarSettings Registrar::settings() const {
 }
 
 void Registrar::start(Now now, ports::Outbox& out) {
+    sharing_.want(now, around_.directory.groups().registrar, around_.catalog.layout_revision());
     load_page(now, std::string(keys_of_all_bindings), out);
 }
 
@@ -101,24 +102,22 @@ void Registrar::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     } else if (holds_alternative<ports::SipInbound>(letter.payload)) {
         on_sip(now, std::move(letter), out);
     } else if (holds_alternative<ports::BindingsQuery>(letter.payload)) {
-        on_query(now, letter, out);
+        on_query(now, std::move(letter), out);
     } else if (holds_alternative<ports::BindingsList>(letter.payload)) {
-        on_list(now, letter, out);
+        on_list(now, std::move(letter), out);
     } else if (holds_alternative<ports::BindingRemove>(letter.payload)) {
         on_remove(now, std::move(letter), out);
     }
 }
 
-// While it is loading, it loads anew: what was read before the election may be old.
+// It serves when the groups agree with what it knows, and when all that was written before is here.
 void Registrar::on_elected(Now now, const std::vector<store::Compare>& guards, ports::Outbox& out) {
-    writer_.reopen(guards);
-    if (phase_ == Phase::Loading) {
-        loaded_at_ = {};
-        load_page(now, std::string(keys_of_all_bindings), out);
-        return;
-    }
-    phase_ = Phase::CatchingUp;
-    put_barrier(now, out);
+    post_ = guards;
+    is_elected_ = true;
+    needs_barrier_ = true;
+    if (phase_ == Phase::Loading) return;  // it looks when it has loaded
+    phase_ = Phase::Agreeing;
+    follow_sharing(now, out);
 }
 
 void Registrar::on_timeout(Now now, ports::Outbox& out) {
@@ -133,12 +132,13 @@ void Registrar::on_timeout(Now now, ports::Outbox& out) {
     store::WriterOutbox box;
     writer_.on_timeout(now.mono, box);
     flush(now, box, out);
+    on_sharing_timeout(now, out);
     expire(now, out);
 }
 
 std::optional<Instant> Registrar::next_deadline() const {
     std::optional<Instant> next = book_.next_deadline();
-    for (const auto& other : {writer_.next_deadline(), retry_at_}) {
+    for (const auto& other : {writer_.next_deadline(), retry_at_, sharing_deadline()}) {
         if (other && (!next || *other < *next)) next = other;
     }
     return next;
@@ -146,10 +146,6 @@ std::optional<Instant> Registrar::next_deadline() const {
 
 void Registrar::drain(Now, ports::Outbox&) {
     draining_ = true;
-}
-
-bool Registrar::is_active() const {
-    return around_.directory.active(ports::RoleKind::Registrar) == around_.self;
 }
 
 std::vector<std::pair<std::string, double>> Registrar::figures() const {
@@ -164,6 +160,8 @@ std::vector<std::pair<std::string, double>> Registrar::figures() const {
             {"register_retransmissions", count(counters_.retransmissions)},
             {"bindings_expired", count(counters_.expired)},
             {"register_unavailable", count(counters_.unavailable)},
+            {"register_passed_on", count(counters_.passed_on)},
+            {"domains_to_read", static_cast<double>(unread_.size())},
             {"binding_writes_open", count(writes_.size())}};
 }
 
@@ -176,8 +174,14 @@ void Registrar::on_sip(Now now, ports::Letter letter, ports::Outbox& out) {
         reject(letter, {405, {{HeaderId::Allow, "REGISTER"}}, {}}, out);
         return;
     }
-    // A gate may not have heard yet that another copy has the post.
-    if (draining_ || !is_active() || writes_.size() >= writes_max) {
+    DomainId domain;
+    if (served_.is_shared() || sharing_.wanted().is_shared()) {
+        std::string host;
+        (void)login_in(request, host);
+        if (const auto found = find_domain(around_.catalog, host, now.utc)) domain = found->id;
+    }
+    if (!is_for_us(now, letter, domain, out)) return;
+    if (draining_ || writes_.size() >= writes_max) {
         ++counters_.unavailable;
         reject(letter, {503, {{HeaderId::RetryAfter, std::to_string(retry_after_s)}}, {}}, out);
         return;
@@ -214,7 +218,9 @@ void Registrar::on_register(Now now, ports::Letter letter, ports::Outbox& out) {
         return;
     }
     auto account = find_account(around_.catalog, domain->id, login);
-    if (judge_login(now, {letter, *domain, account}, out) == Login::Answered) return;
+    // One that waits once more has shown who it is, and its nonce count would not do again.
+    const bool is_known = account && logged_in_.erase(fingerprint) > 0;
+    if (!is_known && judge_login(now, {letter, *domain, account}, out) == Login::Answered) return;
     Admitted admitted{std::move(letter), std::move(*domain), std::move(*account), fingerprint};
     carry_out(now, std::move(admitted), out);
 }
@@ -277,6 +283,7 @@ Registrar::Login Registrar::judge_digest(Now now, const LoginAttempt& attempt,
 
 void Registrar::carry_out(Now now, Admitted admitted, ports::Outbox& out) {
     const AccountId account = admitted.account.id;
+    if (!is_for_us(now, admitted.letter, admitted.domain.id, out)) return;  // any more
     if (const auto open = waiting_.find(account); open != waiting_.end()) {
         // RFC 3261 10.3: REGISTERs are carried out in the order of their coming.
         if (open->second.size() >= waiting_per_account_max) return;  // it will come again
@@ -351,7 +358,9 @@ void Registrar::respond(const ports::Letter& letter, Message answer, ports::Outb
     ports::SipOutbound outbound;
     outbound.flow = inbound.flow;
     outbound.message = std::move(answer);
-    out.send(around_.self, letter.from, std::move(outbound));
+    // Another registrar may have passed it on.
+    out.send(around_.self, inbound.flow.gate ? inbound.flow.gate : letter.from,
+             std::move(outbound));
 }
 
 // Of the request, so that a retransmission gets the same one.

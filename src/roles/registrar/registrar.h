@@ -1,7 +1,8 @@
 // The registrar (SR): takes REGISTER, keeps the bindings of all accounts and answers who can be
 // reached where. Active-Passive: the active copy writes, each binding before its 200 OK; a passive
-// one follows the store and answers look-ups marked stale. RFC 3261 10.3, RFC 3327, RFC 5626 6,
-// RFC 7616, RFC 8760.
+// one follows the store and answers look-ups marked stale. With several groups each has the domains
+// that were agreed on (sharing_record.h), and keeps the bindings of no others. RFC 3261 10.3, RFC
+// 3327, RFC 5626 6, RFC 7616, RFC 8760.
 //
 // It keeps no server transactions: a retransmission is known by its fingerprint, or by its Call-ID
 // and CSeq in the binding, and gets the same answer, after a restart too.
@@ -9,6 +10,7 @@
 
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -21,6 +23,7 @@
 #include "roles/registrar/answers.h"
 #include "roles/registrar/binding_book.h"
 #include "roles/registrar/binding_update.h"
+#include "roles/registrar/sharing_record.h"
 #include "sip/digest_verifier.h"
 #include "store/writer.h"
 
@@ -43,6 +46,7 @@ struct Counters {
     uint64_t retransmissions = 0;
     uint64_t expired = 0;
     uint64_t unavailable = 0;
+    uint64_t passed_on = 0;  // to the copy that has the post, or the domain
 };
 
 class Registrar final : public ports::Role {
@@ -58,7 +62,9 @@ class Registrar final : public ports::Role {
     bool is_flushed() const override { return writes_.empty() && writer_.is_idle(); }
     std::optional<Instant> next_deadline() const override;
     void drain(Now now, ports::Outbox& out) override;
-    bool is_idle() const override { return writes_.empty(); }
+    bool is_idle() const override { return writes_.empty() && parked_.empty(); }
+    void on_directory(Now now, ports::Outbox& out) override;
+    void on_catalog(Now now, ports::Outbox& out) override;
     std::vector<std::pair<std::string, double>> figures() const override;
 
     const BindingBook& book() const { return book_; }
@@ -88,11 +94,22 @@ class Registrar final : public ports::Role {
     };
     enum class Phase : uint8_t {
         Loading,
+        Agreeing,    // elected: what the groups have agreed on is not what the catalog says
         CatchingUp,  // elected: what the former active copy wrote may still be on its way here
         Serving,
     };
+    struct Parked {
+        Instant until;
+        ports::Letter letter;
+    };
+    struct DomainRead {
+        DomainId domain;
+        std::string begin;
+        store::RequestId request = 0;  // 0: the store could not answer
+        Instant until;
+    };
 
-    // loading and following the store: registrar_load.cc
+    // loading and following the store: registrar_store.cc
     void load_page(Now now, std::string begin, ports::Outbox& out);
     void on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out);
     void on_loaded_page(Now now, const store::RangeReply& page, ports::Outbox& out);
@@ -101,8 +118,31 @@ class Registrar final : public ports::Role {
     void on_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out);
     void put_stored(Now now, const store::KeyValue& entry);
     void remove_stored(std::string_view key);
-    bool is_active() const;
+    store::RequestId next_read_id();
     model::RegistrarSettings settings() const;
+
+    // among other groups: registrar_sharing.cc
+    int group() const;
+    bool has(DomainId domain) const;
+    bool is_active() const;
+    bool is_ahead_of_store() const;
+    void follow_sharing(Now now, ports::Outbox& out);
+    void follow_as_passive(Now now, ports::Outbox& out);
+    void adopt_sharing(Now now, ports::Outbox& out);
+    void wait_for_agreement();
+    void reload(Now now, ports::Outbox& out);
+    void gain(const ports::GroupChoices& before);
+    void read_next_domain(Now now, ports::Outbox& out);
+    void read_domain(Now now, DomainId domain, std::string begin, ports::Outbox& out);
+    bool on_domain_read(Now now, const store::Reply& reply, ports::Outbox& out);
+    bool is_for_us(Now now, ports::Letter& letter, DomainId domain, ports::Outbox& out);
+    void pass_on(Now now, ports::Letter letter, DomainId domain, ports::Outbox& out);
+    void park(Now now, ports::Letter letter, ports::Outbox& out);
+    void refuse_parked(const ports::Letter& letter, ports::Outbox& out);
+    void look_at_parked(Now now, ports::Outbox& out);
+    void drop_late_parked(Now now, ports::Outbox& out);
+    std::optional<Instant> sharing_deadline() const;
+    void on_sharing_timeout(Now now, ports::Outbox& out);
 
     // REGISTER: registrar.cc
     void on_sip(Now now, ports::Letter letter, ports::Outbox& out);
@@ -129,8 +169,8 @@ class Registrar final : public ports::Role {
     void expire(Now now, ports::Outbox& out);
 
     // questions of others: registrar_queries.cc
-    void on_query(Now now, const ports::Letter& letter, ports::Outbox& out);
-    void on_list(Now now, const ports::Letter& letter, ports::Outbox& out);
+    void on_query(Now now, ports::Letter letter, ports::Outbox& out);
+    void on_list(Now now, ports::Letter letter, ports::Outbox& out);
     void on_remove(Now now, ports::Letter letter, ports::Outbox& out);
 
     const ports::Surroundings& around_;
@@ -146,8 +186,21 @@ class Registrar final : public ports::Role {
     std::unordered_map<AccountId, std::deque<Admitted>> waiting_;  // a key: a write is open
     std::deque<ports::Letter> held_;                               // until loaded
     Phase phase_ = Phase::Loading;
+    bool is_elected_ = false;           // has been, in this life
+    bool needs_barrier_ = false;        // before it serves: others have written
+    std::vector<store::Compare> post_;  // what the post says for its writes to compare
+    SharingAgreement sharing_;
+    ports::GroupChoices served_;           // what the book was filled by
+    uint64_t served_number_ = 0;           // of the record that it serves by
+    bool sharing_seen_ = false;            // by the load under way
+    std::unordered_set<DomainId> unread_;  // gained, and not read yet
+    std::deque<DomainId> urgent_;          // of them
+    std::optional<DomainRead> reading_domain_;
+    std::deque<Parked> parked_;
+    std::unordered_set<uint64_t> logged_in_;  // fingerprints of REGISTERs among them
     store::RequestId reading_ = 0;
     uint64_t reads_ = 0;
+    std::set<store::Revision> own_writes_;  // that the watch has still to tell
     std::string load_from_;
     store::Revision loaded_at_;
     std::optional<Instant> retry_at_;

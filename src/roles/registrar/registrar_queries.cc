@@ -8,8 +8,9 @@ namespace tandem::roles::registrar {
 
 // Contacts over a connection that has ended are left out: nothing can be sent to them. They stay
 // registered, as their phone will come back and refresh them (RFC 5626 4.2).
-void Registrar::on_query(Now now, const ports::Letter& letter, ports::Outbox& out) {
-    const auto& query = get<ports::BindingsQuery>(letter.payload);
+void Registrar::on_query(Now now, ports::Letter letter, ports::Outbox& out) {
+    const auto query = get<ports::BindingsQuery>(letter.payload);
+    if (!is_for_us(now, letter, query.domain, out)) return;
     std::vector<const BindingRecord*> reachable;
     for (const BindingRecord& record : book_.of(query.account)) {
         if (record.expires > now.utc && !record.flow_gone) reachable.push_back(&record);
@@ -29,8 +30,9 @@ void Registrar::on_query(Now now, const ports::Letter& letter, ports::Outbox& ou
 }
 
 // A page holds whole accounts, so it may exceed the limit by the contacts of its last one.
-void Registrar::on_list(Now now, const ports::Letter& letter, ports::Outbox& out) {
-    const auto& list = get<ports::BindingsList>(letter.payload);
+void Registrar::on_list(Now now, ports::Letter letter, ports::Outbox& out) {
+    const auto list = get<ports::BindingsList>(letter.payload);
+    if (!is_for_us(now, letter, list.domain, out)) return;
     const size_t limit = std::clamp<size_t>(list.limit, 1, page_limit_max);
     ports::BindingsPage page;
     page.total = book_.count_of(list.domain);
@@ -51,6 +53,7 @@ void Registrar::on_list(Now now, const ports::Letter& letter, ports::Outbox& out
 
 void Registrar::on_remove(Now now, ports::Letter letter, ports::Outbox& out) {
     const auto remove = get<ports::BindingRemove>(letter.payload);
+    if (!is_for_us(now, letter, remove.domain, out)) return;
     Write pending{remove.domain, remove.account, {}, {}, 0, 0};
     for (const BindingRecord& record : book_.of(remove.account)) {
         if (remove.contact.empty() || record.contact() == remove.contact) {

@@ -7,8 +7,6 @@ namespace tandem::roles::registrar {
 namespace {
 
 constexpr store::WatchId kWatchOfBindings = 0x5352'0000'0000'0000;
-constexpr Duration kLoadRetry = 200ms;
-constexpr Duration kLoadAnswerMax = 2s;
 constexpr size_t kDeletesPerMember = 64;
 
 struct KeyParts {
@@ -37,11 +35,20 @@ std::optional<KeyParts> parse_key(std::string_view key) {
 
 // ---- loading and following
 
+// Bit 47 keeps these apart from the writer's, which count up from 1 in the same channel.
+store::RequestId Registrar::next_read_id() {
+    return uint64_t{around_.self.number} << 48 | uint64_t{1} << 47 | ++reads_;
+}
+
 void Registrar::load_page(Now now, std::string begin, ports::Outbox& out) {
     load_from_ = begin;
-    retry_at_ = now.mono + kLoadAnswerMax;  // the node of the store may die with the question
-    // Bit 47 keeps these apart from the writer's, which count up from 1 in the same channel.
-    reading_ = uint64_t{around_.self.number} << 48 | uint64_t{1} << 47 | ++reads_;
+    retry_at_ = now.mono + load_answer_max;  // the node of the store may die with the question
+    if (load_from_ == keys_of_all_bindings) sharing_seen_ = false;
+    if (load_from_ == keys_of_all_bindings && phase_ == Phase::Loading) {
+        served_ = sharing_.wanted();
+        book_.clear();
+    }
+    reading_ = next_read_id();
     store::RangeRequest range;
     range.range = store::KeyRange::prefix(keys_of_all_bindings);
     range.range.begin = std::move(begin);
@@ -51,6 +58,7 @@ void Registrar::load_page(Now now, std::string begin, ports::Outbox& out) {
 }
 
 void Registrar::on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out) {
+    if (on_domain_read(now, reply, out)) return;
     if (reply.id != reading_) {
         store::WriterOutbox box;
         writer_.on_reply(now.mono, reply, box);
@@ -68,71 +76,90 @@ void Registrar::on_store_reply(Now now, const store::Reply& reply, ports::Outbox
         loaded_at_ = {};  // compacted while we were reading: begin anew
         load_from_ = keys_of_all_bindings;
     }
-    retry_at_ = now.mono + kLoadRetry;
+    retry_at_ = now.mono + load_retry;
 }
 
 void Registrar::on_loaded_page(Now now, const store::RangeReply& page, ports::Outbox& out) {
     // The active copy, which reads again because a watch was lost, has written all that is there,
     // and what it has written meanwhile is newer than the page.
-    const bool knows_better = phase_ == Phase::Serving && is_active();
-    for (const store::KeyValue& entry : page.items)
-        if (!knows_better) put_stored(now, entry);
+    const bool knows_better = is_ahead_of_store();
+    for (const store::KeyValue& entry : page.items) {
+        if (entry.key == sharing_key) {
+            sharing_seen_ = true;
+            sharing_.learn(now, &entry);
+        } else if (!knows_better) {
+            put_stored(now, entry);
+        }
+    }
     loaded_at_ = page.revision;
     if (page.more && !page.items.empty()) {
         load_page(now, page.items.back().key + '\0', out);
         return;
     }
-    store::WatchCreate watch;
+    store::WatchCreate watch;  // in place of the former one, which ends
     watch.watch = kWatchOfBindings + around_.self.number;
     watch.range = store::KeyRange::prefix(keys_of_all_bindings);
     watch.after = loaded_at_;
-    const uint64_t id = uint64_t{around_.self.number} << 48 | uint64_t{1} << 47 | ++reads_;
+    const uint64_t id = next_read_id();
     out.send(around_.self, ports::kKeyValue, store::Request{id, std::move(watch)}, id);
+    if (!sharing_seen_) sharing_.learn(now, nullptr);
+    if (phase_ == Phase::Loading) phase_ = Phase::Agreeing;
+    if (is_elected_ || sharing_.wanted() != served_) return follow_sharing(now, out);
     serve(now, out);
 }
 
 void Registrar::serve(Now now, ports::Outbox& out) {
     phase_ = Phase::Serving;
+    needs_barrier_ = false;
     std::deque<ports::Letter> held = std::exchange(held_, {});
     for (ports::Letter& letter : held) on_letter(now, std::move(letter), out);
+    look_at_parked(now, out);
 }
 
 // Watches tell everything in order: when our own write comes back, all that the former active copy
 // had written has come as well.
 void Registrar::put_barrier(Now now, ports::Outbox& out) {
-    retry_at_ = now.mono + kLoadAnswerMax;
+    retry_at_ = now.mono + load_answer_max;
     store::WriterOutbox box;
     (void)writer_.put(now.mono, barrier_key(around_.self), std::to_string(around_.epoch), box);
     flush(now, box, out);
 }
 
-// The active copy has written what it would hear here; a passive one hears it first here.
+// The active copy has written itself what it hears here; a passive one hears it first here, and so
+// does one that has lost its post and does not know yet: whatever is not our own counts.
 void Registrar::on_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out) {
     if (batch.kind == store::WatchBatch::Kind::Compacted) {
         loaded_at_ = {};
-        if (phase_ == Phase::CatchingUp) phase_ = Phase::Loading;  // as good, and it ends by itself
+        if (!is_ahead_of_store()) phase_ = Phase::Loading;
         load_page(now, std::string(keys_of_all_bindings), out);
         return;
     }
-    if (is_active() && phase_ == Phase::Serving) return;
+    const bool knows_better = is_ahead_of_store();
     for (const store::WatchEvent& event : batch.events) {
+        const bool is_put = event.kind == store::WatchEvent::Kind::Put;
+        if (event.entry.key == sharing_key) {
+            sharing_.learn(now, is_put ? &event.entry : nullptr);
+            follow_sharing(now, out);
+        }
+        if (knows_better && own_writes_.contains(event.entry.mod_revision)) continue;
         if (event.entry.key == barrier_key(around_.self) && phase_ == Phase::CatchingUp) {
             retry_at_.reset();
             serve(now, out);
             continue;
         }
-        if (event.kind == store::WatchEvent::Kind::Put) {
+        if (is_put) {
             put_stored(now, event.entry);
         } else {
             remove_stored(event.entry.key);
         }
     }
+    own_writes_.erase(own_writes_.begin(), own_writes_.upper_bound(batch.revision));
 }
 
 void Registrar::put_stored(Now now, const store::KeyValue& entry) {
     const auto key = parse_key(entry.key);
     auto record = decode_binding(entry.value);
-    if (!key || !record) return;
+    if (!key || !record || !has(key->domain)) return;
     record->key = key->binding;
     book_.put(now, key->domain, key->account, std::move(*record));
 }
@@ -156,6 +183,12 @@ bool Registrar::write(Now now, Write pending, ports::Outbox& out) {
     }
     store::WriterOutbox box;
     const auto ticket = writer_.txn(now.mono, std::move(member), box);
+    if (!ticket && ticket.error().code == ErrorCode::Forbidden && pending.question) {
+        // Another has the post, or the domain.
+        if (pending.fingerprint != 0) logged_in_.insert(pending.fingerprint);
+        park(now, std::move(*pending.question), out);
+        return true;
+    }
     if (!ticket) {
         ++counters_.unavailable;
         if (pending.question && holds_alternative<ports::SipInbound>(pending.question->payload))
@@ -175,7 +208,12 @@ void Registrar::flush(Now now, store::WriterOutbox& box, ports::Outbox& out) {
         const store::RequestId id = request.id;
         out.send(around_.self, ports::kKeyValue, std::move(request), id);
     }
-    for (const store::Completion& done : box.completions) on_completion(now, done, out);
+    for (const store::Completion& done : box.completions) {
+        if (done.outcome) own_writes_.insert(*done.outcome);
+        on_completion(now, done, out);
+    }
+    const bool is_quiet = writer_.is_idle() || writer_.is_fenced();
+    if (phase_ == Phase::Agreeing && is_quiet) follow_sharing(now, out);
 }
 
 void Registrar::apply(Now now, const Write& done) {
@@ -193,9 +231,18 @@ void Registrar::on_completion(Now now, const store::Completion& completion, port
     in_progress_.erase(done.fingerprint);
     const bool is_register =
         done.question && holds_alternative<ports::SipInbound>(done.question->payload);
+    // Fenced: by whom has the post now, or the domain. Whether it was written or not, it is the
+    // same once more.
+    const bool is_another_turn =
+        !completion.outcome && (completion.outcome.error().code == ErrorCode::Forbidden ||
+                                completion.outcome.error().code == ErrorCode::Timeout);
     if (completion.outcome) {
         apply(now, done);
         if (is_register) answer_ok(now, *done.question, done.account, done.fingerprint, out);
+    } else if (is_another_turn && done.question) {
+        if (done.fingerprint != 0) logged_in_.insert(done.fingerprint);
+        park(now, *done.question, out);
+        return release_waiting(now, done.account, out);
     } else {
         ++counters_.unavailable;
         if (is_register)

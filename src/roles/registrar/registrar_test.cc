@@ -245,11 +245,24 @@ TEST_F(RegistrarTest, APassiveCopyTakesNoRegistrations) {
     ports::DirectoryEntry self{kSelf, RoleKind::Registrar};
     self.is_active = false;
     directory.replace({self, {kGate, RoleKind::SipGate}});
-    const auto refused = send(phone, kContact);
+    EXPECT_FALSE(send(phone, kContact)) << "somebody may have the post in a moment";
+    wait(2s);
+    const auto refused = answer();
     ASSERT_TRUE(refused);
     EXPECT_EQ(refused->status(), 503);
     EXPECT_TRUE(refused->has(HeaderId::RetryAfter));
+    // Whoever has the post gets it at once, and once only.
+    ports::DirectoryEntry other{{9}, RoleKind::Registrar};
+    directory.replace({self, other, {kGate, RoleKind::SipGate}});
+    EXPECT_FALSE(send(phone, kContact));
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].to, other.instance);
+    ports::SipInbound passed = get<ports::SipInbound>(sent[0].payload);
+    EXPECT_EQ(passed.previous_owner, kSelf);
     sent.clear();
+    passed.previous_owner = other.instance;
+    deliver(std::move(passed));
+    EXPECT_TRUE(sent.empty());
     deliver(ports::BindingRemove{{kDomain}, {kAlice}, {}});
     EXPECT_EQ(get<ports::BindingRemoved>(sent.back().payload).removed, 0u);
     EXPECT_EQ(stored(), 1u);
@@ -599,7 +612,9 @@ TEST_F(RegistrarTest, AnAddressMeansTheOnlyDomain) {
 }
 
 TEST_F(RegistrarTest, APassiveCopyFollowsTheStore) {
-    directory.replace({{{9}, RoleKind::Registrar}, {kSelf, RoleKind::Registrar}});
+    ports::DirectoryEntry self{kSelf, RoleKind::Registrar};
+    self.is_active = false;
+    directory.replace({{{9}, RoleKind::Registrar}, self});
     ports::Binding binding;
     binding.contact = "sip:alice@192.0.2.9";
     binding.flow = *ports::Flow::parse("1;UDP;1;0;192.0.2.9:5060");

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "store/catalog.h"
 
 namespace tandem::roles::sip_gate {
 namespace {
@@ -77,10 +78,22 @@ Receiver to_owner(const ports::Token& token, const ports::Surroundings& around) 
     return Receiver{Refusal::None, *heir, token.unique, token.owner};
 }
 
+// The domain of the address of record. Nil: unknown to us, as any registrar will tell; or an IP
+// address, which the registrar that gets it knows how to read and passes on.
+DomainId registers_in(const sip::Message& request, const ports::Surroundings& around) {
+    if (!around.directory.groups().registrar.is_shared()) return {};
+    const auto to = request.to();
+    const auto uri = to ? to->parsed_uri() : Result<sip::UriView>(to.error());
+    if (!uri || !uri->is_sip()) return {};
+    const auto* domain = around.catalog.find_domain(uri->host());
+    return domain == nullptr ? DomainId{} : domain->id;
+}
+
 Receiver choose(const sip::Message& request, std::string_view to_tag,
                 const ports::Surroundings& around, SipHashKey call_id_key) {
     if (request.method() == sip::Method::Register) {
-        const auto registrar = around.directory.active(RoleKind::Registrar);
+        const DomainId domain = registers_in(request, around);
+        const auto registrar = around.directory.active(RoleKind::Registrar, domain);
         if (!registrar) return refused(Refusal::NoReceiver);
         return Receiver{Refusal::None, *registrar, 0, {}};
     }

@@ -36,9 +36,8 @@ void SipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     } else if (auto* returned = get_if<ports::SipInbound>(&letter.payload)) {
         on_returned(now, letter.from, std::move(*returned), out);
     } else if (const auto* closed = get_if<ports::FlowClosed>(&letter.payload)) {
-        if (const auto registrar = around_.directory.active(ports::RoleKind::Registrar)) {
-            send(*registrar, *closed, out);
-        }
+        for (const auto each : around_.directory.actives(ports::RoleKind::Registrar))
+            send(each, *closed, out);
     } else if (const auto* failed = get_if<ports::PacketFailed>(&letter.payload)) {
         on_failed(now, failed->flow, failed->branch, out);
     } else if (const auto* opened = get_if<ports::ListenerOpened>(&letter.payload)) {

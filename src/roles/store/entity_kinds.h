@@ -74,6 +74,14 @@ struct RoleInstanceKind {
         return {keys::role_number(v.number)};
     }
 };
+struct DomainGroupKind {
+    static constexpr std::string_view name = "domain_group";
+    static constexpr Cardinality cardinality = Cardinality::Many;
+    static std::string key(const model::DomainGroup& v) { return keys::domain_group(v.id); }
+    static std::vector<std::string> indexes(const model::DomainGroup& v) {
+        return {keys::domain_group_root(v.root)};
+    }
+};
 struct SystemKind {
     static constexpr std::string_view name = "system";
     static constexpr Cardinality cardinality = Cardinality::Single;
@@ -124,6 +132,8 @@ struct Kind<model::Interface> : InterfaceKind {};
 template <>
 struct Kind<model::RoleInstance> : RoleInstanceKind {};
 template <>
+struct Kind<model::DomainGroup> : DomainGroupKind {};
+template <>
 struct Kind<model::SystemSettings> : SystemKind {};
 template <>
 struct Kind<model::Domain> : DomainKind {};
@@ -146,6 +156,7 @@ bool with_kind(std::string_view name, Visit&& visit) {
            try_kind.template operator()<model::Server>() ||
            try_kind.template operator()<model::Interface>() ||
            try_kind.template operator()<model::RoleInstance>() ||
+           try_kind.template operator()<model::DomainGroup>() ||
            try_kind.template operator()<model::SystemSettings>() ||
            try_kind.template operator()<model::Domain>() ||
            try_kind.template operator()<model::Licence>() ||

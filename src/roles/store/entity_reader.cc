@@ -72,6 +72,19 @@ std::optional<Found<model::RoleInstance>> look_up(Tag<model::RoleInstance>, cons
     if (error != std::errc() || end != id.data() + id.size()) return std::nullopt;
     return found(catalog.find_role_instance(number));
 }
+// By the domain as well, as each has one.
+std::optional<Found<model::DomainGroup>> look_up(Tag<model::DomainGroup>, const Catalog& catalog,
+                                                 DomainId, std::string_view id) {
+    std::optional<Found<model::DomainGroup>> hit;
+    const auto* domain = catalog.find_domain(id);
+    catalog.visit_domain_groups([&](const Entity<model::DomainGroup>& each) {
+        const bool is_meant = each.id.text() == id || each.root.text() == id ||
+                              (domain != nullptr && each.root == domain->id);
+        if (is_meant) hit = found(&each);
+        return !hit;
+    });
+    return hit;
+}
 std::optional<Found<model::SystemSettings>> look_up(Tag<model::SystemSettings>,
                                                     const Catalog& catalog, DomainId,
                                                     std::string_view) {
@@ -204,6 +217,10 @@ void fill(Tag<model::RoleInstance>, Page& page, const Catalog& catalog, DomainId
     catalog.visit_role_instances([&](const model::RoleInstance& role) {
         return role.number <= number || page.add(role, std::to_string(role.number));
     });
+}
+void fill(Tag<model::DomainGroup>, Page& page, const Catalog& catalog, DomainId,
+          std::string_view after) {
+    catalog.visit_domain_groups(adding<model::DomainGroup>(page, after));
 }
 void fill(Tag<model::SystemSettings>, Page& page, const Catalog& catalog, DomainId,
           std::string_view) {

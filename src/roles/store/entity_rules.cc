@@ -6,6 +6,7 @@
 #include "cluster/plan.h"
 #include "model/format.h"
 #include "ports/address.h"
+#include "ports/domain_groups.h"
 #include "roles/store/limits.h"
 #include "roles/store/plan_desk.h"
 #include "roles/store/plan_document.h"
@@ -100,6 +101,22 @@ Result<void> check_parent(const Catalog& catalog, const model::Domain& domain) {
         above = parent->parent;
     }
     return {};
+}
+
+// What is registered in the domain would have to change hands between groups that are not told of
+// it in one moment, as they are of assignments.
+Result<void> check_stays_in_group(const Catalog& catalog, const model::Domain& domain) {
+    const auto* before = catalog.find_domain(domain.id);
+    if (before == nullptr || before->parent == domain.parent) return {};
+    const ports::GroupChoices choices = ports::domain_groups_of(catalog).registrar;
+    const int from = choices.group_of(ports::root_of(catalog, domain.id));
+    const int to =
+        choices.group_of(domain.parent ? ports::root_of(catalog, *domain.parent) : domain.id);
+    if (from == to) return {};
+    return make_error(ErrorCode::Conflict, "parent",
+                      "would bring the domain from group " + std::to_string(from) +
+                          " of registrars to group " + std::to_string(to) +
+                          ": assign both trees to one group first (domain-groups)");
 }
 
 Result<void> check_domain_licence(const Catalog& catalog, const model::Domain& domain) {
@@ -267,6 +284,29 @@ Result<void> check_rules(const Catalog& catalog, const model::RoleInstance& role
     return check_among_others(catalog, role);
 }
 
+Result<void> check_rules(const Catalog& catalog, const model::DomainGroup& assigned, Fresh) {
+    const auto* domain = catalog.find_domain(assigned.root);
+    if (domain == nullptr) return missing("root", "there is no such domain");
+    if (domain->parent)
+        return contradiction("root", "has a domain above it: it goes where that one goes");
+    const ports::DomainGroups groups = ports::domain_groups_of(catalog);
+    const auto check_group = [](std::string_view field, const std::optional<int>& group,
+                                const ports::GroupChoices& choices) -> Result<void> {
+        const auto& there = choices.groups();
+        if (!group || std::find(there.begin(), there.end(), *group) != there.end()) return {};
+        return missing(field, "no copy of that group is enabled");
+    };
+    TRY(check_group("sr", assigned.sr, groups.registrar));
+    TRY(check_group("cs", assigned.cs, groups.call_state));
+    bool found = false;
+    catalog.visit_domain_groups([&](const model::DomainGroup& other) {
+        found = other.root == assigned.root && other.id != assigned.id;
+        return !found;
+    });
+    if (found) return name_taken("root");
+    return {};
+}
+
 Result<void> check_rules(const Catalog&, const model::SystemSettings& system, Fresh) {
     if (system.certificate_source != model::CertificateSource::File) return {};
     if (system.certificate_file.empty())
@@ -282,6 +322,7 @@ Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fr
     const auto* holder = catalog.find_domain(domain.name);
     if (holder != nullptr && holder->id != domain.id) return name_taken("name");
     TRY(check_parent(catalog, domain));
+    TRY(check_stays_in_group(catalog, domain));
     const auto& s = domain.settings;
     if (s.expires_default < s.expires_min)
         return contradiction("settings.expires_default_s", "must be at least expires_min_s");

@@ -35,6 +35,7 @@ Result<void> check_alone(const model::RoleInstance& role);
 Result<void> check_rules(const Catalog& catalog, const model::Site& site, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::Server& server, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::Interface& interface, Fresh fresh);
+Result<void> check_rules(const Catalog& catalog, const model::DomainGroup& assigned, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::RoleInstance& role, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::SystemSettings& system, Fresh fresh);
 Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fresh fresh);
@@ -73,6 +74,9 @@ Result<void> check_unused(const Catalog& catalog, const model::Interface& interf
 Result<void> check_unused(const Catalog& catalog, const model::Domain& domain);
 Result<void> check_unused(const Catalog& catalog, const model::User& user);
 inline Result<void> check_unused(const Catalog&, const model::RoleInstance&) {
+    return {};
+}
+inline Result<void> check_unused(const Catalog&, const model::DomainGroup&) {
     return {};
 }
 inline Result<void> check_unused(const Catalog&, const model::SystemSettings&) {

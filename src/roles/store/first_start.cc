@@ -17,6 +17,7 @@ model::RoleInstance role_instance(const FirstStart& plan, const PlannedRole& pla
     model::RoleInstance role;
     role.role = planned.role;
     role.node = planned.node;
+    role.group = planned.group;
     if (planned.role == model::RoleCode::Sg) role.sip_gate = plan.sip_gate;
     if (planned.role == model::RoleCode::Ws) role.web_gate = plan.web_gate;
     if (planned.role == model::RoleCode::Mg) role.media_gate = plan.media_gate;

@@ -17,6 +17,7 @@ namespace tandem::roles::store_role {
 struct PlannedRole {
     model::RoleCode role = model::RoleCode::St;
     int node = 1;  // the process that hosts it
+    int group = 1;
 };
 
 // All roles that serve an elementary system, in one process.

@@ -159,6 +159,17 @@ cluster::Layout layout_of(const store::Catalog& catalog) {
         layout.instances.push_back(role);
         return true;
     });
+    catalog.visit_domain_groups([&](const model::DomainGroup& each) {
+        const auto* domain = catalog.find_domain(each.root);
+        cluster::Assignment assignment{domain == nullptr ? "" : domain->name,
+                                       domain == nullptr || !domain->parent, model::RoleCode::Sr,
+                                       each.sr.value_or(0)};
+        if (each.sr) layout.assignments.push_back(assignment);
+        assignment.role = model::RoleCode::Cs;
+        assignment.group = each.cs.value_or(0);
+        if (each.cs) layout.assignments.push_back(std::move(assignment));
+        return true;
+    });
     return layout;
 }
 
@@ -187,6 +198,7 @@ Result<Layout> read_plan(std::string_view document, const Layout& now, Minting m
     Layout wanted;
     wanted.servers = now.servers;
     wanted.interfaces = now.interfaces;
+    wanted.assignments = now.assignments;
     std::set<RoleInstanceId> kept;
     for (size_t i = 0; i < read.roles.size(); ++i) {
         RoleInstance& role = read.roles[i];

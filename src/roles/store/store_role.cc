@@ -124,7 +124,7 @@ bool StoreRole::is_idle() const {
 }
 
 bool StoreRole::is_active() const {
-    return around_.directory.active(ports::RoleKind::Store) == around_.self;
+    return around_.directory.active_of_site(ports::RoleKind::Store) == around_.self;
 }
 
 std::vector<std::pair<std::string, double>> StoreRole::figures() const {

@@ -17,6 +17,10 @@ inline constexpr Duration status_deadline = 1s;
 // A listener that could not be opened is tried again: its port may belong to a process that is
 // about to end.
 inline constexpr Duration listener_retry_pause = 1s;
+// A registrar that has just lost a domain, or its post, says so: whoever has it is asked this much
+// later, and so often.
+inline constexpr Duration ask_again_pause = 50ms;
+inline constexpr int ask_again_max = 20;
 // A backup whose next piece nobody has asked for is forgotten: its watch costs the store, and there
 // is only one at a time.
 inline constexpr Duration backup_idle_max = 30s;

@@ -29,9 +29,27 @@ void WebGate::list_calls(Now now, Incoming incoming, ports::Outbox& out) {
     }
     const auto domain = domain_of(incoming, out);
     if (!domain) return;
-    const auto call_state = around_.directory.active(RoleKind::CallState);
-    ask(now, std::move(incoming), call_state.value_or(ports::Instance{}),
-        ports::CallsQuery{*domain, {}, page->after, page->limit}, out);
+    ask_call_state(now, std::move(incoming), {*domain, {}, page->after, page->limit}, out);
+}
+
+// Calls of all domains are known to all groups together: when one is missing, so are its calls.
+void WebGate::ask_call_state(Now now, Incoming incoming, const ports::CallsQuery& query,
+                             ports::Outbox& out) {
+    const ports::Directory& directory = around_.directory;
+    std::vector<ports::Instance> whom;
+    if (query.domain.is_nil()) {
+        whom = directory.actives(RoleKind::CallState);
+        if (whom.size() < directory.groups().call_state.groups().size()) whom.clear();
+    } else if (const auto active = directory.active(RoleKind::CallState, query.domain)) {
+        whom.push_back(*active);
+    }
+    if (whom.size() < 2) {
+        const ports::Instance one = whom.empty() ? ports::Instance{} : whom.front();
+        return ask(now, std::move(incoming), one, query, out);
+    }
+    const uint64_t request = remember(now, std::move(incoming), reply_deadline);
+    pending_.at(request).awaited = whom.size();
+    for (const ports::Instance each : whom) out.send(around_.self, each, query, request);
 }
 
 // A call is known to its owner; CS knows the owner.
@@ -43,9 +61,7 @@ void WebGate::find_call(Now now, Incoming incoming, ports::Outbox& out) {
     }
     const auto domain = domain_of(incoming, out);
     if (!domain) return;
-    const auto call_state = around_.directory.active(RoleKind::CallState);
-    ask(now, std::move(incoming), call_state.value_or(ports::Instance{}),
-        ports::CallsQuery{*domain, *call, {}, 1}, out);
+    ask_call_state(now, std::move(incoming), {*domain, *call, {}, 1}, out);
 }
 
 void WebGate::list_bindings(Now now, Incoming incoming, ports::Outbox& out) {
@@ -56,7 +72,7 @@ void WebGate::list_bindings(Now now, Incoming incoming, ports::Outbox& out) {
     }
     const auto domain = domain_of(incoming, out);
     if (!domain) return;
-    const auto registrar = around_.directory.active(RoleKind::Registrar);
+    const auto registrar = around_.directory.active(RoleKind::Registrar, *domain);
     ask(now, std::move(incoming), registrar.value_or(ports::Instance{}),
         ports::BindingsList{*domain, page->after, page->limit}, out);
 }
@@ -70,7 +86,7 @@ void WebGate::on_account_bindings(Now now, Incoming incoming, ports::Outbox& out
         return;
     }
     const auto registrar =
-        around_.directory.active(RoleKind::Registrar).value_or(ports::Instance{});
+        around_.directory.active(RoleKind::Registrar, *domain).value_or(ports::Instance{});
     if (incoming.method == kDelete) {
         std::string contact(query_of(incoming.request(), "contact").value_or(""));
         ask(now, std::move(incoming), registrar,

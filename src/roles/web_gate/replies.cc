@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "roles/web_gate/limits.h"
 #include "roles/web_gate/metrics.h"
 #include "roles/web_gate/problem.h"
 #include "roles/web_gate/views.h"
@@ -97,11 +98,26 @@ void WebGate::on_answer(Now now, uint64_t request, const ports::Payload& payload
                         ports::Outbox& out) {
     const auto found = pending_.find(request);
     if (found == pending_.end()) return;  // too late: 504 was answered
+    const auto* gone = get_if<ports::Unreachable>(&payload);
+    if (gone != nullptr && gone->who && asks_again(now, found->second)) {
+        pending_.erase(found);
+        return;
+    }
     auto response = response_to(now, request, found->second, payload, out);
     if (!response) return;  // more is awaited
     const ports::Letter question = std::move(found->second.question);
     pending_.erase(found);
     respond(question, std::move(*response), out);
+}
+
+// Whom we asked has the domain, or the post, no more; somebody else has it, or will in a moment.
+bool WebGate::asks_again(Now now, const Pending& pending) {
+    const Action action = pending.match.route->action;
+    const bool is_of_bindings = action == Action::Bindings || action == Action::Binding;
+    if (!is_of_bindings || pending.tries >= ask_again_max) return false;
+    Incoming incoming{pending.question, pending.match, pending.method, pending.tries + 1};
+    again_.emplace_back(now.mono + ask_again_pause, std::move(incoming));
+    return true;
 }
 
 std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pending& pending,
@@ -111,10 +127,8 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         if (pending.match.route->action == Action::Events) return on_node(pending, entity->json);
         return entity_response(pending, *entity);
     }
-    if (const auto* page = get_if<ports::CallsPage>(&payload)) {
-        if (pending.match.route->action == Action::Calls) return ok(live_calls(*page));
-        return forward_to_owner(request, pending, *page, out);
-    }
+    if (const auto* page = get_if<ports::CallsPage>(&payload))
+        return on_calls(request, pending, *page, out);
     if (const auto* page = get_if<ports::BindingsPage>(&payload)) {
         return ok(bindings_json(*page, now.utc));
     }
@@ -166,6 +180,42 @@ std::optional<HttpResponse> WebGate::on_node(Pending& pending, std::string answe
     pending.answers.push_back(std::move(answer));
     if (pending.answers.size() < pending.awaited) return std::nullopt;
     return nodes_response(pending);
+}
+
+namespace {
+
+// One page of the pages of all groups: ids of calls sort by time, in each of them.
+ports::CallsPage merge(std::vector<ports::CallsPage> pages, size_t limit) {
+    ports::CallsPage all;
+    bool more = false;
+    for (ports::CallsPage& page : pages) {
+        all.total += page.total;
+        more = more || !page.next.empty();
+        std::move(page.calls.begin(), page.calls.end(), std::back_inserter(all.calls));
+    }
+    std::ranges::sort(all.calls, {}, &ports::CallSummary::call);
+    // A call that moves between groups may be listed by both for a moment.
+    const auto doubles = std::ranges::unique(all.calls, {}, &ports::CallSummary::call);
+    all.calls.erase(doubles.begin(), doubles.end());
+    if (all.calls.size() > limit) {
+        all.calls.resize(limit);
+        more = true;
+    }
+    if (more && !all.calls.empty()) all.next = all.calls.back().call.text();
+    return all;
+}
+
+}  // namespace
+
+std::optional<HttpResponse> WebGate::on_calls(uint64_t request, Pending& pending,
+                                              const ports::CallsPage& page, ports::Outbox& out) {
+    pending.pages.push_back(page);
+    if (pending.pages.size() < pending.awaited) return std::nullopt;
+    const auto wanted = page_of(request_of(pending.question));
+    const size_t limit = wanted ? wanted->limit : page_limit_default;
+    const ports::CallsPage all = merge(std::move(pending.pages), limit);
+    if (pending.match.route->action == Action::Calls) return ok(live_calls(all));
+    return forward_to_owner(request, pending, all, out);
 }
 
 std::string WebGate::live_calls(const ports::CallsPage& page) const {

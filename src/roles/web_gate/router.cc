@@ -54,6 +54,8 @@ constexpr Route kRoutes[] = {
     {"/api/v1/interfaces/{id}", kItem, Action::EntityItem, "interface"},
     {"/api/v1/roles", kList, Action::EntityList, "role_instance"},
     {"/api/v1/roles/{id}", kItem, Action::EntityItem, "role_instance"},
+    {"/api/v1/domain-groups", kList, Action::EntityList, "domain_group"},
+    {"/api/v1/domain-groups/{id}", kItem, Action::EntityItem, "domain_group"},
     {"/api/v1/plan", kGet | kPost | kPut, Action::Plan, "plan"},
     {"/api/v1/settings", kSingle, Action::EntityItem, "system"},
 

@@ -71,6 +71,11 @@ void WebGate::on_timeout(Now now, ports::Outbox& out) {
         }
     }
     if (backup_ && backup_->idle_until <= now.mono) end_backup(out);
+    while (!again_.empty() && again_.front().first <= now.mono) {
+        Incoming incoming = std::move(again_.front().second);
+        again_.pop_front();
+        carry_out(now, std::move(incoming), out);
+    }
     for (auto* queue : {&deadlines_, &status_deadlines_}) {
         while (!queue->empty() && queue->front().first <= now.mono) {
             const uint64_t request = queue->front().second;
@@ -85,6 +90,7 @@ void WebGate::on_timeout(Now now, ports::Outbox& out) {
 std::optional<Instant> WebGate::next_deadline() const {
     std::optional<Instant> next = listeners_retry_at_;
     if (backup_ && (!next || backup_->idle_until < *next)) next = backup_->idle_until;
+    if (!again_.empty() && (!next || again_.front().first < *next)) next = again_.front().first;
     for (const auto* queue : {&deadlines_, &status_deadlines_}) {
         if (!queue->empty() && (!next || queue->front().first < *next)) {
             next = queue->front().first;
@@ -188,6 +194,7 @@ uint64_t WebGate::remember(Now now, Incoming incoming, Duration deadline) {
     Pending pending;
     pending.match = incoming.match;
     pending.method = incoming.method;
+    pending.tries = incoming.tries;
     pending.question = std::move(incoming.letter);
     get<HttpRequest>(pending.question.payload).body.clear();
     pending_.emplace(request, std::move(pending));
@@ -209,7 +216,7 @@ void WebGate::show_health(const Incoming& incoming, ports::Outbox& out) {
     json.begin_object().field("roles").begin_object();
     for (const RoleKind kind :
          {RoleKind::SipGate, RoleKind::Registrar, RoleKind::B2bua, RoleKind::Store}) {
-        const bool there = around_.directory.active(kind).has_value();
+        const bool there = !around_.directory.actives(kind).empty();
         serving = serving && there;
         json.field(code_of(kind)).value(there ? "up" : "down");
     }
@@ -258,7 +265,7 @@ void WebGate::ask_store(Now now, Incoming incoming, ports::Outbox& out) {
     request.after = page->after;
     request.limit = page->limit;
     request.actor = "admin";
-    const auto store = around_.directory.active(RoleKind::Store);
+    const auto store = around_.directory.active_of_site(RoleKind::Store);
     ask(now, std::move(incoming), store.value_or(ports::Instance{}), std::move(request), out);
 }
 
@@ -325,7 +332,7 @@ void WebGate::make_server_token(Now now, Incoming incoming, ports::Outbox& out) 
         respond(incoming.letter, problem(query.error()), out);
         return;
     }
-    const auto store = around_.directory.active(RoleKind::Store);
+    const auto store = around_.directory.active_of_site(RoleKind::Store);
     ask(now, std::move(incoming), store.value_or(ports::Instance{}), *query, out);
 }
 
@@ -360,7 +367,7 @@ void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
                 problem(make_error(ErrorCode::Missing, name, "this field is required")), out);
         return;
     }
-    const auto b2b = around_.directory.active(RoleKind::B2bua);
+    const auto b2b = around_.directory.pick(RoleKind::B2bua, 0);
     ask(now, std::move(incoming), b2b.value_or(ports::Instance{}), std::move(test), out);
 }
 

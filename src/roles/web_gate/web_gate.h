@@ -42,14 +42,17 @@ class WebGate final : public ports::Role {
         ports::Letter question;  // its HttpRequest, without the body
         RouteMatch match;
         uint8_t method = kGet;
-        size_t awaited = 1;                // answers, of a question put to several
-        std::vector<std::string> answers;  // of nodes
-        CallId call;                       // while its owner is looked up
+        size_t awaited = 1;                   // answers, of a question put to several
+        std::vector<std::string> answers;     // of nodes
+        std::vector<ports::CallsPage> pages;  // of the groups of CS
+        CallId call;                          // while its owner is looked up
+        int tries = 0;                        // before this one
     };
     struct Incoming {
         ports::Letter letter;
         RouteMatch match;
         uint8_t method = kGet;
+        int tries = 0;
         const ports::HttpRequest& request() const {
             return get<ports::HttpRequest>(letter.payload);
         }
@@ -69,6 +72,8 @@ class WebGate final : public ports::Role {
     // live things: live.cc
     void list_calls(Now now, Incoming incoming, ports::Outbox& out);
     void find_call(Now now, Incoming incoming, ports::Outbox& out);
+    void ask_call_state(Now now, Incoming incoming, const ports::CallsQuery& query,
+                        ports::Outbox& out);
     void list_bindings(Now now, Incoming incoming, ports::Outbox& out);
     void on_account_bindings(Now now, Incoming incoming, ports::Outbox& out);
     void list_history(Now now, Incoming incoming, ports::Outbox& out);
@@ -110,6 +115,9 @@ class WebGate final : public ports::Role {
                                                         ports::Outbox& out);
     std::optional<ports::HttpResponse> on_node(Pending& pending, std::string answer);
     ports::HttpResponse nodes_response(const Pending& pending);
+    bool asks_again(Now now, const Pending& pending);
+    std::optional<ports::HttpResponse> on_calls(uint64_t request, Pending& pending,
+                                                const ports::CallsPage& page, ports::Outbox& out);
     std::string live_calls(const ports::CallsPage& page) const;
 
     const ports::Surroundings& around_;
@@ -118,6 +126,7 @@ class WebGate final : public ports::Role {
     std::unordered_map<uint64_t, Pending> pending_;
     std::deque<std::pair<Instant, uint64_t>> deadlines_;         // of reply_deadline
     std::deque<std::pair<Instant, uint64_t>> status_deadlines_;  // of status_deadline
+    std::deque<std::pair<Instant, Incoming>> again_;             // questions to registrars
     std::optional<Backup> backup_;
     store::WatchId backups_ = 0;  // numbers of their watches
     std::optional<Instant> listeners_retry_at_;
