@@ -1,18 +1,23 @@
 """Memory and time to start: what an operator sees first, and what a large system needs."""
 
+import json
 import os
 import sqlite3
 import time
 
-from harness import Failed, Server
+from harness import TANDEM, Failed, Server, run
+from licences import tree_lines
 from media import description
 from phone import AnsweringPhone, Phone
 from report import Measure, progress
 from signalling import CALLEE_PORT, CALLER_PORT, TandemServer, register_callee
-from usage import resident_bytes, server_pids
+from usage import Cpu, resident_bytes, server_pids
 
 MIB = 1 << 20
 ACCOUNTS, DOMAINS = 1_000_000, 10_000
+# `bulk` takes half an hour for all of it; less of it by these.
+BULK_DOMAINS = int(os.environ.get("BULK_DOMAINS", DOMAINS))
+BULK_ACCOUNTS = int(os.environ.get("BULK_ACCOUNTS", ACCOUNTS))
 START_MAX_S = 300
 
 
@@ -120,6 +125,33 @@ def scale(folder):
                     note=f"{ACCOUNTS} accounts in {DOMAINS} domains on one server"),
             Measure("scale_account_memory", "bytes", (total - small) / ACCOUNTS),
             Measure("scale_start", "s", seconds, note="from exec to the 200 of a call's INVITE")]
+
+
+def bulk(folder):
+    """The same tree through the bulk API, as an operator loads it."""
+    path = os.path.join(folder, "tree.ndjson")
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(line) + "\n" for line in tree_lines(BULK_DOMAINS, BULK_ACCOUNTS))
+    server = Server(os.path.join(folder, "server"))
+    try:
+        server.start()
+        time.sleep(1)
+        small = resident_bytes(server_pids(server))
+        cpu, began = Cpu(server_pids(server)), time.monotonic()
+        done = run([TANDEM, "--url", server.url, "bulk", path], timeout=3600, check=False,
+                   env={**os.environ, "TANDEM_TOKEN": server.token()})
+        took, used_us = time.monotonic() - began, cpu.used_us()
+        lines = BULK_DOMAINS + BULK_ACCOUNTS
+        if f"{lines} made, 0 refused as conflicts, 0 failed" not in done.stdout:
+            raise Failed(done.stdout + done.stderr[-2000:])
+        time.sleep(5)  # what was changed goes into history
+        total = resident_bytes(server_pids(server))
+    finally:
+        server.stop()
+    note = f"{BULK_ACCOUNTS} accounts in a tree of {BULK_DOMAINS} domains"
+    return [Measure("bulk_rate", "lines/s", lines / took, note=note),
+            Measure("bulk_line", "us CPU", used_us / lines, note="with its check, its record in the audit log, and history"),
+            Measure("bulk_memory", "MiB", total / MIB, note=f"afterwards; {small / MIB:.0f} before")]
 
 
 def _domains(server):

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "model/generated/account.h"
+#include "model/generated/api_token.h"
 #include "model/generated/cdr.h"
 #include "model/generated/domain.h"
 #include "model/generated/domain_group.h"
 #include "model/generated/feature_code.h"
+#include "model/generated/grant.h"
 #include "model/generated/interface.h"
 #include "model/generated/licence.h"
 #include "model/generated/number_range.h"

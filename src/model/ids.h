@@ -20,5 +20,6 @@ using GrantId = Id<struct GrantTag>;
 using ApiTokenId = Id<struct ApiTokenTag>;
 using CdrId = Id<struct CdrTag>;
 using DomainGroupId = Id<struct DomainGroupTag>;
+using AuditId = Id<struct AuditTag>;
 
 }  // namespace tandem

@@ -49,6 +49,7 @@ inline constexpr Instance kHttp{65003};        // HTTP connections of the node o
 inline constexpr Instance kKeyValue{65004};    // the key-value store
 inline constexpr Instance kHistory{65005};     // CDR history, beside the store
 inline constexpr Instance kJournal{65006};     // logs, traces and HEP export of this node
+inline constexpr Instance kPasswords{65007};   // Argon2id, on a thread of this node
 
 // The host of a node: it starts and drains role instances, feeds the catalog and answers
 // StatusQuery. A node has one for each shard; only that of shard 0 is addressed from outside the

@@ -2,6 +2,8 @@
 // a call.
 #pragma once
 
+#include <compare>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -70,6 +72,39 @@ struct CallHangup {
 };
 struct CallHangupDone {
     std::optional<Error> error;
+};
+
+// Licences of calls under way, and of calls a second: CS has what a domain may use, and leases it
+// to B2Bs in blocks, so that a call costs a letter only where there is little to share.
+// (store/licences.h; `quantity` is a store::Quantity.)
+struct LeaseOf {
+    DomainId holder;
+    uint8_t quantity = 0;
+    friend auto operator<=>(const LeaseOf&, const LeaseOf&) = default;
+};
+struct LeaseAsk {  // B2B to CS
+    LeaseOf of;
+};
+struct LeaseGiven {
+    uint32_t given = 0;     // 0: there is none left
+    uint32_t block = 1;     // what is worth keeping unused
+    uint32_t valid_ms = 0;  // of calls a second; 0: until it is returned
+};
+struct LeaseReturned {  // B2B to CS: so many less
+    LeaseOf of;
+    uint32_t count = 0;
+    bool recalled = false;  // the answer to LeaseRecalled
+};
+struct LeaseRecalled {  // CS to B2B: another one needs what is not used
+    LeaseOf of;
+};
+struct LeaseReport {  // B2B to CS, before each CallReportAll: all that it holds
+    struct Entry {
+        LeaseOf of;
+        uint32_t held = 0;
+    };
+    Instance owner;
+    std::vector<Entry> entries;
 };
 
 // SIP messages of one call, oldest first, bounded; for the ladder.

@@ -28,8 +28,9 @@ constexpr Operations operations_of = {
     [](std::byte* at) { std::destroy_at(reinterpret_cast<T*>(at)); },
     is_one_of<T, BindingsQuery, BindingsList, BindingRemove, MediaPlace, MediaRequest,
               MediaStatisticsQuery, CallsQuery, CallDetailQuery, CallHangup, CallTraceQuery,
-              HttpRequest, EntityRequest, RouteTest, HistoryQuery, HistoryAppend, StatusQuery,
-              JoinTokenQuery, ServerJoin, HarmRequest, StoreStateQuery, StoreMove, store::Request>};
+              LeaseAsk, HttpRequest, EntityRequest, RouteTest, HistoryQuery, HistoryAppend,
+              AuditQuery, PasswordCheck, StatusQuery, JoinTokenQuery, ServerJoin, HarmRequest,
+              StoreStateQuery, StoreMove, store::Request>};
 
 template <typename... Ts>
 constexpr auto table_of(PayloadList<Ts...>) {

@@ -68,12 +68,13 @@ using Payloads = PayloadList<
     MediaReconcile, MediaPortOpen, MediaPortClose, MediaPortFailed,
     // calls
     CallReport, CallReportAll, CallReportWanted, CallsQuery, CallsPage, CallDetailQuery, CallDetail,
-    CallHangup, CallHangupDone, CallTraceQuery, CallTrace,
+    CallHangup, CallHangupDone, CallTraceQuery, CallTrace, LeaseAsk, LeaseGiven, LeaseReturned,
+    LeaseRecalled, LeaseReport,
     // web, entities, history, operation
     HttpRequest, HttpResponse, HttpListenerOpen, HttpListenerClose, HttpListenerFailed,
-    EntityRequest, EntityReply, RouteTest, RouteTestReply, HistoryQuery, HistoryPage, HistoryAppend,
-    HistoryAppended, StatusQuery, StatusReply, HarmRequest, HarmReply, LogLevelSet, LogLine,
-    SipTrace,
+    EntityRequest, EntityReply, AuditNote, PasswordCheck, PasswordChecked, AuditQuery, AuditPage,
+    RouteTest, RouteTestReply, HistoryQuery, HistoryPage, HistoryAppend, HistoryAppended,
+    StatusQuery, StatusReply, HarmRequest, HarmReply, LogLevelSet, LogLine, SipTrace,
     // servers that join
     JoinTokenQuery, JoinTokenReply, ServerJoin, ServerJoined,
     // where the data of the site are

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/id.h"
+#include "base/instant.h"
 #include "base/net_address.h"
 #include "base/result.h"
 #include "ports/address.h"
@@ -48,6 +50,16 @@ struct HttpListenerFailed {
     Error error;
 };
 
+// Who asks, as a web gate has found out, and what he may do: rights of model/rights.h in his own
+// domain, and in those below it.
+struct Actor {
+    std::string name;     // for the audit log: "admin", "alice@acme.test", "token deploy@acme.test"
+    std::string address;  // that he asks from
+    DomainId domain;      // nil: the operator of the system, who may do everything
+    uint64_t own = 0;
+    uint64_t below = 0;
+};
+
 enum class EntityVerb : uint8_t { Create, Read, List, Replace, Patch, Remove };
 
 // One operation on one kind of entity, by ST. Names and ids are accepted alike where a path has
@@ -61,7 +73,10 @@ struct EntityRequest {
     std::string if_match;  // ETag; empty: unconditional
     std::string after;     // List: cursor
     uint32_t limit = 100;
-    std::string actor;  // who asks, for the writer's stamp
+    Actor actor;
+    bool dry_run = false;       // judges a change, and writes nothing
+    std::string password_hash;  // of the password in the body, where a user has one
+    bool end_sessions = false;  // of the user: those that there are, are over
 };
 struct EntityReply {
     std::optional<Error> error;
@@ -79,6 +94,48 @@ struct RouteTestReply {
     std::string json;  // steps with reasons
 };
 
+// What was refused to somebody, for the audit log; by a web gate to ST. Several alike are told
+// once.
+struct AuditNote {
+    Actor actor;
+    DomainId domain;     // whose log it goes to; nil: the system's
+    std::string action;  // "refused", "sign-in", "sign-in refused"
+    std::string what;    // "PATCH /api/v1/domains/acme.test"
+    std::string reason;
+    uint32_t count = 1;
+    UtcTime at;
+};
+
+// Argon2id takes tens of milliseconds, so it has a thread of its own (kPasswords). An empty hash:
+// one is to be made of the password; else it says whether the password fits.
+struct PasswordCheck {
+    std::string password;
+    std::string hash;
+};
+struct PasswordChecked {
+    std::optional<Error> error;
+    std::string hash;
+    bool matches = false;
+};
+
+// The audit log beside the store (kHistory).
+struct AuditQuery {
+    std::string domain_id;  // empty: all
+    std::string kind;       // of the entity; empty: any
+    std::string entity;     // its id; empty: any
+    std::string actor;      // empty: anybody
+    int64_t from_ms = 0;
+    int64_t to_ms = 0;  // 0: now
+    std::string after;
+    uint32_t limit = 100;
+    bool oldest_first = false;
+    bool whole = false;  // with what is kept for a roll-back, which no API shows
+};
+struct AuditPage {
+    std::optional<Error> error;
+    std::string json;  // {"items": [...], "next": ...}
+};
+
 // CDR history beside the store (kHistory).
 struct HistoryQuery {
     std::string domain_id;  // empty: all
@@ -94,9 +151,11 @@ struct HistoryPage {
     std::string json;  // {"items": [...], "next": ...}
 };
 struct HistoryAppend {
+    enum class Kind : uint8_t { Cdr, Audit };
     struct Record {
         std::string id;    // unique; a second record of the same id is dropped
-        std::string json;  // model::Cdr
+        std::string json;  // model::Cdr, or a record of the audit log
+        Kind kind = Kind::Cdr;
     };
     std::vector<Record> records;
 };

@@ -208,6 +208,7 @@ void SiteNode::route_signalling(Letter letter) {
         case To::Node:
             sent = ends_.to_node(number_, way.node, letter);
             break;
+        case To::Passwords:  // nobody signs in
         case To::Host:
         case To::Nobody:
             break;

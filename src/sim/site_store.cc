@@ -114,6 +114,7 @@ void SiteStore::tell_watchers(store::Outbox& out) {
 }
 
 void SiteStore::keep_record(const ports::HistoryAppend::Record& record) {
+    if (record.kind == ports::HistoryAppend::Kind::Audit) return;
     const auto [entry, is_new] = history_.try_emplace(record.id, record.json);
     if (is_new) return;
     world_.count("CDR given to history twice");

@@ -213,6 +213,10 @@ class Catalog {
 // `Compacted` batch: reset(), and load again; snapshots taken before stay as they are.
 class CatalogFeed {
  public:
+    CatalogFeed() = default;
+    // Goes on from a snapshot: for what would be.
+    explicit CatalogFeed(const Catalog& base) : root_(base.root_) {}
+
     void reset();
     void load(const KeyValue& item);
     void on_watch(const WatchBatch& batch);

@@ -36,6 +36,15 @@ struct DomainKind<model::FeatureCode> {
     static constexpr std::string_view name = "feature_code", segment = "feature-code";
 };
 
+template <>
+struct DomainKind<model::Grant> {
+    static constexpr std::string_view name = "grant", segment = "grant";
+};
+template <>
+struct DomainKind<model::ApiToken> {
+    static constexpr std::string_view name = "api_token", segment = "api-token";
+};
+
 template <typename... Ts>
 struct KindList {
     template <template <typename> typename Each>
@@ -54,7 +63,7 @@ struct KindList {
 };
 
 using DomainKinds = KindList<model::NumberRange, model::Trunk, model::TrunkGroup, model::RingGroup,
-                             model::FeatureCode>;
+                             model::FeatureCode, model::Grant, model::ApiToken>;
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };

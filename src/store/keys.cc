@@ -110,6 +110,9 @@ std::string call(RoleInstanceId instance, CallId call) {
 std::string calls_of(RoleInstanceId instance) {
     return join("call/", instance.text(), "/");
 }
+std::string audit_outbox(AuditId record) {
+    return std::string(audit_outbox_prefix) + record.text();
+}
 std::string cdr_outbox(CdrId cdr) {
     return join(cdr_outbox_prefix, cdr.text());
 }

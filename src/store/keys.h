@@ -19,7 +19,8 @@
 //   binding/~<instance number>  binding/~sharing            barriers of its copies; how its groups
 //                                                           share the domains (group_sharing.h)
 //   call/<instance>/<call>                                  snapshots of calls
-//   outbox/cdr/<cdr>                                        CDRs on their way to history
+//   outbox/audit/<record>                                   the audit log on its way to history
+//   outbox/cdr/<cdr>                                        CDRs, likewise
 //   outbox/seen/<instance number>                           up to where an ST has taken them
 //   seq/<writer>                                            last batch of a Writer
 //   leader/<group>                                          who is active in an A-P group
@@ -89,8 +90,10 @@ std::string binding(DomainId domain, AccountId account, std::string_view binding
 std::string call(RoleInstanceId instance, CallId call);
 std::string calls_of(RoleInstanceId instance);  // prefix
 std::string cdr_outbox(CdrId cdr);
+std::string audit_outbox(AuditId record);
 inline constexpr std::string_view outbox_prefix = "outbox/";
 inline constexpr std::string_view cdr_outbox_prefix = "outbox/cdr/";
+inline constexpr std::string_view audit_outbox_prefix = "outbox/audit/";
 inline constexpr std::string_view cdr_seen_prefix = "outbox/seen/";
 std::string cdr_seen(uint16_t instance_number);
 std::string sequence(std::string_view writer);

@@ -25,6 +25,9 @@ inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
 template <>
 inline constexpr ports::EntityVerb last_of<ports::EntityVerb> = ports::EntityVerb::Remove;
 template <>
+inline constexpr ports::HistoryAppend::Kind last_of<ports::HistoryAppend::Kind> =
+    ports::HistoryAppend::Kind::Audit;
+template <>
 inline constexpr ports::HarmRequest::Kind last_of<ports::HarmRequest::Kind> =
     ports::HarmRequest::Kind::Partition;
 template <>

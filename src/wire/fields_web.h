@@ -1,88 +1,9 @@
-// The members of what is said about calls, over HTTP and to operators, numbered. See codec.h.
+// The members of what is said over HTTP and to operators, numbered. See codec.h.
 #pragma once
 
-#include "wire/fields_ports.h"
+#include "wire/fields_calls.h"
 
 namespace tandem::wire {
-
-// ---- calls ----
-template <typename A>
-void describe(A& a, ports::CallSummary& v) {
-    a(1, v.call);
-    a(2, v.domain);
-    a(3, v.owner);
-    a(4, v.phase);
-    a(5, v.caller);
-    a(6, v.callee);
-    a(7, v.caller_account);
-    a(8, v.callee_account);
-    a(9, v.started);
-    a(10, v.answered);
-    a(11, v.call_id_headers);
-    a(12, v.is_protected);
-}
-template <typename A>
-void describe(A& a, ports::CallReport& v) {
-    a(1, v.summary);
-    a(2, v.gone);
-}
-template <typename A>
-void describe(A& a, ports::CallReportAll& v) {
-    a(1, v.owner);
-    a(2, v.calls);
-    a(3, v.more);
-    a(4, v.first);
-}
-template <typename A>
-void describe(A&, ports::CallReportWanted&) {}
-template <typename A>
-void describe(A& a, ports::CallsQuery& v) {
-    a(1, v.domain);
-    a(2, v.call);
-    a(3, v.after);
-    a(4, v.limit);
-}
-template <typename A>
-void describe(A& a, ports::CallsPage& v) {
-    a(1, v.calls);
-    a(2, v.next);
-    a(3, v.total);
-}
-template <typename A>
-void describe(A& a, ports::CallDetailQuery& v) {
-    a(1, v.call);
-}
-template <typename A>
-void describe(A& a, ports::CallDetail& v) {
-    a(1, v.error);
-    a(2, v.json);
-}
-template <typename A>
-void describe(A& a, ports::CallHangup& v) {
-    a(1, v.call);
-    a(2, v.reason);
-}
-template <typename A>
-void describe(A& a, ports::CallHangupDone& v) {
-    a(1, v.error);
-}
-template <typename A>
-void describe(A& a, ports::CallTraceQuery& v) {
-    a(1, v.call);
-}
-template <typename A>
-void describe(A& a, ports::CallTraceEntry& v) {
-    a(1, v.at);
-    a(2, v.from_phone);
-    a(3, v.leg);
-    a(4, v.remote);
-    a(5, v.text);
-}
-template <typename A>
-void describe(A& a, ports::CallTrace& v) {
-    a(1, v.error);
-    a(2, v.entries);
-}
 
 // ---- web, entities, history, operation ----
 template <typename A>
@@ -119,6 +40,53 @@ void describe(A& a, ports::HttpListenerFailed& v) {
     a(2, v.error);
 }
 template <typename A>
+void describe(A& a, ports::Actor& v) {
+    a(1, v.name);
+    a(2, v.address);
+    a(3, v.domain);
+    a(4, v.own);
+    a(5, v.below);
+}
+template <typename A>
+void describe(A& a, ports::AuditNote& v) {
+    a(1, v.actor);
+    a(2, v.domain);
+    a(3, v.action);
+    a(4, v.what);
+    a(5, v.reason);
+    a(6, v.count);
+    a(7, v.at);
+}
+template <typename A>
+void describe(A& a, ports::PasswordCheck& v) {
+    a(1, v.password);
+    a(2, v.hash);
+}
+template <typename A>
+void describe(A& a, ports::PasswordChecked& v) {
+    a(1, v.error);
+    a(2, v.hash);
+    a(3, v.matches);
+}
+template <typename A>
+void describe(A& a, ports::AuditQuery& v) {
+    a(1, v.domain_id);
+    a(2, v.kind);
+    a(3, v.entity);
+    a(4, v.actor);
+    a(5, v.from_ms);
+    a(6, v.to_ms);
+    a(7, v.after);
+    a(8, v.limit);
+    a(9, v.oldest_first);
+    a(10, v.whole);
+}
+template <typename A>
+void describe(A& a, ports::AuditPage& v) {
+    a(1, v.error);
+    a(2, v.json);
+}
+template <typename A>
 void describe(A& a, ports::EntityRequest& v) {
     a(1, v.verb);
     a(2, v.kind);
@@ -128,7 +96,11 @@ void describe(A& a, ports::EntityRequest& v) {
     a(6, v.if_match);
     a(7, v.after);
     a(8, v.limit);
-    a(9, v.actor);
+    // 9 was the name of who asks, alone.
+    a(10, v.actor);
+    a(11, v.dry_run);
+    a(12, v.password_hash);
+    a(13, v.end_sessions);
 }
 template <typename A>
 void describe(A& a, ports::EntityReply& v) {
@@ -166,6 +138,7 @@ template <typename A>
 void describe(A& a, ports::HistoryAppend::Record& v) {
     a(1, v.id);
     a(2, v.json);
+    a(3, v.kind);
 }
 template <typename A>
 void describe(A& a, ports::HistoryAppend& v) {

@@ -138,6 +138,26 @@ inline constexpr uint32_t payload_number<ports::HarmRequest> = 132;
 template <>
 inline constexpr uint32_t payload_number<ports::HarmReply> = 133;
 template <>
+inline constexpr uint32_t payload_number<ports::LeaseAsk> = 195;
+template <>
+inline constexpr uint32_t payload_number<ports::LeaseGiven> = 196;
+template <>
+inline constexpr uint32_t payload_number<ports::LeaseReturned> = 197;
+template <>
+inline constexpr uint32_t payload_number<ports::LeaseRecalled> = 198;
+template <>
+inline constexpr uint32_t payload_number<ports::LeaseReport> = 199;
+template <>
+inline constexpr uint32_t payload_number<ports::AuditNote> = 190;
+template <>
+inline constexpr uint32_t payload_number<ports::PasswordCheck> = 191;
+template <>
+inline constexpr uint32_t payload_number<ports::PasswordChecked> = 192;
+template <>
+inline constexpr uint32_t payload_number<ports::AuditQuery> = 193;
+template <>
+inline constexpr uint32_t payload_number<ports::AuditPage> = 194;
+template <>
 inline constexpr uint32_t payload_number<ports::StoreStateQuery> = 140;
 template <>
 inline constexpr uint32_t payload_number<ports::StoreMove> = 141;

@@ -17,7 +17,7 @@ from harness import Failed, in_own_network, main, wait_for
 
 POWER_OFF_S = 3  # a server that was killed is started again after
 HARM_S = 5
-WATCH_S = HARM_S + 7
+WATCH_S = HARM_S + 3
 
 
 class PowerSupply:

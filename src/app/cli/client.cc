@@ -96,7 +96,9 @@ Error Client::refused(const Answer& answer) const {
 Client::Attempt Client::attempt(const std::string& url, const Request& request) const {
     const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
                                                                    &curl_easy_cleanup);
-    curl_slist* list = curl_slist_append(nullptr, "Content-Type: application/json");
+    const bool is_lines = request.path == "/api/v1/bulk";
+    curl_slist* list = curl_slist_append(nullptr, is_lines ? "Content-Type: application/x-ndjson"
+                                                           : "Content-Type: application/json");
     if (!token_.empty()) {
         list = curl_slist_append(list, ("Authorization: Bearer " + token_).c_str());
     }

@@ -28,6 +28,8 @@ struct Global {
     void fail(const Error& error);
 };
 
+void add_audit_commands(CLI::App& app, Global& global);
+void add_bulk_command(CLI::App& app, Global& global);
 void add_backup_command(CLI::App& app, Global& global);
 void add_entity_commands(CLI::App& app, Global& global);
 void add_call_commands(CLI::App& app, Global& global);

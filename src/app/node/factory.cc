@@ -11,6 +11,16 @@
 
 namespace tandem::app {
 
+namespace {
+
+// Of its own, so that what is signed here means nothing elsewhere.
+Bytes session_key(const SealKey& site_key) {
+    const auto key = hmac_sha256(site_key, as_bytes("tandem web sessions"));
+    return Bytes(key.begin(), key.end());
+}
+
+}  // namespace
+
 NodeRoleFactory::NodeRoleFactory(const SiteKeys& keys, std::string admin_token,
                                  OwnAddresses own_addresses, std::string authority)
     : keys_(keys),
@@ -48,7 +58,8 @@ std::unique_ptr<ports::Role> NodeRoleFactory::make(ports::RoleKind kind,
         case ports::RoleKind::Store:
             return std::make_unique<roles::store_role::StoreRole>(around, keys_.seal, authority_);
         case ports::RoleKind::WebGate:
-            return std::make_unique<roles::web_gate::WebGate>(around, admin_token_);
+            return std::make_unique<roles::web_gate::WebGate>(
+                around, roles::web_gate::Gatekeeper(admin_token_, session_key(keys_.seal)));
     }
     return nullptr;
 }

@@ -5,6 +5,7 @@
 #include "base/json_text.h"
 #include "model/codec.h"
 #include "model/generated/cdr.h"
+#include "runtime/sqlite/audit_history.h"
 #include "runtime/sqlite/cdr_history.h"
 
 namespace tandem::app {
@@ -44,13 +45,6 @@ Result<std::string> page_of(runtime::CdrHistory& history, const ports::HistoryQu
     return json.end_object().take();
 }
 
-Result<void> append(runtime::CdrHistory& history, const ports::HistoryAppend& letter) {
-    std::vector<std::string_view> bodies;
-    for (const auto& record : letter.records) bodies.push_back(record.json);
-    (void)TRY(history.insert(bodies));
-    return {};
-}
-
 }  // namespace
 
 HistoryService::HistoryService(std::string path) : path_(std::move(path)) {}
@@ -59,6 +53,22 @@ HistoryService::~HistoryService() = default;
 
 Result<void> HistoryService::open() {
     if (!history_) history_ = TRY(runtime::CdrHistory::open(path_));
+    if (audit_) return {};
+    const std::string folder = path_.substr(0, path_.rfind('/') + 1);
+    audit_ = std::make_unique<runtime::AuditHistory>(
+        TRY(runtime::AuditHistory::open(folder + "audit.db")));
+    return {};
+}
+
+Result<void> HistoryService::append(const ports::HistoryAppend& letter) {
+    std::vector<std::string_view> cdrs;
+    std::vector<std::string_view> changes;
+    for (const auto& record : letter.records) {
+        const bool is_cdr = record.kind == ports::HistoryAppend::Kind::Cdr;
+        (is_cdr ? cdrs : changes).push_back(record.json);
+    }
+    if (!cdrs.empty()) (void)TRY(history_->insert(cdrs));
+    if (!changes.empty()) (void)TRY(audit_->insert(changes));
     return {};
 }
 
@@ -74,9 +84,19 @@ std::optional<ports::Letter> HistoryService::take(const ports::Letter& letter) {
         }
         return ports::Letter{letter.to, letter.from, letter.request, std::move(page)};
     }
+    if (const auto* asked = get_if<ports::AuditQuery>(&letter.payload)) {
+        ports::AuditPage page;
+        auto json = opened.has_value() ? audit_->query(*asked) : opened.error();
+        if (json.has_value()) {
+            page.json = std::move(*json);
+        } else {
+            page.error = json.error();
+        }
+        return ports::Letter{letter.to, letter.from, letter.request, std::move(page)};
+    }
     if (const auto* records = get_if<ports::HistoryAppend>(&letter.payload)) {
         ports::HistoryAppended done;
-        const auto appended = opened.has_value() ? append(*history_, *records) : opened;
+        const auto appended = opened.has_value() ? append(*records) : opened;
         if (!appended.has_value()) done.error = appended.error();
         return ports::Letter{letter.to, letter.from, letter.request, std::move(done)};
     }

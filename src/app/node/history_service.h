@@ -1,4 +1,5 @@
-// The CDR history of a node (kHistory), in one SQLite file. Lives on the node's store thread.
+// The history of a node (kHistory): CDRs and the audit log, in a SQLite file each. Lives on the
+// node's store thread.
 #pragma once
 
 #include <memory>
@@ -9,24 +10,29 @@
 #include "ports/letter.h"
 
 namespace tandem::runtime {
+class AuditHistory;
 class CdrHistory;
-}
+}  // namespace tandem::runtime
 
 namespace tandem::app {
 
 class HistoryService {
  public:
+    // `path`: of the CDRs; the audit log is beside it.
     explicit HistoryService(std::string path);
     ~HistoryService();
 
-    // The file is opened, or made, by this or by the first letter.
+    // The files are opened, or made, by this or by the first letter.
     Result<void> open();
     // The answer, where `letter` is a question for it.
     std::optional<ports::Letter> take(const ports::Letter& letter);
 
  private:
+    Result<void> append(const ports::HistoryAppend& letter);
+
     std::string path_;
     std::unique_ptr<runtime::CdrHistory> history_;
+    std::unique_ptr<runtime::AuditHistory> audit_;
 };
 
 }  // namespace tandem::app

@@ -67,6 +67,8 @@ Result<void> Node::open() {
     store_ = std::make_unique<NodeStore>(
         bootstrap_, number_, [this](ports::Letter letter) { take_from_store(std::move(letter)); });
     TRY(store_->open(rng_));
+    passwords_ = std::make_unique<PasswordService>(
+        [this](ports::Letter letter) { (void)shard_.send(std::move(letter)); });
 
     const Now now = runtime::read_clocks();
     runtime::Reactor& reactor = shard_.reactor();
@@ -176,6 +178,7 @@ int Node::run(int signals) {
     store_timer_ = std::make_unique<runtime::Timer>(shard_.reactor());
     store_timer_->arm_every(kStorePoll, [this] { follow_store(); });
     store_->start();
+    passwords_->start();
     media_->start();
     shard_.reactor().post([this] {
         const Now now = shard_.reactor().now();
@@ -185,6 +188,7 @@ int Node::run(int signals) {
     shard_.reactor().set_pace(runtime::shard_pace);
     shard_.run(*this);
     media_->stop();
+    passwords_->stop();
     store_->stop();
     journal_->flush();
     return exit_code_;
@@ -255,6 +259,9 @@ void Node::route(ports::Letter letter) {
             return http_->handle(std::move(letter));
         case To::Journal:
             return journal_->handle(letter);
+        case To::Passwords:
+            sent = passwords_->send(std::move(letter));
+            break;
         case To::Store:
             sent = send_to_store(letter);
             break;
@@ -305,7 +312,9 @@ uint16_t Node::node_of_history(const ports::Letter& letter) const {
     const ports::Directory& directory = host_->directory();
     const auto* asker = directory.find(letter.from);
     const bool is_from_here = asker == nullptr || asker->node == number_;
-    if (!holds_alternative<ports::HistoryQuery>(letter.payload) || !is_from_here) return number_;
+    const bool is_query = holds_alternative<ports::HistoryQuery>(letter.payload) ||
+                          holds_alternative<ports::AuditQuery>(letter.payload);
+    if (!is_query || !is_from_here) return number_;
     const auto active = directory.active_of_site(ports::RoleKind::Store);
     const auto* entry = active ? directory.find(*active) : nullptr;
     return entry == nullptr ? 0 : entry->node;

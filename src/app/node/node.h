@@ -1,7 +1,8 @@
 // One node: its shards with their hosts, and everything of the runtime that their letters reach.
 //
 // Shard 0 carries all roles but media gates, the SIP and HTTP sockets and the links to other nodes.
-// Shard 1 carries the media gate and its ports. A third thread has the store, or asks for it.
+// Shard 1 carries the media gate and its ports. A third thread has the store, or asks for it; a
+// fourth hashes passwords.
 #pragma once
 
 #include <map>
@@ -16,6 +17,7 @@
 #include "app/node/drills.h"
 #include "app/node/factory.h"
 #include "app/node/node_store.h"
+#include "app/node/password_service.h"
 #include "app/site/site_desk.h"
 #include "base/result.h"
 #include "ports/token.h"
@@ -98,6 +100,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     runtime::Shard shard_;
     std::unique_ptr<SiteDesk> desk_;
     std::unique_ptr<NodeStore> store_;
+    std::unique_ptr<PasswordService> passwords_;
     std::unique_ptr<MediaShard> media_;
     std::unique_ptr<runtime::SipTransport> transport_;
     std::unique_ptr<runtime::HttpServer> http_;

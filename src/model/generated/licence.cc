@@ -18,10 +18,20 @@ void read(ObjectReader& in, Licence& out) {
         {.min = 0, .max = 100000000});
     if (in.has_value("concurrent_calls_max")) in.integer("concurrent_calls_max",
         out.concurrent_calls_max.emplace(), {.min = 0, .max = 100000000});
+    if (in.has_value("concurrent_calls_in_max")) in.integer("concurrent_calls_in_max",
+        out.concurrent_calls_in_max.emplace(), {.min = 0, .max = 100000000});
+    if (in.has_value("concurrent_calls_out_max")) in.integer("concurrent_calls_out_max",
+        out.concurrent_calls_out_max.emplace(), {.min = 0, .max = 100000000});
+    if (in.has_value("calls_per_second_max")) in.integer("calls_per_second_max",
+        out.calls_per_second_max.emplace(), {.min = 0, .max = 100000000});
     if (in.has_value("trunks_max")) in.integer("trunks_max", out.trunks_max.emplace(), {.min = 0,
         .max = 100000000});
+    if (in.has_value("scenarios_max")) in.integer("scenarios_max", out.scenarios_max.emplace(),
+        {.min = 0, .max = 100000000});
     if (in.has_value("child_domains_max")) in.integer("child_domains_max",
         out.child_domains_max.emplace(), {.min = 0, .max = 100000000});
+    if (in.has_value("recording_storage_mib_max")) in.integer("recording_storage_mib_max",
+        out.recording_storage_mib_max.emplace(), {.min = 0, .max = 1000000000});
     if (in.has_value("valid_until_utc_ms")) in.time("valid_until_utc_ms",
         out.valid_until.emplace(), Presence::Optional);
     in.finish();
@@ -34,8 +44,17 @@ void write(ObjectWriter& out, const Licence& value) {
     if (value.devices_max) out.integer("devices_max", *value.devices_max);
     if (value.concurrent_calls_max) out.integer("concurrent_calls_max",
         *value.concurrent_calls_max);
+    if (value.concurrent_calls_in_max) out.integer("concurrent_calls_in_max",
+        *value.concurrent_calls_in_max);
+    if (value.concurrent_calls_out_max) out.integer("concurrent_calls_out_max",
+        *value.concurrent_calls_out_max);
+    if (value.calls_per_second_max) out.integer("calls_per_second_max",
+        *value.calls_per_second_max);
     if (value.trunks_max) out.integer("trunks_max", *value.trunks_max);
+    if (value.scenarios_max) out.integer("scenarios_max", *value.scenarios_max);
     if (value.child_domains_max) out.integer("child_domains_max", *value.child_domains_max);
+    if (value.recording_storage_mib_max) out.integer("recording_storage_mib_max",
+        *value.recording_storage_mib_max);
     if (value.valid_until) out.integer("valid_until_utc_ms", (*value.valid_until).unix_ms);
 }
 
@@ -47,8 +66,13 @@ const Shape& shape_of<Licence>() {
         {"users_max", FieldKind::Plain, nullptr},
         {"devices_max", FieldKind::Plain, nullptr},
         {"concurrent_calls_max", FieldKind::Plain, nullptr},
+        {"concurrent_calls_in_max", FieldKind::Plain, nullptr},
+        {"concurrent_calls_out_max", FieldKind::Plain, nullptr},
+        {"calls_per_second_max", FieldKind::Plain, nullptr},
         {"trunks_max", FieldKind::Plain, nullptr},
+        {"scenarios_max", FieldKind::Plain, nullptr},
         {"child_domains_max", FieldKind::Plain, nullptr},
+        {"recording_storage_mib_max", FieldKind::Plain, nullptr},
         {"valid_until_utc_ms", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"licence", fields};

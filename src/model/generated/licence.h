@@ -18,22 +18,34 @@
 
 namespace tandem::model {
 
-// How much a domain may have and use.
+// How much a domain may have and use, and hand on to the domains below it. What is left out is
+// drawn from the domain above (docs/licences.md).
 struct Licence {
     // The domain that the licence belongs to.
     DomainId domain;
-    // Most accounts; left out: no bound.
+    // Most accounts; left out: as the domain above allows.
     std::optional<int> accounts_max;
-    // Most users; left out: no bound.
+    // Most users; left out: as the domain above allows.
     std::optional<int> users_max;
-    // Most registered contacts at once; left out: no bound.
+    // Most registered contacts at once; left out: as the domain above allows.
     std::optional<int> devices_max;
-    // Most calls at once; left out: no bound.
+    // Most calls at once; left out: as the domain above allows.
     std::optional<int> concurrent_calls_max;
-    // Most trunks; left out: no bound.
+    // Most calls at once that come from outside of the domain; left out: as the domain above
+    // allows.
+    std::optional<int> concurrent_calls_in_max;
+    // Most calls at once that go out of the domain; left out: as the domain above allows.
+    std::optional<int> concurrent_calls_out_max;
+    // Most calls that are begun in a second; left out: as the domain above allows.
+    std::optional<int> calls_per_second_max;
+    // Most trunks; left out: as the domain above allows.
     std::optional<int> trunks_max;
-    // Most domains directly below; left out: no bound.
+    // Most scenarios; left out: as the domain above allows.
+    std::optional<int> scenarios_max;
+    // Most domains below; left out: as the domain above allows.
     std::optional<int> child_domains_max;
+    // Most room for recordings, in MiB; left out: as the domain above allows.
+    std::optional<int> recording_storage_mib_max;
     // The domain is treated as blocked afterwards; left out: for ever.
     std::optional<UtcTime> valid_until;
 

@@ -18,6 +18,8 @@ void read(ObjectReader& in, User& out) {
     in.text("language", out.language, {.length_max = 35, .format = Format::Language});
     in.text("time_zone", out.time_zone, {.length_max = 64, .format = Format::TimeZone});
     in.flag("enabled", out.enabled, Presence::Optional);
+    in.input_only("password", {.length_min = 8, .length_max = 128, .format = Format::Text});
+    in.integer("sign_ins_from", out.sign_ins_from, {.min = 0, .max = 1000000000});
     in.text("password_hash", out.password_hash, {.length_max = 256, .format = Format::Token});
     in.finish();
 }
@@ -31,6 +33,7 @@ void write(ObjectWriter& out, const User& value) {
     out.text("language", value.language);
     out.text("time_zone", value.time_zone);
     out.flag("enabled", value.enabled);
+    out.integer("sign_ins_from", value.sign_ins_from);
     if (out.shows_secrets()) out.text("password_hash", value.password_hash);
 }
 
@@ -45,6 +48,8 @@ const Shape& shape_of<User>() {
         {"language", FieldKind::Plain, nullptr},
         {"time_zone", FieldKind::Plain, nullptr},
         {"enabled", FieldKind::Plain, nullptr},
+        {"password", FieldKind::InputOnly, nullptr},
+        {"sign_ins_from", FieldKind::ReadOnly, nullptr},
         {"password_hash", FieldKind::ReadOnly, nullptr},
     };
     static const Shape shape{"user", fields};
@@ -54,6 +59,7 @@ const Shape& shape_of<User>() {
 void keep_fixed(const User& from, User& to) {
     to.id = from.id;
     to.domain = from.domain;
+    to.sign_ins_from = from.sign_ins_from;
     to.password_hash = from.password_hash;
 }
 

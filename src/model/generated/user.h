@@ -36,6 +36,8 @@ struct User {
     std::string time_zone;
     // Whether the user may sign in.
     bool enabled = true;
+    // Counts how often all sessions of the user were ended; those of before are over.
+    int sign_ins_from = 0;
     // Argon2id hash of the password to sign in with. Secret.
     std::string password_hash;
 

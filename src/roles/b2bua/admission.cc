@@ -103,7 +103,8 @@ call::CallFacts B2buaRole::facts_of(Step& step, const Admitted& admitted,
     call::CallFacts facts;
     do {
         facts.call = CallId::mint(step.now.utc, around_.rng);
-    } while (calls_.contains(call::base_of(facts.call)) || call::base_of(facts.call) == 0);
+    } while (calls_.contains(call::base_of(facts.call)) ||
+             held_invites_.contains(call::base_of(facts.call)) || call::base_of(facts.call) == 0);
     const store::AccountRecord& account = *admitted.account;
     facts.domain = admitted.domain->id;
     facts.domain_name = admitted.domain->name;
@@ -182,16 +183,26 @@ void B2buaRole::on_invite(Step& step, ports::SipInbound& in, sip::ServerKey serv
         ++counters_.refused_overload;
         return refuse(step, in.message, server, 503);
     }
+    admit_licensed(step, {facts_of(step, *admitted, in.message), std::move(in), server});
+}
+
+void B2buaRole::begin_call(Step& step, HeldInvite invite) {
+    const call::CallFacts& facts = invite.facts;
+    const auto* domain = around_.catalog.find_domain(facts.domain);
+    if (domain == nullptr) {  // removed while the call waited
+        leases_.release(call::base_of(facts.call), step.out);
+        return refuse(step, invite.in.message, invite.server, 404);
+    }
     ++counters_.calls;
-    const routing::Question question{admitted->domain->id, admitted->account->id, admitted->dialled,
+    const routing::Question question{facts.domain, facts.caller_account, facts.dialled,
                                      step.now.utc};
     call::Call::Route route = call_route(routing::route(around_.catalog, question));
-    auto fresh = std::make_unique<call::Call>(facts_of(step, *admitted, in.message),
-                                              settings_of(*admitted->domain));
+    auto fresh = std::make_unique<call::Call>(std::move(invite.facts), settings_of(*domain));
     call::Call& call = add(std::move(fresh));
-    trace_in(step, call, 0, in);
+    trace_in(step, call, 0, invite.in);
     with_call(step, call, [&](auto& ctx) {
-        call.start(ctx, server, in.flow, std::move(in.message), std::move(route));
+        call.start(ctx, invite.server, invite.in.flow, std::move(invite.in.message),
+                   std::move(route));
     });
 }
 

@@ -33,6 +33,7 @@ B2buaRole::B2buaRole(const ports::Surroundings& around, B2buaOptions options)
       callers_(options_.keys, around.rng),
       layer_settings_(layer_settings(around, options_)),
       layer_(layer_settings_),
+      leases_(around_),
       id_(id_of(around)),
       writer_(id_.text(), 1) {
     writer_.set_guards(around_.guards);
@@ -62,7 +63,10 @@ const Call* B2buaRole::find_call(CallId id) const {
 Call& B2buaRole::add(std::unique_ptr<Call> call) {
     std::unique_ptr<Call>& place = calls_[call->base()];
     if (place != nullptr && is_live(*place)) --live_calls_;
-    if (is_live(*call)) ++live_calls_;
+    if (is_live(*call)) {
+        ++live_calls_;
+        leases_.take_over(call->base(), call->facts().domain);
+    }
     place = std::move(call);
     return *place;
 }
@@ -96,6 +100,8 @@ void B2buaRole::dispatch(Step& step, Letter letter) {
         on_sip(step, letter);
     } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         on_store_reply(step, *reply);
+    } else if (leases_.on_letter(step.now, letter, step.out)) {
+        settle_licensed(step);
     } else if (!answer_query(step, letter)) {
         on_notice(step, letter);
     }
@@ -258,7 +264,8 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
     }
     call::CallContext ctx = context(step);
     pages_.on_timeout(ctx);
-    emit(step, nullptr);
+    leases_.on_timeout(now, out);
+    settle_licensed(step);
     const auto write_deadline = writer_.next_deadline();
     if (write_deadline && *write_deadline <= now.mono) {
         writer_.on_timeout(now.mono, writes_);
@@ -339,6 +346,7 @@ std::optional<Instant> B2buaRole::next_deadline() const {
     sooner(layer_.next_deadline());
     sooner(timers_.next_deadline());
     sooner(pages_.next_deadline());
+    sooner(leases_.next_deadline());
     sooner(writer_.next_deadline());
     sooner(restore_retry_);
     if (!orphans_.empty()) sooner(orphans_.front().until);
@@ -399,6 +407,10 @@ std::vector<std::pair<std::string, double>> B2buaRole::figures() const {
         {"calls_total", static_cast<double>(counters_.calls)},
         {"calls_refused_overload_total", static_cast<double>(counters_.refused_overload)},
         {"calls_refused_total", static_cast<double>(counters_.refused_other)},
+        {"calls_refused_licence_concurrent_total",
+         static_cast<double>(counters_.refused_call_licence)},
+        {"calls_refused_licence_rate_total", static_cast<double>(counters_.refused_rate_licence)},
+        {"calls_licence_unchecked_total", static_cast<double>(leases_.unchecked())},
         {"calls_restored_total", static_cast<double>(counters_.restored)},
         {"calls_adopted_total", static_cast<double>(counters_.adopted)},
         {"calls_unprotected_total", static_cast<double>(counters_.unprotected)},

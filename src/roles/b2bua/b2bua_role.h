@@ -19,6 +19,7 @@
 #include "call/call.h"
 #include "model/ids.h"
 #include "ports/letter.h"
+#include "roles/b2bua/call_leases.h"
 #include "roles/b2bua/caller.h"
 #include "roles/b2bua/page_message.h"
 #include "sip/transaction/transaction_layer.h"
@@ -37,6 +38,8 @@ struct B2buaCounters {
     uint64_t challenges = 0;
     uint64_t refused_overload = 0;
     uint64_t refused_other = 0;
+    uint64_t refused_call_licence = 0;
+    uint64_t refused_rate_licence = 0;
     uint64_t unknown_dialogs = 0;
     uint64_t restored = 0;
     uint64_t adopted = 0;
@@ -88,7 +91,7 @@ class B2buaRole final : public ports::Role {
         call::CallContext ctx = context(step);
         const bool was_live = is_live(call);
         act(ctx);
-        if (was_live && !is_live(call)) --live_calls_;
+        if (was_live && !is_live(call)) on_call_ended(step, call);
         emit(step, &call);
         settle(step, call);
     }
@@ -127,6 +130,12 @@ class B2buaRole final : public ports::Role {
         const store::AccountRecord* account = nullptr;
         std::string dialled;
     };
+    // An INVITE that may become a call.
+    struct HeldInvite {
+        call::CallFacts facts;
+        ports::SipInbound in;
+        sip::ServerKey server;
+    };
     std::optional<Admitted> admit(Step& step, const ports::SipInbound& in, sip::ServerKey server);
     size_t calls_max() const;
     bool is_overloaded() const;
@@ -136,6 +145,18 @@ class B2buaRole final : public ports::Role {
     call::CallSettings settings_of(const store::Entity<model::Domain>& domain) const;
     void on_page_message(Step& step, ports::SipInbound& in, sip::ServerKey server);
     void on_route_test(Step& step, const ports::Letter& letter);
+
+    void begin_call(Step& step, HeldInvite invite);
+
+    // --- licensed.cc
+    void admit_licensed(Step& step, HeldInvite invite);
+    void refuse_unlicensed(Step& step, const HeldInvite& invite, store::Quantity lacks);
+    void settle_licensed(Step& step);
+    void cancel_held(Step& step, sip::ServerKey server);
+    void on_call_ended(Step& step, const call::Call& call) {
+        --live_calls_;
+        leases_.release(call.base(), step.out);
+    }
 
     // --- survival.cc
     void read_snapshots(Step& step);
@@ -176,6 +197,8 @@ class B2buaRole final : public ports::Role {
     Calls calls_;
     size_t live_calls_ = 0;  // of them, those that have not ended
     PageMessages pages_;
+    CallLeases leases_;
+    std::unordered_map<uint64_t, HeldInvite> held_invites_;  // that wait for a lease
     TimerQueue<uint64_t> timers_;
     std::unordered_map<uint64_t, Instant> scheduled_;  // the earliest entry of each call in timers_
 

@@ -2,6 +2,7 @@
 
 #include "model/secret.h"
 #include "roles/b2bua/limits.h"
+#include "store/catalog_tree.h"
 
 namespace tandem::roles::b2bua {
 
@@ -81,11 +82,7 @@ Placement place(const store::Catalog& catalog, const sip::Message& request, UtcT
         return {nullptr, std::move(placement.dialled), 403};
     }
     placement.domain = caller;
-    bool blocked = caller->settings.blocked;
-    if (const auto* licence = catalog.find_licence(caller->id)) {
-        blocked = blocked || (licence->valid_until && *licence->valid_until < now);
-    }
-    if (blocked) placement.refusal = 403;
+    if (store::is_blocked(catalog, caller->id, now)) placement.refusal = 403;
     return placement;
 }
 

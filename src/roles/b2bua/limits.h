@@ -46,6 +46,10 @@ inline constexpr Duration kPageDeadline = 30s;
 inline constexpr size_t kPagesMax = 2'000;
 inline constexpr size_t kPageDevicesMax = 10;
 inline constexpr size_t kPageBytesMax = 16 * 1024;
+// Calls that wait for CS to lease them a call: it answers in milliseconds.
+inline constexpr size_t kLeaseWaitingMax = 1'024;
+// An answer that has not come by then will not: the call goes on unchecked rather than wait longer.
+inline constexpr Duration kLeaseAnswerMax = 1s;
 // Nonces for calls live as long as those for registrations.
 inline constexpr std::chrono::milliseconds kNonceLifetime{300'000};
 

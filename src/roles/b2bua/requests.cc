@@ -79,7 +79,10 @@ void B2buaRole::on_request(Step& step, ports::SipInbound& in) {
             break;
         case Kind::Cancelled: {
             Call* call = call_of_leg(arrival.user);
-            if (call == nullptr) break;
+            if (call == nullptr) {
+                cancel_held(step, arrival.server);
+                break;
+            }
             const uint8_t leg = call::index_of(arrival.user);
             trace_in(step, *call, leg, in);
             with_call(step, *call, [&](auto& ctx) {

@@ -224,6 +224,7 @@ void B2buaRole::report_to_groups(Step& step) {
 
 void B2buaRole::report_all(Step& step, ports::Instance to) {
     const ports::DirectoryEntry* entry = around_.directory.find(to);
+    leases_.report(to, step.out);
     ports::CallReportAll report{around_.self, {}, true, true};
     for (const auto& [base, call] : calls_) {
         if (call->phase() >= call::Phase::Ending) continue;

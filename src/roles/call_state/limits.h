@@ -21,4 +21,17 @@ inline constexpr Duration kAskAgain = 5s;
 // A B2B that restarts reports its calls again within this; until then they stay visible.
 inline constexpr Duration kOwnerGrace = 30s;
 
+// --- Licences of calls.
+// A B2B that is away for so long has lost its calls to others, who have reported them by then.
+inline constexpr Duration kLeasesGrace = 3s;
+// After a switch: B2Bs report what they hold within milliseconds of being asked.
+inline constexpr Duration kLeasesSettle = 1s;
+// A call waits so long for leases that others are to give back; it has not got its 100 yet.
+inline constexpr Duration kLeaseWait = 150ms;
+// Of one B2B: a hundredth of a second's calls of a large site is enough to ask seldom.
+inline constexpr int64_t kLeaseBlockMax = 64;
+// Domains with a figure for calls, of three kinds and a rate.
+inline constexpr size_t kLeaseZonesMax = 40'000;
+inline constexpr size_t kLeaseWaitingMax = 256;
+
 }  // namespace tandem::roles::call_state

@@ -18,12 +18,24 @@ void CallStateRole::start(Now now, ports::Outbox& out) {
 
 void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
     if (next_sweep_ && now.mono >= *next_sweep_) sweep(now.mono, out);
+    licences_.on_timeout(now.mono, out);
+}
+
+std::optional<Instant> CallStateRole::next_deadline() const {
+    const auto lease = licences_.next_deadline();
+    return lease && (!next_sweep_ || *lease < *next_sweep_) ? lease : next_sweep_;
 }
 
 // What B2Bs reported went to the former one: they tell all again.
 void CallStateRole::on_elected(Now now, const std::vector<store::Compare>&, ports::Outbox& out) {
     for (const auto& [number, owner] : owners_) index_.remove_owner(Instance{number});
     owners_.clear();
+    std::set<uint16_t> reachable;
+    for (const DirectoryEntry& entry : around_.directory.entries()) {
+        if (entry.kind == RoleKind::B2bua && entry.reachable)
+            reachable.insert(entry.instance.number);
+    }
+    licences_.begin(now.mono, std::move(reachable));
     sweep(now.mono, out);
 }
 
@@ -38,7 +50,7 @@ void CallStateRole::sweep(Instant now, ports::Outbox& out) {
             owner.gone_since = now;
     }
     ask_owners(now, out);
-    drop_vanished(now);
+    drop_vanished(now, out);
 }
 
 // At our start, when an owner appears and when it restarted; and all of them when anything at all
@@ -51,13 +63,18 @@ void CallStateRole::ask_owners(Instant now, ports::Outbox& out) {
         Owner& owner = owners_[entry.instance.number];
         const bool unanswered = owner.ask_again && *owner.ask_again <= now;
         if (!changed && owner.epoch == entry.epoch && !unanswered) continue;
-        owner = {entry.epoch, std::nullopt, now + kAskAgain};
+        owner = {entry.epoch, std::nullopt, true, now + kAskAgain};
         out.send(around_.self, entry.instance, ports::CallReportWanted{});
     }
 }
 
-void CallStateRole::drop_vanished(Instant now) {
+void CallStateRole::drop_vanished(Instant now, ports::Outbox& out) {
     for (auto it = owners_.begin(); it != owners_.end();) {
+        Owner& owner = it->second;
+        if (owner.has_leases && owner.gone_since && now - *owner.gone_since >= kLeasesGrace) {
+            owner.has_leases = false;
+            licences_.remove_owner(now, it->first, out);
+        }
         const bool over = it->second.gone_since && now - *it->second.gone_since >= kOwnerGrace;
         if (over) index_.remove_owner(Instance{it->first});
         it = over ? owners_.erase(it) : std::next(it);
@@ -83,19 +100,29 @@ void CallStateRole::on_report_all(ports::CallReportAll& report) {
     if (owner != owners_.end()) owner->second.ask_again.reset();
 }
 
-void CallStateRole::on_letter(Now, ports::Letter letter, ports::Outbox& out) {
+void CallStateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     if (auto* report = get_if<ports::CallReport>(&letter.payload)) {
         on_report(*report);
     } else if (auto* all = get_if<ports::CallReportAll>(&letter.payload)) {
         on_report_all(*all);
     } else if (const auto* query = get_if<ports::CallsQuery>(&letter.payload)) {
         out.reply(letter, index_.page(*query));
+    } else if (holds_alternative<ports::LeaseAsk>(letter.payload)) {
+        // A passive copy knows nothing of what is held.
+        if (!around_.directory.is_active(around_.self))
+            return out.reply(letter, ports::Unreachable{around_.self});
+        licences_.on_ask(now.mono, std::move(letter), out);
+    } else if (holds_alternative<ports::LeaseReturned>(letter.payload)) {
+        licences_.on_returned(now.mono, letter, out);
+    } else if (const auto* held = get_if<ports::LeaseReport>(&letter.payload)) {
+        licences_.on_report(now.mono, *held, out);
     }
 }
 
 std::vector<std::pair<std::string, double>> CallStateRole::figures() const {
     return {{"calls", static_cast<double>(index_.size())},
-            {"calls_not_indexed_total", static_cast<double>(refused_)}};
+            {"calls_not_indexed_total", static_cast<double>(refused_)},
+            {"call_leases_refused", static_cast<double>(licences_.refused())}};
 }
 
 }  // namespace tandem::roles::call_state

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "ports/letter.h"
+#include "roles/call_state/call_licences.h"
 #include "roles/call_state/index.h"
 
 namespace tandem::roles::call_state {
@@ -14,7 +15,8 @@ std::unique_ptr<ports::Role> make_role(const ports::Surroundings& surroundings);
 
 class CallStateRole final : public ports::Role {
  public:
-    explicit CallStateRole(const ports::Surroundings& surroundings) : around_(surroundings) {}
+    explicit CallStateRole(const ports::Surroundings& surroundings)
+        : around_(surroundings), licences_(around_) {}
 
     ports::RoleKind kind() const override { return ports::RoleKind::CallState; }
     void start(Now now, ports::Outbox& out) override;
@@ -22,7 +24,7 @@ class CallStateRole final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     void on_elected(Now now, const std::vector<store::Compare>& guards,
                     ports::Outbox& out) override;
-    std::optional<Instant> next_deadline() const override { return next_sweep_; }
+    std::optional<Instant> next_deadline() const override;
     void drain(Now, ports::Outbox&) override {}
     bool is_idle() const override { return true; }
     std::vector<std::pair<std::string, double>> figures() const override;
@@ -33,16 +35,18 @@ class CallStateRole final : public ports::Role {
     struct Owner {
         uint32_t epoch = 0;
         std::optional<Instant> gone_since;
+        bool has_leases = true;
         std::optional<Instant> ask_again;  // until its complete report is here
     };
     void sweep(Instant now, ports::Outbox& out);
     void ask_owners(Instant now, ports::Outbox& out);
-    void drop_vanished(Instant now);
+    void drop_vanished(Instant now, ports::Outbox& out);
     void on_report(ports::CallReport& report);
     void on_report_all(ports::CallReportAll& report);
 
     ports::Surroundings around_;
     Index index_;
+    CallLicences licences_;
     std::map<uint16_t, Owner> owners_;
     std::optional<Instant> next_sweep_;
     uint64_t directory_generation_ = 0;

@@ -5,6 +5,7 @@
 #include "base/net_address.h"
 #include "model/secret.h"
 #include "store/catalog.h"
+#include "store/catalog_tree.h"
 
 namespace tandem::roles::registrar {
 namespace {
@@ -70,11 +71,7 @@ std::optional<RegistrarDomain> find_domain(const store::Catalog& catalog, std::s
                      static_cast<uint32_t>(settings.expires_default.count()),
                      static_cast<uint32_t>(settings.expires_max.count())};
     domain.contacts_max = static_cast<size_t>(settings.contacts_max);
-    domain.blocked = settings.blocked;
-    if (const auto* licence = catalog.find_licence(found->id)) {
-        if (licence->devices_max) domain.devices_max = static_cast<size_t>(*licence->devices_max);
-        domain.blocked = domain.blocked || (licence->valid_until && *licence->valid_until < now);
-    }
+    domain.blocked = store::is_blocked(catalog, found->id, now);
     return domain;
 }
 

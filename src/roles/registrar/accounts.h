@@ -23,7 +23,6 @@ struct RegistrarDomain {
     std::vector<sip::DigestAlgorithm> algorithms;  // to be offered, in this order
     ExpiryBounds expiry;
     size_t contacts_max = 10;
-    std::optional<size_t> devices_max;  // of the licence
     bool blocked = false;
 };
 

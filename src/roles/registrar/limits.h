@@ -52,5 +52,7 @@ inline constexpr int64_t quantised_from_s = 120;
 // RFC 5626 4.4.1: the phone sends keep-alives at most this far apart.
 inline constexpr int flow_timer_s = 120;
 inline constexpr uint32_t retry_after_s = 2;
+// Zones of licences whose members are remembered until the catalog changes.
+inline constexpr size_t licence_zones_max = 1'000;
 
 }  // namespace tandem::roles::registrar

@@ -162,6 +162,7 @@ std::vector<std::pair<std::string, double>> Registrar::figures() const {
             {"register_unavailable", count(counters_.unavailable)},
             {"register_passed_on", count(counters_.passed_on)},
             {"domains_to_read", static_cast<double>(unread_.size())},
+            {"register_refused_licence_devices", count(counters_.refused_devices)},
             {"binding_writes_open", count(writes_.size())}};
 }
 
@@ -314,14 +315,21 @@ void Registrar::carry_out(Now now, Admitted admitted, ports::Outbox& out) {
                out);
         return;
     }
-    const bool more_devices = book_.of(account).empty() && !update->puts.empty();
-    if (more_devices && admitted.domain.devices_max &&
-        book_.count_of(admitted.domain.id) >= *admitted.domain.devices_max) {
+    // RFC 3261 10.3 step 8 leaves the answer open: with a 503 phones would look for another server.
+    const auto devices = more == 0 ? std::optional<int64_t>()
+                                   : devices_.free(around_.catalog, book_, admitted.domain.id);
+    if (devices && *devices < static_cast<int64_t>(more)) {
+        ++counters_.refused_devices;
         reject(admitted.letter, {403, {}, "the licence allows no more devices"}, out);
         return;
     }
-    Write pending{admitted.domain.id,   account, std::move(*update), std::move(admitted.letter),
-                  admitted.fingerprint, 0};
+    Write pending{admitted.domain.id,
+                  account,
+                  std::move(*update),
+                  std::move(admitted.letter),
+                  admitted.fingerprint,
+                  0,
+                  devices ? static_cast<int64_t>(more) : 0};
     if (!pending.update.needs_write) {
         counters_.unwritten_refreshes += pending.update.puts.empty() ? 0 : 1;
         apply(now, pending);

@@ -23,6 +23,7 @@
 #include "roles/registrar/answers.h"
 #include "roles/registrar/binding_book.h"
 #include "roles/registrar/binding_update.h"
+#include "roles/registrar/device_licence.h"
 #include "roles/registrar/sharing_record.h"
 #include "sip/digest_verifier.h"
 #include "store/writer.h"
@@ -47,6 +48,7 @@ struct Counters {
     uint64_t expired = 0;
     uint64_t unavailable = 0;
     uint64_t passed_on = 0;  // to the copy that has the post, or the domain
+    uint64_t refused_devices = 0;
 };
 
 class Registrar final : public ports::Role {
@@ -79,6 +81,7 @@ class Registrar final : public ports::Role {
         std::optional<ports::Letter> question;  // SipInbound or BindingRemove; none: an expiry
         uint64_t fingerprint = 0;
         uint32_t removed = 0;
+        int64_t claimed = 0;  // devices, of the licence
     };
     // A REGISTER whose sender is known to be who he says.
     struct Admitted {
@@ -180,6 +183,7 @@ class Registrar final : public ports::Role {
     SipHashKey fingerprint_key_;
     store::Writer writer_;
     BindingBook book_;
+    DeviceLicence devices_;
     AnsweredRequests answered_;
     std::unordered_map<store::Ticket, Write> writes_;
     std::unordered_set<uint64_t> in_progress_;  // fingerprints of writes_ and waiting_

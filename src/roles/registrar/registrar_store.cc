@@ -198,6 +198,7 @@ bool Registrar::write(Now now, Write pending, ports::Outbox& out) {
     }
     if (pending.fingerprint != 0) in_progress_.insert(pending.fingerprint);
     waiting_.try_emplace(pending.account);
+    if (pending.claimed > 0) devices_.claim(pending.domain, pending.claimed);
     writes_.emplace(*ticket, std::move(pending));
     flush(now, box, out);
     return true;
@@ -228,6 +229,7 @@ void Registrar::on_completion(Now now, const store::Completion& completion, port
     if (found == writes_.end()) return;  // a removal of what had expired: nobody waits
     const Write done = std::move(found->second);
     writes_.erase(found);
+    if (done.claimed > 0) devices_.release(done.domain, done.claimed);
     in_progress_.erase(done.fingerprint);
     const bool is_register =
         done.question && holds_alternative<ports::SipInbound>(done.question->payload);

@@ -41,6 +41,29 @@ std::optional<uint16_t> instance_of(std::string_view key) {
     return number_of<uint16_t>(key.substr(store::keys::cdr_seen_prefix.size()));
 }
 
+// Both kinds of records; what lies between them is of this kind, too.
+store::KeyRange records_range() {
+    store::KeyRange range = store::KeyRange::prefix(store::keys::audit_outbox_prefix);
+    range.end = store::KeyRange::prefix(store::keys::cdr_outbox_prefix).end;
+    return range;
+}
+
+// nullopt: no record.
+std::optional<ports::HistoryAppend::Record> record_of(const store::KeyValue& entry) {
+    using Kind = ports::HistoryAppend::Kind;
+    for (const auto& [prefix, kind] : {std::pair{store::keys::cdr_outbox_prefix, Kind::Cdr},
+                                       {store::keys::audit_outbox_prefix, Kind::Audit}}) {
+        if (entry.key.starts_with(prefix))
+            return ports::HistoryAppend::Record{entry.key.substr(prefix.size()), entry.value, kind};
+    }
+    return std::nullopt;
+}
+std::string key_of(const ports::HistoryAppend::Record& record) {
+    const bool is_cdr = record.kind == ports::HistoryAppend::Kind::Cdr;
+    return std::string(is_cdr ? store::keys::cdr_outbox_prefix : store::keys::audit_outbox_prefix) +
+           record.id;
+}
+
 ports::LogLine warning(std::string text) {
     return {ports::LogLine::Level::Warn, std::move(text), {}, {}};
 }
@@ -181,13 +204,13 @@ void CdrDrain::on_page(Now now, const store::RangeReply& page, ports::Outbox& ou
             note_seen(item);
             continue;
         }
-        std::string id = item.key.substr(store::keys::cdr_outbox_prefix.size());
-        batch_.push_back({{std::move(id), item.value}, item.mod_revision, {}});
+        if (auto record = record_of(item))
+            batch_.push_back({std::move(*record), item.mod_revision, {}});
     }
     if (page.more) {
         rest_->begin = page.items.back().key + '\0';
     } else if (of_marks) {
-        rest_ = store::KeyRange::prefix(store::keys::cdr_outbox_prefix);
+        rest_ = records_range();
     } else {
         rest_.reset();
         complete_ = !pass_wanted_;
@@ -217,7 +240,8 @@ void CdrDrain::take_event(const store::WatchEvent& event) {
         return;
     }
     // A pass that is to begin will find it.
-    if (!is_put || pass_wanted_ || !entry.key.starts_with(store::keys::cdr_outbox_prefix)) return;
+    auto record = is_put && !pass_wanted_ ? record_of(entry) : std::nullopt;
+    if (!record) return;
     if (waiting_.size() >= bounds_.waiting_max) {
         waiting_.clear();
         gathered_ = 0;
@@ -225,8 +249,7 @@ void CdrDrain::take_event(const store::WatchEvent& event) {
         pass_wanted_ = true;
         return;
     }
-    std::string id = entry.key.substr(store::keys::cdr_outbox_prefix.size());
-    waiting_.push_back({{std::move(id), entry.value}, entry.mod_revision, told_});
+    waiting_.push_back({std::move(*record), entry.mod_revision, told_});
 }
 
 void CdrDrain::take_waiting() {
@@ -253,7 +276,7 @@ void CdrDrain::on_appended(Now now, uint64_t request, const ports::HistoryAppend
         ++taken_;
         newest_ = std::max(newest_, each.revision);
         if (!active_) continue;
-        held_.emplace(each.revision, std::string(store::keys::cdr_outbox_prefix) + each.record.id);
+        held_.emplace(each.revision, key_of(each.record));
     }
     batch_.clear();
     step_ = Step::Idle;

@@ -51,7 +51,7 @@ struct EntityDesk {
         const store::Catalog catalog = feed.snapshot();
         std::optional<KeyValue> before;
         if (request.verb != EntityVerb::Create) before = stored(TRY(locate(catalog, request)));
-        const WriteScope scope{catalog, now, rng, "st-1", key};
+        const WriteScope scope{catalog, now, rng, "st-1", key, licences};
         return prepare_write(scope, request, before ? &*before : nullptr);
     }
     // "ok" or "code field"
@@ -102,6 +102,7 @@ struct EntityDesk {
     UtcTime now{1'700'000'000'000};
     SeededRng rng{5};
     SealKey key{};
+    LicenceBook licences;
     store::MemoryStore backend;
     store::CatalogFeed feed;
     store::RequestId last_request = 0;

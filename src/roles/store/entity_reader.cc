@@ -3,8 +3,10 @@
 #include <charconv>
 
 #include "model/json_writer.h"
+#include "model/rights.h"
 #include "roles/store/entity_kinds.h"
 #include "roles/store/limits.h"
+#include "store/catalog_tree.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -165,6 +167,7 @@ struct Page {
     std::string json = "{\"items\":[";
     size_t count = 0;
     size_t limit = 0;
+    const ports::Actor* actor = nullptr;  // who sees it
     std::string last;
     bool more = false;
 
@@ -226,10 +229,20 @@ void fill(Tag<model::SystemSettings>, Page& page, const Catalog& catalog, Domain
           std::string_view) {
     page.add(static_cast<const model::SystemSettings&>(catalog.system()), "");
 }
+// His own domain, and those below it, where he may read them.
+bool sees(const Catalog& catalog, const ports::Actor& actor, DomainId domain) {
+    using model::Resource;
+    if (actor.domain.is_nil()) return true;
+    if (domain == actor.domain)
+        return model::Rights(actor.own).has(Resource::Settings, model::Verb::Read);
+    return model::Rights(actor.below).has(Resource::Settings, model::Verb::Read) &&
+           store::is_below(catalog, domain, actor.domain);
+}
 void fill(Tag<model::Domain>, Page& page, const Catalog& catalog, DomainId,
           std::string_view after) {
-    catalog.visit_domains(
-        after, [&](const model::Domain& domain) { return page.add(domain, domain.name); });
+    catalog.visit_domains(after, [&](const model::Domain& domain) {
+        return !sees(catalog, *page.actor, domain.id) || page.add(domain, domain.name);
+    });
 }
 void fill(Tag<model::Licence>, Page& page, const Catalog& catalog, DomainId domain,
           std::string_view) {
@@ -316,6 +329,7 @@ Result<EntityReply> list_entities(const Catalog& catalog, const EntityRequest& r
         }
         Page page;
         page.limit = request.limit;
+        page.actor = &request.actor;
         fill(Tag<T>{}, page, catalog, *domain, request.after);
         reply = EntityReply{std::nullopt, page.close(), {}};
     });

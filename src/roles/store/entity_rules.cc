@@ -10,6 +10,7 @@
 #include "roles/store/limits.h"
 #include "roles/store/plan_desk.h"
 #include "roles/store/plan_document.h"
+#include "store/catalog_tree.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -22,13 +23,6 @@ Error contradiction(std::string_view field, std::string_view what) {
 }
 Error used(std::string_view by) {
     return make_error(ErrorCode::Conflict, "id", by);
-}
-
-// `field` of the licence, what it allows, and what one more would make of it.
-Error licence_full(std::string_view field, int most, size_t now) {
-    return make_error(ErrorCode::Forbidden, field,
-                      "the licence has " + std::to_string(most) + ", and " +
-                          std::to_string(now + 1) + " are needed");
 }
 
 // Whether one that `visit` comes by is another entity with the same name.
@@ -94,7 +88,7 @@ Result<void> check_parent(const Catalog& catalog, const model::Domain& domain) {
     std::optional<DomainId> above = domain.parent;
     for (int depth = 0; above; ++depth) {
         if (*above == domain.id) return contradiction("parent", "would make a circle");
-        if (depth == domain_depth_max)
+        if (depth == store::domain_depth_max)
             return contradiction("parent", "is more than 16 levels down");
         const auto* parent = catalog.find_domain(*above);
         if (parent == nullptr) return missing("parent", "there is no such domain");
@@ -117,24 +111,6 @@ Result<void> check_stays_in_group(const Catalog& catalog, const model::Domain& d
                       "would bring the domain from group " + std::to_string(from) +
                           " of registrars to group " + std::to_string(to) +
                           ": assign both trees to one group first (domain-groups)");
-}
-
-Result<void> check_domain_licence(const Catalog& catalog, const model::Domain& domain) {
-    const auto* licence = domain.parent ? catalog.find_licence(*domain.parent) : nullptr;
-    if (licence == nullptr || !licence->child_domains_max) return {};
-    int children = 0;
-    catalog.visit_domains("", [&](const model::Domain& other) {
-        children += other.parent == domain.parent ? 1 : 0;
-        return true;
-    });
-    if (children >= *licence->child_domains_max)
-        return licence_full("licence.child_domains_max", *licence->child_domains_max,
-                            static_cast<size_t>(children));
-    return {};
-}
-
-bool has_room(const std::optional<int>& most, size_t now) {
-    return !most || now < static_cast<size_t>(*most);
 }
 
 constexpr int kNodesMax = ports::nodes_max;
@@ -318,7 +294,7 @@ Result<void> check_rules(const Catalog&, const model::SystemSettings& system, Fr
     return {};
 }
 
-Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fresh fresh) {
+Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fresh) {
     const auto* holder = catalog.find_domain(domain.name);
     if (holder != nullptr && holder->id != domain.id) return name_taken("name");
     TRY(check_parent(catalog, domain));
@@ -334,7 +310,7 @@ Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fr
     std::sort(algorithms.begin(), algorithms.end());
     if (std::adjacent_find(algorithms.begin(), algorithms.end()) != algorithms.end())
         return contradiction("settings.digest_algorithms", "names an algorithm twice");
-    return fresh == Fresh::Yes ? check_domain_licence(catalog, domain) : Result<void>();
+    return {};
 }
 
 Result<void> check_rules(const Catalog& catalog, const model::Licence& licence, Fresh) {
@@ -343,18 +319,13 @@ Result<void> check_rules(const Catalog& catalog, const model::Licence& licence, 
     return {};
 }
 
-Result<void> check_rules(const Catalog& catalog, const model::User& user, Fresh fresh) {
+Result<void> check_rules(const Catalog& catalog, const model::User& user, Fresh) {
     const auto* holder = catalog.find_user_by_login(user.domain, user.login);
     if (holder != nullptr && holder->id != user.id) return name_taken("login");
-    const auto* licence = catalog.find_licence(user.domain);
-    if (fresh == Fresh::Yes && licence != nullptr &&
-        !has_room(licence->users_max, catalog.user_count(user.domain)))
-        return licence_full("licence.users_max", *licence->users_max,
-                            catalog.user_count(user.domain));
     return {};
 }
 
-Result<void> check_rules(const Catalog& catalog, const model::Account& account, Fresh fresh) {
+Result<void> check_rules(const Catalog& catalog, const model::Account& account, Fresh) {
     if (account.user && catalog.find_user(account.domain, *account.user) == nullptr)
         return missing("user", "there is no such user in the domain");
     const auto* holder = catalog.find_account_by_login(account.domain, account.login);
@@ -365,11 +336,6 @@ Result<void> check_rules(const Catalog& catalog, const model::Account& account, 
         if (!is_own && is_number_taken(catalog, account.domain, account.number, account.id.bits))
             return name_taken("number");
     }
-    const auto* licence = catalog.find_licence(account.domain);
-    if (fresh == Fresh::Yes && licence != nullptr &&
-        !has_room(licence->accounts_max, catalog.account_count(account.domain)))
-        return licence_full("licence.accounts_max", *licence->accounts_max,
-                            catalog.account_count(account.domain));
     return {};
 }
 

@@ -46,6 +46,9 @@ Result<void> check_rules(const Catalog& catalog, const model::Account& account, 
 // Of the kinds of store/domain_kinds.h, beyond what they all must keep to.
 Result<void> check_own_rules(const Catalog& catalog, const model::NumberRange& range, Fresh fresh);
 
+Result<void> check_own_rules(const Catalog& catalog, const model::Grant& grant, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::ApiToken& token, Fresh fresh);
+
 Result<void> check_references(const Catalog& catalog, DomainId domain,
                               const std::vector<model::Reference>& references);
 // Whether an account or something else of the domain, other than `own`, has the number.

@@ -3,9 +3,11 @@
 #include "base/certificate.h"
 #include "model/patch.h"
 #include "model/secret.h"
+#include "roles/store/audit.h"
 #include "roles/store/entity_ops.h"
 #include "roles/store/entity_reader.h"
 #include "roles/store/entity_rules.h"
+#include "roles/store/limits.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -15,6 +17,11 @@ using model::Source;
 using ports::EntityRequest;
 using ports::EntityVerb;
 using store::Compare;
+
+struct Envelope {
+    uint64_t version = 1;
+    std::string_view previous;  // whose unknown fields survive
+};
 
 // What is given at creation, for the kinds that have it.
 template <typename T>
@@ -95,16 +102,75 @@ Result<void> complete(const WriteScope& scope, std::string_view body, const mode
     return check_certificate(system.certificate, *key, scope.now);
 }
 
+// What a request makes of an entity beyond its body: secrets, which are hashed elsewhere or minted
+// here. `shown`: what is shown this once.
 template <typename T>
-EntityChange finish(const WriteScope& scope, const T& value, uint64_t version,
-                    std::string_view previous, store::Member write) {
-    put_value(value, {scope.now, scope.writer}, version, previous, write);
-    EntityChange change;
-    change.write = std::move(write);
-    change.reply.json = model::encode(value, Audience::Api);
-    change.reply.etag = std::to_string(version);
-    change.id = id_text(value);
-    return change;
+Result<void> take_secrets(const WriteScope&, const EntityRequest&, const T*, T&, std::string&) {
+    return {};
+}
+Result<void> take_secrets(const WriteScope&, const EntityRequest& request,
+                          const model::User* before, model::User& user, std::string&) {
+    const bool given = model::text_member(request.body, "password").has_value();
+    if (given && request.password_hash.empty())
+        return make_error(ErrorCode::OutOfRange, "password", "must have 8 to 128 characters");
+    if (given) user.password_hash = request.password_hash;
+    const bool ends = request.end_sessions || given || (before != nullptr && !user.enabled);
+    if (before != nullptr && ends) ++user.sign_ins_from;
+    return {};
+}
+Result<void> take_secrets(const WriteScope& scope, const EntityRequest&,
+                          const model::ApiToken* before, model::ApiToken& token,
+                          std::string& shown) {
+    if (before != nullptr) return {};
+    const std::string secret = scope.rng.token(api_token_secret_length);
+    token.secret_hash = hash_hex(HashAlgorithm::Sha256, secret);
+    shown = "tandem_t_" + token.domain.text() + "." + token.id.text() + "." + secret;
+    return {};
+}
+
+// What a change takes of the licences at or above its domain.
+template <typename T>
+Result<Claims> claims_of(const WriteScope& scope, const Transition<T>& change) {
+    const LicenceScope licences{scope.catalog, scope.licences};
+    using store::Quantity;
+    Claims claims;
+    const bool is_new = change.before == nullptr;
+    if constexpr (std::is_same_v<T, model::Account>) {
+        if (is_new) TRY(claim_one(licences, change.after->domain, Quantity::Accounts, claims));
+    } else if constexpr (std::is_same_v<T, model::User>) {
+        if (is_new) TRY(claim_one(licences, change.after->domain, Quantity::Users, claims));
+    } else if constexpr (std::is_same_v<T, model::Trunk>) {
+        if (is_new) TRY(claim_one(licences, change.after->domain, Quantity::Trunks, claims));
+    } else if constexpr (std::is_same_v<T, model::Licence>) {
+        TRY(claim_licence(licences, *change.before, *change.after, claims));
+    } else if constexpr (std::is_same_v<T, model::Domain>) {
+        if (!is_new) TRY(claim_move(licences, *change.before, *change.after, claims));
+        if (is_new && change.after->parent)
+            TRY(claim_one(licences, *change.after->parent, Quantity::ChildDomains, claims));
+    }
+    return claims;
+}
+
+// The whole of a change, from what it starts with and what it leads to.
+template <typename T>
+EntityChange change_of(const WriteScope& scope, const EntityRequest& request,
+                       const Transition<T>& change, store::Member write) {
+    write.ops.push_back(audit_put(change, request.actor, scope.now, scope.rng));
+    EntityChange out;
+    out.write = std::move(write);
+    if (change.before != nullptr) out.before = model::encode(*change.before, Audience::Api);
+    if (change.after != nullptr) out.reply.json = model::encode(*change.after, Audience::Api);
+    out.id = id_text(change.after != nullptr ? *change.after : *change.before);
+    return out;
+}
+
+template <typename T>
+EntityChange finish(const WriteScope& scope, const EntityRequest& request,
+                    const Transition<T>& change, const Envelope& envelope, store::Member write) {
+    put_value(*change.after, {scope.now, scope.writer}, envelope.version, envelope.previous, write);
+    EntityChange out = change_of(scope, request, change, std::move(write));
+    out.reply.etag = std::to_string(envelope.version);
+    return out;
 }
 
 template <typename T>
@@ -115,12 +181,23 @@ Result<EntityChange> create(const WriteScope& scope, const EntityRequest& reques
     T value = TRY(model::decode<T>(request.body, Source::Api));
     TRY(give_identity(scope, request, value));
     TRY(complete(scope, request.body, static_cast<const T*>(nullptr), value));
+    std::string shown;
+    TRY(take_secrets(scope, request, static_cast<const T*>(nullptr), value, shown));
+    const Transition<T> transition{nullptr, &value};
+    TRY(check_actor(scope.catalog, request, transition));
     TRY(check_rules(scope.catalog, value, Fresh::Yes));
     store::Member write;
     write.compares.push_back(Compare::absent(Kind<T>::key(value)));
     add_references(value, write);
     change_indexes<T>(nullptr, &value, write);
-    return finish(scope, value, 1, {}, std::move(write));
+    Claims claims = TRY(claims_of(scope, transition));
+    EntityChange change = finish(scope, request, transition, {1, {}}, std::move(write));
+    change.claims = std::move(claims);
+    if constexpr (std::is_same_v<T, model::ApiToken>) {
+        value.token = shown;
+        change.reply.json = model::encode(value, Audience::Api);
+    }
+    return change;
 }
 
 Result<void> check_version(const EntityRequest& request, uint64_t version) {
@@ -160,11 +237,19 @@ Result<EntityChange> update(const WriteScope& scope, const EntityRequest& reques
     TRY(check_version(request, before.head.version));
     T after = TRY(changed(request, before.value));
     TRY(complete(scope, request.body, &before.value, after));
+    std::string shown;
+    TRY(take_secrets(scope, request, &before.value, after, shown));
+    const Transition<T> transition{&before.value, &after};
+    TRY(check_actor(scope.catalog, request, transition));
     TRY(check_rules(scope.catalog, after, Fresh::No));
     add_references(after, write);
     change_indexes(&before.value, &after, write);
-    const std::string_view previous = stored == nullptr ? std::string_view() : stored->value;
-    return finish(scope, after, before.head.version + 1, previous, std::move(write));
+    Envelope envelope{before.head.version + 1, {}};
+    if (stored != nullptr) envelope.previous = stored->value;
+    Claims claims = TRY(claims_of(scope, transition));
+    EntityChange change = finish(scope, request, transition, envelope, std::move(write));
+    change.claims = std::move(claims);
+    return change;
 }
 
 // What goes with an entity.
@@ -207,12 +292,13 @@ Result<EntityChange> remove(const WriteScope& scope, const EntityRequest& reques
         return make_error(ErrorCode::NotFound, "", "it has been removed meanwhile");
     const auto before = TRY(model::decode_stored<T>(stored->value));
     TRY(check_version(request, before.head.version));
+    const Transition<T> transition{&before.value, nullptr};
+    TRY(check_actor(scope.catalog, request, transition));
     TRY(check_unused(scope.catalog, before.value));
-    EntityChange change;
-    change.write.compares.push_back(Compare::mod_revision_is(stored->key, stored->mod_revision));
-    remove_belongings(before.value, change.write);
-    change.id = id_text(before.value);
-    return change;
+    store::Member write;
+    write.compares.push_back(Compare::mod_revision_is(stored->key, stored->mod_revision));
+    remove_belongings(before.value, write);
+    return change_of(scope, request, transition, std::move(write));
 }
 
 template <typename T>

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/rng.h"
 #include "ports/web_port.h"
+#include "roles/store/licence_book.h"
 #include "store/catalog.h"
 #include "store/kv.h"
 #include "store/writer.h"
@@ -24,6 +25,7 @@ struct WriteScope {
     Rng& rng;
     std::string_view writer;  // for the stamp
     const SealKey& site_key;  // seals digests of passwords
+    LicenceBook& licences;
 };
 
 struct EntityChange {
@@ -32,7 +34,9 @@ struct EntityChange {
     // again.
     store::Member write;
     ports::EntityReply reply;  // to give once it is written
+    std::string before;        // the entity as it was, for the API; empty: there was none
     std::string id;            // of the entity, as text
+    Claims claims;             // on licences, until the catalog shows it
 };
 
 // Create: `stored` is null. Replace, Patch, Remove: the value that locate() named, null when it is

@@ -8,8 +8,6 @@
 
 namespace tandem::roles::store_role {
 
-// The tree of domains: deeper than any organisation, and a bound on walking up from a leaf.
-inline constexpr int domain_depth_max = 16;
 // A list is one answer of the API: a thousand accounts are about 300 KiB.
 inline constexpr size_t list_limit_max = 1000;
 
@@ -18,7 +16,8 @@ inline constexpr size_t list_limit_max = 1000;
 inline constexpr size_t plan_roles_max = 300;
 // A plan is written at once: what one transaction of the store takes, less room for what guards the
 // writer.
-inline constexpr size_t plan_ops_max = store::txn_ops_max;
+// One is the record in the audit log.
+inline constexpr size_t plan_ops_max = store::txn_ops_max - 1;
 inline constexpr size_t plan_compares_max = store::txn_compares_max - 20;
 
 // Changes between question and answer: as many as one second of the store's batches.
@@ -57,6 +56,14 @@ inline constexpr std::chrono::milliseconds join_token_kept = std::chrono::hours(
 inline constexpr size_t join_tokens_max = 64;  // more than servers that are added in a week
 // Characters of 5.17 bits: 165 bits.
 inline constexpr size_t join_secret_length = 32;
+// Records of the audit log that a roll-back looks at.
+inline constexpr uint32_t past_page = 1'000;
+inline constexpr size_t past_records_max = 10'000;
+// Zones of licences whose use is remembered until the catalog changes.
+inline constexpr size_t counted_zones_max = 10'000;
+inline constexpr size_t api_token_secret_length = 32;
+// Grants of a domain are looked through for each request of its users: some 0.2 ms for these.
+inline constexpr size_t grants_max = 10'000;
 // Enough that one of them lives; a token stays short enough to be copied.
 inline constexpr size_t join_token_addresses_max = 5;
 

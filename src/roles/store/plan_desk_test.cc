@@ -28,7 +28,7 @@ struct PlanDesk : testing::Test, EntityDesk {
     }
     Result<EntityReply> judge(const std::string& body) {
         const store::Catalog catalog = feed.snapshot();
-        const WriteScope scope{catalog, now, rng, "st-1", key};
+        const WriteScope scope{catalog, now, rng, "st-1", key, licences};
         return judge_plan(scope, request(EntityVerb::Create, "plan", "", "", body));
     }
     std::vector<KeyValue> stored_roles() {
@@ -37,7 +37,7 @@ struct PlanDesk : testing::Test, EntityDesk {
     }
     Result<EntityChange> prepare_plan_of(const json::object& document, std::string if_match = {}) {
         const store::Catalog catalog = feed.snapshot();
-        const WriteScope scope{catalog, now, rng, "st-1", key};
+        const WriteScope scope{catalog, now, rng, "st-1", key, licences};
         auto asked = request(EntityVerb::Replace, "plan", "", "", json::serialize(document));
         asked.if_match = std::move(if_match);
         const auto roles = stored_roles();

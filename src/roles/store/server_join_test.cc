@@ -23,7 +23,7 @@ struct ServerJoinTest : testing::Test {
         plan.link_address = "192.0.2.1:7200";
         write(first_start(plan, now, rng));
     }
-    WriteScope scope() { return {catalog, now, rng, "st-1", key}; }
+    WriteScope scope() { return {catalog, now, rng, "st-1", key, licences}; }
     bool write(const store::Member& member) {
         store::Outbox out;
         memory.apply(Instant{}, {1, store::Txn{member.compares, member.ops, {}}}, out);
@@ -73,6 +73,7 @@ struct ServerJoinTest : testing::Test {
     UtcTime now{1'790'000'000'000};
     SeededRng rng{5};
     SealKey key{};
+    LicenceBook licences;
     store::MemoryStore memory;
     store::CatalogFeed feed;
     store::Catalog catalog;

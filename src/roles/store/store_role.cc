@@ -1,8 +1,12 @@
 #include "roles/store/store_role.h"
 
+#include "roles/store/audit.h"
+#include "roles/store/difference.h"
 #include "roles/store/entity_reader.h"
 #include "roles/store/limits.h"
 #include "roles/store/plan_desk.h"
+#include "roles/store/plan_document.h"
+#include "roles/store/roll_back.h"
 #include "roles/store/server_join.h"
 #include "store/catalog.h"
 #include "store/keys.h"
@@ -50,14 +54,35 @@ void StoreRole::take_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_store_reply(now, *reply, out);
     } else if (const auto* batch = get_if<store::WatchBatch>(&letter.payload)) {
         cdrs_.on_watch(now, *batch, out);
+    } else if (const auto* past = get_if<ports::AuditPage>(&letter.payload)) {
+        on_past(now, letter.request, *past, out);
+    } else if (const auto* note = get_if<ports::AuditNote>(&letter.payload)) {
+        on_note(now, *note, out);
     } else if (const auto* appended = get_if<ports::HistoryAppended>(&letter.payload)) {
         cdrs_.on_appended(now, letter.request, *appended, out);
     } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
         if (const auto read = reading_.find(letter.request); read != reading_.end()) {
             return give_up_reading(read, out);
         }
+        on_past(now, letter.request,
+                {make_error(ErrorCode::Unavailable, "", "the history does not answer"), {}}, out);
         cdrs_.on_unreachable(now, letter.request);
     }
+}
+
+// What was refused, or done elsewhere than here. It is lost with this copy until it is written: a
+// web gate does not wait for it.
+void StoreRole::on_note(Now now, const ports::AuditNote& note, ports::Outbox& out) {
+    AuditRecord record{note.at, note.domain, note.actor};
+    record.action = note.action;
+    record.what = note.what;
+    record.reason = note.reason;
+    record.count = note.count;
+    store::Member member;
+    member.ops.emplace_back(audit_put(record, around_.rng));
+    store::WriterOutbox box;
+    (void)writer_.txn(now.mono, std::move(member), box);
+    flush(now, box, out);
 }
 
 // Behind the guards of the post, as all that the active copy alone may write.
@@ -79,6 +104,10 @@ void StoreRole::on_timeout(Now now, ports::Outbox& out) {
     while (!reading_.empty() && reading_.begin()->second.deadline <= now.mono) {
         give_up_reading(reading_.begin(), out);
     }
+    while (!gathering_.empty() && gathering_.begin()->second.deadline <= now.mono) {
+        on_past(now, gathering_.begin()->first,
+                {make_error(ErrorCode::Unavailable, "", "the history does not answer"), {}}, out);
+    }
     cdrs_.on_timeout(now, out);
     delete_taken(now, out);
 }
@@ -90,11 +119,13 @@ std::optional<Instant> StoreRole::next_deadline() const {
     };
     if (!shown_.empty()) earlier(shown_.front().deadline);
     if (!reading_.empty()) earlier(reading_.begin()->second.deadline);
+    if (!gathering_.empty()) earlier(gathering_.begin()->second.deadline);
     if (const auto due = cdrs_.next_deadline()) earlier(*due);
     return next;
 }
 
 void StoreRole::on_catalog(Now now, ports::Outbox& out) {
+    release_claims();
     answer_shown(now, out);
     cdrs_.on_catalog(now, out);
     delete_taken(now, out);
@@ -120,7 +151,8 @@ void StoreRole::drain(Now, ports::Outbox&) {
 }
 
 bool StoreRole::is_idle() const {
-    return reading_.empty() && writing_.empty() && shown_.empty() && !cdrs_.is_deleting();
+    return reading_.empty() && gathering_.empty() && writing_.empty() && shown_.empty() &&
+           !cdrs_.is_deleting();
 }
 
 bool StoreRole::is_active() const {
@@ -153,6 +185,7 @@ void StoreRole::on_entity(Now now, ports::Letter letter, ports::Outbox& out) {
         answer(letter, on_plan(now, request), out);
         return;
     }
+    if (request.kind == configuration_kind) return on_change(now, std::move(letter), out);
     switch (request.verb) {
         case EntityVerb::Read:
             ++reads_;
@@ -178,8 +211,8 @@ Result<EntityReply> StoreRole::on_plan(Now now, const EntityRequest& request) {
     return make_error(ErrorCode::Unsupported, "", "a plan is read, judged or applied as a whole");
 }
 
-WriteScope StoreRole::scope_at(Now now) const {
-    return {around_.catalog, now.utc, around_.rng, writer_name_, site_key_};
+WriteScope StoreRole::scope_at(Now now) {
+    return {around_.catalog, now.utc, around_.rng, writer_name_, site_key_, licences_};
 }
 
 void StoreRole::on_change(Now now, ports::Letter letter, ports::Outbox& out) {
@@ -187,7 +220,7 @@ void StoreRole::on_change(Now now, ports::Letter letter, ports::Outbox& out) {
         refuse(letter, make_error(ErrorCode::Unavailable, "", "this copy does not write"), out);
         return;
     }
-    if (reading_.size() + writing_.size() + shown_.size() >= changes_max) {
+    if (reading_.size() + gathering_.size() + writing_.size() + shown_.size() >= changes_max) {
         refuse(letter, make_error(ErrorCode::Unavailable, "", "too many changes are open"), out);
         return;
     }
@@ -204,6 +237,9 @@ Result<store::RangeRequest> StoreRole::needed_for(const ports::Letter& question)
         needed.limit = 2 * join_tokens_max;
     } else if (request_of(question).kind == plan_kind) {
         needed.range = plan_range();
+    } else if (request_of(question).kind == configuration_kind) {
+        needed.range = store::KeyRange::prefix(store::keys::audit_outbox_prefix);
+        needed.limit = past_records_max;
     } else if (request_of(question).verb != EntityVerb::Create) {
         needed.range = store::KeyRange::one(TRY(locate(around_.catalog, request_of(question))));
     }
@@ -247,28 +283,49 @@ Result<StoreRole::Judged> StoreRole::judged(Now now, const ports::Letter& questi
     const EntityRequest& request = request_of(question);
     EntityChange change = request.kind == plan_kind ? TRY(prepare_plan(scope, request, stored))
                                                     : TRY(prepare_write(scope, request, first));
-    return Judged{std::move(change.write), std::move(change.reply)};
+    if (request.kind == plan_kind && !change.write.ops.empty()) {
+        AuditRecord record{now.utc, {}, request.actor};
+        record.action = "change";
+        record.kind = plan_kind;
+        record.before = "{\"roles\":" + roles_json(layout_of(around_.catalog)) + "}";
+        record.after = request.body;
+        change.write.ops.emplace_back(audit_put(record, around_.rng));
+    }
+    if (!request.dry_run)
+        return Judged{std::move(change.write), std::move(change.reply), std::move(change.claims)};
+    EntityReply would{std::nullopt, dry_run_json(change.before, change.reply.json), {}};
+    return Judged{{}, std::move(would)};
 }
 
 void StoreRole::judge(Now now, Change change, const std::vector<store::KeyValue>& stored,
                       ports::Outbox& out) {
+    const auto* request = get_if<EntityRequest>(&change.question.payload);
+    if (request != nullptr && request->kind == configuration_kind)
+        return gather_past(now, std::move(change), stored, out);
     auto outcome = judged(now, change.question, stored);
     if (!outcome) {
         refuse(change.question, outcome.error(), out);
         return;
     }
-    if (outcome->write.ops.empty()) {
+    write(now, std::move(change), std::move(*outcome), out);
+}
+
+// Answers at once where there is nothing to write.
+void StoreRole::write(Now now, Change change, Judged judged, ports::Outbox& out) {
+    if (judged.write.ops.empty()) {
         const ports::Letter& question = change.question;
-        out.send({question.to, question.from, question.request, std::move(outcome->reply)});
+        out.send({question.to, question.from, question.request, std::move(judged.reply)});
         return;
     }
     store::WriterOutbox box;
-    const auto ticket = writer_.txn(now.mono, std::move(outcome->write), box);
+    const auto ticket = writer_.txn(now.mono, std::move(judged.write), box);
     if (!ticket) {
         refuse(change.question, ticket.error(), out);
         return;
     }
-    writing_.emplace(*ticket, Writing{std::move(change), std::move(outcome->reply)});
+    licences_.hold(judged.claims);
+    writing_.emplace(*ticket,
+                     Writing{std::move(change), std::move(judged.reply), std::move(judged.claims)});
     flush(now, box, out);
 }
 
@@ -301,6 +358,12 @@ void StoreRole::on_read(Now now, Change change, const store::Reply& reply, ports
                out);
         return;
     }
+    if (range->more && holds_alternative<EntityRequest>(change.question.payload) &&
+        request_of(change.question).kind == configuration_kind) {
+        refuse(change.question,
+               make_error(ErrorCode::Unavailable, "", "the audit log is behind: try again"), out);
+        return;
+    }
     judge(now, std::move(change), range->items, out);
 }
 
@@ -322,11 +385,14 @@ void StoreRole::on_completion(Now now, const store::Completion& completion, port
     writing_.erase(found);
     if (completion.outcome) {
         ++writes_;
+        if (!done.claims.empty()) claims_.emplace_back(*completion.outcome, std::move(done.claims));
+        release_claims();
         shown_.push_back({std::move(done.change.question), std::move(done.reply),
                           *completion.outcome, now.mono + catalog_wait_max});
         answer_shown(now, out);
         return;
     }
+    licences_.release(done.claims);
     // What the judgement stood on has changed meanwhile: judge again, by what is there now.
     if (completion.outcome.error().code == ErrorCode::Conflict &&
         ++done.change.tries < judgements_max) {
@@ -358,6 +424,13 @@ void StoreRole::refuse(const ports::Letter& question, Error error, ports::Outbox
         EntityReply refusal;
         refusal.error = std::move(error);
         out.reply(question, std::move(refusal));
+    }
+}
+
+void StoreRole::release_claims() {
+    while (!claims_.empty() && claims_.front().first <= around_.catalog.revision()) {
+        licences_.release(claims_.front().second);
+        claims_.pop_front();
     }
 }
 

@@ -55,6 +55,7 @@ class StoreRole final : public ports::Role {
     struct Writing {
         Change change;
         ports::Payload reply;
+        Claims claims;
     };
     struct Shown {  // written; waits for the catalog
         ports::Letter question;
@@ -67,12 +68,21 @@ class StoreRole final : public ports::Role {
     struct Judged {
         store::Member write;
         ports::Payload reply;
+        Claims claims = {};
+    };
+
+    // A roll-back whose past is being gathered.
+    struct Gathering {
+        Change change;
+        ports::AuditQuery query;
+        std::vector<std::string> records;
+        Instant deadline;
     };
 
     // entities and servers that join
     void on_entity(Now now, ports::Letter letter, ports::Outbox& out);
     Result<ports::EntityReply> on_plan(Now now, const ports::EntityRequest& request);
-    WriteScope scope_at(Now now) const;
+    WriteScope scope_at(Now now);
     void on_change(Now now, ports::Letter letter, ports::Outbox& out);
     Result<store::RangeRequest> needed_for(const ports::Letter& question) const;
     std::vector<uint16_t> nodes_up() const;
@@ -89,10 +99,19 @@ class StoreRole final : public ports::Role {
     void answer(const ports::Letter& question, Result<ports::EntityReply> reply,
                 ports::Outbox& out);
     void refuse(const ports::Letter& question, Error error, ports::Outbox& out);
+    void write(Now now, Change change, Judged judged, ports::Outbox& out);
+    // what was: store_role_past.cc
+    void gather_past(Now now, Change change, const std::vector<store::KeyValue>& outbox,
+                     ports::Outbox& out);
+    void ask_past(Gathering gathering, ports::Outbox& out);
+    void on_past(Now now, uint64_t request, const ports::AuditPage& page, ports::Outbox& out);
+    void judge_past(Now now, Gathering gathering, ports::Outbox& out);
     void answer_shown(Now now, ports::Outbox& out);
+    void release_claims();
     store::RequestId ask_store(store::RequestBody body, ports::Outbox& out);
 
     void take_letter(Now now, ports::Letter letter, ports::Outbox& out);
+    void on_note(Now now, const ports::AuditNote& note, ports::Outbox& out);
     void delete_taken(Now now, ports::Outbox& out);
     bool is_active() const;
 
@@ -102,9 +121,12 @@ class StoreRole final : public ports::Role {
     std::string writer_name_;
     store::Writer writer_;
     uint64_t requests_ = 0;
-    Readings reading_;  // in the order of their deadlines
+    Readings reading_;                         // in the order of their deadlines
+    std::map<uint64_t, Gathering> gathering_;  // in the order of their deadlines
     std::unordered_map<store::Ticket, Writing> writing_;
     std::deque<Shown> shown_;
+    LicenceBook licences_;
+    std::deque<std::pair<store::Revision, Claims>> claims_;  // written; until the catalog shows it
     CdrDrain cdrs_;
     store::Ticket deletion_ = 0;  // of records that history has
     uint64_t reads_ = 0;

@@ -47,7 +47,10 @@ struct StoreRoleTest : testing::Test {
                 if (auto* request = get_if<store::Request>(&letter.payload)) {
                     to_store(*request);
                 } else if (auto* append = get_if<ports::HistoryAppend>(&letter.payload)) {
-                    for (auto& record : append->records) history.push_back(record.id);
+                    for (auto& record : append->records) {
+                        const bool is_cdr = record.kind == ports::HistoryAppend::Kind::Cdr;
+                        (is_cdr ? history : audit).push_back(is_cdr ? record.id : record.json);
+                    }
                     ports::HistoryAppended appended;
                     if (history_fails) appended.error = make_error(ErrorCode::Unavailable, "", "");
                     role->on_letter(now, {ports::kHistory, kSelf, letter.request, appended}, out);
@@ -119,6 +122,7 @@ struct StoreRoleTest : testing::Test {
     std::vector<store::Reply> replies;
     std::vector<store::WatchBatch> batches;
     std::vector<std::string> history;
+    std::vector<std::string> audit;
     std::vector<ports::Letter> sent;
 };
 

@@ -108,7 +108,7 @@ struct BackupTest : testing::Test {
     ports::TokenMint tokens{{1, 2}};
     SeededRng rng{5};
     ports::Surroundings around{kSelf, directory, catalog, tokens, rng};
-    WebGate web{around, kToken};
+    WebGate web{around, Gatekeeper(kToken, Bytes(32, 7))};
     uint64_t asked = 100;
     bool is_store_away = false;
     bool is_store_silent = false;

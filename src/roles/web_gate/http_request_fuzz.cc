@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const ports::TokenMint tokens({1, 2});
     SeededRng rng(1);
     const ports::Surroundings around{self, directory, catalog, tokens, rng};
-    WebGate web(around, "token");
+    WebGate web(around, Gatekeeper("token", Bytes(32, 7)));
     const Now now{{1000s}, {1'790'000'000'000}};
     ports::Outbox out;
     ports::HttpRequest request = request_from(as_text({data, size}));

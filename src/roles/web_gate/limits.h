@@ -24,6 +24,18 @@ inline constexpr int ask_again_max = 20;
 // A backup whose next piece nobody has asked for is forgotten: its watch costs the store, and there
 // is only one at a time.
 inline constexpr Duration backup_idle_max = 30s;
+// Refusals that are alike become one record of the audit log in this time.
+inline constexpr Duration refusals_gathering = 1s;
+// Different refusals of one such time that are written down one by one.
+inline constexpr size_t refusals_different_max = 100;
+// Somebody who signs in does so for a day's work.
+inline constexpr std::chrono::milliseconds session_length = std::chrono::hours(12);
+// Lines of one bulk request: what the longest body that is usual can hold.
+inline constexpr size_t bulk_lines_max = 20'000;
+// Lines of one bulk request that are with ST at once: enough to fill its batches one after the
+// other, few enough that the requests of others are not far behind.
+inline constexpr size_t bulk_in_flight_max = 256;
+inline constexpr size_t bulks_max = 8;
 inline constexpr uint32_t page_limit_default = 100;
 inline constexpr uint32_t page_limit_max = 1'000;
 inline constexpr size_t path_bytes_max = 1'024;

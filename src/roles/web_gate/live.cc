@@ -119,6 +119,57 @@ void WebGate::list_history(Now now, Incoming incoming, ports::Outbox& out) {
     ask(now, std::move(incoming), ports::kHistory, std::move(query), out);
 }
 
+// The time is in the query, or in the body of what goes back to it.
+void WebGate::on_configuration(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto& http = incoming.request();
+    std::string text(query_of(http, "at").value_or(""));
+    if (incoming.method == kPost) {
+        const auto members = text_members(http.body, {"at"});
+        if (!members) return respond(incoming.letter, problem(members.error()), out);
+        text = members->front();
+    }
+    const auto at = time_in(text, "at");
+    if (!at) return respond(incoming.letter, problem(at.error()), out);
+    if (*at == 0) {
+        const Error missing = make_error(ErrorCode::Missing, "at", "a time is required");
+        return respond(incoming.letter, problem(missing), out);
+    }
+    ports::EntityRequest request;
+    request.verb = incoming.method == kPost ? ports::EntityVerb::Create : ports::EntityVerb::Read;
+    request.kind = "configuration";
+    request.domain = incoming.match.domain;
+    request.id = std::to_string(*at);
+    request.actor = incoming.principal.actor(http.remote);
+    request.dry_run = query_of(http, "dry_run").value_or("") == "true";
+    const auto store =
+        around_.directory.active_of_site(RoleKind::Store).value_or(ports::Instance{});
+    ask(now, std::move(incoming), store, std::move(request), out);
+}
+
+void WebGate::list_audit(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto& http = incoming.request();
+    const auto page = page_of(http);
+    const auto from = time_of(http, "from");
+    const auto to = time_of(http, "to");
+    if (!page || !from || !to) {
+        const Error& error = !page ? page.error() : !from ? from.error() : to.error();
+        respond(incoming.letter, problem(error), out);
+        return;
+    }
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    ports::AuditQuery query;
+    if (!domain->is_nil()) query.domain_id = domain->text();
+    query.kind = query_of(http, "kind").value_or("");
+    query.entity = query_of(http, "entity").value_or("");
+    query.actor = query_of(http, "actor").value_or("");
+    query.from_ms = *from;
+    query.to_ms = *to;
+    query.after = page->after;
+    query.limit = page->limit;
+    ask(now, std::move(incoming), ports::kHistory, std::move(query), out);
+}
+
 // Where the data are; POST moves them. The store's own service decides whether it can.
 void WebGate::on_site_store(Now now, Incoming incoming, ports::Outbox& out) {
     if (incoming.method == kGet)

@@ -23,10 +23,11 @@ void add_listeners(const model::Interface& interface, const model::WebGateSettin
 }  // namespace
 
 std::optional<DomainId> find_domain(const store::Catalog& catalog, std::string_view name_or_id) {
-    if (const auto* domain = catalog.find_domain(name_or_id)) return domain->id;
+    // As ST reads it: nobody can take a name that is another domain's id.
     const auto id = DomainId::parse(name_or_id);
-    if (!id || !catalog.find_domain(*id)) return std::nullopt;
-    return id;
+    if (id && catalog.find_domain(*id)) return id;
+    if (const auto* domain = catalog.find_domain(name_or_id)) return domain->id;
+    return std::nullopt;
 }
 
 std::optional<AccountId> find_account(const store::Catalog& catalog, DomainId domain,

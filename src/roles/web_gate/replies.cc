@@ -96,6 +96,7 @@ std::string id_in(std::string_view json) {
 
 void WebGate::on_answer(Now now, uint64_t request, const ports::Payload& payload,
                         ports::Outbox& out) {
+    if (on_bulk_answer(now, request, payload, out)) return;
     const auto found = pending_.find(request);
     if (found == pending_.end()) return;  // too late: 504 was answered
     const auto* gone = get_if<ports::Unreachable>(&payload);
@@ -105,6 +106,7 @@ void WebGate::on_answer(Now now, uint64_t request, const ports::Payload& payload
     }
     auto response = response_to(now, request, found->second, payload, out);
     if (!response) return;  // more is awaited
+    note_done(now, found->second, *response);
     const ports::Letter question = std::move(found->second.question);
     pending_.erase(found);
     respond(question, std::move(*response), out);
@@ -115,16 +117,54 @@ bool WebGate::asks_again(Now now, const Pending& pending) {
     const Action action = pending.match.route->action;
     const bool is_of_bindings = action == Action::Bindings || action == Action::Binding;
     if (!is_of_bindings || pending.tries >= ask_again_max) return false;
-    Incoming incoming{pending.question, pending.match, pending.method, pending.tries + 1};
+    Incoming incoming{pending.question, pending.match, pending.method, pending.principal,
+                      pending.tries + 1};
     again_.emplace_back(now.mono + ask_again_pause, std::move(incoming));
     return true;
+}
+
+// What was done without ST, which writes down its own.
+void WebGate::note_done(Now now, const Pending& pending, const HttpResponse& response) {
+    if (pending.method == kGet || response.status >= 300) return;
+    switch (pending.match.route->action) {
+        case Action::Call:
+        case Action::Binding:
+        case Action::Harm:
+        case Action::Store:
+        case Action::ServerToken:
+            break;
+        case Action::Health:
+        case Action::Metrics:
+        case Action::Status:
+        case Action::Events:
+        case Action::EntityList:
+        case Action::EntityItem:
+        case Action::Plan:
+        case Action::Calls:
+        case Action::CallTrace:
+        case Action::Bindings:
+        case Action::Cdr:
+        case Action::RouteTest:
+        case Action::Audit:
+        case Action::Configuration:
+        case Action::LogLevel:
+        case Action::Backup:
+        case Action::Session:
+        case Action::Bulk:
+            return;
+    }
+    note(now, {pending.question, pending.match, pending.method, pending.principal}, "done", "");
 }
 
 std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pending& pending,
                                                  const ports::Payload& payload,
                                                  ports::Outbox& out) {
+    if (const auto* checked = get_if<ports::PasswordChecked>(&payload))
+        return on_password(now, request, pending, *checked, out);
     if (const auto* entity = get_if<ports::EntityReply>(&payload)) {
         if (pending.match.route->action == Action::Events) return on_node(pending, entity->json);
+        if (pending.match.route->action == Action::Configuration)
+            return entity->error ? problem(*entity->error) : ok(entity->json);
         return entity_response(pending, *entity);
     }
     if (const auto* page = get_if<ports::CallsPage>(&payload))
@@ -151,6 +191,9 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         return trace->error ? problem(*trace->error) : ok(trace_json(*trace));
     }
     if (const auto* page = get_if<ports::HistoryPage>(&payload)) {
+        return page->error ? problem(*page->error) : ok(page->json);
+    }
+    if (const auto* page = get_if<ports::AuditPage>(&payload)) {
         return page->error ? problem(*page->error) : ok(page->json);
     }
     if (const auto* token = get_if<ports::JoinTokenReply>(&payload)) return token_response(*token);
@@ -235,6 +278,8 @@ HttpResponse WebGate::entity_response(const Pending& pending, const ports::Entit
         if (refers) return problem(422, *reply.error);
         return problem(*reply.error, !header_of(http, "if-match").empty());
     }
+    const bool is_dry = query_of(http, "dry_run").value_or("") == "true";
+    if (pending.method != kGet && is_dry) return ok(reply.json);
     if (pending.method == kDelete) return no_content();
     HttpResponse response = ok(reply.json);
     if (!reply.etag.empty()) {
@@ -261,7 +306,10 @@ std::optional<HttpResponse> WebGate::forward_to_owner(uint64_t request, Pending&
     if (page.calls.empty()) return problem(404, "there is no such call");
     const ports::CallSummary& call = page.calls.front();
     const auto domain = find_domain(around_.catalog, pending.match.domain);
-    if (!pending.match.domain.empty() && domain != call.domain) {
+    const NeededRight right{model::Resource::Calls,
+                            pending.method == kGet ? model::Verb::Read : model::Verb::Write};
+    const bool is_elsewhere = !pending.match.domain.empty() && domain != call.domain;
+    if (is_elsewhere || !may(around_.catalog, pending.principal, call.domain, right)) {
         return problem(404, "there is no such call");
     }
     if (pending.match.route->action == Action::CallTrace) {

@@ -24,35 +24,10 @@ bool accepts(std::string_view accept, Action action) {
            lower.find("application/openmetrics-text") != std::string::npos;
 }
 
-bool is_json(std::string_view content_type, bool patch) {
+bool is_json(std::string_view content_type, bool patch, bool lines) {
     const std::string type = to_lower(trim(content_type.substr(0, content_type.find(';'))));
+    if (lines && type == "application/x-ndjson") return true;
     return type == "application/json" || (patch && type == "application/merge-patch+json");
-}
-
-bool from_this_machine(const ports::HttpRequest& request) {
-    if (const auto address = SocketAddress::parse(request.remote)) return address->ip.is_loopback();
-    const auto ip = IpAddress::parse(request.remote);
-    return ip && ip->is_loopback();
-}
-
-bool has_token(const ports::HttpRequest& request, std::string_view token) {
-    constexpr std::string_view kScheme = "bearer ";
-    const std::string_view value = header_of(request, "authorization");
-    if (token.empty() || value.size() < kScheme.size()) return false;
-    if (!equals_ignoring_case(value.substr(0, kScheme.size()), kScheme)) return false;
-    return equals_constant_time(as_bytes(trim(value.substr(kScheme.size()))), as_bytes(token));
-}
-
-bool may_enter(const ports::HttpRequest& request, Access access, std::string_view token) {
-    switch (access) {
-        case Access::Anyone:
-            return true;
-        case Access::AdminOrLocal:
-            return from_this_machine(request) || has_token(request, token);
-        case Access::Admin:
-            return has_token(request, token);
-    }
-    return false;
 }
 
 Error bad_parameter(std::string_view name, std::string_view message) {
@@ -91,6 +66,12 @@ std::optional<int64_t> parse_rfc3339(std::string_view text) {
 
 }  // namespace
 
+bool from_this_machine(const ports::HttpRequest& request) {
+    if (const auto address = SocketAddress::parse(request.remote)) return address->ip.is_loopback();
+    const auto ip = IpAddress::parse(request.remote);
+    return ip && ip->is_loopback();
+}
+
 std::string_view header_of(const ports::HttpRequest& request, std::string_view lower_case_name) {
     for (const auto& [name, value] : request.headers) {
         if (name == lower_case_name) return value;
@@ -106,10 +87,7 @@ std::optional<std::string_view> query_of(const ports::HttpRequest& request, std:
 }
 
 std::optional<ports::HttpResponse> refuse(const ports::HttpRequest& request, const Route& route,
-                                          const CheckedAgainst& against) {
-    if (!may_enter(request, route.access, against.admin_token)) {
-        return problem(401, "a valid Bearer token is needed");
-    }
+                                          size_t body_bytes_max) {
     const uint8_t method = method_bit(request.method);
     if ((route.methods & method) == 0) {
         ports::HttpResponse response = problem(405, "this resource has other methods");
@@ -119,12 +97,12 @@ std::optional<ports::HttpResponse> refuse(const ports::HttpRequest& request, con
     if (!accepts(header_of(request, "accept"), route.action)) {
         return problem(406, "only application/json is offered");
     }
-    if (request.body.size() > against.body_bytes_max) {
-        return problem(
-            413, "the body is longer than " + std::to_string(against.body_bytes_max) + " bytes");
+    if (request.body.size() > body_bytes_max) {
+        return problem(413, "the body is longer than " + std::to_string(body_bytes_max) + " bytes");
     }
     const bool with_body = (method & (kPost | kPut | kPatch)) != 0;
-    if (with_body && !is_json(header_of(request, "content-type"), method == kPatch)) {
+    if (with_body && !is_json(header_of(request, "content-type"), method == kPatch,
+                              route.action == Action::Bulk)) {
         return problem(415, "the body must be application/json");
     }
     return std::nullopt;
@@ -153,11 +131,14 @@ Result<Page> events_of(const ports::HttpRequest& request) {
 }
 
 Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name) {
-    const auto text = query_of(request, name);
-    if (!text || text->empty()) return int64_t{0};
+    return time_in(query_of(request, name).value_or(""), name);
+}
+
+Result<int64_t> time_in(std::string_view text, std::string_view name) {
+    if (text.empty()) return int64_t{0};
     int64_t ms = 0;
-    if (parse_number(*text, ms) && ms >= 0) return ms;
-    if (const auto parsed = parse_rfc3339(*text)) return *parsed;
+    if (parse_number(text, ms) && ms >= 0) return ms;
+    if (const auto parsed = parse_rfc3339(text)) return *parsed;
     return bad_parameter(name,
                          "must be milliseconds since 1970 or a time like 2026-11-22T21:44:12Z");
 }

@@ -16,14 +16,11 @@ namespace tandem::roles::web_gate {
 std::string_view header_of(const ports::HttpRequest& request, std::string_view lower_case_name);
 std::optional<std::string_view> query_of(const ports::HttpRequest& request, std::string_view name);
 
-struct CheckedAgainst {
-    std::string_view admin_token;
-    size_t body_bytes_max = 0;
-};
+bool from_this_machine(const ports::HttpRequest& request);
 
-// The answer to a request that must not be carried out: 401, 405, 406, 413, 414, 415.
+// The answer to a request that must not be carried out: 405, 406, 413, 414, 415.
 std::optional<ports::HttpResponse> refuse(const ports::HttpRequest& request, const Route& route,
-                                          const CheckedAgainst& against);
+                                          size_t body_bytes_max);
 
 // ?limit=, ?after=. 422 with the parameter's name.
 struct Page {
@@ -36,6 +33,7 @@ Result<Page> page_of(const ports::HttpRequest& request);
 Result<Page> events_of(const ports::HttpRequest& request);
 
 // ?from=, ?to=: milliseconds since 1970 or RFC 3339 ("2026-11-22T21:44:12Z").
+Result<int64_t> time_in(std::string_view text, std::string_view name);
 Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name);
 
 // One string member of a JSON object; `fields` are all that it may have. Used for the few bodies

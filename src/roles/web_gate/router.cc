@@ -12,6 +12,7 @@ constexpr uint8_t kSingle = kGet | kPut | kPatch;
 constexpr Route kRoutes[] = {
     {"/api/v1/health", kGet, Action::Health, {}, Access::Anyone},
     {"/metrics", kGet, Action::Metrics, {}, Access::AdminOrLocal},
+    {"/api/v1/session", kGet | kPost | kDelete, Action::Session, {}, Access::Anyone},
     {"/api/v1/status", kGet, Action::Status},
     {"/api/v1/events", kGet, Action::Events, "event"},
     {"/api/v1/log-level", kPost, Action::LogLevel},
@@ -26,6 +27,10 @@ constexpr Route kRoutes[] = {
     {"/api/v1/domains/{domain}/accounts/{id}", kItem, Action::EntityItem, "account"},
     {"/api/v1/domains/{domain}/users", kList, Action::EntityList, "user"},
     {"/api/v1/domains/{domain}/users/{id}", kItem, Action::EntityItem, "user"},
+    {"/api/v1/domains/{domain}/grants", kList, Action::EntityList, "grant"},
+    {"/api/v1/domains/{domain}/grants/{id}", kItem, Action::EntityItem, "grant"},
+    {"/api/v1/domains/{domain}/tokens", kList, Action::EntityList, "api_token"},
+    {"/api/v1/domains/{domain}/tokens/{id}", kItem, Action::EntityItem, "api_token"},
     {"/api/v1/domains/{domain}/number-ranges", kList, Action::EntityList, "number_range"},
     {"/api/v1/domains/{domain}/number-ranges/{id}", kItem, Action::EntityItem, "number_range"},
     {"/api/v1/domains/{domain}/trunks", kList, Action::EntityList, "trunk"},
@@ -44,6 +49,8 @@ constexpr Route kRoutes[] = {
     {"/api/v1/domains/{domain}/calls/{id}/trace", kGet, Action::CallTrace},
     {"/api/v1/domains/{domain}/cdr", kGet, Action::Cdr},
     {"/api/v1/domains/{domain}/route-test", kPost, Action::RouteTest},
+    {"/api/v1/domains/{domain}/audit", kGet, Action::Audit},
+    {"/api/v1/domains/{domain}/configuration", kGet | kPost, Action::Configuration},
 
     {"/api/v1/sites", kList, Action::EntityList, "site"},
     {"/api/v1/sites/{id}", kItem, Action::EntityItem, "site"},
@@ -64,6 +71,8 @@ constexpr Route kRoutes[] = {
     {"/api/v1/calls/{id}/trace", kGet, Action::CallTrace},
     {"/api/v1/cdr", kGet, Action::Cdr},
     {"/api/v1/route-test", kPost, Action::RouteTest},
+    {"/api/v1/audit", kGet, Action::Audit},
+    {"/api/v1/bulk", kPost, Action::Bulk},
 };
 
 struct MethodName {

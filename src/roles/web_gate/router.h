@@ -24,17 +24,21 @@ enum class Action : uint8_t {
     Binding,     // those of one account
     Cdr,         // history
     RouteTest,
+    Audit,          // who changed what
+    Configuration,  // what a domain was: GET shows what differs, POST goes back
+    Bulk,           // many creations, a line each
     LogLevel,
     ServerToken,  // for a server that is to join
     Harm,         // a drill
     Store,        // which one the site has; POST moves it
     Backup,       // POST begins one, GET takes its next piece, DELETE gives it up
+    Session,      // POST signs in, GET says who one is, DELETE ends all sessions of the user
 };
 
 enum class Access : uint8_t {
     Anyone,
     AdminOrLocal,  // without a token from the machine itself
-    Admin,
+    Granted,       // whoever has the right (permit.h); without one the operator
 };
 
 // Methods of a resource, as bits.
@@ -49,7 +53,7 @@ struct Route {
     uint8_t methods = kGet;
     Action action = Action::Health;
     std::string_view kind;  // of the entity, as in the schema
-    Access access = Access::Admin;
+    Access access = Access::Granted;
 };
 
 std::span<const Route> all_routes();

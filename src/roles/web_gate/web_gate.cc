@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json_text.h"
+#include "model/patch.h"
 #include "roles/web_gate/asking.h"
 #include "roles/web_gate/limits.h"
 #include "roles/web_gate/problem.h"
@@ -13,8 +14,8 @@ using ports::HttpRequest;
 using ports::HttpResponse;
 using ports::RoleKind;
 
-WebGate::WebGate(const ports::Surroundings& around, std::string admin_token)
-    : around_(around), admin_token_(std::move(admin_token)) {}
+WebGate::WebGate(const ports::Surroundings& around, Gatekeeper gatekeeper)
+    : around_(around), gatekeeper_(std::move(gatekeeper)) {}
 
 void WebGate::start(Now, ports::Outbox& out) {
     apply(settings_of(around_.catalog, around_.self), out);
@@ -76,11 +77,12 @@ void WebGate::on_timeout(Now now, ports::Outbox& out) {
         again_.pop_front();
         carry_out(now, std::move(incoming), out);
     }
+    tell_refusals(now, out);
     for (auto* queue : {&deadlines_, &status_deadlines_}) {
         while (!queue->empty() && queue->front().first <= now.mono) {
             const uint64_t request = queue->front().second;
             queue->pop_front();
-            if (!pending_.contains(request)) continue;
+            if (!pending_.contains(request) && !bulk_lines_.contains(request)) continue;
             ++timed_out_;
             on_answer(now, request, ports::Unreachable{}, out);
         }
@@ -91,6 +93,8 @@ std::optional<Instant> WebGate::next_deadline() const {
     std::optional<Instant> next = listeners_retry_at_;
     if (backup_ && (!next || backup_->idle_until < *next)) next = backup_->idle_until;
     if (!again_.empty() && (!next || again_.front().first < *next)) next = again_.front().first;
+    const auto refusals_due = refusals_.next_deadline();
+    if (refusals_due && (!next || *refusals_due < *next)) next = refusals_due;
     for (const auto* queue : {&deadlines_, &status_deadlines_}) {
         if (!queue->empty() && (!next || queue->front().first < *next)) {
             next = queue->front().first;
@@ -106,6 +110,7 @@ void WebGate::drain(Now, ports::Outbox&) {
 std::vector<std::pair<std::string, double>> WebGate::figures() const {
     return {{"http_served", static_cast<double>(served_)},
             {"http_refused", static_cast<double>(refused_)},
+            {"http_audited", static_cast<double>(refusals_.total())},
             {"http_timed_out", static_cast<double>(timed_out_)},
             {"http_pending", static_cast<double>(pending_.size())}};
 }
@@ -118,23 +123,67 @@ void WebGate::on_request(Now now, ports::Letter letter, ports::Outbox& out) {
         respond(letter, problem(414, "the path is too long"), out);
         return;
     }
-    const auto match = match_route(request.path);
+    auto match = match_route(request.path);
     if (!match) {
         respond(letter, problem(404, "there is no such resource"), out);
         return;
     }
-    if (auto refusal = refuse(request, *match->route, {admin_token_, settings_.body_bytes_max})) {
+    const uint8_t method = method_bit(request.method);
+    Incoming incoming{std::move(letter), std::move(*match), method, {}};
+    if (auto refusal = refusal_of(now, incoming)) {
         ++refused_;
-        respond(letter, std::move(*refusal), out);
+        respond(incoming.letter, std::move(*refusal), out);
         return;
     }
     if (draining_ || pending_.size() >= pending_max) {
         ++refused_;
-        respond(letter, problem(503, "too many requests are open"), out);
+        respond(incoming.letter, problem(503, "too many requests are open"), out);
         return;
     }
-    const uint8_t method = method_bit(request.method);
-    carry_out(now, Incoming{std::move(letter), *match, method}, out);
+    carry_out(now, std::move(incoming), out);
+}
+
+// Who asks comes first: a stranger learns nothing of what there is.
+std::optional<HttpResponse> WebGate::refusal_of(Now now, Incoming& incoming) {
+    const HttpRequest& request = incoming.request();
+    const Route& route = *incoming.match.route;
+    const bool is_local = route.access == Access::AdminOrLocal && from_this_machine(request);
+    const bool is_open = route.access == Access::Anyone || is_local;
+    if (!is_open) {
+        auto who = gatekeeper_.identify(around_.catalog, bearer_of(request), now.utc);
+        if (!who) {
+            incoming.principal.name = "nobody";
+            note(now, incoming, "refused", who.error().message);
+            return problem(who.error());
+        }
+        incoming.principal = std::move(*who);
+    }
+    if (auto refusal = refuse(request, route, settings_.body_bytes_max)) return refusal;
+    if (is_open) return std::nullopt;
+    const auto may =
+        permit(around_.catalog, incoming.principal, incoming.method, request, incoming.match);
+    if (may) return std::nullopt;
+    note(now, incoming, "refused", may.error().message);
+    return problem(may.error());
+}
+
+void WebGate::note(Now now, const Incoming& incoming, std::string_view action,
+                   std::string_view reason) {
+    const HttpRequest& request = incoming.request();
+    ports::AuditNote note;
+    note.actor = incoming.principal.actor(request.remote);
+    note.domain = incoming.principal.domain;
+    note.action = action;
+    note.what = request.method + " " + request.path;
+    note.reason = reason;
+    refusals_.add(now, std::move(note));
+}
+
+void WebGate::tell_refusals(Now now, ports::Outbox& out) {
+    const auto store = around_.directory.active_of_site(RoleKind::Store);
+    for (ports::AuditNote& each : refusals_.take(now)) {
+        if (store) out.send(around_.self, *store, std::move(each));
+    }
 }
 
 void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
@@ -171,6 +220,15 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
         case Action::RouteTest:
             test_route(now, std::move(incoming), out);
             break;
+        case Action::Audit:
+            list_audit(now, std::move(incoming), out);
+            break;
+        case Action::Configuration:
+            on_configuration(now, std::move(incoming), out);
+            break;
+        case Action::Bulk:
+            begin_bulk(now, std::move(incoming), out);
+            break;
         case Action::LogLevel:
             set_log_level(incoming, out);
             break;
@@ -186,6 +244,9 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
         case Action::Backup:
             on_backup(now, std::move(incoming), out);
             break;
+        case Action::Session:
+            on_session(now, std::move(incoming), out);
+            break;
     }
 }
 
@@ -195,6 +256,7 @@ uint64_t WebGate::remember(Now now, Incoming incoming, Duration deadline) {
     pending.match = incoming.match;
     pending.method = incoming.method;
     pending.tries = incoming.tries;
+    pending.principal = std::move(incoming.principal);
     pending.question = std::move(incoming.letter);
     get<HttpRequest>(pending.question.payload).body.clear();
     pending_.emplace(request, std::move(pending));
@@ -264,7 +326,14 @@ void WebGate::ask_store(Now now, Incoming incoming, ports::Outbox& out) {
     request.if_match = etag_in(header_of(http, "if-match"));
     request.after = page->after;
     request.limit = page->limit;
-    request.actor = "admin";
+    request.actor = incoming.principal.actor(http.remote);
+    request.dry_run = query_of(http, "dry_run").value_or("") == "true";
+    const bool writes = (incoming.method & (kPost | kPut | kPatch)) != 0;
+    if (writes && request.kind == "user") {
+        const auto password = model::text_member(http.body, "password");
+        if (password && !password->empty())
+            return hash_password(now, std::move(incoming), std::move(request), out);
+    }
     const auto store = around_.directory.active_of_site(RoleKind::Store);
     ask(now, std::move(incoming), store.value_or(ports::Instance{}), std::move(request), out);
 }
@@ -367,6 +436,14 @@ void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
                 problem(make_error(ErrorCode::Missing, name, "this field is required")), out);
         return;
     }
+    const auto domain = find_domain(around_.catalog, test.domain);
+    const NeededRight right{model::Resource::Routing, model::Verb::Read};
+    if (!domain || !may(around_.catalog, incoming.principal, *domain, right)) {
+        const bool in_path = !incoming.match.domain.empty();
+        const Error unknown = make_error(ErrorCode::NotFound, "domain", "does not exist");
+        return respond(incoming.letter, problem(in_path ? 404 : 422, unknown), out);
+    }
+    if (!incoming.principal.is_operator()) test.domain = domain->text();
     const auto b2b = around_.directory.pick(RoleKind::B2bua, 0);
     ask(now, std::move(incoming), b2b.value_or(ports::Instance{}), std::move(test), out);
 }

@@ -11,7 +11,11 @@
 #include <vector>
 
 #include "ports/letter.h"
+#include "roles/web_gate/bulk.h"
 #include "roles/web_gate/names.h"
+#include "roles/web_gate/permit.h"
+#include "roles/web_gate/principal.h"
+#include "roles/web_gate/refusals.h"
 #include "roles/web_gate/request_checks.h"
 #include "roles/web_gate/router.h"
 #include "store/backup_reader.h"
@@ -20,8 +24,7 @@ namespace tandem::roles::web_gate {
 
 class WebGate final : public ports::Role {
  public:
-    // `admin_token`: who shows it may do everything. Empty: nobody may.
-    WebGate(const ports::Surroundings& around, std::string admin_token);
+    WebGate(const ports::Surroundings& around, Gatekeeper gatekeeper);
 
     ports::RoleKind kind() const override { return ports::RoleKind::WebGate; }
     void start(Now now, ports::Outbox& out) override;
@@ -31,7 +34,7 @@ class WebGate final : public ports::Role {
     void on_catalog(Now now, ports::Outbox& out) override;
     void on_store_returned(Now now, ports::Outbox& out) override;
     void drain(Now now, ports::Outbox& out) override;
-    bool is_idle() const override { return draining_ && pending_.empty(); }
+    bool is_idle() const override { return draining_ && pending_.empty() && bulks_.empty(); }
     std::vector<std::pair<std::string, double>> figures() const override;
 
     void apply(WebSettings settings, ports::Outbox& out);
@@ -45,21 +48,16 @@ class WebGate final : public ports::Role {
         size_t awaited = 1;                   // answers, of a question put to several
         std::vector<std::string> answers;     // of nodes
         std::vector<ports::CallsPage> pages;  // of the groups of CS
-        CallId call;                          // while its owner is looked up
         int tries = 0;                        // before this one
+        CallId call;                          // while its owner is looked up
+        Principal principal;
+        std::optional<ports::EntityRequest> prepared;  // while a password is hashed
     };
-    struct Incoming {
-        ports::Letter letter;
-        RouteMatch match;
-        uint8_t method = kGet;
-        int tries = 0;
-        const ports::HttpRequest& request() const {
-            return get<ports::HttpRequest>(letter.payload);
-        }
-    };
+    using Incoming = Asked;
 
     // asking: web_gate.cc
     void on_request(Now now, ports::Letter letter, ports::Outbox& out);
+    std::optional<ports::HttpResponse> refusal_of(Now now, Incoming& incoming);
     void carry_out(Now now, Incoming incoming, ports::Outbox& out);
     void ask_store(Now now, Incoming incoming, ports::Outbox& out);
     void ask_nodes(Now now, Incoming incoming, ports::Outbox& out);
@@ -69,6 +67,25 @@ class WebGate final : public ports::Role {
     void test_route(Now now, Incoming incoming, ports::Outbox& out);
     void ask_harm(Now now, Incoming incoming, ports::Outbox& out);
     void show_health(const Incoming& incoming, ports::Outbox& out);
+    void note(Now now, const Incoming& incoming, std::string_view action, std::string_view reason);
+    void tell_refusals(Now now, ports::Outbox& out);
+    // sessions and passwords: session.cc
+    void on_session(Now now, Incoming incoming, ports::Outbox& out);
+    void sign_in(Now now, Incoming incoming, ports::Outbox& out);
+    void end_sessions(Now now, Incoming incoming, ports::Outbox& out);
+    void hash_password(Now now, Incoming incoming, ports::EntityRequest request,
+                       ports::Outbox& out);
+    std::optional<ports::HttpResponse> on_password(Now now, uint64_t request, Pending& pending,
+                                                   const ports::PasswordChecked& checked,
+                                                   ports::Outbox& out);
+    ports::HttpResponse session_response(Now now, const Pending& pending, bool matches);
+    // many creations at once: bulk.cc
+    void begin_bulk(Now now, Incoming incoming, ports::Outbox& out);
+    void go_on_with_bulk(Now now, uint64_t number, ports::Outbox& out);
+    bool send_line(Now now, uint64_t number, Bulk& bulk, ports::Outbox& out);
+    Result<ports::EntityRequest> line_request(const Bulk& bulk, BulkLineParts parts) const;
+    bool on_bulk_answer(Now now, uint64_t request, const ports::Payload& payload,
+                        ports::Outbox& out);
     // live things: live.cc
     void list_calls(Now now, Incoming incoming, ports::Outbox& out);
     void find_call(Now now, Incoming incoming, ports::Outbox& out);
@@ -77,6 +94,8 @@ class WebGate final : public ports::Role {
     void list_bindings(Now now, Incoming incoming, ports::Outbox& out);
     void on_account_bindings(Now now, Incoming incoming, ports::Outbox& out);
     void list_history(Now now, Incoming incoming, ports::Outbox& out);
+    void on_configuration(Now now, Incoming incoming, ports::Outbox& out);
+    void list_audit(Now now, Incoming incoming, ports::Outbox& out);
     std::optional<DomainId> domain_of(const Incoming& incoming, ports::Outbox& out);
 
     // A backup that is read over this gate: backup.cc
@@ -109,6 +128,7 @@ class WebGate final : public ports::Role {
     std::optional<ports::HttpResponse> response_to(Now now, uint64_t request, Pending& pending,
                                                    const ports::Payload& payload,
                                                    ports::Outbox& out);
+    void note_done(Now now, const Pending& pending, const ports::HttpResponse& response);
     ports::HttpResponse entity_response(const Pending& pending, const ports::EntityReply& reply);
     std::optional<ports::HttpResponse> forward_to_owner(uint64_t request, Pending& pending,
                                                         const ports::CallsPage& page,
@@ -121,12 +141,21 @@ class WebGate final : public ports::Role {
     std::string live_calls(const ports::CallsPage& page) const;
 
     const ports::Surroundings& around_;
-    std::string admin_token_;
+    Gatekeeper gatekeeper_;
+    Refusals refusals_;
     WebSettings settings_;
     std::unordered_map<uint64_t, Pending> pending_;
     std::deque<std::pair<Instant, uint64_t>> deadlines_;         // of reply_deadline
     std::deque<std::pair<Instant, uint64_t>> status_deadlines_;  // of status_deadline
     std::deque<std::pair<Instant, Incoming>> again_;             // questions to registrars
+    std::map<uint64_t, Bulk> bulks_;
+    struct BulkLine {
+        uint64_t bulk = 0;
+        size_t line = 0;
+        std::string made;                              // name of a domain that is to be
+        std::optional<ports::EntityRequest> prepared;  // while a password is hashed
+    };
+    std::unordered_map<uint64_t, BulkLine> bulk_lines_;  // by request
     std::optional<Backup> backup_;
     store::WatchId backups_ = 0;  // numbers of their watches
     std::optional<Instant> listeners_retry_at_;

@@ -108,7 +108,7 @@ struct WebTest : testing::Test {
     ports::TokenMint tokens{{1, 2}};
     SeededRng rng{5};
     ports::Surroundings around{kSelf, directory, catalog, tokens, rng};
-    WebGate web{around, kToken};
+    WebGate web{around, Gatekeeper(kToken, Bytes(32, 7))};
     uint64_t asked = 100;
 };
 
@@ -408,7 +408,9 @@ TEST_F(GroupsTest, CallsOfADomainAreItsGroups) {
 }
 
 TEST_F(GroupsTest, AllCallsComeFromAllGroupsInOnePage) {
-    const auto asked = ask(get("/api/v1/calls?limit=3"));
+    HttpRequest request = get("/api/v1/calls");
+    request.query = {{"limit", "3"}};
+    const auto asked = ask(std::move(request));
     ASSERT_EQ(asked.size(), 2u);
     EXPECT_TRUE(answer(asked[0], page_of({1, 4, 6}, true)).empty());
     const auto answered = answer(asked[1], page_of({2, 4, 5}, true));

@@ -1,0 +1,249 @@
+#include "roles/b2bua/call_leases.h"
+
+#include <algorithm>
+
+#include "roles/b2bua/limits.h"
+
+namespace tandem::roles::b2bua {
+
+using ports::LeaseOf;
+using store::Quantity;
+
+namespace {
+
+bool is_rate(const LeaseOf& of) {
+    return of.quantity == static_cast<uint8_t>(Quantity::CallRate);
+}
+
+}  // namespace
+
+// The rate first: what it uses up is not given back.
+std::vector<LeaseOf> CallLeases::needed_by(DomainId domain) const {
+    std::vector<LeaseOf> needed;
+    for (const Quantity quantity : {Quantity::Calls, Quantity::CallRate}) {
+        const auto holder = store::holder_of(around_.catalog, domain, quantity);
+        if (holder) needed.push_back({holder->domain, static_cast<uint8_t>(quantity)});
+    }
+    return needed;
+}
+
+bool CallLeases::use(Now now, const LeaseOf& of, uint64_t call) {
+    Lease& lease = leases_[of];
+    if (is_rate(of)) {
+        if (lease.held <= 0 || lease.valid_until <= now.mono) return false;
+        --lease.held;
+        return true;
+    }
+    if (lease.used >= lease.held) return false;
+    ++lease.used;
+    used_by_[call].push_back(of);
+    return true;
+}
+
+CallLeases::Outcome CallLeases::go_on(Now now, uint64_t call, Waiting& waiting,
+                                      ports::Outbox& out) {
+    for (; waiting.next < waiting.needed.size(); ++waiting.next) {
+        const LeaseOf& of = waiting.needed[waiting.next];
+        if (use(now, of, call)) continue;
+        Lease& lease = leases_[of];
+        lease.waiting.push_back(call);
+        if (lease.asked == 0) ask(now, of, lease, out);
+        return Outcome::Waits;
+    }
+    return Outcome::Taken;
+}
+
+CallLeases::Verdict CallLeases::take(Now now, uint64_t call, DomainId domain, ports::Outbox& out) {
+    Waiting waiting{needed_by(domain), 0};
+    if (waiting.needed.empty()) return {};
+    if (waiting_.size() >= kLeaseWaitingMax)
+        return {Outcome::Full, static_cast<Quantity>(waiting.needed.front().quantity)};
+    const Outcome outcome = go_on(now, call, waiting, out);
+    if (outcome == Outcome::Waits) waiting_.emplace(call, std::move(waiting));
+    return {outcome, Quantity::Calls};
+}
+
+void CallLeases::take_over(uint64_t call, DomainId domain) {
+    if (used_by_.contains(call)) return;
+    for (const LeaseOf& of : needed_by(domain)) {
+        if (is_rate(of)) continue;
+        Lease& lease = leases_[of];
+        ++lease.used;
+        lease.held = std::max(lease.held, lease.used);
+        used_by_[call].push_back(of);
+    }
+}
+
+void CallLeases::ask(Now now, const LeaseOf& of, Lease& lease, ports::Outbox& out) {
+    const auto call_state = around_.directory.active(ports::RoleKind::CallState, of.holder);
+    lease.asked = around_.rng.next() | 1;
+    lease.asked_until = now.mono + (call_state ? kLeaseAnswerMax : Duration{0});
+    questions_.emplace(lease.asked, of);
+    if (call_state) out.send(around_.self, *call_state, ports::LeaseAsk{of}, lease.asked);
+}
+
+bool CallLeases::on_letter(Now now, const ports::Letter& letter, ports::Outbox& out) {
+    if (const auto* recalled = get_if<ports::LeaseRecalled>(&letter.payload)) {
+        Lease& lease = leases_[recalled->of];
+        give_back(recalled->of, lease, lease.used, true, out);
+        return true;
+    }
+    const auto* given = get_if<ports::LeaseGiven>(&letter.payload);
+    const auto question = questions_.find(letter.request);
+    if (question == questions_.end()) return given != nullptr;  // late: CS has been told since
+    const LeaseOf of = question->second;
+    questions_.erase(question);
+    leases_[of].asked = 0;
+    on_given(now, of, given, out);
+    return true;
+}
+
+// `given` null: CS could not be asked.
+void CallLeases::on_given(Now now, const LeaseOf& of, const ports::LeaseGiven* given,
+                          ports::Outbox& out) {
+    Lease& lease = leases_[of];
+    if (given == nullptr) return settle_waiting(now, of, true, out);
+    lease.block = std::max<uint32_t>(1, given->block);
+    if (is_rate(of)) {
+        const bool is_valid = lease.valid_until > now.mono;
+        lease.held = (is_valid ? lease.held : 0) + given->given;
+        lease.valid_until = now.mono + std::chrono::milliseconds(given->valid_ms);
+    } else {
+        lease.held += given->given;
+    }
+    if (given->given == 0) return settle_waiting(now, of, false, out);
+    while (!lease.waiting.empty()) {
+        const uint64_t call = lease.waiting.front();
+        const auto waiting = waiting_.find(call);
+        if (waiting == waiting_.end()) {  // it was given up
+            lease.waiting.pop_front();
+            continue;
+        }
+        const bool has_more =
+            is_rate(of) ? lease.held > 0 && lease.valid_until > now.mono : lease.used < lease.held;
+        if (!has_more) {
+            ask(now, of, lease, out);
+            return;
+        }
+        lease.waiting.pop_front();
+        if (go_on(now, call, waiting->second, out) == Outcome::Waits) continue;
+        waiting_.erase(waiting);
+        settled_.push_back({call, {}});
+    }
+    if (!is_rate(of)) give_back(of, lease, lease.used + lease.block, false, out);
+}
+
+// All that wait for it: refused, or let through as nobody can say.
+void CallLeases::settle_waiting(Now now, const LeaseOf& of, bool let_through, ports::Outbox& out) {
+    for (const uint64_t call : std::exchange(leases_[of].waiting, {})) {
+        const auto waiting = waiting_.find(call);
+        if (waiting == waiting_.end()) continue;
+        if (!let_through) {
+            const auto lacks = static_cast<Quantity>(of.quantity);
+            waiting_.erase(waiting);
+            ++refused_[lacks];
+            free_of(call, out);
+            settled_.push_back({call, {Outcome::Full, lacks}});
+            continue;
+        }
+        ++unchecked_;
+        if (!is_rate(of)) {
+            Lease& lease = leases_[of];
+            ++lease.used;
+            lease.held = std::max(lease.held, lease.used);
+            used_by_[call].push_back(of);
+        }
+        ++waiting->second.next;
+        if (go_on(now, call, waiting->second, out) == Outcome::Waits) continue;
+        waiting_.erase(call);
+        settled_.push_back({call, {}});
+    }
+}
+
+void CallLeases::give_back(const LeaseOf& of, Lease& lease, int64_t keep, bool recalled,
+                           ports::Outbox& out) {
+    const int64_t surplus = std::max<int64_t>(0, lease.held - std::max(keep, lease.used));
+    lease.held -= surplus;
+    const auto call_state = around_.directory.active(ports::RoleKind::CallState, of.holder);
+    if (!call_state || (surplus == 0 && !recalled)) return;
+    out.send(around_.self, *call_state,
+             ports::LeaseReturned{of, static_cast<uint32_t>(surplus), recalled});
+}
+
+void CallLeases::free_of(uint64_t call, ports::Outbox& out) {
+    const auto found = used_by_.find(call);
+    if (found == used_by_.end()) return;
+    for (const LeaseOf& of : found->second) {
+        Lease& lease = leases_[of];
+        --lease.used;
+        const int64_t spare = lease.block == 1 ? 0 : 2 * int64_t{lease.block};
+        if (lease.held - lease.used > spare)
+            give_back(of, lease, lease.used + spare / 2, false, out);
+        if (lease.held == 0 && lease.asked == 0 && lease.waiting.empty()) leases_.erase(of);
+    }
+    used_by_.erase(found);
+}
+
+void CallLeases::release(uint64_t call, ports::Outbox& out) {
+    waiting_.erase(call);
+    free_of(call, out);
+}
+
+// What was asked before is answered by somebody who does not know of this: asked again.
+void CallLeases::report(ports::Instance to, ports::Outbox& out) {
+    const ports::DirectoryEntry* entry = around_.directory.find(to);
+    const auto is_theirs = [&](const LeaseOf& of) {
+        const int group = around_.directory.group_of(ports::RoleKind::CallState, of.holder);
+        return entry == nullptr || entry->group == group;
+    };
+    ports::LeaseReport report{around_.self, {}};
+    for (auto& [of, lease] : leases_) {
+        if (!is_rate(of) && lease.held > 0 && is_theirs(of))
+            report.entries.push_back({of, static_cast<uint32_t>(lease.held)});
+    }
+    out.send(around_.self, to, std::move(report));
+    const auto asked = std::exchange(questions_, {});
+    for (const auto& [request, of] : asked) {
+        if (!is_theirs(of)) {
+            questions_.emplace(request, of);
+            continue;
+        }
+        Lease& lease = leases_[of];
+        lease.asked = around_.rng.next() | 1;
+        questions_.emplace(lease.asked, of);
+        out.send(around_.self, to, ports::LeaseAsk{of}, lease.asked);
+    }
+}
+
+void CallLeases::on_timeout(Now now, ports::Outbox& out) {
+    std::vector<LeaseOf> late;
+    for (const auto& [request, of] : questions_) {
+        if (leases_[of].asked_until <= now.mono) late.push_back(of);
+    }
+    for (const LeaseOf& of : late) {
+        questions_.erase(leases_[of].asked);
+        leases_[of].asked = 0;
+        on_given(now, of, nullptr, out);
+    }
+}
+
+std::optional<Instant> CallLeases::next_deadline() const {
+    std::optional<Instant> next;
+    for (const auto& [request, of] : questions_) {
+        const Instant due = leases_.at(of).asked_until;
+        if (!next || due < *next) next = due;
+    }
+    return next;
+}
+
+uint64_t CallLeases::refused(Quantity quantity) const {
+    const auto found = refused_.find(quantity);
+    return found == refused_.end() ? 0 : found->second;
+}
+
+int64_t CallLeases::held(const LeaseOf& of) const {
+    const auto found = leases_.find(of);
+    return found == leases_.end() ? 0 : found->second.held;
+}
+
+}  // namespace tandem::roles::b2bua

@@ -1,0 +1,121 @@
+// The members of what is said about calls, numbered. See codec.h.
+#pragma once
+
+#include "wire/fields_ports.h"
+
+namespace tandem::wire {
+
+template <typename A>
+void describe(A& a, ports::CallSummary& v) {
+    a(1, v.call);
+    a(2, v.domain);
+    a(3, v.owner);
+    a(4, v.phase);
+    a(5, v.caller);
+    a(6, v.callee);
+    a(7, v.caller_account);
+    a(8, v.callee_account);
+    a(9, v.started);
+    a(10, v.answered);
+    a(11, v.call_id_headers);
+    a(12, v.is_protected);
+}
+template <typename A>
+void describe(A& a, ports::CallReport& v) {
+    a(1, v.summary);
+    a(2, v.gone);
+}
+template <typename A>
+void describe(A& a, ports::CallReportAll& v) {
+    a(1, v.owner);
+    a(2, v.calls);
+    a(3, v.more);
+    a(4, v.first);
+}
+template <typename A>
+void describe(A&, ports::CallReportWanted&) {}
+template <typename A>
+void describe(A& a, ports::CallsQuery& v) {
+    a(1, v.domain);
+    a(2, v.call);
+    a(3, v.after);
+    a(4, v.limit);
+}
+template <typename A>
+void describe(A& a, ports::CallsPage& v) {
+    a(1, v.calls);
+    a(2, v.next);
+    a(3, v.total);
+}
+template <typename A>
+void describe(A& a, ports::CallDetailQuery& v) {
+    a(1, v.call);
+}
+template <typename A>
+void describe(A& a, ports::CallDetail& v) {
+    a(1, v.error);
+    a(2, v.json);
+}
+template <typename A>
+void describe(A& a, ports::CallHangup& v) {
+    a(1, v.call);
+    a(2, v.reason);
+}
+template <typename A>
+void describe(A& a, ports::CallHangupDone& v) {
+    a(1, v.error);
+}
+template <typename A>
+void describe(A& a, ports::CallTraceQuery& v) {
+    a(1, v.call);
+}
+template <typename A>
+void describe(A& a, ports::CallTraceEntry& v) {
+    a(1, v.at);
+    a(2, v.from_phone);
+    a(3, v.leg);
+    a(4, v.remote);
+    a(5, v.text);
+}
+template <typename A>
+void describe(A& a, ports::CallTrace& v) {
+    a(1, v.error);
+    a(2, v.entries);
+}
+template <typename A>
+void describe(A& a, ports::LeaseOf& v) {
+    a(1, v.holder);
+    a(2, v.quantity);
+}
+template <typename A>
+void describe(A& a, ports::LeaseAsk& v) {
+    a(1, v.of);
+}
+template <typename A>
+void describe(A& a, ports::LeaseGiven& v) {
+    a(1, v.given);
+    a(2, v.block);
+    a(3, v.valid_ms);
+}
+template <typename A>
+void describe(A& a, ports::LeaseReturned& v) {
+    a(1, v.of);
+    a(2, v.count);
+    a(3, v.recalled);
+}
+template <typename A>
+void describe(A& a, ports::LeaseRecalled& v) {
+    a(1, v.of);
+}
+template <typename A>
+void describe(A& a, ports::LeaseReport::Entry& v) {
+    a(1, v.of);
+    a(2, v.held);
+}
+template <typename A>
+void describe(A& a, ports::LeaseReport& v) {
+    a(1, v.owner);
+    a(2, v.entries);
+}
+
+}  // namespace tandem::wire

@@ -1,0 +1,381 @@
+#!/usr/bin/python3
+"""Who may do what: users who sign in, API tokens, grants, the tree of domains, and the audit log of it all. One test
+walks every path of the contract with identifiers of another domain."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+
+from calls import CALLEE_PORT, CALLER_PORT, register
+from harness import expect, finish_sipp, main, running, sipp, wait_for
+from rest import METHODS, V1, Contract
+
+PASSWORD = "correct horse battery"
+UNKNOWN = "0" * 31 + "1"
+
+
+class As:
+    """The API with one bearer token."""
+
+    def __init__(self, server, bearer):
+        self.server = server
+        self.bearer = bearer
+
+    def call(self, method, path, body=None):
+        """Status and decoded answer."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.server.url + path, data=data, method=method.upper())
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+        if self.bearer:
+            request.add_header("Authorization", "Bearer " + self.bearer)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                status, text = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read()
+        try:
+            return status, json.loads(text) if text else None
+        except ValueError:
+            return status, text.decode()
+
+    def must(self, status, method, path, body=None):
+        got, answer = self.call(method, V1 + path, body)
+        expect(got == status, f"{method} {path}: {got} {answer}, expected {status}")
+        return answer
+
+
+def sign_in(server, domain, login, password=PASSWORD):
+    answer = As(server, None).must(201, "post", "/session",
+                                   {"domain": domain, "login": login, "password": password})
+    return As(server, answer["token"])
+
+
+def make_tree(server, second="b.test"):
+    """top.test with a.test and a second one below it; in each an account, and users: an administrator ('boss', in top.test for
+    the subtree) and one without any right ('nobody')."""
+    operator = As(server, server.token())
+    ids = {}
+    for name in ("top.test", "a.test", second):
+        parent = {} if name == "top.test" else {"parent": ids["top.test"]}
+        ids[name] = operator.must(201, "post", "/domains", {
+            "name": name, "settings": {"digest_algorithms": ["MD5"]}, **parent})["id"]
+        for login in ("1001", "1002"):
+            operator.must(201, "post", f"/domains/{name}/accounts",
+                          {"login": login, "number": login, "password": f"secret-{login}"})
+        for login in ("boss", "nobody"):
+            ids[f"{login}@{name}"] = operator.must(
+                201, "post", f"/domains/{name}/users", {"login": login, "password": PASSWORD})["id"]
+        operator.must(201, "post", f"/domains/{name}/grants", {
+            "user": ids[f"boss@{name}"], "role": "administrator",
+            "scope": "subtree" if name == "top.test" else "domain"})
+    return operator, ids
+
+
+def body_for(path, method):
+    if method not in ("put", "post", "patch"):
+        return None
+    return {"caller": "1001", "dialled": "1002"} if path.endswith("route-test") else {}
+
+
+def one_of_each(operator, contract, domain):
+    """Path of a collection in a domain -> id of an entity in it."""
+    bodies = {"accounts": {"login": "1003"}, "users": {"login": "third"}, "tokens": {"name": "program"},
+              "number-ranges": {"prefix": "77"}}
+    found = {}
+    for path in contract.document["paths"]:
+        if not path.startswith(V1 + "/domains/{domain}/") or not path.endswith("/{id}"):
+            continue
+        collection = path.split("/")[5]
+        if collection in bodies:
+            operator.call("post", f"{V1}/domains/{domain}/{collection}", bodies[collection])
+        status, page = operator.call("get", f"{V1}/domains/{domain}/{collection}")
+        items = page["items"] if status == 200 else []
+        found[collection] = items[0].get("id", UNKNOWN) if items else UNKNOWN
+    return found
+
+
+def other_domains_do_not_exist(folder):
+    """Every path of the contract, with identifiers of b.test: by the administrator of a.test, by an API token of a.test
+    that may do everything there, and, in a.test itself, by a user without rights."""
+    with running(folder, accounts=()) as server:
+        operator, ids = make_tree(server)
+        token = operator.must(201, "post", "/domains/a.test/tokens", {"name": "all"})
+        operator.must(201, "post", "/domains/a.test/grants",
+                      {"token": token["id"], "rights": ["*:*"], "scope": "subtree"})
+        contract = Contract()
+        foreign = one_of_each(operator, contract, "b.test")
+        boss, nobody = sign_in(server, "a.test", "boss"), sign_in(server, "a.test", "nobody")
+        program = As(server, token["token"])
+        before = json.dumps([operator.call("get", f"{V1}/domains/b.test/{each}")[1] for each in foreign])
+        walked = 0
+        for path, method in contract.operations():
+            item = contract.document["paths"][path][method]
+            if item.get("security") == [] or path in ("/metrics", V1 + "/session", V1 + "/bulk"):
+                continue
+            walked += 1
+            body = body_for(path, method)
+            where = f"{method.upper()} {path}"
+            if path == V1 + "/domains":
+                for one in (boss, program):
+                    status, answer = one.call(method, path, {"name": "c.test", "parent": ids["b.test"]} if body
+                                              is not None else None)
+                    shown = [each["name"] for each in answer["items"]] if method == "get" else []
+                    expect((status, shown) == (200, ["a.test"]) or status in (403, 422), f"{where}: {status} {answer}")
+                expect(nobody.call(method, path, body)[0] in (200, 403), where)
+                continue
+            if "{domain}" not in path and "/domains/{id}" not in path:
+                concrete = path.replace("{id}", UNKNOWN)
+                if path.startswith((V1 + "/calls", V1 + "/cdr", V1 + "/audit", V1 + "/route-test")):
+                    # Of all domains: what is seen is one's own, and b.test is not there.
+                    status, answer = boss.call(method, concrete + "?domain=b.test", body and {**body, "domain": "b.test"})
+                    expect(status in (404, 422), f"{where} with ?domain=b.test: {status} {answer}")
+                    status, answer = nobody.call(method, concrete, body and {**body, "domain": "a.test"})
+                    expect(status in (403, 404, 422), f"{where} without rights: {status} {answer}")
+                    continue
+                for one in (boss, nobody, program):
+                    status, answer = one.call(method, concrete, body)
+                    expect(status == 403, f"{where}: {status} {answer}, expected 403")
+                continue
+            collection = path.split("/")[5] if "{domain}" in path else ""
+            entity = foreign.get(collection, UNKNOWN)
+            for one in (boss, program):
+                answers = []
+                for domain in ("b.test", ids["b.test"], "top.test", "nowhere.test", UNKNOWN):
+                    concrete = path.replace("{domain}", domain).replace(
+                        "{id}", entity if "{domain}" in path else domain)
+                    answers.append(one.call(method, concrete, body))
+                expect(all(each == answers[0] for each in answers) and answers[0][0] == 404,
+                       f"{where} of another domain: {answers}")
+                if "{domain}" in path and "{id}" in path:  # one's own domain, another's entity
+                    concrete = path.replace("{domain}", "a.test").replace("{id}", entity)
+                    unknown = path.replace("{domain}", "a.test").replace("{id}", UNKNOWN)
+                    seen, none = one.call(method, concrete, body), one.call(method, unknown, body)
+                    expect(seen == none and seen[0] >= 400 or collection in ("bindings",),
+                           f"{where} with an id of another domain: {seen}, unknown: {none}")
+            own = path.replace("{domain}", "a.test").replace("{id}", UNKNOWN if "{domain}" in path else "a.test")
+            status, answer = nobody.call(method, own, body)
+            expect(status == 403, f"{where} without rights: {status} {answer}, expected 403")
+        after = json.dumps([operator.call("get", f"{V1}/domains/b.test/{each}")[1] for each in foreign])
+        expect(before == after, "b.test has changed")
+        print(f"        {walked} operations")
+
+
+def references_to_other_domains_do_not_exist(folder):
+    with running(folder, accounts=()) as server:
+        operator, ids = make_tree(server)
+        boss = sign_in(server, "a.test", "boss")
+        made = {"login": "1009", "password": "x"}
+        foreign = boss.must(422, "post", "/domains/a.test/accounts", {**made, "user": ids["nobody@b.test"]})
+        unknown = boss.must(422, "post", "/domains/a.test/accounts", {**made, "user": UNKNOWN})
+        expect(foreign == unknown, f"{foreign} {unknown}")
+        foreign = boss.must(422, "post", "/domains/a.test/grants", {"user": ids["nobody@b.test"], "role": "user"})
+        unknown = boss.must(422, "post", "/domains/a.test/grants", {"user": UNKNOWN, "role": "user"})
+        expect(foreign == unknown, f"{foreign} {unknown}")
+        top = sign_in(server, "top.test", "boss")
+        outside = operator.must(201, "post", "/domains", {"name": "outside.test"})["id"]
+        foreign = top.must(422, "post", "/domains", {"name": "c.test", "parent": outside})
+        unknown = top.must(422, "post", "/domains", {"name": "c.test", "parent": UNKNOWN})
+        expect(foreign == unknown, f"{foreign} {unknown}")
+        foreign = top.must(422, "patch", "/domains/a.test", {"parent": outside})
+        unknown = top.must(422, "patch", "/domains/a.test", {"parent": UNKNOWN})
+        expect(foreign["field"] == unknown["field"] == "parent", f"{foreign} {unknown}")
+
+
+def calls_of_other_domains_are_not_seen(folder):
+    with running(folder, accounts=()) as server:
+        make_tree(server, second="demo.test")
+        boss, other = sign_in(server, "demo.test", "boss"), sign_in(server, "a.test", "boss")
+        top = sign_in(server, "top.test", "boss")
+        register(server, "1002", CALLEE_PORT)
+        callee = sipp("callee", server, keys={"user": "1002"}, port=CALLEE_PORT, background=True)
+        time.sleep(0.3)  # SIPp opens its socket
+        caller = sipp("caller_waits", server, keys={"user": "1001", "callee": "1002"}, port=CALLER_PORT,
+                      background=True)
+        call = wait_for(lambda: boss.must(200, "get", "/calls")["items"], "the call is listed")[0]["id"]
+        expect(not other.must(200, "get", "/calls")["items"], "another domain's list shows the call")
+        for path in (f"/calls/{call}", f"/calls/{call}/trace", f"/domains/a.test/calls/{call}"):
+            other.must(404, "get", path)
+        other.must(404, "delete", f"/calls/{call}")
+        top.must(200, "get", f"/calls/{call}")
+        boss.must(204, "delete", f"/calls/{call}")
+        for each in (caller, callee):
+            finish_sipp(each)
+        wait_for(lambda: any(each["action"] == "done" and call in each["what"]
+                             for each in boss.must(200, "get", "/audit")["items"]), "the hang-up is in the log")
+
+
+def sessions_and_tokens_end(folder):
+    with running(folder, accounts=()) as server:
+        operator, ids = make_tree(server)
+        nobody_at_all = As(server, None)
+        for wrong in ({"login": "boss", "password": "wrong"}, {"login": "ghost", "password": PASSWORD},
+                      {"domain": "nowhere.test", "login": "boss", "password": PASSWORD}):
+            answer = nobody_at_all.must(401, "post", "/session", {"domain": "a.test", **wrong})
+            expect("do not belong together" in answer["detail"], f"{answer}")
+        times = []
+        for login in ("boss", "ghost"):
+            began = time.monotonic()
+            for _ in range(5):
+                nobody_at_all.must(401, "post", "/session", {"domain": "a.test", "login": login, "password": "wrong"})
+            times.append(time.monotonic() - began)
+        expect(max(times) < 3 * min(times), f"known and unknown users differ in time: {times}")
+        one, two = sign_in(server, "a.test", "boss"), sign_in(server, "a.test", "boss")
+        who = one.must(200, "get", "/session")
+        expect(who["name"] == "boss@a.test" and "accounts:write" in who["rights"] and not who["rights_below"], f"{who}")
+        expect(As(server, one.bearer[:-1] + ("0" if one.bearer[-1] != "0" else "1")).call(
+            "get", V1 + "/session")[0] == 401, "a forged session")
+        one.must(204, "delete", "/session")
+        one.must(401, "get", "/session")
+        two.must(401, "get", "/domains/a.test")
+        again = sign_in(server, "a.test", "boss")
+        operator.must(200, "patch", "/domains/a.test/users/boss", {"password": "another password"})
+        again.must(401, "get", "/domains/a.test")
+        again = sign_in(server, "a.test", "boss", "another password")
+        operator.must(200, "patch", "/domains/a.test/users/boss", {"enabled": False})
+        again.must(401, "get", "/domains/a.test")
+        operator.must(200, "patch", "/domains/a.test/users/boss", {"enabled": True})
+        again.must(401, "get", "/domains/a.test")
+
+        made = operator.must(201, "post", "/domains/a.test/tokens", {"name": "program"})
+        program = As(server, made["token"])
+        expect("token" not in operator.must(200, "get", "/domains/a.test/tokens/program"), "shown once")
+        program.must(403, "get", "/domains/a.test/accounts")
+        operator.must(201, "post", "/domains/a.test/grants", {"token": made["id"], "rights": ["accounts:read"]})
+        program.must(200, "get", "/domains/a.test/accounts")
+        program.must(403, "post", "/domains/a.test/accounts", {"login": "1009"})
+        operator.must(200, "patch", "/domains/a.test/tokens/program", {"enabled": False})
+        program.must(401, "get", "/domains/a.test/accounts")
+        operator.must(200, "patch", "/domains/a.test/tokens/program",
+                      {"enabled": True, "expires_utc_ms": int(time.time() * 1000) + 1500})
+        program.must(200, "get", "/domains/a.test/accounts")
+        wait_for(lambda: program.call("get", V1 + "/domains/a.test/accounts")[0] == 401, "the token expires", 5)
+        # Restarted, the server knows sessions and tokens of before.
+        last = sign_in(server, "b.test", "boss")
+        server.stop()
+        server.start()
+        last.must(200, "get", "/domains/b.test/accounts")
+        expect(ids, "")
+
+
+def nobody_gets_more_than_he_has(folder):
+    with running(folder, accounts=()) as server:
+        operator, ids = make_tree(server)
+        clerk_id = operator.must(201, "post", "/domains/a.test/users", {"login": "clerk", "password": PASSWORD})["id"]
+        mine = operator.must(201, "post", "/domains/a.test/grants",
+                             {"user": clerk_id, "rights": ["grants:write", "users:write", "accounts:write"]})["id"]
+        clerk = sign_in(server, "a.test", "clerk")
+        own = {"user": ids["nobody@a.test"]}
+        clerk.must(201, "post", "/domains/a.test/grants", {**own, "rights": ["accounts:read"]})
+        refused = clerk.must(403, "post", "/domains/a.test/grants", {**own, "rights": ["tokens:write"]})
+        expect(refused["field"] == "rights", f"{refused}")
+        refused = clerk.must(403, "post", "/domains/a.test/grants", {**own, "role": "administrator"})
+        expect(refused["field"] == "role", f"{refused}")
+        refused = clerk.must(403, "post", "/domains/a.test/grants",
+                             {**own, "rights": ["accounts:read"], "scope": "subtree"})
+        expect(refused["field"] == "scope", f"{refused}")
+        clerk.must(403, "patch", f"/domains/a.test/grants/{mine}", {"role": "administrator"})
+        boss_grant = next(each["id"] for each in clerk.must(200, "get", "/domains/a.test/grants")["items"]
+                          if each["role"] == "administrator")
+        clerk.must(403, "delete", f"/domains/a.test/grants/{boss_grant}")
+        refused = clerk.must(403, "patch", "/domains/a.test/users/boss", {"password": "mine from now on"})
+        expect(refused["field"] == "password", f"{refused}")
+        clerk.must(200, "patch", "/domains/a.test/users/nobody", {"password": "a new password"})
+        for wrong, field in (({"rights": ["accounts"]}, "rights[0]"), ({"rights": ["cars:read"]}, "rights[0]"),
+                             ({"rights": ["accounts:read", "accounts:fly"]}, "rights[1]"), ({}, "rights")):
+            answer = operator.must(422, "post", "/domains/a.test/grants", {**own, **wrong})
+            expect(answer["field"] == field, f"{answer}")
+        operator.must(422, "post", "/domains/a.test/grants", {"role": "user"})
+
+
+def parents_rule_children(folder):
+    with running(folder, accounts=()) as server:
+        operator, ids = make_tree(server)
+        top, boss = sign_in(server, "top.test", "boss"), sign_in(server, "a.test", "boss")
+        made = top.must(201, "post", "/domains", {"name": "c.test", "parent": ids["top.test"]})
+        top.must(201, "post", "/domains", {"name": "d.test", "parent": made["id"]})
+        top.must(200, "patch", "/domains/c.test/licence", {"accounts_max": 5})
+        top.must(201, "post", "/domains/d.test/users", {"login": "admin", "password": PASSWORD})
+        top.must(204, "delete", "/domains/d.test/users/admin")
+        names = [each["name"] for each in top.must(200, "get", "/domains")["items"]]
+        expect(names == ["a.test", "b.test", "c.test", "d.test", "top.test"], f"{names}")
+        top.must(422, "post", "/domains", {"name": "e.test"})
+        for change in ({"name": "z.test"}, {"settings": {"blocked": True}}, {"parent": None}):
+            refused = boss.must(403, "patch", "/domains/a.test", change)
+            expect(refused["field"] in ("name", "settings.blocked", "parent"), f"{refused}")
+        boss.must(200, "patch", "/domains/a.test", {"settings": {"ring_timeout_s": 30}})
+        boss.must(403, "patch", "/domains/a.test/licence", {"accounts_max": 1000})
+        boss.must(200, "get", "/domains/a.test/licence")
+        boss.must(403, "delete", "/domains/a.test")
+        boss.must(403, "post", "/domains", {"name": "e.test", "parent": ids["a.test"]})
+        # Blocked is blocked, all the way down.
+        top.must(200, "patch", "/domains/a.test", {"settings": {"blocked": True}})
+        boss.must(403, "get", "/domains/a.test")
+        As(server, None).must(403, "post", "/session",
+                              {"domain": "a.test", "login": "boss", "password": PASSWORD})
+        top.must(200, "patch", "/domains/a.test", {"settings": {"blocked": False}})
+        boss.must(200, "get", "/domains/a.test")
+        operator.must(200, "patch", "/domains/top.test", {"settings": {"blocked": True}})
+        boss.must(403, "get", "/domains/a.test")
+
+
+def the_log_tells_all(folder):
+    with running(folder, accounts=()) as server:
+        operator, _ = make_tree(server)
+        boss, nobody = sign_in(server, "a.test", "boss"), sign_in(server, "a.test", "nobody")
+        boss.must(201, "post", "/domains/a.test/accounts", {"login": "1009", "password": "hidden-away"})
+        boss.must(200, "patch", "/domains/a.test/accounts/1009", {"display_name": "Nine", "password": "hidden-too"})
+        boss.must(204, "delete", "/domains/a.test/accounts/1009")
+        for _ in range(3):
+            nobody.must(403, "get", "/domains/a.test/accounts")
+        boss.must(404, "get", "/domains/b.test/accounts")
+
+        def log(query=""):
+            return boss.must(200, "get", "/domains/a.test/audit" + query)["items"]
+
+        wait_for(lambda: any(each["action"] == "refused" and each["actor"] == "boss@a.test" for each in log()),
+                 "refusals are in the log")
+        entries = log("?limit=1000")
+        text = json.dumps(entries)
+        for secret in ("hidden", "password_hash", "credentials", "argon2", "kept", PASSWORD):
+            expect(secret not in text, f"the log shows {secret}")
+        about = [each for each in entries if each.get("name") == "1009"]
+        expect([each["action"] for each in about] == ["remove", "change", "create"], f"{about}")
+        remove, change, create = about
+        expect("before" not in create and create["after"]["login"] == "1009", f"{create}")
+        expect(change["before"]["display_name"] == "" and change["after"]["display_name"] == "Nine", f"{change}")
+        expect("after" not in remove and remove["before"]["display_name"] == "Nine", f"{remove}")
+        expect(all(each["actor"] == "boss@a.test" and each["address"].startswith("127.0.0.1") for each in about), "")
+        refused = [each for each in entries if each["action"] == "refused"]
+        expect(sum(each.get("count", 1) for each in refused if each["actor"] == "nobody@a.test") == 3, f"{refused}")
+        expect(any(each["actor"] == "boss@a.test" and "b.test" in each["what"] for each in refused), f"{refused}")
+        expect(any(each["action"] == "sign-in" for each in entries), "sign-ins are in the log")
+        # Pages, and what narrows it.
+        paged, path = [], "/domains/a.test/audit?limit=3"
+        while True:
+            page = boss.must(200, "get", path)
+            paged += page["items"]
+            if not page["next"]:
+                break
+            path = "/domains/a.test/audit?limit=3&after=" + page["next"]
+        expect([each["id"] for each in paged][-len(entries):] == [each["id"] for each in entries], "pages")
+        expect(len(log("?entity=" + create["entity"])) == 3, "by entity")
+        expect(all(each["kind"] == "account" for each in log("?kind=account")), "by kind")
+        expect(not log("?to=1000"), "by time")
+        whole = operator.must(200, "get", "/audit?limit=1000")["items"]
+        expect(len(whole) > len(entries) and any(each.get("name") == "b.test" for each in whole), "the operator's view")
+        # Killed at any moment, no change is without its record.
+        made = set()
+        for number in range(30):
+            boss.must(201, "post", "/domains/a.test/accounts", {"login": f"k{number}"})
+            made.add(f"k{number}")
+        server.kill()
+        server.start()
+        wait_for(lambda: made <= {each.get("name") for each in log("?limit=1000&kind=account")},
+                 "the records of all changes")
+
+
+if __name__ == "__main__":
+    main(other_domains_do_not_exist, references_to_other_domains_do_not_exist, calls_of_other_domains_are_not_seen,
+         sessions_and_tokens_end, nobody_gets_more_than_he_has, parents_rule_children, the_log_tells_all)
