@@ -110,11 +110,14 @@ std::optional<Instance> Directory::pick_previous(RoleKind kind, uint64_t key) co
     return rendezvous(previous_, kind, key, {});
 }
 
-std::optional<Instance> Directory::heir(RoleKind kind, uint64_t key, Instance except) const {
+std::optional<Instance> Directory::heir(RoleKind kind, uint64_t key, Instance except,
+                                        Among among) const {
     std::optional<Instance> best;
     uint64_t best_draw = 0;
     for (const DirectoryEntry& entry : entries_) {
-        if (!can_be_picked(entry, kind) || entry.instance == except) continue;
+        const bool counts = among == Among::All ? entry.kind == kind && entry.weight != 0
+                                                : can_be_picked(entry, kind);
+        if (!counts || entry.instance == except) continue;
         const uint64_t draw = rendezvous_draw(key, entry.instance.number);
         if (best && draw <= best_draw) continue;
         best = entry.instance;

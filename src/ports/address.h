@@ -88,8 +88,11 @@ class Directory {
     std::optional<Instance> pick(RoleKind kind, uint64_t key, Instance except = {}) const;
     // The choice that the generation before this one would have made.
     std::optional<Instance> pick_previous(RoleKind kind, uint64_t key) const;
-    // Who takes over what `key` names from a copy that is gone: the highest draw among the others.
-    std::optional<Instance> heir(RoleKind kind, uint64_t key, Instance except = {}) const;
+    // Who takes over what `key` names from a copy that is gone: the highest draw among the others,
+    // of those that can be reached, or of all that there are.
+    enum class Among : uint8_t { Reachable, All };
+    std::optional<Instance> heir(RoleKind kind, uint64_t key, Instance except = {},
+                                 Among among = Among::Reachable) const;
     // The active copy of the group that serves the domain, of SR and CS; none while the post is
     // empty.
     std::optional<Instance> active(RoleKind kind, DomainId domain) const;

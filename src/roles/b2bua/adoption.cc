@@ -42,9 +42,9 @@ uint64_t B2buaRole::leg_of(const ports::SipInbound& in) const {
 }
 
 // When too many wait, phones repeat theirs.
-void B2buaRole::keep_orphan(Step& step, ports::SipInbound& in) {
+void B2buaRole::keep_orphan(Step& step, ports::SipInbound& in, bool was_ours) {
     if (orphans_.size() < kOrphansMax) {
-        orphans_.push_back({step.now.mono + kOrphanLife, std::move(in)});
+        orphans_.push_back({step.now.mono + kOrphanLife, std::move(in), was_ours});
     }
     look_for_parents(step);
 }
@@ -59,8 +59,17 @@ bool B2buaRole::is_b2b(ports::Instance sender) const {
 bool B2buaRole::relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance from) {
     const uint64_t leg = leg_of(in);
     if (leg == 0 || in.previous_owner || is_b2b(from)) return false;
-    const auto heir =
-        around_.directory.heir(ports::RoleKind::B2bua, call::base_of(leg), around_.self);
+    const uint64_t base = call::base_of(leg);
+    const ports::Directory& directory = around_.directory;
+    const auto heir = directory.heir(ports::RoleKind::B2bua, base, around_.self);
+    const auto of_all =
+        directory.heir(ports::RoleKind::B2bua, base, around_.self, ports::Directory::Among::All);
+    // We have just begun, and links to the others are being made: it is for one of these.
+    if (of_all != heir && step.now.mono < began_ + kOrphanLife) {
+        in.previous_owner = *of_all;
+        keep_orphan(step, in, true);
+        return true;
+    }
     if (!heir) return false;
     step.out.send(around_.self, *heir, std::move(in));
     return true;
@@ -75,6 +84,7 @@ void B2buaRole::look_for_parents(Step& step) {
         const bool is_back = owner != nullptr && owner->reachable;
         if (call_of_leg(leg_of(in)) != nullptr || orphan.until <= step.now.mono) {
             in.previous_owner = {};
+            if (orphan.was_ours && !is_ours(in) && relay_to_heir(step, in, {})) continue;
             if (in.message.is_request())
                 on_request(step, in);
             else

@@ -46,6 +46,7 @@ call::CallContext B2buaRole::context(Step& step) {
 void B2buaRole::start(Now now, ports::Outbox& out) {
     Step step{now, out};
     phase_ = Phase::Restoring;
+    began_ = now.mono;
     restore_give_up_ = now.mono + kRestoreGiveUp;
     read_snapshots(step);
 }

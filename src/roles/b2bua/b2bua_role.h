@@ -178,7 +178,7 @@ class B2buaRole final : public ports::Role {
     bool is_orphan(const ports::SipInbound& in);
     bool is_b2b(ports::Instance sender) const;
     uint64_t leg_of(const ports::SipInbound& in) const;
-    void keep_orphan(Step& step, ports::SipInbound& in);
+    void keep_orphan(Step& step, ports::SipInbound& in, bool was_ours = false);
     void look_for_parents(Step& step);
     bool is_ours(const ports::SipInbound& in);
     bool return_new(Step& step, ports::SipInbound& in, ports::Instance from);
@@ -216,12 +216,14 @@ class B2buaRole final : public ports::Role {
     struct Orphan {
         Instant until;
         ports::SipInbound message;
+        bool was_ours = false;  // in our former life
     };
     std::deque<Orphan> orphans_;
     std::unordered_set<uint64_t> taken_over_;  // calls that an earlier incarnation began
 
     enum class Phase : uint8_t { Starting, Restoring, Serving };
     Phase phase_ = Phase::Starting;
+    Instant began_;
     uint64_t groups_told_ = 0;  // version of the groups that CS was told calls by
     std::string restore_after_;
     uint64_t restore_request_ = 0;
