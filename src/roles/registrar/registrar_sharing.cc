@@ -56,7 +56,8 @@ void Registrar::follow_sharing(Now now, ports::Outbox& out) {
 
 // It keeps what its group has, or will have in a moment.
 void Registrar::follow_as_passive(Now now, ports::Outbox& out) {
-    // It was active until now, and had not read all that it gained: the watch tells only what comes.
+    // It was active until now, and had not read all that it gained: the watch tells only what
+    // comes.
     const bool lacks_some = !unread_.empty();
     unread_.clear();
     reading_domain_.reset();
