@@ -227,6 +227,11 @@ TEST(EtcdMember, JudgesItsEndByTheLog) {
         // none, and some pages of noise.
         {"{\"msg\":\"discovery failed\",\"error\":\"walpb: crc mismatch\"}\n",
          EtcdEnd::Kind::Damaged},
+        // With noise at the beginning of its log, and within a record.
+        {"{\"msg\":\"discovery failed\",\"error\":\"wal: max entry size limit exceeded\"}\n",
+         EtcdEnd::Kind::Damaged},
+        {"{\"msg\":\"discovery failed\",\"error\":\"proto: illegal wireType 7\"}\n",
+         EtcdEnd::Kind::Damaged},
         {"{\"msg\":\"failed to open database\",\"error\":\"invalid database\"}\npanic: x\n",
          EtcdEnd::Kind::Damaged},
         {"{\"msg\":\"failed to open database\",\"error\":\"file size too small\"}\n",

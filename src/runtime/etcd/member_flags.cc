@@ -114,6 +114,9 @@ EtcdEnd judge_etcd_log(std::string_view tail) {
         {Kind::Removed, "the member has been permanently removed from the cluster"},
         {Kind::Removed, "server has been removed from the cluster"},
         {Kind::Damaged, "crc mismatch"},
+        // Records of its log (walpb, in protobuf) that can't be read at all.
+        {Kind::Damaged, "\"error\":\"wal: "},
+        {Kind::Damaged, "\"error\":\"proto: "},
         {Kind::Damaged, "failed to open WAL"},
         {Kind::Damaged, "failed to read WAL"},
         {Kind::Damaged, "cannot be repaired"},
