@@ -6,6 +6,7 @@
 Without names all drills are done, as the table has them."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -107,7 +108,13 @@ def slow_disk(server):
 
 def lose_etcd(server):
     """The watch goes on until the member has been replaced."""
+    data = os.path.join(server.data, "etcd", "member")
+    mark = os.path.join(data, "of-the-lost-one")
+    with open(mark, "w", encoding="utf-8"):
+        pass
     lose_member(server)
+    # The damaged data go, and those of the new member come; before that the others may not have noticed.
+    wait_for(lambda: os.path.isdir(data) and not os.path.exists(mark), "the member has new data", 30)
     wait_for(lambda: all(each["serves"] and each["votes"] for each in members(server)), "the member is replaced", 30)
 
 
