@@ -609,9 +609,11 @@ def outputs():
             for field in struct["fields"]:
                 if "enum" in field:
                     field["values"] = entity.enums[field["enum"]]
-    files = {ROOT / "api/schemas.json": api(entities), ROOT / "api/paths.json": api_paths(entities),
-             ROOT / "web/forms.json": forms(entities),
-             ROOT / "docs/settings.md": manual(entities)}
+    # The others are stored, but nobody can make one yet.
+    offered = [entity for entity in entities if entity.doc.get("offered", True)]
+    files = {ROOT / "api/schemas.json": api(offered), ROOT / "api/paths.json": api_paths(offered),
+             ROOT / "web/forms.json": forms(offered),
+             ROOT / "docs/settings.md": manual(offered)}
     for entity in entities:
         files[GENERATED / f"{entity.name}.h"] = fold(header(entity))
         files[GENERATED / f"{entity.name}.cc"] = fold(source(entity))

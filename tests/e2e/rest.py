@@ -217,14 +217,6 @@ def entities(api):
                  {"email": "nobody", "login": ""}, **demo)
     entity_cycle(api, inside + "number-ranges", inside + "number-ranges/{id}", {"prefix": "3"},
                  {"description": "three"}, {"prefix": "x", "kind": "odd"}, **demo)
-    entity_cycle(api, inside + "trunks", inside + "trunks/{id}", {"name": "line"}, {"enabled": False},
-                 {"name": "a b"}, **demo)
-    entity_cycle(api, inside + "trunk-groups", inside + "trunk-groups/{id}", {"name": "lines"}, {"members": []},
-                 {"name": ""}, **demo)
-    entity_cycle(api, inside + "ring-groups", inside + "ring-groups/{id}", {"name": "sales"}, {"number": "700"},
-                 {"number": "x"}, **demo)
-    entity_cycle(api, inside + "feature-codes", inside + "feature-codes/{id}",
-                 {"name": "forward", "prefix": "*21*"}, {"prefix": "*22*"}, {"prefix": ""}, **demo)
     for path, change, wrong in ((inside + "licence", {"accounts_max": 50}, {"users_max": -1}),
                                 (V1 + "/settings", {"user_agent": "Acme"}, {"hep_target": "nowhere"})):
         names = demo if "{domain}" in path else {}

@@ -16,22 +16,13 @@ struct KindResource {
     Resource resource;
 };
 constexpr KindResource kOfKinds[] = {
-    {"domain", Resource::Settings},
-    {"licence", Resource::Licences},
-    {"user", Resource::Users},
-    {"grant", Resource::Grants},
-    {"api_token", Resource::Tokens},
-    {"account", Resource::Accounts},
+    {"domain", Resource::Settings},      {"licence", Resource::Licences},
+    {"user", Resource::Users},           {"grant", Resource::Grants},
+    {"api_token", Resource::Tokens},     {"account", Resource::Accounts},
     {"number_range", Resource::Numbers},
-    {"dial_rule", Resource::Routing},
-    {"schedule", Resource::Routing},
-    {"consent", Resource::Routing},
-    {"representation", Resource::Routing},
-    {"route_expectation", Resource::Routing},
     {"trunk", Resource::Trunks},
     {"trunk_group", Resource::Trunks},
     {"ring_group", Resource::Services},
-    {"queue", Resource::Services},
     {"feature_code", Resource::Services},
 };
 
