@@ -96,7 +96,9 @@ void WebGate::on_account_bindings(Now now, Incoming incoming, ports::Outbox& out
     }
 }
 
-void WebGate::list_history(Now now, Incoming incoming, ports::Outbox& out) {
+// What all questions about the past have in common; nullopt: it has been refused.
+template <typename Query>
+std::optional<Query> WebGate::query_of_past(const Incoming& incoming, ports::Outbox& out) {
     const auto& http = incoming.request();
     const auto page = page_of(http);
     const auto from = time_of(http, "from");
@@ -104,19 +106,26 @@ void WebGate::list_history(Now now, Incoming incoming, ports::Outbox& out) {
     if (!page || !from || !to) {
         const Error& error = !page ? page.error() : !from ? from.error() : to.error();
         respond(incoming.letter, problem(error), out);
-        return;
+        return std::nullopt;
     }
     const auto domain = domain_of(incoming, out);
-    if (!domain) return;
-    ports::HistoryQuery query;
+    if (!domain) return std::nullopt;
+    Query query;
     if (!domain->is_nil()) query.domain_id = domain->text();
-    query.call_id = query_of(http, "call").value_or("");
-    query.number = query_of(http, "number").value_or("");
     query.from_ms = *from;
     query.to_ms = *to;
     query.after = page->after;
     query.limit = page->limit;
-    ask(now, std::move(incoming), ports::kHistory, std::move(query), out);
+    return query;
+}
+
+void WebGate::list_history(Now now, Incoming incoming, ports::Outbox& out) {
+    auto query = query_of_past<ports::HistoryQuery>(incoming, out);
+    if (!query) return;
+    const auto& http = incoming.request();
+    query->call_id = query_of(http, "call").value_or("");
+    query->number = query_of(http, "number").value_or("");
+    ask(now, std::move(incoming), ports::kHistory, std::move(*query), out);
 }
 
 // The time is in the query, or in the body of what goes back to it.
@@ -147,27 +156,13 @@ void WebGate::on_configuration(Now now, Incoming incoming, ports::Outbox& out) {
 }
 
 void WebGate::list_audit(Now now, Incoming incoming, ports::Outbox& out) {
+    auto query = query_of_past<ports::AuditQuery>(incoming, out);
+    if (!query) return;
     const auto& http = incoming.request();
-    const auto page = page_of(http);
-    const auto from = time_of(http, "from");
-    const auto to = time_of(http, "to");
-    if (!page || !from || !to) {
-        const Error& error = !page ? page.error() : !from ? from.error() : to.error();
-        respond(incoming.letter, problem(error), out);
-        return;
-    }
-    const auto domain = domain_of(incoming, out);
-    if (!domain) return;
-    ports::AuditQuery query;
-    if (!domain->is_nil()) query.domain_id = domain->text();
-    query.kind = query_of(http, "kind").value_or("");
-    query.entity = query_of(http, "entity").value_or("");
-    query.actor = query_of(http, "actor").value_or("");
-    query.from_ms = *from;
-    query.to_ms = *to;
-    query.after = page->after;
-    query.limit = page->limit;
-    ask(now, std::move(incoming), ports::kHistory, std::move(query), out);
+    query->kind = query_of(http, "kind").value_or("");
+    query->entity = query_of(http, "entity").value_or("");
+    query->actor = query_of(http, "actor").value_or("");
+    ask(now, std::move(incoming), ports::kHistory, std::move(*query), out);
 }
 
 // Where the data are; POST moves them. The store's own service decides whether it can.

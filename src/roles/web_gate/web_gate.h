@@ -93,6 +93,8 @@ class WebGate final : public ports::Role {
                         ports::Outbox& out);
     void list_bindings(Now now, Incoming incoming, ports::Outbox& out);
     void on_account_bindings(Now now, Incoming incoming, ports::Outbox& out);
+    template <typename Query>
+    std::optional<Query> query_of_past(const Incoming& incoming, ports::Outbox& out);
     void list_history(Now now, Incoming incoming, ports::Outbox& out);
     void on_configuration(Now now, Incoming incoming, ports::Outbox& out);
     void list_audit(Now now, Incoming incoming, ports::Outbox& out);
