@@ -617,15 +617,21 @@ TEST_F(B2buaTest, AnAnswerToOurFormerLifeGoesToTheHeirAndEndsNothing) {
     EXPECT_EQ(count(at_bob, sip::Method::Bye), 0u) << "it may go on elsewhere";
 }
 
-// It has just begun again, and has no link yet to the other one, which took its calls over.
-TEST_F(B2buaTest, ARequestForOurFormerLifeWaitsUntilTheHeirCanBeReached) {
-    const auto answer = establish();
-    const std::string bye = stage.request_in_dialog("BYE", answer.message, 3);
-    const uint64_t key = stage.owner_key(answer.message.to()->tag());
-    stage.directory.replace(with_other_b2b(stage.directory, false));
-    stage.forget_calls();
-    stage.restart();
-    stage.from_phone(kAlice, bye, key);
+// It has just begun again, and has no link yet to the other one, which took its calls over: a
+// phone hangs up.
+struct FormerLife : B2buaTest {
+    FormerLife() {
+        const auto answer = establish();
+        const std::string bye = stage.request_in_dialog("BYE", answer.message, 3);
+        const uint64_t key = stage.owner_key(answer.message.to()->tag());
+        stage.directory.replace(with_other_b2b(stage.directory, false));
+        stage.forget_calls();
+        stage.restart();
+        stage.from_phone(kAlice, bye, key);
+    }
+};
+
+TEST_F(FormerLife, ARequestWaitsUntilTheHeirCanBeReached) {
     stage.advance(300ms);
     EXPECT_TRUE(stage.at(kAlice).empty());
     EXPECT_TRUE(stage.passed_on.empty());
@@ -636,14 +642,7 @@ TEST_F(B2buaTest, ARequestForOurFormerLifeWaitsUntilTheHeirCanBeReached) {
     EXPECT_TRUE(stage.at(kAlice).empty());
 }
 
-TEST_F(B2buaTest, ARequestForOurFormerLifeIsRefusedWhenTheHeirDoesNotCome) {
-    const auto answer = establish();
-    const std::string bye = stage.request_in_dialog("BYE", answer.message, 3);
-    const uint64_t key = stage.owner_key(answer.message.to()->tag());
-    stage.directory.replace(with_other_b2b(stage.directory, false));
-    stage.forget_calls();
-    stage.restart();
-    stage.from_phone(kAlice, bye, key);
+TEST_F(FormerLife, ARequestIsRefusedWhenTheHeirDoesNotCome) {
     stage.advance(2100ms);
     EXPECT_EQ(stage.one_at(kAlice).message.status(), 481);
 }
