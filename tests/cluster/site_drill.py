@@ -19,6 +19,7 @@ from harness import Failed, in_own_network, main, wait_for
 POWER_OFF_S = 3  # a server that was killed is started again after
 HARM_S = 5
 WATCH_S = HARM_S + 3
+REPLACED_S = 20  # a lost member of etcd
 
 
 class PowerSupply:
@@ -65,10 +66,10 @@ def ordered(site, given, name, *words):
     return report_of(name, (done.stdout, done.stderr), done.returncode)
 
 
-def watched(site, given, name, harm):
+def watched(site, given, name, harm, seconds=WATCH_S):
     """The command watches, and `harm(server)` is done to the server that has most posts, once a round."""
     process = subprocess.Popen(
-        command(site, given, "watch", "--seconds", WATCH_S, "--rounds", given.rounds),
+        command(site, given, "watch", "--seconds", seconds, "--rounds", given.rounds),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     said, rounds = "", 0
     for line in process.stderr:
@@ -80,7 +81,7 @@ def watched(site, given, name, harm):
         harm(leading(site))
         took = time.monotonic() - began
         print(f"{name}: round {rounds} of {given.rounds}: mended after {took:.1f} s", file=sys.stderr)
-        if took > WATCH_S:  # the next round has begun without its harm
+        if took > seconds:  # the next round has begun without its harm
             process.terminate()
             raise Failed(f"{name}: the harm took {took:.1f} s, longer than is watched")
     output = process.stdout.read()
@@ -134,7 +135,7 @@ DRILLS = {
     "cut links": lambda site, given, name: ordered(site, given, name, "partition", "--leaders",
                                                    "--seconds", HARM_S),
     "cut cable": lambda site, given, name: watched(site, given, name, cut_cable),
-    "lose etcd": lambda site, given, name: watched(site, given, name, lose_etcd),
+    "lose etcd": lambda site, given, name: watched(site, given, name, lose_etcd, REPLACED_S),
     "slow disk": lambda site, given, name: watched(site, given, name, slow_disk),
 }
 
