@@ -16,9 +16,12 @@ struct KindResource {
     Resource resource;
 };
 constexpr KindResource kOfKinds[] = {
-    {"domain", Resource::Settings},      {"licence", Resource::Licences},
-    {"user", Resource::Users},           {"grant", Resource::Grants},
-    {"api_token", Resource::Tokens},     {"account", Resource::Accounts},
+    {"domain", Resource::Settings},
+    {"licence", Resource::Licences},
+    {"user", Resource::Users},
+    {"grant", Resource::Grants},
+    {"api_token", Resource::Tokens},
+    {"account", Resource::Accounts},
     {"number_range", Resource::Numbers},
     {"trunk", Resource::Trunks},
     {"trunk_group", Resource::Trunks},
