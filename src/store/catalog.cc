@@ -3,9 +3,49 @@
 #include <array>
 #include <string>
 
+#include "model/entities.h"
 #include "store/keys.h"
 
 namespace tandem::store {
+
+// A kind's entities by id, and by what else tells them apart.
+struct Nothing {};
+template <typename T>
+struct TreesOfKind {
+    EntitiesById<T> by_id;
+    [[no_unique_address]] std::conditional_t<IsNamed<T>, PersistentTree<Entity<T>, keying::ByName>,
+                                             Nothing>
+        by_name;
+    [[no_unique_address]] std::conditional_t<
+        IsNumbered<T>, PersistentTree<Entity<T>, keying::ByNumberText>, Nothing>
+        by_number;
+};
+
+struct DomainNode final : DomainTrees {
+    DomainKinds::Mapped<TreesOfKind> others;
+
+    template <typename T>
+    const TreesOfKind<T>& of() const {
+        return others;
+    }
+    template <typename T>
+    TreesOfKind<T>& of() {
+        return others;
+    }
+    bool is_empty() const {
+        return !domain && !licence && accounts.empty() && users.empty() &&
+               !DomainKinds::any([this]<typename T>() { return !of<T>().by_id.empty(); });
+    }
+};
+
+void release(const DomainNode* node) {
+    delete node;
+}
+
+void release(const CatalogRoot* root) {
+    delete root;
+}
+
 namespace {
 
 // "/d/<domain>/account/<id>" and its like, cut at the slashes.
@@ -186,6 +226,61 @@ void put_back(CatalogRoot& root, const Ref<DomainNode>& node) {
 
 // Looking up.
 
+const DomainTrees* Catalog::find_node(DomainId id) const {
+    return root_->domains.find(id.bits);
+}
+
+namespace {
+
+// What `ask` answers for the trees of the kind with this index.
+template <typename Ask>
+auto ask_kind(const DomainNode* node, size_t kind, const Ask& ask) {
+    decltype(ask(node->of<model::Grant>())) answer{};
+    if (node == nullptr) return answer;
+    DomainKinds::any([&]<typename T>() {
+        if (kind != index_of_kind<T>) return false;
+        answer = ask(node->of<T>());
+        return true;
+    });
+    return answer;
+}
+
+}  // namespace
+
+const void* Catalog::find_of_kind(DomainId domain, size_t kind, Bits128 id) const {
+    return ask_kind(root_->domains.find(domain.bits), kind,
+                    [&](const auto& trees) -> const void* { return trees.by_id.find(id); });
+}
+
+const void* Catalog::find_of_kind(DomainId domain, size_t kind, ByName by) const {
+    return ask_kind(root_->domains.find(domain.bits), kind,
+                    [&]<typename T>(const TreesOfKind<T>& trees) -> const void* {
+                        if constexpr (IsNamed<T>) return trees.by_name.find(by.name);
+                        return nullptr;
+                    });
+}
+
+const void* Catalog::find_of_kind(DomainId domain, size_t kind, ByNumber by) const {
+    return ask_kind(root_->domains.find(domain.bits), kind,
+                    [&]<typename T>(const TreesOfKind<T>& trees) -> const void* {
+                        if constexpr (IsNumbered<T>) return trees.by_number.find(by.number);
+                        return nullptr;
+                    });
+}
+
+size_t Catalog::count_of_kind(DomainId domain, size_t kind) const {
+    return ask_kind(root_->domains.find(domain.bits), kind,
+                    [](const auto& trees) { return trees.by_id.size(); });
+}
+
+void Catalog::visit_of_kind(DomainId domain, size_t kind, const Bits128* after,
+                            Visitor visitor) const {
+    const auto each = [&](const auto& entity) { return visitor.call(visitor.visit, &entity); };
+    ask_kind(root_->domains.find(domain.bits), kind, [&](const auto& trees) {
+        return after == nullptr ? trees.by_id.visit(each) : trees.by_id.visit_after(*after, each);
+    });
+}
+
 Catalog::Catalog() {
     auto* root = new CatalogRoot();
     root_ = Ref<CatalogRoot>(root);
@@ -201,49 +296,49 @@ const Entity<model::Domain>* Catalog::find_domain(std::string_view name) const {
 }
 
 const Entity<model::Domain>* Catalog::find_domain(DomainId id) const {
-    const DomainNode* node = find_node(id);
+    const DomainTrees* node = find_node(id);
     return node == nullptr ? nullptr : node->domain.get();
 }
 
 const Entity<model::Licence>* Catalog::find_licence(DomainId domain) const {
-    const DomainNode* node = find_node(domain);
+    const DomainTrees* node = find_node(domain);
     return node == nullptr ? nullptr : node->licence.get();
 }
 
 const AccountRecord* Catalog::find_account(DomainId domain, AccountId id) const {
-    const DomainNode* node = find_node(domain);
+    const DomainTrees* node = find_node(domain);
     return node == nullptr ? nullptr : node->accounts.find(id.bits);
 }
 
 const AccountRecord* Catalog::find_account_by_login(DomainId domain, std::string_view login) const {
-    const DomainNode* node = find_node(domain);
+    const DomainTrees* node = find_node(domain);
     return node == nullptr ? nullptr : node->accounts_by_login.find(login);
 }
 
 const AccountRecord* Catalog::find_account_by_number(DomainId domain,
                                                      std::string_view number) const {
-    const DomainNode* node = find_node(domain);
+    const DomainTrees* node = find_node(domain);
     return node == nullptr ? nullptr : node->accounts_by_number.find(number);
 }
 
 size_t Catalog::account_count(DomainId domain) const {
-    const DomainNode* node = find_node(domain);
+    const DomainTrees* node = find_node(domain);
     return node == nullptr ? 0 : node->accounts.size();
 }
 
 const Entity<model::User>* Catalog::find_user(DomainId domain, UserId id) const {
-    const DomainNode* node = find_node(domain);
+    const DomainTrees* node = find_node(domain);
     return node == nullptr ? nullptr : node->users.find(id.bits);
 }
 
 const Entity<model::User>* Catalog::find_user_by_login(DomainId domain,
                                                        std::string_view login) const {
-    const DomainNode* node = find_node(domain);
+    const DomainTrees* node = find_node(domain);
     return node == nullptr ? nullptr : node->users_by_login.find(login);
 }
 
 size_t Catalog::user_count(DomainId domain) const {
-    const DomainNode* node = find_node(domain);
+    const DomainTrees* node = find_node(domain);
     return node == nullptr ? 0 : node->users.size();
 }
 

@@ -13,11 +13,18 @@
 
 #include <cstdint>
 #include <string_view>
-#include <type_traits>
 
 #include "base/id.h"
 #include "base/result.h"
-#include "model/entities.h"
+#include "model/generated/domain.h"
+#include "model/generated/domain_group.h"
+#include "model/generated/interface.h"
+#include "model/generated/licence.h"
+#include "model/generated/role_instance.h"
+#include "model/generated/server.h"
+#include "model/generated/site.h"
+#include "model/generated/system.h"
+#include "model/generated/user.h"
 #include "store/catalog_records.h"
 #include "store/domain_kinds.h"
 #include "store/kv.h"
@@ -28,21 +35,9 @@ namespace tandem::store {
 template <typename T>
 using EntitiesById = PersistentTree<Entity<T>, keying::ById>;
 
-// A kind's entities by id, and by what else tells them apart.
-struct Nothing {};
-template <typename T>
-struct TreesOfKind {
-    EntitiesById<T> by_id;
-    [[no_unique_address]] std::conditional_t<IsNamed<T>, PersistentTree<Entity<T>, keying::ByName>,
-                                             Nothing>
-        by_name;
-    [[no_unique_address]] std::conditional_t<
-        IsNumbered<T>, PersistentTree<Entity<T>, keying::ByNumberText>, Nothing>
-        by_number;
-};
-
-// One domain: its own record and the trees of what belongs to it.
-struct DomainNode final : Counted {
+// One domain: its own record and the trees of what belongs to it. catalog.cc adds the trees of the
+// other kinds, so that a change of one of these concerns only those who name it.
+struct DomainTrees : Counted {
     DomainId id;
     Ref<Entity<model::Domain>> domain;  // null while only its entities have been told
     Ref<Entity<model::Licence>> licence;
@@ -51,24 +46,9 @@ struct DomainNode final : Counted {
     PersistentTree<AccountRecord, keying::ByNumber> accounts_by_number;
     EntitiesById<model::User> users;
     PersistentTree<Entity<model::User>, keying::ByLogin> users_by_login;
-    DomainKinds::Mapped<TreesOfKind> others;
-
-    template <typename T>
-    const TreesOfKind<T>& of() const {
-        return others;
-    }
-    template <typename T>
-    TreesOfKind<T>& of() {
-        return others;
-    }
-    bool is_empty() const {
-        return !domain && !licence && accounts.empty() && users.empty() &&
-               !DomainKinds::any([this]<typename T>() { return !of<T>().by_id.empty(); });
-    }
 };
-inline void release(const DomainNode* node) {
-    delete node;
-}
+struct DomainNode;
+void release(const DomainNode* node);
 
 struct CatalogRoot final : Counted {
     Revision revision;
@@ -86,9 +66,7 @@ struct CatalogRoot final : Counted {
     EntitiesById<model::DomainGroup> domain_groups;
     Ref<Entity<model::SystemSettings>> system;
 };
-inline void release(const CatalogRoot* root) {
-    delete root;
-}
+void release(const CatalogRoot* root);
 
 class Catalog {
  public:
@@ -112,28 +90,25 @@ class Catalog {
     const Entity<model::User>* find_user(DomainId domain, UserId id) const;
     const Entity<model::User>* find_user_by_login(DomainId domain, std::string_view login) const;
     size_t user_count(DomainId domain) const;
-    // The other kinds of a domain (domain_kinds.h).
+    // The other kinds of a domain (domain_kinds.h). Whoever asks includes the kind's own header.
     template <IsDomainKind T>
     const Entity<T>* find(DomainId domain, IdOf<T> id) const {
-        const DomainNode* node = find_node(domain);
-        return node == nullptr ? nullptr : node->of<T>().by_id.find(id.bits);
+        return static_cast<const Entity<T>*>(find_of_kind(domain, index_of_kind<T>, id.bits));
     }
     template <IsDomainKind T>
     size_t count(DomainId domain) const {
-        const DomainNode* node = find_node(domain);
-        return node == nullptr ? 0 : node->of<T>().by_id.size();
+        return count_of_kind(domain, index_of_kind<T>);
     }
     template <IsDomainKind T>
         requires(IsNamed<T>)
     const Entity<T>* find_by_name(DomainId domain, std::string_view name) const {
-        const DomainNode* node = find_node(domain);
-        return node == nullptr ? nullptr : node->of<T>().by_name.find(name);
+        return static_cast<const Entity<T>*>(find_of_kind(domain, index_of_kind<T>, ByName{name}));
     }
     template <IsDomainKind T>
         requires(IsNumbered<T>)
     const Entity<T>* find_by_number(DomainId domain, std::string_view number) const {
-        const DomainNode* node = find_node(domain);
-        return node == nullptr ? nullptr : node->of<T>().by_number.find(number);
+        return static_cast<const Entity<T>*>(
+            find_of_kind(domain, index_of_kind<T>, ByNumber{number}));
     }
 
     const Entity<model::Site>* find_site(SiteId id) const { return root_->sites.find(id.bits); }
@@ -162,22 +137,21 @@ class Catalog {
     }
     template <typename Visit>
     void visit_accounts(DomainId domain, std::string_view after_login, Visit&& visit) const {
-        if (const DomainNode* node = find_node(domain))
+        if (const DomainTrees* node = find_node(domain))
             node->accounts_by_login.visit_after(after_login, visit);
     }
     template <typename Visit>
     void visit_users(DomainId domain, std::string_view after_login, Visit&& visit) const {
-        if (const DomainNode* node = find_node(domain))
+        if (const DomainTrees* node = find_node(domain))
             node->users_by_login.visit_after(after_login, visit);
     }
     template <IsDomainKind T, typename Visit>
     void visit(DomainId domain, Visit&& visit) const {  // by id
-        if (const DomainNode* node = find_node(domain)) node->of<T>().by_id.visit(visit);
+        visit_of_kind(domain, index_of_kind<T>, nullptr, Visitor::of<T>(visit));
     }
     template <IsDomainKind T, typename Visit>
     void visit_after(DomainId domain, Bits128 after, Visit&& visit) const {
-        if (const DomainNode* node = find_node(domain))
-            node->of<T>().by_id.visit_after(after, visit);
+        visit_of_kind(domain, index_of_kind<T>, &after, Visitor::of<T>(visit));
     }
     template <typename Visit>
     void visit_sites(Visit&& visit) const {
@@ -203,7 +177,31 @@ class Catalog {
  private:
     friend class CatalogFeed;
     explicit Catalog(Ref<CatalogRoot> root) : root_(std::move(root)) {}
-    const DomainNode* find_node(DomainId id) const { return root_->domains.find(id.bits); }
+    const DomainTrees* find_node(DomainId id) const;
+
+    // Entities of a kind that is known by its place in DomainKinds.
+    struct ByName {
+        std::string_view name;
+    };
+    struct ByNumber {
+        std::string_view number;
+    };
+    struct Visitor {
+        void* visit;
+        bool (*call)(void* visit, const void* entity);
+
+        template <typename T, typename Visit>
+        static Visitor of(Visit& visit) {
+            return {&visit, [](void* to, const void* entity) -> bool {
+                        return (*static_cast<Visit*>(to))(*static_cast<const Entity<T>*>(entity));
+                    }};
+        }
+    };
+    const void* find_of_kind(DomainId domain, size_t kind, Bits128 id) const;
+    const void* find_of_kind(DomainId domain, size_t kind, ByName by) const;
+    const void* find_of_kind(DomainId domain, size_t kind, ByNumber by) const;
+    size_t count_of_kind(DomainId domain, size_t kind) const;
+    void visit_of_kind(DomainId domain, size_t kind, const Bits128* after, Visitor visitor) const;
 
     Ref<CatalogRoot> root_;
 };

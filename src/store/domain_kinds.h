@@ -4,11 +4,22 @@
 // users and licences have more to them and are dealt with one by one.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <type_traits>
 
 #include "base/id.h"
-#include "model/entities.h"
+
+// Only their names: whoever needs more includes model/generated/<kind>.h.
+namespace tandem::model {
+struct NumberRange;
+struct Trunk;
+struct TrunkGroup;
+struct RingGroup;
+struct FeatureCode;
+struct Grant;
+struct ApiToken;
+}  // namespace tandem::model
 
 namespace tandem::store {
 
@@ -55,6 +66,13 @@ struct KindList {
     static void each(const Visit& visit) {
         (visit.template operator()<Ts>(), ...);
     }
+    // The place of one of them.
+    template <typename T>
+    static constexpr size_t index_of() {
+        size_t index = 0;
+        (void)((std::is_same_v<T, Ts> || (++index, false)) || ...);
+        return index;
+    }
     // Until one answers true; whether one did.
     template <typename Visit>
     static bool any(const Visit& visit) {
@@ -67,6 +85,8 @@ using DomainKinds = KindList<model::NumberRange, model::Trunk, model::TrunkGroup
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };
+template <IsDomainKind T>
+inline constexpr size_t index_of_kind = DomainKinds::index_of<T>();
 template <typename T>
 concept IsNamed = requires(const T& value) { value.name.size(); };
 template <typename T>

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "model/generated/api_token.h"
 #include "roles/web_gate/request_checks.h"
 #include "store/catalog_rights.h"
 #include "store/catalog_tree.h"
