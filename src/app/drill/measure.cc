@@ -18,9 +18,11 @@ std::optional<Duration> switch_time(Instant harm, std::span<const Probe> probes)
         }
         return found;
     }
+    const bool is_late = first != probes.begin() && std::prev(first)->asked > harm + kOnset;
+    const Instant began = is_late ? std::prev(first)->asked : harm;
     for (auto probe = first; probe != probes.end(); ++probe) {
         if (!probe->served) continue;
-        const Duration since = *probe->served - harm;
+        const Duration since = *probe->served - began;
         if (!found || since < *found) found = since;
     }
     return found;

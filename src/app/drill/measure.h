@@ -21,8 +21,13 @@ struct Probe {
 // Whoever is served within this has noticed nothing.
 inline constexpr Duration kPrompt = 100ms;
 
+// A harm that is felt is felt by then: phones ask many times a second. A disk that gets slow, or
+// what mends itself, makes trouble later than that.
+inline constexpr Duration kOnset = 500ms;
+
 // From the harm until something new was served again: the first answer to anything that was asked
-// after the trouble had begun. Without trouble: the longest that anybody had to wait.
+// after the trouble had begun. Trouble that began later than kOnset is counted from the last one
+// before it that was served promptly. Without trouble: the longest that anybody had to wait.
 // nullopt: nothing that was asked since then was served. `probes` in the order in which they were
 // asked, none from before the harm.
 std::optional<Duration> switch_time(Instant harm, std::span<const Probe> probes);

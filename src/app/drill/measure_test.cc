@@ -26,6 +26,17 @@ TEST(SwitchTime, IsTheLongestWaitWhenNobodyWasInTrouble) {
     EXPECT_EQ(switch_time(kHarm, probes), kPrompt);
 }
 
+// It was not away for the 5 s in which all were served.
+TEST(SwitchTime, OfTroubleThatBeganLateIsCountedFromItsBeginning) {
+    const std::vector<Probe> probes = {{at(5ms), at(8ms)},
+                                       {at(5000ms), at(5003ms)},
+                                       {at(5050ms), at(5300ms)},
+                                       {at(5100ms), at(5320ms)}};
+    EXPECT_EQ(switch_time(kHarm, probes), 300ms);
+    EXPECT_EQ(switch_time(kHarm, std::span(probes).subspan(2)), 5300ms)
+        << "nothing was served before";
+}
+
 TEST(SwitchTime, IsUnknownWhenNothingWasServedAgain) {
     const std::vector<Probe> probes = {{at(5ms), at(8ms)}, {at(30ms), std::nullopt}};
     EXPECT_EQ(switch_time(kHarm, probes), std::nullopt);
