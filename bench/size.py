@@ -10,8 +10,8 @@ from licences import tree_lines
 from media import description
 from phone import AnsweringPhone, Phone
 from report import Measure, progress
-from signalling import CALLEE_PORT, CALLER_PORT, TandemServer, register_callee
-from usage import Cpu, resident_bytes, server_pids
+from signalling import CALLEE_PORT, CALLER_PORT, TandemServer, call_cost, register_callee
+from usage import Cpu, resident_bytes, server_pids, take_precedence
 
 MIB = 1 << 20
 ACCOUNTS, DOMAINS = 1_000_000, 10_000
@@ -19,6 +19,7 @@ ACCOUNTS, DOMAINS = 1_000_000, 10_000
 BULK_DOMAINS = int(os.environ.get("BULK_DOMAINS", DOMAINS))
 BULK_ACCOUNTS = int(os.environ.get("BULK_ACCOUNTS", ACCOUNTS))
 START_MAX_S = 300
+CURVE = ((2, 20), (100, 10_000), (DOMAINS, ACCOUNTS))
 
 
 def idle_memory(folder):
@@ -74,7 +75,7 @@ def cold_start(folder):
             Measure("first_start", "s", first_s, note="on an empty data directory, to /health")]
 
 
-def fill(server):
+def fill(server, domains=DOMAINS, accounts=ACCOUNTS):
     """Writes the domains and accounts straight into the store of a server that is stopped, as copies of
     one of each: a million calls of the API would take the better part of an hour."""
     db = sqlite3.connect(os.path.join(server.data, "store.db"))
@@ -86,12 +87,12 @@ def fill(server):
     revision = db.execute("SELECT revision FROM meta").fetchone()[0]
 
     def copies():
-        for d in range(DOMAINS - 1):
+        for d in range(domains - 1):
             # Identities in the order of their making, as the server gives them (base/id.h).
             own, name = b"%012xffff%016x" % (d, d), b"tenant%d.test" % d
             yield b"/x/domain-name/" + name, own
             yield b"/d/" + own + b"/domain", domain.replace(domain_id, own).replace(b"demo.test", name)
-            for a in range(ACCOUNTS // DOMAINS):
+            for a in range(accounts // domains):
                 number, its = b"%d" % (1000 + a), b"%016x%016x" % (d, a)
                 yield b"/d/" + own + b"/x/login/" + number, its
                 yield b"/d/" + own + b"/x/number/" + number, its
@@ -125,6 +126,24 @@ def scale(folder):
                     note=f"{ACCOUNTS} accounts in {DOMAINS} domains on one server"),
             Measure("scale_account_memory", "bytes", (total - small) / ACCOUNTS),
             Measure("scale_start", "s", seconds, note="from exec to the 200 of a call's INVITE")]
+
+
+def curve(folder):
+    """What a call costs in a small system and in a large one: it should be the same."""
+    measures, first = [], None
+    for domains, accounts in CURVE:
+        with TandemServer(os.path.join(folder, str(accounts))) as tandem:
+            tandem.server.stop()
+            progress(f"  {accounts} more accounts in {domains} domains")
+            fill(tandem.server, domains, accounts)
+            tandem.server.launch()
+            tandem.server.wait_healthy(START_MAX_S)
+            take_precedence(tandem.pids())
+            cost = call_cost(tandem)
+        first = first or cost
+        measures.append(Measure(f"call_at_{accounts}_accounts", "us_cpu", cost, "smallest", first,
+                                ("ratio", "<=", 1.1), note=f"in {domains} domains"))
+    return measures
 
 
 def bulk(folder):
