@@ -121,6 +121,8 @@ void NodeHost::dispatch(Now now, ports::Letter letter) {
         return;
     }
     if (role != nullptr) {
+        if (waits_for_next_life(*hosted(letter.to), letter))
+            return held_.push_back(std::move(letter));
         if (pass_on(*hosted(letter.to), letter)) return;
         return role->on_letter(now, std::move(letter), outbox_);
     }
@@ -251,6 +253,7 @@ void NodeHost::apply_placements(Now now) {
                    placement.group == hosted.group && is_mine(placement);
         });
         if (!stays) drain_instance(now, hosted);
+        hosted.returns = stays && hosted.draining;
     }
     membership_.set_layout(now, placements, homes_of(catalog_));
     for (const Placement& placement : placements) {
@@ -363,6 +366,13 @@ bool NodeHost::pass_on(const Hosted& hosted, ports::Letter& letter) {
     return true;
 }
 
+// A registrar that was switched off and on again has its post, or is getting it, and takes no more
+// REGISTERs: they wait until it has been started anew.
+bool NodeHost::waits_for_next_life(const Hosted& hosted, const ports::Letter& letter) const {
+    return hosted.returns && hosted.kind == ports::RoleKind::Registrar && !draining_ &&
+           holds_alternative<ports::SipInbound>(letter.payload) && held_.size() < letters_held_max;
+}
+
 void NodeHost::remove_idle(Now now) {
     for (Hosted& hosted : hosted_) {
         if (hosted.handing && hosted.role->is_flushed()) {
@@ -380,7 +390,9 @@ void NodeHost::remove_idle(Now now) {
         if (hosted.role != nullptr)
             tell(now, {EventKind::Stopped, hosted.instance.number, "stopped " + name_of(hosted)});
     }
-    if (std::erase_if(hosted_, is_done) > 0) apply_placements(now);
+    if (std::erase_if(hosted_, is_done) == 0) return;
+    apply_placements(now);
+    for (ports::Letter& letter : std::exchange(held_, {})) queue_.push_back(std::move(letter));
 }
 
 std::vector<ports::DirectoryEntry> NodeHost::draining_instances() const {

@@ -121,6 +121,7 @@ class NodeHost {
         ports::RoleKind kind = ports::RoleKind::SipGate;
         int group = 1;
         bool draining = false;
+        bool returns = false;                               // wanted again before it has drained
         bool handing = false;                               // its post, when all is written
         bool leaving = false;                               // its calls, to others
         std::unique_ptr<ports::Surroundings> surroundings;  // the role keeps a reference
@@ -151,6 +152,7 @@ class NodeHost {
     void remove_idle(Now now);
     void leave_calls(Now now);
     bool pass_on(const Hosted& hosted, ports::Letter& letter);
+    bool waits_for_next_life(const Hosted& hosted, const ports::Letter& letter) const;
     void rebuild_directory();
     std::vector<cluster::InstanceLoad> own_loads() const;
     void follow_load(Now now);
@@ -188,7 +190,7 @@ class NodeHost {
     uint64_t next_request_ = uint64_t{1} << 40;  // never an id of the reader's
     uint64_t claim_request_ = 0;  // of the epoch; answers to earlier tries are not taken
     std::vector<ports::Letter> queue_;
-    std::vector<ports::Letter> held_;      // until the instances have been started
+    std::vector<ports::Letter> held_;      // until the instances have been started (again)
     std::vector<ports::Letter> unspoken_;  // to the outside, until we are known to live
     ports::Outbox outbox_;
     std::vector<Hosted> hosted_;

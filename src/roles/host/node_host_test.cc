@@ -24,8 +24,17 @@ class NoRoles final : public RoleFactory {
 
 // A host and the store that answers it; the answer to one request is lost.
 struct Fixture {
-    explicit Fixture(int which_is_lost) : lost(which_is_lost) {
+    explicit Fixture(int which_is_lost) : Fixture(which_is_lost, none) {}
+    Fixture(int which_is_lost, RoleFactory& roles)
+        : lost(which_is_lost), host{{1, 0, "test", {}}, tokens, rng, roles} {
         host.start(now);
+        run();
+    }
+    // Somebody else's write, and its watch.
+    void put(const std::string& key, std::string value) {
+        store::Outbox out;
+        memory.apply(now.mono, {1, store::Txn{{}, {store::Put{key, std::move(value)}}, {}}}, out);
+        tell_watches(out);
         run();
     }
     void run() {
@@ -42,8 +51,13 @@ struct Fixture {
                 for (store::Reply& reply : out.replies) {
                     host.deliver({ports::kKeyValue, host.self(), letter.request, std::move(reply)});
                 }
+                tell_watches(out);
             }
         }
+    }
+    void tell_watches(store::Outbox& out) {
+        for (store::WatchBatch& batch : out.watches)
+            host.deliver({ports::kKeyValue, host.self(), 0, std::move(batch)});
     }
     void advance(Duration time) {
         now.mono = now.mono + time;
@@ -54,13 +68,13 @@ struct Fixture {
     Now now{Instant{1000s}, UtcTime{1'800'000'000'000}};
     SeededRng rng{1};
     ports::TokenMint tokens{{1, 2}};
-    NoRoles factory;
+    NoRoles none;
     store::MemoryStore memory;
     store::Outbox ignored;
     std::vector<ports::Letter> left;  // for anybody but the store
     int requests = 0;
     int lost = 0;
-    NodeHost host{{1, 0, "test", {}}, tokens, rng, factory};
+    NodeHost host;
 };
 
 TEST(NodeHost, AnAnswerOfTheStoreThatNeverComesIsAskedForAgain) {
@@ -212,6 +226,87 @@ TEST(NodeHost, NewCallsGoToTheB2bThatHasLess) {
     fixture.advance(cluster::load_look_interval);
     EXPECT_EQ(counts(), now);
     EXPECT_EQ(directory.pick_previous(ports::RoleKind::B2bua, 1), before[1]);
+}
+
+// Takes letters, and drains for as long as it is told to.
+struct SlowRole final : ports::Role {
+    struct Life {
+        int made = 0;
+        bool is_idle = false;
+        std::vector<int> letters;  // of which life, for each
+    };
+    explicit SlowRole(Life& of) : life(of), number(++of.made) {}
+    ports::RoleKind kind() const override { return ports::RoleKind::Registrar; }
+    void start(Now, ports::Outbox&) override {}
+    void on_letter(Now, ports::Letter letter, ports::Outbox&) override {
+        if (holds_alternative<ports::SipInbound>(letter.payload)) life.letters.push_back(number);
+    }
+    void on_timeout(Now, ports::Outbox&) override {}
+    std::optional<Instant> next_deadline() const override { return std::nullopt; }
+    void drain(Now, ports::Outbox&) override {}
+    bool is_idle() const override { return life.is_idle; }
+
+    Life& life;
+    int number;
+};
+struct SlowRoles final : RoleFactory {
+    std::unique_ptr<ports::Role> make(ports::RoleKind, const ports::Surroundings&) override {
+        return std::make_unique<SlowRole>(life);
+    }
+    SlowRole::Life life;
+};
+
+// It is switched off and, while it drains, on again: what comes is for its next life.
+TEST(NodeHost, RegistersWaitForARegistrarThatReturns) {
+    SlowRoles roles;
+    Fixture fixture(0, roles);
+    model::RoleInstance role;
+    role.id = RoleInstanceId{{1, 5}};
+    role.number = 5;
+    role.node = 1;
+    role.role = model::RoleCode::Sr;
+    const auto put = [&](bool enabled) {
+        role.enabled = enabled;
+        fixture.put(store::keys::role_instance(role.id), model::encode_stored(role, {}));
+    };
+    const auto invite = [&] {
+        fixture.host.deliver({ports::Instance{6}, ports::Instance{5}, 0, ports::SipInbound{}});
+        fixture.run();
+        return roles.life.letters;
+    };
+    put(true);
+    ASSERT_EQ(invite(), (std::vector<int>{1}));
+    put(false);
+    EXPECT_EQ(invite(), (std::vector<int>{1, 1})) << "it says by itself what it takes no more";
+    put(true);
+    EXPECT_EQ(invite(), (std::vector<int>{1, 1})) << "waits";
+    roles.life.is_idle = true;
+    fixture.run();
+    EXPECT_EQ(roles.life.letters, (std::vector<int>{1, 1, 2}));
+}
+
+// It is not to return after all.
+TEST(NodeHost, WhoWaitsForARegistrarThatStaysAwayIsToldSo) {
+    SlowRoles roles;
+    Fixture fixture(0, roles);
+    model::RoleInstance role;
+    role.id = RoleInstanceId{{1, 5}};
+    role.number = 5;
+    role.node = 1;
+    role.role = model::RoleCode::Sr;
+    for (const bool enabled : {true, false, true}) {
+        role.enabled = enabled;
+        fixture.put(store::keys::role_instance(role.id), model::encode_stored(role, {}));
+    }
+    fixture.host.deliver({ports::Instance{6}, ports::Instance{5}, 3, ports::SipInbound{}});
+    fixture.run();
+    role.enabled = false;
+    fixture.put(store::keys::role_instance(role.id), model::encode_stored(role, {}));
+    roles.life.is_idle = true;
+    fixture.run();
+    EXPECT_TRUE(roles.life.letters.empty());
+    ASSERT_FALSE(fixture.left.empty());
+    EXPECT_TRUE(holds_alternative<ports::Unreachable>(fixture.left.back().payload));
 }
 
 // A run that was declared dead wakes and makes its links again before it knows.
