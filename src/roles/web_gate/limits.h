@@ -30,6 +30,15 @@ inline constexpr Duration refusals_gathering = 1s;
 inline constexpr size_t refusals_different_max = 100;
 // Somebody who signs in does so for a day's work.
 inline constexpr std::chrono::milliseconds session_length = std::chrono::hours(12);
+// Tries of passwords for one name from one address, and the time in which one of them is
+// forgotten: people mistype some times, and a day's tries of a program are less than 3 000.
+inline constexpr int failures_of_name_max = 5;
+inline constexpr Duration failures_of_name_pause = 30s;
+// From one address, whatever the names: an office signs in from behind one.
+inline constexpr int failures_of_address_max = 30;
+inline constexpr Duration failures_of_address_pause = 10s;
+// Some 120 bytes each.
+inline constexpr size_t failures_counted_max = 20'000;
 // Lines of one bulk request: what the longest body that is usual can hold.
 inline constexpr size_t bulk_lines_max = 20'000;
 // Lines of one bulk request that are with ST at once: enough to fill its batches one after the

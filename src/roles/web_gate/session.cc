@@ -51,6 +51,14 @@ void WebGate::on_session(Now now, Incoming incoming, ports::Outbox& out) {
     respond(incoming.letter, std::move(response), out);
 }
 
+// By whom a try is counted. The case of a domain's name must not make another name of it.
+std::string WebGate::tried_name(const Principal& claimed) {
+    if (!claimed.user.is_nil()) return claimed.user.text();
+    std::string name = claimed.name;
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    return name;
+}
+
 void WebGate::sign_in(Now now, Incoming incoming, ports::Outbox& out) {
     const auto members = text_members(incoming.request().body, {"domain", "login", "password"});
     if (!members) return respond(incoming.letter, problem(members.error()), out);
@@ -64,6 +72,15 @@ void WebGate::sign_in(Now now, Incoming incoming, ports::Outbox& out) {
     incoming.principal.name = (*members)[1].substr(0, 64) + "@" + (*members)[0].substr(0, 253);
     incoming.principal.domain = domain.value_or(DomainId{});
     if (has_password) incoming.principal.user = user->id;
+    const auto wait =
+        throttle_.wait_for(now.mono, incoming.request().remote, tried_name(incoming.principal));
+    if (wait > std::chrono::seconds{0}) {
+        HttpResponse response = problem(429, "too many wrong passwords from this address");
+        response.headers.emplace_back("Retry-After", std::to_string(wait.count()));
+        note(now, incoming, "sign-in refused", "too many failures");
+        return respond(incoming.letter, std::move(response), out);
+    }
+    throttle_.on_try(now.mono, incoming.request().remote, tried_name(incoming.principal));
     ask(now, std::move(incoming), ports::kPasswords, std::move(check), out);
 }
 
@@ -113,17 +130,26 @@ void WebGate::hash_password(Now now, Incoming incoming, ports::EntityRequest req
     out.send(around_.self, ports::kPasswords, std::move(check), number);
 }
 
+HttpResponse WebGate::on_sign_in(Now now, const Pending& pending,
+                                 const ports::PasswordChecked& checked) {
+    const Incoming asked{pending.question, pending.match, pending.method, pending.principal};
+    const std::string& address = asked.request().remote;
+    if (checked.error) {
+        throttle_.take_back(address, tried_name(asked.principal));
+        return problem(*checked.error);
+    }
+    HttpResponse response = session_response(now, pending, checked.matches);
+    if (response.status == 201) throttle_.on_success(address, tried_name(asked.principal));
+    note(now, asked, response.status == 201 ? "sign-in" : "sign-in refused", "");
+    return response;
+}
+
 // nullopt: ST is asked now.
 std::optional<HttpResponse> WebGate::on_password(Now now, uint64_t request, Pending& pending,
                                                  const ports::PasswordChecked& checked,
                                                  ports::Outbox& out) {
+    if (pending.match.route->action == Action::Session) return on_sign_in(now, pending, checked);
     if (checked.error) return problem(*checked.error);
-    if (pending.match.route->action == Action::Session) {
-        HttpResponse response = session_response(now, pending, checked.matches);
-        Incoming asked{pending.question, pending.match, pending.method, pending.principal};
-        note(now, asked, response.status == 201 ? "sign-in" : "sign-in refused", "");
-        return response;
-    }
     const auto store = around_.directory.active_of_site(RoleKind::Store);
     if (!store || !pending.prepared) return problem(503, "nobody who could answer can be reached");
     pending.prepared->password_hash = checked.hash;

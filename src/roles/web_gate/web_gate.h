@@ -18,6 +18,7 @@
 #include "roles/web_gate/refusals.h"
 #include "roles/web_gate/request_checks.h"
 #include "roles/web_gate/router.h"
+#include "roles/web_gate/sign_in_throttle.h"
 #include "store/backup_reader.h"
 
 namespace tandem::roles::web_gate {
@@ -72,6 +73,9 @@ class WebGate final : public ports::Role {
     // sessions and passwords: session.cc
     void on_session(Now now, Incoming incoming, ports::Outbox& out);
     void sign_in(Now now, Incoming incoming, ports::Outbox& out);
+    static std::string tried_name(const Principal& claimed);
+    ports::HttpResponse on_sign_in(Now now, const Pending& pending,
+                                   const ports::PasswordChecked& checked);
     void end_sessions(Now now, Incoming incoming, ports::Outbox& out);
     void hash_password(Now now, Incoming incoming, ports::EntityRequest request,
                        ports::Outbox& out);
@@ -145,6 +149,7 @@ class WebGate final : public ports::Role {
     const ports::Surroundings& around_;
     Gatekeeper gatekeeper_;
     Refusals refusals_;
+    SignInThrottle throttle_;
     WebSettings settings_;
     std::unordered_map<uint64_t, Pending> pending_;
     std::deque<std::pair<Instant, uint64_t>> deadlines_;         // of reply_deadline
