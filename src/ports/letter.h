@@ -63,6 +63,7 @@ using Payloads = PayloadList<
     ListenerOpen, ListenerOpened, ListenerClose, ListenerFailed,
     // registrar
     BindingsQuery, BindingsReply, BindingsList, BindingsPage, BindingRemove, BindingRemoved,
+    MessageKeep, MessageKept, MessageDeliver, MessageDelivered,
     // media
     MediaPlace, MediaPlaced, MediaRequest, MediaReply, MediaStatisticsQuery, MediaEvent, MediaLoad,
     MediaReconcile, MediaPortOpen, MediaPortClose, MediaPortFailed,

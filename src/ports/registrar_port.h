@@ -63,4 +63,31 @@ struct BindingRemoved {
     uint32_t removed = 0;
 };
 
+// A MESSAGE that no device took (RFC 3428). SR keeps it in the store until one does.
+struct StoredMessage {
+    uint64_t key = 0;  // SR's
+    UtcTime sent;
+    std::string from;  // name-addr without tag
+    std::string to;
+    std::string content_type;
+    std::string body;
+};
+struct MessageKeep {
+    DomainId domain;
+    AccountId account;
+    StoredMessage message;
+};
+struct MessageKept {
+    bool kept = false;  // committed
+};
+// Asked of a B2B: sends it to the devices of the account.
+struct MessageDeliver {
+    DomainId domain;
+    AccountId account;
+    StoredMessage message;
+};
+struct MessageDelivered {
+    int status = 0;  // of the first device that took it, or the best failure
+};
+
 }  // namespace tandem::ports

@@ -171,5 +171,34 @@ template <typename A>
 void describe(A& a, ports::BindingRemoved& v) {
     a(1, v.removed);
 }
+template <typename A>
+void describe(A& a, ports::StoredMessage& v) {
+    a(1, v.key);
+    a(2, v.sent);
+    a(3, v.from);
+    a(4, v.to);
+    a(5, v.content_type);
+    a(6, v.body);
+}
+template <typename A>
+void describe(A& a, ports::MessageKeep& v) {
+    a(1, v.domain);
+    a(2, v.account);
+    a(3, v.message);
+}
+template <typename A>
+void describe(A& a, ports::MessageKept& v) {
+    a(1, v.kept);
+}
+template <typename A>
+void describe(A& a, ports::MessageDeliver& v) {
+    a(1, v.domain);
+    a(2, v.account);
+    a(3, v.message);
+}
+template <typename A>
+void describe(A& a, ports::MessageDelivered& v) {
+    a(1, v.status);
+}
 
 }  // namespace tandem::wire

@@ -46,6 +46,14 @@ inline constexpr uint32_t payload_number<ports::BindingRemove> = 34;
 template <>
 inline constexpr uint32_t payload_number<ports::BindingRemoved> = 35;
 template <>
+inline constexpr uint32_t payload_number<ports::MessageKeep> = 36;
+template <>
+inline constexpr uint32_t payload_number<ports::MessageKept> = 37;
+template <>
+inline constexpr uint32_t payload_number<ports::MessageDeliver> = 38;
+template <>
+inline constexpr uint32_t payload_number<ports::MessageDelivered> = 39;
+template <>
 inline constexpr uint32_t payload_number<ports::MediaPlace> = 50;
 template <>
 inline constexpr uint32_t payload_number<ports::MediaPlaced> = 51;

@@ -88,6 +88,35 @@ def messages_outside_a_call(folder):
         expect(caller.wait_response(again).startswith("SIP/2.0 20"), "the answer")
 
 
+def a_message_waits_for_a_device(folder):
+    """What nobody could take is stored, outlives the server, and comes in its order when the account registers."""
+    with running(folder, accounts=("1001", "1002"), nodes=NODES) as server, \
+            CallingPhone(server, "1001", CALLER_PORT) as caller, \
+            CallingPhone(server, "1002", CALLEE_PORT) as callee:
+        for text in ("first", "second"):
+            answer = caller.ask("MESSAGE", "sip:1002@demo.test", body=text, kind="text/plain")
+            expect(answer.startswith("SIP/2.0 202"), f"the sender of {text}: {answer.splitlines()[0]}")
+        server.stop()
+        server.start()
+        callee.register()
+        for text in ("first", "second"):
+            arrived = callee.wait_request("MESSAGE")
+            expect(arrived.endswith(f"\r\n\r\n{text}"), f"{text}:\n{arrived}")
+            expect("1001@demo.test" in header(arrived, "From") and header(arrived, "Date").endswith("GMT"), arrived)
+            expect(answer_if_asked(callee, "MESSAGE") is None, "one at a time")
+            callee.respond(arrived, "200 OK")
+        callee.register()
+        expect(answer_if_asked(callee, "MESSAGE") is None, "each comes once")
+        waiting = sum(i["figures"].get("messages_waiting", 0) for node in server.api("GET", "/status")["nodes"]
+                      for i in node["instances"])
+        expect(waiting == 0, f"{waiting} messages wait")
+        # A domain may want none stored.
+        server.api("PATCH", "/domains/demo.test", {"settings": {"offline_messages": False}})
+        callee.register(lines="Expires: 0\r\n")
+        answer = caller.ask("MESSAGE", "sip:1002@demo.test", body="third", kind="text/plain")
+        expect(answer.startswith("SIP/2.0 480"), f"nothing is stored: {answer.splitlines()[0]}")
+
+
 def options_outside_a_call(folder):
     """RFC 3261 11: to the server by the gate, to an account with what a call would get."""
     with two_phones(folder) as (_, caller, _callee):
@@ -378,7 +407,7 @@ def every_transport_in_both_families(folder):
 
 
 if __name__ == "__main__":
-    main(requests_within_a_call_reach_the_other_side, messages_outside_a_call, options_outside_a_call,
+    main(requests_within_a_call_reach_the_other_side, messages_outside_a_call, a_message_waits_for_a_device, options_outside_a_call,
          a_reliable_provisional_response, session_timers, digest_algorithms_of_a_domain, loops_and_hops,
          redirections, registrations_of_every_kind, path_and_outbound, keep_alives,
          a_request_too_large_for_udp_takes_tcp, every_transport_in_both_families)

@@ -72,6 +72,7 @@ void read(ObjectReader& in, DomainSettings& out) {
         Presence::Optional);
     in.enumeration("srtp", out.srtp, names_of(SrtpUse{}), Presence::Optional);
     in.flag("full_traces", out.full_traces, Presence::Optional);
+    in.flag("offline_messages", out.offline_messages, Presence::Optional);
     in.text("language", out.language, {.length_min = 2, .length_max = 35,
         .format = Format::Language});
     in.text("time_zone", out.time_zone, {.length_min = 1, .length_max = 64,
@@ -93,6 +94,7 @@ void write(ObjectWriter& out, const DomainSettings& value) {
     out.text("media_anchoring", to_string(value.media_anchoring));
     out.text("srtp", to_string(value.srtp));
     out.flag("full_traces", value.full_traces);
+    out.flag("offline_messages", value.offline_messages);
     out.text("language", value.language);
     out.text("time_zone", value.time_zone);
 }
@@ -113,6 +115,7 @@ const Shape& shape_of<DomainSettings>() {
         {"media_anchoring", FieldKind::Plain, nullptr},
         {"srtp", FieldKind::Plain, nullptr},
         {"full_traces", FieldKind::Plain, nullptr},
+        {"offline_messages", FieldKind::Plain, nullptr},
         {"language", FieldKind::Plain, nullptr},
         {"time_zone", FieldKind::Plain, nullptr},
     };

@@ -64,6 +64,9 @@ struct DomainSettings {
     SrtpUse srtp = SrtpUse::Optional;
     // Whether the ladder of a call keeps whole messages, not only their first lines.
     bool full_traces = false;
+    // Whether a MESSAGE (RFC 3428) that no device takes is stored until one registers, for a week
+    // at most; otherwise its sender is told 480.
+    bool offline_messages = true;
     // Language of prompts and letters.
     std::string language = "en";
     // Time zone of schedules and reports.

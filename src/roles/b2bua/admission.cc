@@ -216,6 +216,8 @@ void B2buaRole::on_page_message(Step& step, ports::SipInbound& in, sip::ServerKe
     if (route.stages.empty()) return refuse(step, in.message, server, route.refusal);
     const call::CallFacts facts = facts_of(step, *admitted, in.message);
     PageRequest page{server,
+                     {},
+                     step.now.utc,
                      std::move(in.message),
                      facts.domain,
                      route.stages.front().targets.front().account,
@@ -224,6 +226,21 @@ void B2buaRole::on_page_message(Step& step, ports::SipInbound& in, sip::ServerKe
     const sip::Message copy = page.message;
     call::CallContext ctx = context(step);
     if (!pages_.start(ctx, std::move(page))) refuse(step, copy, server, 503);
+}
+
+// One that was stored, for an account that has just registered.
+void B2buaRole::on_deliver(Step& step, ports::Letter letter) {
+    const auto& deliver = get<ports::MessageDeliver>(letter.payload);
+    const ports::StoredMessage& stored = deliver.message;
+    sip::Message message = sip::Message::request(sip::Method::Message, "sip:stored");
+    message.set_body(stored.content_type, stored.body);
+    PageRequest page{
+        {},          letter,   stored.sent, std::move(message), deliver.domain, deliver.account,
+        stored.from, stored.to};
+    call::CallContext ctx = context(step);
+    const bool takes_more = !draining_ && !is_overloaded();
+    if (!takes_more || !pages_.start(ctx, std::move(page)))
+        step.out.reply(letter, ports::MessageDelivered{503});
 }
 
 // What would happen to a call, without making one.

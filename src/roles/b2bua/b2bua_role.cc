@@ -132,6 +132,8 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
     const uint64_t base = call::base_of(letter.request);
     if (call::index_of(letter.request) == kPageIndex && pages_.has(base)) {
         call::CallContext ctx = context(step);
+        const bool is_bindings = holds_alternative<ports::BindingsReply>(letter.payload);
+        if (!is_bindings) pages_.on_kept(ctx, base, get_if<ports::MessageKept>(&letter.payload));
         pages_.on_bindings(ctx, base, get_if<ports::BindingsReply>(&letter.payload));
         return emit(step, nullptr);
     }

@@ -144,6 +144,7 @@ class B2buaRole final : public ports::Role {
     call::CallFacts facts_of(Step& step, const Admitted& admitted, const sip::Message& invite);
     call::CallSettings settings_of(const store::Entity<model::Domain>& domain) const;
     void on_page_message(Step& step, ports::SipInbound& in, sip::ServerKey server);
+    void on_deliver(Step& step, ports::Letter letter);
     void on_route_test(Step& step, const ports::Letter& letter);
 
     void begin_call(Step& step, HeldInvite invite);

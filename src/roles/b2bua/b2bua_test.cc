@@ -1073,38 +1073,6 @@ TEST_F(B2buaTest, TheAnswerWaitsForItsOwnSnapshot) {
     EXPECT_TRUE(stage.at(kAlice).empty());
 }
 
-TEST_F(B2buaTest, MessagesOutsideACallReachEveryDevice) {
-    stage.register_phone("1002", kBobDesk);
-    const auto send = [&](std::string_view authorization, int branch) {
-        stage.from_phone(kAlice,
-                         "MESSAGE sip:1002@acme.test SIP/2.0\n"
-                         "Via: SIP/2.0/UDP 192.0.2.1:5001;branch=z9hG4bKm" +
-                             std::to_string(branch) +
-                             "\nFrom: <sip:1001@acme.test>;tag=m\n"
-                             "To: <sip:1002@acme.test>\nCall-ID: m\nCSeq: " +
-                             std::to_string(branch) + " MESSAGE\nMax-Forwards: 70\n" +
-                             std::string(authorization) + "Content-Type: text/plain\n\nhello");
-    };
-    send("", 1);
-    const auto challenged = stage.one_at(kAlice);
-    const auto challenge =
-        sip::first_known_challenge(challenged.message, HeaderId::ProxyAuthenticate);
-    ASSERT_TRUE(challenge.has_value());
-    send("Proxy-Authorization: " +
-             sip::answer_challenge(*challenge, {"1001", "secret"},
-                                   {"MESSAGE", "sip:1002@acme.test", "c", 1}) +
-             "\n",
-         2);
-    const auto mobile = stage.one_at(kBob);
-    const auto desk = stage.one_at(kBobDesk);
-    ASSERT_EQ(mobile.message.method(), sip::Method::Message);
-    EXPECT_EQ(mobile.message.body(), "hello");
-    stage.respond(kBob, mobile, 486);
-    EXPECT_TRUE(stage.at(kAlice).empty());
-    stage.respond(kBobDesk, desk, 200);
-    EXPECT_EQ(stage.one_at(kAlice).message.status(), 200);
-}
-
 TEST_F(B2buaTest, LettersThatAreNotAnsweredFailTheCall) {
     stage.hold_bindings = true;
     stage.call(kAlice, "1001", "1002", Stage::sdp(4000));

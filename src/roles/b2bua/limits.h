@@ -43,6 +43,8 @@ inline constexpr size_t kMovesAtOnce = 40;
 inline constexpr size_t kReportPage = 200;
 // How long a page message may wait for a device (RFC 3428 has no dialog to come back to).
 inline constexpr Duration kPageDeadline = 30s;
+// And for the registrar to store it.
+inline constexpr Duration kPageStoreMax = 3s;
 inline constexpr size_t kPagesMax = 2'000;
 inline constexpr size_t kPageDevicesMax = 10;
 inline constexpr size_t kPageBytesMax = 16 * 1024;

@@ -1,5 +1,6 @@
 // MESSAGE outside a dialog: looked up, sent to every device of the account, answered with the
-// first success or the best failure. RFC 3428 7.
+// first success or the best failure. RFC 3428 7. One that no device takes is stored by the
+// registrar, and its sender told 202; when the account registers, the registrar has it sent.
 #pragma once
 
 #include <optional>
@@ -17,7 +18,10 @@ namespace tandem::roles::b2bua {
 inline constexpr uint8_t kPageIndex = 255;
 
 struct PageRequest {
-    sip::ServerKey server;
+    sip::ServerKey server{};  // where it has a sender who waits
+    // Otherwise the registrar does, by its MessageDeliver.
+    std::optional<ports::Letter> question;
+    UtcTime sent;
     sip::Message message;
     DomainId domain;
     AccountId to_account;
@@ -31,6 +35,7 @@ class PageMessages {
     // False: too many, or nobody to ask; the caller answers 503.
     bool start(call::CallContext& ctx, PageRequest request);
     void on_bindings(call::CallContext& ctx, uint64_t base, const ports::BindingsReply* reply);
+    void on_kept(call::CallContext& ctx, uint64_t base, const ports::MessageKept* reply);
     void on_response(call::CallContext& ctx, uint64_t base, sip::ClientKey client, int status);
     void on_timeout(call::CallContext& ctx);
     std::optional<Instant> next_deadline() const;
@@ -43,8 +48,10 @@ class PageMessages {
         std::vector<sip::ClientKey> waiting;
         std::vector<int> failures;
         Instant deadline;
+        bool is_storing = false;
     };
     using Pages = std::unordered_map<uint64_t, Page>;
+    void give_up(call::CallContext& ctx, Pages::iterator page, int status);
     void finish(call::CallContext& ctx, Pages::iterator page, int status);
     static sip::Message copy_for(call::CallContext& ctx, const PageRequest& request,
                                  const ports::Binding& binding);

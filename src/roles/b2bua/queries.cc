@@ -51,6 +51,10 @@ bool B2buaRole::answer_query(Step& step, ports::Letter& letter) {
         report_all(step, letter.from);
         return true;
     }
+    if (holds_alternative<ports::MessageDeliver>(letter.payload)) {
+        on_deliver(step, std::move(letter));
+        return true;
+    }
     if (holds_alternative<ports::RouteTest>(letter.payload)) {
         on_route_test(step, letter);
         return true;

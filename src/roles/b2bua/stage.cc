@@ -197,6 +197,11 @@ void Stage::play(Letter& letter) {
         for (store::Reply& reply : done.replies) answer(std::move(reply));
     } else if (auto* report = get_if<ports::CallReport>(&letter.payload)) {
         reports.push_back(std::move(*report));
+    } else if (auto* keep = get_if<ports::MessageKeep>(&letter.payload)) {
+        if (keeps_messages) kept.push_back(std::move(*keep));
+        answer(ports::MessageKept{keeps_messages});
+    } else if (const auto* done = get_if<ports::MessageDelivered>(&letter.payload)) {
+        delivered.push_back(done->status);
     }
 }
 

@@ -47,6 +47,7 @@ class Stage {
     bool hold_media = false;
     bool hold_store = false;
     bool media_refuses = false;
+    bool keeps_messages = true;
     bool has_room = true;  // some media gate
     // The gate loses all contexts, and gives out ports from here on.
     void lose_media(uint16_t first_port);
@@ -75,6 +76,8 @@ class Stage {
     // --- What came of it.
     std::vector<ports::MediaRequest> media;
     std::vector<ports::CallReport> reports;
+    std::vector<ports::MessageKeep> kept;      // by the registrar
+    std::vector<int> delivered;                // what it was told of those that it had sent
     std::vector<ports::Letter> passed_on;      // SIP that went to another B2B
     std::vector<std::string> records() const;  // CDRs in the outbox
     size_t stored_calls() const;

@@ -122,7 +122,7 @@ void CallStateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out)
 std::vector<std::pair<std::string, double>> CallStateRole::figures() const {
     return {{"calls", static_cast<double>(index_.size())},
             {"calls_not_indexed_total", static_cast<double>(refused_)},
-            {"call_leases_refused", static_cast<double>(licences_.refused())}};
+            {"call_leases_refused_total", static_cast<double>(licences_.refused())}};
 }
 
 }  // namespace tandem::roles::call_state

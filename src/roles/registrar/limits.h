@@ -45,6 +45,13 @@ inline constexpr Duration sharing_wait_max = 5s;
 // Requests that wait for the copy that is to have them: as long as a gate lets them wait.
 inline constexpr Duration parked_max = 2s;
 
+// Messages that wait for a device. Of one account: a weekend's; of all: some 40 MiB of memory at
+// 2 KiB each, and more than a node writes in a minute.
+inline constexpr size_t messages_of_account_max = 50;
+inline constexpr size_t messages_max = 20'000;
+inline constexpr std::chrono::milliseconds messages_kept_for = std::chrono::hours(24 * 7);
+inline constexpr Duration messages_look = 60s;
+
 // A registration of at least this is stored with a later expiry, so that refreshes need no write
 // (see stored_expiry()). A shorter one is stored exactly: its owner wants to be missed soon.
 inline constexpr int64_t quantised_from_s = 120;

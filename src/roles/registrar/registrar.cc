@@ -97,6 +97,8 @@ void Registrar::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_watch(now, *batch, out);
     } else if (const auto* closed = get_if<ports::FlowClosed>(&letter.payload)) {
         book_.connection_closed(closed->flow.gate, closed->flow.connection);
+    } else if (on_message_given(now, letter, out)) {
+        return;
     } else if (phase_ != Phase::Serving) {
         if (held_.size() < held_letters_max) held_.push_back(std::move(letter));
     } else if (holds_alternative<ports::SipInbound>(letter.payload)) {
@@ -107,6 +109,8 @@ void Registrar::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_list(now, std::move(letter), out);
     } else if (holds_alternative<ports::BindingRemove>(letter.payload)) {
         on_remove(now, std::move(letter), out);
+    } else if (holds_alternative<ports::MessageKeep>(letter.payload)) {
+        on_keep(now, std::move(letter), out);
     }
 }
 
@@ -134,11 +138,15 @@ void Registrar::on_timeout(Now now, ports::Outbox& out) {
     flush(now, box, out);
     on_sharing_timeout(now, out);
     expire(now, out);
+    expire_messages(now, out);
 }
 
 std::optional<Instant> Registrar::next_deadline() const {
     std::optional<Instant> next = book_.next_deadline();
-    for (const auto& other : {writer_.next_deadline(), retry_at_, sharing_deadline()}) {
+    const auto old_messages =
+        messages_.size() > 0 ? std::optional(look_for_old_messages_) : std::nullopt;
+    for (const auto& other :
+         {writer_.next_deadline(), retry_at_, sharing_deadline(), old_messages}) {
         if (other && (!next || *other < *next)) next = other;
     }
     return next;
@@ -163,7 +171,13 @@ std::vector<std::pair<std::string, double>> Registrar::figures() const {
             {"register_passed_on", count(counters_.passed_on)},
             {"domains_to_read", static_cast<double>(unread_.size())},
             {"register_refused_licence_devices", count(counters_.refused_devices)},
-            {"binding_writes_open", count(writes_.size())}};
+            {"binding_writes_open", count(writes_.size())},
+            {"messages_waiting", static_cast<double>(messages_.size())},
+            {"messages_kept_total", count(counters_.messages_kept)},
+            {"messages_refused_total", count(counters_.messages_refused)},
+            {"messages_delivered_total", count(counters_.messages_delivered)},
+            {"messages_undeliverable_total", count(counters_.messages_hopeless)},
+            {"messages_expired_total", count(counters_.messages_expired)}};
 }
 
 // ---- REGISTER
@@ -334,6 +348,7 @@ void Registrar::carry_out(Now now, Admitted admitted, ports::Outbox& out) {
         counters_.unwritten_refreshes += pending.update.puts.empty() ? 0 : 1;
         apply(now, pending);
         answer_ok(now, *pending.question, account, pending.fingerprint, out);
+        give_next_message(now, pending.domain, account, out);
         return;
     }
     write(now, std::move(pending), out);

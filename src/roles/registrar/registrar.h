@@ -24,6 +24,7 @@
 #include "roles/registrar/binding_book.h"
 #include "roles/registrar/binding_update.h"
 #include "roles/registrar/device_licence.h"
+#include "roles/registrar/message_book.h"
 #include "roles/registrar/sharing_record.h"
 #include "sip/digest_verifier.h"
 #include "store/writer.h"
@@ -47,6 +48,11 @@ struct Counters {
     uint64_t retransmissions = 0;
     uint64_t expired = 0;
     uint64_t unavailable = 0;
+    uint64_t messages_kept = 0;
+    uint64_t messages_refused = 0;
+    uint64_t messages_delivered = 0;
+    uint64_t messages_hopeless = 0;
+    uint64_t messages_expired = 0;
     uint64_t passed_on = 0;  // to the copy that has the post, or the domain
     uint64_t refused_devices = 0;
 };
@@ -61,10 +67,14 @@ class Registrar final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     void on_elected(Now now, const std::vector<store::Compare>& guards,
                     ports::Outbox& out) override;
-    bool is_flushed() const override { return writes_.empty() && writer_.is_idle(); }
+    bool is_flushed() const override {
+        return writes_.empty() && message_writes_.empty() && writer_.is_idle();
+    }
     std::optional<Instant> next_deadline() const override;
     void drain(Now now, ports::Outbox& out) override;
-    bool is_idle() const override { return writes_.empty() && parked_.empty(); }
+    bool is_idle() const override {
+        return writes_.empty() && message_writes_.empty() && parked_.empty();
+    }
     void on_directory(Now now, ports::Outbox& out) override;
     void on_catalog(Now now, ports::Outbox& out) override;
     std::vector<std::pair<std::string, double>> figures() const override;
@@ -83,6 +93,20 @@ class Registrar final : public ports::Role {
         uint32_t removed = 0;
         int64_t claimed = 0;  // devices, of the licence
     };
+    // The same of a message that is kept, or removed again.
+    struct MessageWrite {
+        DomainId domain;
+        AccountId account;
+        ports::StoredMessage message;
+        std::optional<ports::Letter> question;  // MessageKeep; none: a removal
+    };
+    struct Given {  // a message that a B2B has and has not said more of
+        DomainId domain;
+        uint64_t key = 0;
+        uint64_t request = 0;
+    };
+    // Bit 46 tells our questions about messages from those to the store.
+    static constexpr uint64_t kMessageQuestions = uint64_t{1} << 46;
     // A REGISTER whose sender is known to be who he says.
     struct Admitted {
         ports::Letter letter;
@@ -171,6 +195,16 @@ class Registrar final : public ports::Role {
     void release_waiting(Now now, AccountId account, ports::Outbox& out);
     void expire(Now now, ports::Outbox& out);
 
+    // messages that wait for a device: registrar_messages.cc
+    void on_keep(Now now, ports::Letter letter, ports::Outbox& out);
+    void write_message(Now now, store::Member member, MessageWrite pending, ports::Outbox& out);
+    bool on_message_written(Now now, const store::Completion& completion, ports::Outbox& out);
+    void give_next_message(Now now, DomainId domain, AccountId account, ports::Outbox& out);
+    bool has_device(Now now, AccountId account) const;
+    bool on_message_given(Now now, const ports::Letter& letter, ports::Outbox& out);
+    void remove_message(Now now, const MessageBook::Found& which, ports::Outbox& out);
+    void expire_messages(Now now, ports::Outbox& out);
+
     // questions of others: registrar_queries.cc
     void on_query(Now now, ports::Letter letter, ports::Outbox& out);
     void on_list(Now now, ports::Letter letter, ports::Outbox& out);
@@ -184,6 +218,11 @@ class Registrar final : public ports::Role {
     store::Writer writer_;
     BindingBook book_;
     DeviceLicence devices_;
+    MessageBook messages_;
+    std::unordered_map<store::Ticket, MessageWrite> message_writes_;
+    std::unordered_map<AccountId, Given> given_;
+    uint64_t messages_given_ = 0;
+    Instant look_for_old_messages_;
     AnsweredRequests answered_;
     std::unordered_map<store::Ticket, Write> writes_;
     std::unordered_set<uint64_t> in_progress_;  // fingerprints of writes_ and waiting_

@@ -65,6 +65,7 @@ void Registrar::follow_as_passive(Now now, ports::Outbox& out) {
     if (!std::ranges::binary_search(wanted.groups(), group())) {  // it is about to go
         served_ = wanted;
         book_.clear();
+        messages_.clear();
     }
     if (lacks_some || wanted != served_) return reload(now, out);
     if (phase_ == Phase::Serving) return;
@@ -97,6 +98,7 @@ void Registrar::adopt_sharing(Now now, ports::Outbox& out) {
     }
     gain(std::exchange(served_, sharing_.wanted()));
     book_.forget([&](DomainId domain) { return !has(domain); });
+    messages_.forget([&](DomainId domain) { return !has(domain); });
     serve(now, out);
     read_next_domain(now, out);
 }
@@ -107,6 +109,7 @@ void Registrar::reload(Now now, ports::Outbox& out) {
     unread_.clear();
     reading_domain_.reset();
     book_.clear();
+    messages_.clear();
     phase_ = Phase::Loading;
     loaded_at_ = {};
     load_page(now, std::string(keys_of_all_bindings), out);

@@ -47,6 +47,7 @@ void Registrar::load_page(Now now, std::string begin, ports::Outbox& out) {
     if (load_from_ == keys_of_all_bindings && phase_ == Phase::Loading) {
         served_ = sharing_.wanted();
         book_.clear();
+        messages_.clear();
     }
     reading_ = next_read_id();
     store::RangeRequest range;
@@ -157,6 +158,12 @@ void Registrar::on_watch(Now now, const store::WatchBatch& batch, ports::Outbox&
 }
 
 void Registrar::put_stored(Now now, const store::KeyValue& entry) {
+    if (const auto found = parse_message_key(entry.key)) {
+        auto message = decode_message(entry.value);
+        if (!message || !has(found->domain)) return;
+        message->key = found->key;
+        return messages_.put(found->domain, found->account, std::move(*message));
+    }
     const auto key = parse_key(entry.key);
     auto record = decode_binding(entry.value);
     if (!key || !record || !has(key->domain)) return;
@@ -165,6 +172,10 @@ void Registrar::put_stored(Now now, const store::KeyValue& entry) {
 }
 
 void Registrar::remove_stored(std::string_view key) {
+    if (const auto found = parse_message_key(key)) {
+        messages_.remove(found->account, found->key);
+        return;
+    }
     if (const auto parts = parse_key(key)) book_.remove(parts->account, parts->binding);
 }
 
@@ -225,6 +236,7 @@ void Registrar::apply(Now now, const Write& done) {
 }
 
 void Registrar::on_completion(Now now, const store::Completion& completion, ports::Outbox& out) {
+    if (on_message_written(now, completion, out)) return;
     const auto found = writes_.find(completion.ticket);
     if (found == writes_.end()) return;  // a removal of what had expired: nobody waits
     const Write done = std::move(found->second);
@@ -241,6 +253,7 @@ void Registrar::on_completion(Now now, const store::Completion& completion, port
     if (completion.outcome) {
         apply(now, done);
         if (is_register) answer_ok(now, *done.question, done.account, done.fingerprint, out);
+        if (is_register) give_next_message(now, done.domain, done.account, out);
     } else if (is_another_turn && done.question) {
         if (done.fingerprint != 0) logged_in_.insert(done.fingerprint);
         park(now, *done.question, out);
