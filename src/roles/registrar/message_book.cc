@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/bytes.h"
-#include "model/json_writer.h"
+#include "base/json_text.h"
 #include "roles/registrar/binding_record.h"
 #include "store/keys.h"
 

@@ -45,7 +45,8 @@ void SignInThrottle::take_back(std::string_view address, std::string_view name) 
 
 void SignInThrottle::uncount(const std::string& key) {
     const auto entry = entries_.find(key);
-    if (entry != entries_.end()) entry->second.forgotten_at -= entry->second.pause;
+    if (entry == entries_.end()) return;
+    entry->second.forgotten_at = entry->second.forgotten_at - entry->second.pause;
 }
 
 void SignInThrottle::count(Instant now, const std::string& key, int bound, Duration pause) {
