@@ -285,30 +285,6 @@ TEST(NodeHost, RegistersWaitForARegistrarThatReturns) {
     EXPECT_EQ(roles.life.letters, (std::vector<int>{1, 1, 2}));
 }
 
-// It is not to return after all.
-TEST(NodeHost, WhoWaitsForARegistrarThatStaysAwayIsToldSo) {
-    SlowRoles roles;
-    Fixture fixture(0, roles);
-    model::RoleInstance role;
-    role.id = RoleInstanceId{{1, 5}};
-    role.number = 5;
-    role.node = 1;
-    role.role = model::RoleCode::Sr;
-    for (const bool enabled : {true, false, true}) {
-        role.enabled = enabled;
-        fixture.put(store::keys::role_instance(role.id), model::encode_stored(role, {}));
-    }
-    fixture.host.deliver({ports::Instance{6}, ports::Instance{5}, 3, ports::SipInbound{}});
-    fixture.run();
-    role.enabled = false;
-    fixture.put(store::keys::role_instance(role.id), model::encode_stored(role, {}));
-    roles.life.is_idle = true;
-    fixture.run();
-    EXPECT_TRUE(roles.life.letters.empty());
-    ASSERT_FALSE(fixture.left.empty());
-    EXPECT_TRUE(holds_alternative<ports::Unreachable>(fixture.left.back().payload));
-}
-
 // A run that was declared dead wakes and makes its links again before it knows.
 TEST(NodeHost, NothingIsTakenFromADeadRun) {
     Fixture fixture(1);

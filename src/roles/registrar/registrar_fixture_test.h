@@ -200,9 +200,13 @@ struct RegistrarTest : testing::Test {
         return answer();
     }
     std::optional<sip::Message> answer() {
-        if (sent.empty()) return std::nullopt;
-        auto* outbound = get_if<ports::SipOutbound>(&sent.back().payload);
-        return outbound ? std::optional(outbound->message) : std::nullopt;
+        // After an answer there may be a message that has waited.
+        for (auto letter = sent.rbegin(); letter != sent.rend(); ++letter) {
+            if (auto* outbound = get_if<ports::SipOutbound>(&letter->payload))
+                return outbound->message;
+            if (!holds_alternative<ports::MessageDeliver>(letter->payload)) break;
+        }
+        return std::nullopt;
     }
     // With its challenge.
     std::optional<sip::Message> log_in(Phone& phone, const std::string& headers) {
