@@ -31,12 +31,14 @@ void MessageBook::put(DomainId domain, AccountId account, ports::StoredMessage m
     size_ += entry.messages.insert_or_assign(key, std::move(message)).second ? 1 : 0;
 }
 
-bool MessageBook::remove(AccountId account, uint64_t key) {
+std::optional<ports::StoredMessage> MessageBook::take(AccountId account, uint64_t key) {
     const auto entry = accounts_.find(account);
-    if (entry == accounts_.end() || entry->second.messages.erase(key) == 0) return false;
+    if (entry == accounts_.end()) return std::nullopt;
+    auto node = entry->second.messages.extract(key);
+    if (node.empty()) return std::nullopt;
     --size_;
     if (entry->second.messages.empty()) accounts_.erase(entry);
-    return true;
+    return std::move(node.mapped());
 }
 
 const ports::StoredMessage* MessageBook::oldest(AccountId account) const {

@@ -20,7 +20,7 @@ namespace tandem::roles::registrar {
 class MessageBook {
  public:
     void put(DomainId domain, AccountId account, ports::StoredMessage message);
-    bool remove(AccountId account, uint64_t key);
+    std::optional<ports::StoredMessage> take(AccountId account, uint64_t key);
     // The one that has waited longest; nullptr: none.
     const ports::StoredMessage* oldest(AccountId account) const;
     size_t count_of(AccountId account) const;

@@ -33,6 +33,8 @@ void Registrar::write_message(Now now, store::Member member, MessageWrite pendin
         message_writes_.emplace(*ticket, std::move(pending));
     } else if (pending.question) {
         out.reply(*pending.question, ports::MessageKept{false});
+    } else {
+        messages_.put(pending.domain, pending.account, std::move(pending.message));
     }
     flush(now, box, out);
 }
@@ -44,9 +46,11 @@ bool Registrar::on_message_written(Now now, const store::Completion& completion,
     MessageWrite done = std::move(found->second);
     message_writes_.erase(found);
     if (!done.question) {  // a removal; when it failed the message comes once more, later
-        if (!completion.outcome) return true;
-        messages_.remove(done.account, done.message.key);
-        give_next_message(now, done.domain, done.account, out);
+        if (!completion.outcome) {
+            messages_.put(done.domain, done.account, std::move(done.message));
+        } else {
+            give_next_message(now, done.domain, done.account, out);
+        }
         return true;
     }
     if (completion.outcome) {
@@ -101,12 +105,14 @@ bool Registrar::on_message_given(Now now, const ports::Letter& letter, ports::Ou
     return true;
 }
 
+// From memory at once: a phone that registers meanwhile must not get it again.
 void Registrar::remove_message(Now now, const MessageBook::Found& which, ports::Outbox& out) {
+    auto message = messages_.take(which.account, which.key);
+    if (!message) return;
     store::Member member;
     member.ops.emplace_back(
         store::Delete{message_store_key(which.domain, which.account, which.key)});
-    MessageWrite pending{which.domain, which.account, {}, {}};
-    pending.message.key = which.key;
+    MessageWrite pending{which.domain, which.account, std::move(*message), {}};
     write_message(now, std::move(member), std::move(pending), out);
 }
 
@@ -119,7 +125,6 @@ void Registrar::expire_messages(Now now, ports::Outbox& out) {
         const auto old = messages_.sent_before(then);
         if (!old) return;
         ++counters_.messages_expired;
-        messages_.remove(old->account, old->key);
         remove_message(now, *old, out);
     }
 }

@@ -112,6 +112,21 @@ TEST_F(MessagesTest, AreNotGivenTwiceAtOnce) {
     EXPECT_FALSE(given());
 }
 
+// The store takes its time to remove what was delivered.
+TEST_F(MessagesTest, AreNotGivenAgainWhileTheyAreRemoved) {
+    ASSERT_TRUE(is_kept("one"));
+    Phone phone;
+    ASSERT_EQ(log_in(phone, kContact)->status(), 200);
+    const auto question = given();
+    store.hold = true;
+    answer_with(*question, 200);
+    ASSERT_EQ(send(phone, kContact)->status(), 200);
+    EXPECT_FALSE(given());
+    release();
+    EXPECT_EQ(waiting(), 0u);
+    EXPECT_FALSE(given());
+}
+
 TEST_F(MessagesTest, AreDroppedWhenNoDeviceCanTakeThem) {
     ASSERT_TRUE(is_kept("one"));
     Phone phone;

@@ -173,7 +173,7 @@ void Registrar::put_stored(Now now, const store::KeyValue& entry) {
 
 void Registrar::remove_stored(std::string_view key) {
     if (const auto found = parse_message_key(key)) {
-        messages_.remove(found->account, found->key);
+        messages_.take(found->account, found->key);
         return;
     }
     if (const auto parts = parse_key(key)) book_.remove(parts->account, parts->binding);
