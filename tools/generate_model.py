@@ -471,16 +471,25 @@ def api_operation(summary, parameters, responses, body=None):
 
 
 def api_paths(entities):
-    """Path items of what a domain has many of: all alike."""
+    """Path items of what a domain has many of, or each account has one of: all alike."""
     shared = "openapi.yaml#/components/"
     etag = {"ETag": {"$ref": f"{shared}headers/ETag"}}
     domain, item = ({"$ref": f"{shared}parameters/{each}"} for each in ("domain", "id"))
     out = {}
     for entity in entities:
-        if "collection" not in entity.doc:
-            continue
         label, ref = entity.name.replace("_", " "), entity.type
         one = {"description": f"The {label}.", "headers": etag, "content": api_body(ref)}
+        change = {
+            "parameters": [domain, item],
+            "get": api_operation(f"Reads the {label}.", ["ifNoneMatch"], {
+                "200": one, "304": {"description": "It still has the version of If-None-Match."}}),
+            "put": api_operation(f"Replaces the {label}.", ["ifMatch"], {"200": one}, api_body(ref)),
+            "patch": api_operation(f"Changes some fields of the {label}.", ["ifMatch"], {"200": one},
+                                   api_body(ref, "application/merge-patch+json"))}
+        if "per_account" in entity.doc:
+            out[f"account-{entity.doc['per_account']}"] = change
+        if "collection" not in entity.doc:
+            continue
         page = {"allOf": [{"$ref": f"{shared}schemas/Page"}, {"properties": {"items": {
             "type": "array", "items": {"$ref": f"schemas.json#/{ref}"}}}}]}
         made = {"description": "Created; Location and ETag say where and which version.",
@@ -493,12 +502,7 @@ def api_paths(entities):
                 "description": "A page.", "content": {"application/json": {"schema": page}}}}),
             "post": api_operation(f"Creates {article(label)}.", [], {"201": made}, api_body(ref))}
         out[f"{collection}-item"] = {
-            "parameters": [domain, item],
-            "get": api_operation(f"Reads the {label}.", ["ifNoneMatch"], {
-                "200": one, "304": {"description": "It still has the version of If-None-Match."}}),
-            "put": api_operation(f"Replaces the {label}.", ["ifMatch"], {"200": one}, api_body(ref)),
-            "patch": api_operation(f"Changes some fields of the {label}.", ["ifMatch"], {"200": one},
-                                   api_body(ref, "application/merge-patch+json")),
+            **change,
             "delete": api_operation(f"Removes the {label}.", ["ifMatch"],
                                     {"204": {"description": "Removed."}})}
     return json.dumps(out, indent=1, ensure_ascii=False) + "\n"

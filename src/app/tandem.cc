@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
     add_operation_commands(app, global);
     add_entity_commands(app, global);
     add_server_commands(app, global);
+    add_feature_commands(app, global);
     add_plan_commands(app, global);
     add_event_commands(app, global);
     add_call_commands(app, global);

@@ -128,7 +128,9 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     route_notes_ = std::move(route.notes);
     destinations_ = std::move(route.destinations);
     stages_ = std::move(route.stages);
-    if (destinations_.empty()) end_status_ = route.refusal;
+    if (destinations_.empty()) forwards_ = std::move(route.forwards);
+    feature_ = std::move(route.feature);
+    if (destinations_.empty() && !feature_) end_status_ = route.refusal;
     caller_.emplace(Party{sip::Leg(leg_key(base(), 0), leg_settings(ctx, 0, flow)), {}, flow, {}});
     caller_->user_agent = invite.header(sip::HeaderId::UserAgent).value_or("");
     caller_->started = ctx.now.utc;
@@ -190,6 +192,10 @@ void Call::on_reply(CallContext& ctx, ports::Letter reply) {
         on_bindings(ctx, *question, *bindings);
     } else if (const auto* placed = get_if<ports::MediaPlaced>(&reply.payload)) {
         on_placed(ctx, *placed);
+    } else if (const auto* page = get_if<ports::CallsPage>(&reply.payload)) {
+        on_counted(ctx, question->branch, page->total);
+    } else if (const auto* done = get_if<ports::EntityReply>(&reply.payload)) {
+        on_feature_done(ctx, *done);
     } else if (auto* media = get_if<ports::MediaReply>(&reply.payload)) {
         on_media_reply(ctx, *question, *media);
     } else {
@@ -214,6 +220,10 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
         }
         case Purpose::OfferMedia:
             return refuse_exchange(ctx, 500);
+        case Purpose::Count:
+            return on_counted(ctx, question.branch, 0);
+        case Purpose::Feature:
+            return end(ctx, ReleasedBy::System, 504, "the store does not answer");
         case Purpose::UpdateMedia:
             return on_media_lost(ctx);
         case Purpose::CheckMedia:
@@ -240,6 +250,7 @@ void Call::pump(CallContext& ctx) {
 void Call::on_leg_event(CallContext& ctx, LegEvent event) {
     const uint8_t index = index_of(event.leg);
     if (party(index) == nullptr) return;
+    if (feature_ && on_feature_event(ctx, event)) return;
     using Kind = LegEvent::Kind;
     switch (event.kind) {
         case Kind::RemoteOffer:
@@ -337,6 +348,7 @@ void Call::run_timers(CallContext& ctx) {
         if (Branch* won = winner()) won->party.leg.audit(ctx.leg);
     }
     if (phase_ < Phase::Ending && due(longest_)) {
+        if (feature_) return end(ctx, ReleasedBy::System, 200, "");
         end(ctx, ReleasedBy::System, 480, "longest call reached");
     }
 }

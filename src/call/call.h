@@ -42,14 +42,8 @@ class Call {
  public:
     Call(CallFacts facts, CallSettings settings);
 
-    // The caller's INVITE, authenticated, and where it is to go. An empty route ends it with
-    // `refusal`.
-    struct Route {
-        std::vector<Destination> destinations;  // by their stages
-        std::vector<Duration> stages;           // how long each rings; 0: without a bound
-        int refusal = 404;
-        std::vector<RouteStepNote> notes;
-    };
+    // The caller's INVITE, authenticated, and where it is to go. A route to nowhere ends it.
+    using Route = CallRoute;
     void start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flow,
                sip::Message invite, Route route);
 
@@ -147,8 +141,20 @@ class Call {
     // --- stages.cc
     bool next_stage(CallContext& ctx);
     void ask_for_devices(CallContext& ctx);
+    void on_counted(CallContext& ctx, uint8_t destination, uint64_t calls);
     void begin_stage_time(CallContext& ctx);
     void on_stage_timeout(CallContext& ctx);
+
+    // --- forward.cc
+    void note_path(CallContext& ctx);
+    void go_on_from_stage(CallContext& ctx);
+    void go_on_from(const CallContext& ctx, const Destination& by, routing::ForwardReason reason);
+    void insert_stages(Route further, const std::vector<routing::Forward>& path);
+
+    // --- feature.cc
+    void use_feature(CallContext& ctx);
+    void on_feature_done(CallContext& ctx, const ports::EntityReply& done);
+    bool on_feature_event(CallContext& ctx, const sip::LegEvent& event);
 
     // --- fork.cc
     uint8_t add_branch(CallContext& ctx, const Destination& destination, ports::Binding binding,
@@ -162,6 +168,8 @@ class Call {
     bool try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event);
     bool follow_redirection(CallContext& ctx, uint8_t index, const sip::Message& response);
     void fail_if_exhausted(CallContext& ctx);
+    void decline_elsewhere(CallContext& ctx, uint8_t index);
+    void cancel_branch(CallContext& ctx, uint8_t index, std::string_view reason);
     void cancel_branches(CallContext& ctx, uint8_t except, std::string_view reason);
     void on_ring_timeout(CallContext& ctx);
 
@@ -236,6 +244,8 @@ class Call {
     std::vector<Destination> destinations_;
     std::vector<Duration> stages_;  // see Route
     uint8_t stage_ = 0;             // the present one
+    std::vector<routing::Forward> forwards_;
+    std::optional<ports::EntityRequest> feature_;  // asked for instead of a call
     std::optional<Instant> stage_deadline_;
     std::vector<Question> questions_;
     std::vector<Question> to_ask_again_;  // at their deadlines

@@ -1,12 +1,15 @@
 // What a call works with during one step, and the words that its parts share.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "call/srtp_policy.h"
 #include "ports/letter.h"
+#include "routing/route.h"
 #include "sip/dialog/leg.h"
 
 namespace tandem::call {
@@ -69,13 +72,32 @@ struct Destination {
     AccountId account;
     std::string number;
     std::string name;
-    uint8_t stage = 0;  // in which it rings
+    uint8_t stage = 0;                     // in which it rings
+    bool goes_on = false;                  // see routing::Target
+    int calls_max = 0;                     // likewise
+    bool of_group = false;                 // likewise
+    bool busy = false;                     // by the number of its calls
+    std::vector<routing::Forward> path{};  // how the call comes to it from what was dialled
 };
+
+inline bool is_any_busy(const std::vector<Destination>& destinations) {
+    return std::ranges::any_of(destinations, &Destination::busy);
+}
 
 // How a step of the route came about, for operators.
 struct RouteStepNote {
     std::string step;
     std::string reason;
+};
+
+// Where a call is to go. Without destinations it is a feature code, or ends with `refusal`.
+struct CallRoute {
+    std::vector<Destination> destinations;  // by their stages
+    std::vector<Duration> stages;           // how long each rings; 0: as long as the domain has it
+    int refusal = 404;
+    std::vector<RouteStepNote> notes;
+    std::vector<routing::Forward> forwards;       // to a refusal
+    std::optional<ports::EntityRequest> feature;  // what the caller has dialled to be set
 };
 
 }  // namespace tandem::call

@@ -37,6 +37,7 @@ struct CallSnapshot {
     bool ringing = false;  // nobody has answered: kept to be ended properly, not to go on
     uint8_t winner = 0;    // 0 while it rings
     UtcTime answered;
+    std::vector<routing::Forward> forwards;
     std::vector<PartySnapshot> parties;  // caller first; while it rings all pending branches
 };
 

@@ -6,12 +6,14 @@
 namespace tandem::call {
 namespace {
 
-// Lower is better. Within 4xx: what names the called person's state (busy, declined) before what
-// names a device's ability, and that before a mere absence.
+// Lower is better: what somebody said himself (declined, busy), then what went wrong, then that
+// nobody was there. Within 4xx: what names the called person's state before what names a device's
+// ability, and that before a mere absence.
 int rank(int status) {
     constexpr std::array<int, 9> preferred{486, 480, 484, 415, 420, 488, 403, 404, 408};
-    if (status >= 600) return 0;
-    const int by_class = status / 100 * 1000;
+    if (status == 603) return 0;
+    if (status == 486) return 1;
+    const int by_class = (10 - status / 100) * 1000;
     for (size_t i = 0; i < preferred.size(); ++i) {
         if (preferred[i] == status) return by_class + static_cast<int>(i);
     }

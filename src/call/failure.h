@@ -10,8 +10,9 @@
 
 namespace tandem::call {
 
-// RFC 3261 16.7 step 6: any 6xx before all else, then the lowest class; within 4xx what helps the
-// caller most. 0 for an empty span.
+// 603, 486, any other 6xx, 5xx, 4xx; within 4xx what helps the caller most. RFC 3261 16.7 step 6
+// would take the lowest class, but a call here may come by several people (docs/decisions/0019). 0
+// for an empty span.
 int best_failure(std::span<const int> statuses);
 
 // What the caller is told for a status of a branch. Challenges of a phone, failed flows and its

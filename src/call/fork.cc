@@ -5,6 +5,7 @@
 #include "call/ask.h"
 #include "call/call.h"
 #include "call/failure.h"
+#include "call/history.h"
 #include "call/identity.h"
 #include "call/limits.h"
 #include "routing/route.h"
@@ -79,6 +80,8 @@ void Call::launch(CallContext& ctx, uint8_t index) {
         {ports::TokenKind::CallIdHeader, ctx.around.self, leg_key(base(), index)});
     invite.routes = to.binding.path;
     if (facts_.hide_caller) invite.payload.headers.push_back({"Privacy", "id"});
+    for (sip::HeaderField& each : history_headers(to.destination.path, facts_.domain_name))
+        invite.payload.headers.push_back(std::move(each));
     if (offer_) {
         invite.payload.sdp = to.party.media.describe(*offer_, SdpRole::Offer, ctx.leg.rng);
     }
@@ -132,9 +135,19 @@ void Call::on_branch_failed(CallContext& ctx, uint8_t index, sip::LegEvent& even
     failed->party.ended = ctx.now.utc;
     if (early_ == index && !early_is_final_) early_ = 0;
     if (phase_ != Phase::Ringing || try_again(ctx, index, event)) return;
-    // RFC 3261 16.7 step 5: a global failure ends the search.
-    if (event.status >= 600) return end(ctx, ReleasedBy::Callee, event.status, "declined");
+    if (event.status >= 600) decline_elsewhere(ctx, index);
     fail_if_exhausted(ctx);
+}
+
+// RFC 3261 16.7 step 5: a global failure ends the search, as far as it is for the same person.
+void Call::decline_elsewhere(CallContext& ctx, uint8_t index) {
+    const Branch& declined = *branch(index);
+    const std::string reason = reason_header(declined.party.status, "declined");
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        const Branch& other = *branches_[i];
+        const bool is_same = other.destination.account == declined.destination.account;
+        if (is_same && other.is_pending()) cancel_branch(ctx, static_cast<uint8_t>(i + 1), reason);
+    }
 }
 
 bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event) {
@@ -159,6 +172,22 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
            follow_redirection(ctx, index, event.message);
 }
 
+namespace {
+
+// Of all devices that failed, and of `otherwise`, unless that is 0; 480 where there is neither.
+int best_status(const std::vector<std::unique_ptr<Branch>>& branches, int otherwise) {
+    std::vector<int> statuses;
+    if (otherwise != 0) statuses.push_back(otherwise);
+    for (const auto& branch : branches) {
+        if (branch->state == BranchState::Failed) {
+            statuses.push_back(shown_failure(branch->party.status));
+        }
+    }
+    return statuses.empty() ? 480 : best_failure(statuses);
+}
+
+}  // namespace
+
 // A phone may forward to accounts of its own domain; anything else would let it spend what is not
 // its own. RFC 3261 8.1.3.4.
 bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Message& response) {
@@ -175,6 +204,7 @@ bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Messag
         ++redirections_;
         route_notes_.push_back({"redirection", "a phone of " + branch(index)->destination.number +
                                                    " sent the call to " + found->number});
+        if (destinations_.size() >= kDestinationsMax) break;
         destinations_.push_back({found->account, found->number, found->name, stage_});
         locate_give_up_.reset();
         ask_where(ctx, Purpose::Bindings, static_cast<uint8_t>(destinations_.size() - 1));
@@ -186,37 +216,38 @@ bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Messag
 void Call::fail_if_exhausted(CallContext& ctx) {
     if (phase_ != Phase::Ringing) return;
     const bool asking = std::any_of(questions_.begin(), questions_.end(), [](const Question& q) {
-        return q.purpose == Purpose::Bindings || q.purpose == Purpose::Rebind;
+        return q.purpose == Purpose::Bindings || q.purpose == Purpose::Rebind ||
+               q.purpose == Purpose::Count;
     });
     if (asking || !to_ask_again_.empty()) return;
     const auto is_pending = [](const auto& branch) { return branch->is_pending(); };
     if (std::ranges::any_of(branches_, is_pending) || next_stage(ctx)) return;
-    std::vector<int> statuses;
-    for (const auto& branch : branches_) {
-        if (branch->state == BranchState::Failed) {
-            statuses.push_back(shown_failure(branch->party.status));
-        }
-    }
-    const int status = statuses.empty() ? 480 : best_failure(statuses);
-    end(ctx, ReleasedBy::Callee, status, "");
+    const int status = best_status(branches_, is_any_busy(destinations_) ? 486 : 0);
+    end(ctx, ReleasedBy::Callee, status, status >= 600 ? "declined" : "");
 }
 
 void Call::cancel_branches(CallContext& ctx, uint8_t except, std::string_view reason) {
     for (size_t i = 0; i < branches_.size(); ++i) {
-        Branch& other = *branches_[i];
-        if (i + 1 == except || !other.is_pending()) continue;
-        other.state = BranchState::Lost;
-        other.party.status = 487;
-        other.party.ended = ctx.now.utc;
-        sip::Payload payload;
-        if (!reason.empty()) payload.headers.push_back({"Reason", std::string(reason)});
-        other.party.leg.hangup(ctx.leg, 487, std::move(payload));
+        if (i + 1 != except && branches_[i]->is_pending())
+            cancel_branch(ctx, static_cast<uint8_t>(i + 1), reason);
     }
+}
+
+void Call::cancel_branch(CallContext& ctx, uint8_t index, std::string_view reason) {
+    Branch& cancelled = *branch(index);
+    cancelled.state = BranchState::Lost;
+    cancelled.party.status = 487;
+    cancelled.party.ended = ctx.now.utc;
+    if (early_ == index && !early_is_final_) early_ = 0;
+    sip::Payload payload;
+    if (!reason.empty()) payload.headers.push_back({"Reason", std::string(reason)});
+    cancelled.party.leg.hangup(ctx.leg, 487, std::move(payload));
 }
 
 void Call::on_ring_timeout(CallContext& ctx) {
     if (survived_) return end(ctx, ReleasedBy::System, 503, "the exchange was restarted");
-    end(ctx, ReleasedBy::System, 480, "nobody answered");
+    const int status = best_status(branches_, is_any_busy(destinations_) ? 486 : 480);
+    end(ctx, ReleasedBy::System, status, status == 480 ? "nobody answered" : "");
 }
 
 }  // namespace tandem::call

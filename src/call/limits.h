@@ -16,6 +16,14 @@ inline constexpr size_t kBranchesMax = 48;
 // Contacts followed after 3xx answers, all branches together. RFC 3261 8.1.3.4 warns of loops.
 inline constexpr size_t kRedirectionsMax = 8;
 
+// Stages of one call, with those that forwardings add, and accounts that it may ring: 8 bits name
+// one, and nobody waits for so many.
+inline constexpr size_t kStagesMax = 128;
+inline constexpr size_t kDestinationsMax = 128;
+// A call that nobody answers ends after this, whatever stages it has left: longer than the longest
+// time that one account may ring (600 s).
+inline constexpr Duration kRingLongest = 15min;
+
 // How long the called phones ring when neither the domain nor the phone says otherwise.
 inline constexpr Duration kRingTimeout = 60s;
 // Looks for another way to a phone whose connection broke, one for each request that failed: a
@@ -53,6 +61,12 @@ inline constexpr Duration kMediaPlaceAgain = 50ms;
 inline constexpr Duration kMoveOfferAgain = 1s;
 // A call that has no media gate for so long ends: nobody listens to silence for longer.
 inline constexpr Duration kMediaMoveGiveUp = 30s;
+// CS answers from memory; the caller waits for it before anything rings.
+inline constexpr Duration kCountDeadline = 300ms;
+// A feature code's write is answered within milliseconds, or when a store has been elected.
+inline constexpr Duration kFeatureDeadline = 3s;
+// The call that says "done" by being answered: long enough to be seen, too short to be waited for.
+inline constexpr Duration kFeatureAnswered = 1s;
 // An ended call waits this long for its final statistics; the CDR is written without them then.
 inline constexpr Duration kStatisticsDeadline = 2s;
 // After a restart both phones are asked whether they are still there: not before media had its time

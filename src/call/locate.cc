@@ -22,6 +22,8 @@ void Call::on_incoming(CallContext& ctx, sip::LegEvent& event) {
         return end(ctx, ReleasedBy::System, 488, "the media offered cannot be carried");
     }
     set_phase(Phase::Locating);
+    if (feature_) return use_feature(ctx);
+    note_path(ctx);
     locate(ctx);
 }
 
@@ -68,8 +70,10 @@ void Call::on_bindings(CallContext& ctx, const Question& question, ports::Bindin
     if (!ringing() || question.branch >= destinations_.size()) return;
     const Destination destination = destinations_[question.branch];
     if (destination.stage != stage_) return;  // its time is over
+    const auto is_pending = [](const auto& each) { return each->is_pending(); };
+    auto devices = static_cast<size_t>(std::ranges::count_if(branches_, is_pending));
     for (ports::Binding& binding : reply.bindings) {
-        if (branches_.size() >= kForkMax) break;
+        if (branches_.size() >= kBranchesMax || devices++ >= kForkMax) break;
         add_branch(ctx, destination, std::move(binding), std::nullopt);
     }
     if (phase_ == Phase::Ringing) {  // a redirection led here
@@ -98,16 +102,19 @@ void Call::wait_for_room(CallContext& ctx) {
 
 void Call::located(CallContext& ctx) {
     const auto is_where = [](const Question& q) {
-        return q.purpose == Purpose::Bindings || q.purpose == Purpose::Place;
+        return q.purpose == Purpose::Bindings || q.purpose == Purpose::Place ||
+               q.purpose == Purpose::Count;
     };
     const bool waiting = std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty();
     if (waiting || phase_ != Phase::Locating) return;
     if (branches_.empty()) {
         if (next_stage(ctx)) return;
+        if (is_any_busy(destinations_))
+            return end(ctx, ReleasedBy::System, 486, "in as many calls as it takes");
         return end(ctx, ReleasedBy::System, 480, "no device is registered");
     }
     set_phase(Phase::Ringing);
-    ring_deadline_ = ctx.now.mono + settings_.ring_timeout;
+    ring_deadline_ = ctx.now.mono + kRingLongest;
     begin_stage_time(ctx);
     open_branches(ctx);
 }

@@ -68,6 +68,8 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
         case Purpose::Bindings:
         case Purpose::Rebind:
         case Purpose::Place:
+        case Purpose::Count:
+        case Purpose::Feature:
             return;
     }
 }

@@ -16,6 +16,8 @@ enum class Purpose : uint8_t {
     UpdateMedia,  // what an answer settled
     CheckMedia,   // whether the gate still has the context
     CloseMedia,   // final statistics
+    Count,        // of the calls that the destination is in
+    Feature,      // a change of what the caller's account has set
 };
 
 struct Question {

@@ -133,6 +133,24 @@ model::CdrParty party_of(std::string_view number, std::string_view name, Account
 
 }  // namespace
 
+namespace {
+
+model::ForwardReason reason_of(routing::ForwardReason reason) {
+    switch (reason) {
+        case routing::ForwardReason::Always:
+            return model::ForwardReason::Always;
+        case routing::ForwardReason::Busy:
+            return model::ForwardReason::Busy;
+        case routing::ForwardReason::NoAnswer:
+            return model::ForwardReason::NoAnswer;
+        case routing::ForwardReason::Unregistered:
+            return model::ForwardReason::Unregistered;
+    }
+    return model::ForwardReason::Always;
+}
+
+}  // namespace
+
 // The record has the call's own id: a second one of the same call is the same record, and is
 // dropped by the history.
 std::string Call::take_record(UtcTime now) {
@@ -144,6 +162,8 @@ std::string Call::take_record(UtcTime now) {
     cdr.domain = facts_.domain;
     cdr.caller = party_of(facts_.caller_number, facts_.caller_name, facts_.caller_account);
     const Destination* reached = destinations_.empty() ? nullptr : &destinations_.front();
+    // Nobody of a group was meant himself.
+    if (reached != nullptr && reached->of_group) reached = nullptr;
     if (winner_ != 0) reached = &branches_[winner_ - 1]->destination;
     if (reached != nullptr) {
         cdr.callee = party_of(reached->number, reached->name, reached->account);
@@ -162,6 +182,10 @@ std::string Call::take_record(UtcTime now) {
     cdr.reason = end_reason_.substr(0, 256);
     cdr.released_by = released_by_of(released_by_);
     cdr.survived = survived_;
+    for (const routing::Forward& each : forwards_) {
+        cdr.forwards.push_back(
+            {party_of(each.number, each.name, each.by), each.to, reason_of(each.reason)});
+    }
     if (caller_) cdr.legs.push_back(leg_of(*caller_, model::LegSide::Caller, statistics_));
     for (const auto& branch : branches_) {
         if (branch->party.started.unix_ms == 0) continue;  // of before a restart

@@ -233,7 +233,9 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     out.user_agent = in.user_agent();
     out.started = {in.started_ms()};
     out.answered = {in.answered_ms()};
-    out.destination = {id_from<AccountId>(in.account()), in.number(), in.name()};
+    out.destination.account = id_from<AccountId>(in.account());
+    out.destination.number = in.number();
+    out.destination.name = in.name();
     out.contact = in.contact();
     out.instance_id = in.instance_id();
     out.reg_id = in.reg_id();
@@ -289,6 +291,21 @@ PartyStream decode_stream(const proto::SnapshotStream& in) {
                                 {sdp::CryptoKey{settings.to_party.key_and_salt, {}, {}}},
                                 {}}};
     }
+    return out;
+}
+
+void encode(const routing::Forward& from, proto::SnapshotForward& out) {
+    out.set_by(octets(from.by));
+    out.set_number(from.number);
+    out.set_name(from.name);
+    out.set_to(from.to);
+    out.set_reason(static_cast<uint32_t>(from.reason));
+}
+
+routing::Forward decode(const proto::SnapshotForward& in) {
+    routing::Forward out{id_from<AccountId>(in.by()), in.number(), in.name(), in.to()};
+    if (in.reason() <= static_cast<uint32_t>(routing::ForwardReason::Unregistered))
+        out.reason = static_cast<routing::ForwardReason>(in.reason());
     return out;
 }
 
@@ -366,6 +383,7 @@ std::string encode(const CallSnapshot& snapshot) {
     out.set_media_open(snapshot.media_open);
     out.set_held(snapshot.held);
     out.set_ringing(snapshot.ringing);
+    for (const routing::Forward& each : snapshot.forwards) encode(each, *out.add_forwards());
     encode_settings(snapshot.settings, out);
     for (const PartySnapshot& party : snapshot.parties) encode(party, *out.add_parties());
     return out.SerializeAsString();
@@ -390,6 +408,7 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     out.media_open = in.media_open();
     out.held = in.held();
     out.ringing = in.ringing();
+    for (const proto::SnapshotForward& each : in.forwards()) out.forwards.push_back(decode(each));
     out.settings = decode_settings(in);
     if (out.facts.call.is_nil()) return malformed("call.id");
     bool has_caller = false;

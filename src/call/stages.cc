@@ -1,38 +1,63 @@
-// A route may have several stages, of which one rings at a time: the next begins when nobody of the
-// present one can answer any more, or its time is over.
+// The stages of a route: the targets of one ring at once, and the next one begins when nobody of
+// the present one can answer any more, or its time is over. What the accounts of a stage have set
+// for calls that they do not take (forward.cc) comes before the next one.
 #include <algorithm>
 
+#include "call/ask.h"
 #include "call/call.h"
+#include "call/limits.h"
 
 namespace tandem::call {
 
+// Where the number of calls matters, the registrar is asked when it is known.
 void Call::ask_for_devices(CallContext& ctx) {
+    const auto index = ctx.around.directory.active(ports::RoleKind::CallState, facts_.domain);
     for (size_t i = 0; i < destinations_.size(); ++i) {
-        if (destinations_[i].stage == stage_)
-            ask_where(ctx, Purpose::Bindings, static_cast<uint8_t>(i));
+        if (destinations_[i].stage != stage_) continue;
+        const auto destination = static_cast<uint8_t>(i);
+        if (destinations_[i].calls_max == 0 || !index) {
+            ask_where(ctx, Purpose::Bindings, destination);
+            continue;
+        }
+        ports::CallsQuery query;
+        query.domain = facts_.domain;
+        query.account = destinations_[i].account;
+        query.limit = 1;
+        ask(ctx, *index, std::move(query), {Purpose::Count, kCountDeadline, destination});
     }
 }
 
+// Whoever does not know counts none: a call too many is less of a harm than one that is refused.
+void Call::on_counted(CallContext& ctx, uint8_t destination, uint64_t calls) {
+    if (!ringing() || destination >= destinations_.size()) return;
+    Destination& to = destinations_[destination];
+    if (to.stage != stage_) return;
+    to.busy = calls >= static_cast<uint64_t>(to.calls_max);
+    if (!to.busy) return ask_where(ctx, Purpose::Bindings, destination);
+    if (phase_ == Phase::Ringing) return fail_if_exhausted(ctx);
+    located(ctx);
+}
+
 void Call::begin_stage_time(CallContext& ctx) {
-    stage_deadline_.reset();
-    if (stage_ < stages_.size() && stages_[stage_] > Duration{0})
-        stage_deadline_ = ctx.now.mono + stages_[stage_];
+    const bool has_own = stage_ < stages_.size() && stages_[stage_] > Duration{0};
+    stage_deadline_ = ctx.now.mono + (has_own ? stages_[stage_] : settings_.ring_timeout);
 }
 
 // False: it was the last one.
 bool Call::next_stage(CallContext& ctx) {
+    go_on_from_stage(ctx);
     if (stage_ + 1u >= stages_.size()) return false;
+    cancel_branches(ctx, 0, "");
     ++stage_;
     locate_give_up_.reset();
+    note_path(ctx);
     ask_for_devices(ctx);
     if (phase_ == Phase::Ringing) begin_stage_time(ctx);
     return true;
 }
 
 void Call::on_stage_timeout(CallContext& ctx) {
-    cancel_branches(ctx, 0, "");
-    if (!early_is_final_) early_ = 0;
-    if (!next_stage(ctx)) on_ring_timeout(ctx);
+    if (survived_ || !next_stage(ctx)) on_ring_timeout(ctx);
 }
 
 }  // namespace tandem::call

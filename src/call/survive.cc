@@ -82,6 +82,7 @@ CallSnapshot Call::save(Now now) {
     snapshot.held = held_;
     snapshot.winner = winner_;
     snapshot.answered = answered_;
+    snapshot.forwards = forwards_;
     snapshot.ringing = phase_ == Phase::Ringing;
     save_is_of_answer_ = !snapshot.ringing;
     snapshot.parties.reserve(2);
@@ -111,6 +112,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     call.held_ = snapshot.held;
     call.winner_ = snapshot.winner;
     call.answered_ = snapshot.answered;
+    call.forwards_ = std::move(snapshot.forwards);
     call.saved_ = !snapshot.ringing;
     call.kept_ = true;
     call.survived_ = true;

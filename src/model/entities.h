@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/generated/account.h"
+#include "model/generated/account_service.h"
 #include "model/generated/api_token.h"
 #include "model/generated/cdr.h"
 #include "model/generated/domain.h"

@@ -1,15 +1,12 @@
 #include "routing/route.h"
 
+#include "routing/delivery.h"
+#include "routing/services.h"
 #include "sip/uri.h"
 #include "store/catalog.h"
 
 namespace tandem::routing {
 namespace {
-
-Target target_of(DomainId domain, const store::AccountRecord& account) {
-    const std::string_view number = account.number().empty() ? account.login() : account.number();
-    return {domain, account.id, std::string(number), std::string(account.display_name())};
-}
 
 Route refused(Route route, int status, std::string reason) {
     route.refusal = status;
@@ -47,6 +44,7 @@ Route route(const store::Catalog& catalog, const Question& question) {
         account = catalog.find_account_by_login(question.domain, question.dialled);
     }
     if (account == nullptr) {
+        if (auto found = reach_service(catalog, question, number, route)) return *std::move(found);
         return refused(std::move(route), 404,
                        "No account of the domain has the number or login " + number + ".");
     }
@@ -56,8 +54,7 @@ Route route(const store::Catalog& catalog, const Question& question) {
     }
     route.steps.push_back({"account", "The account " + std::string(account->login()) +
                                           " of the domain has this " + found_by + "."});
-    route.stages.push_back({{target_of(question.domain, *account)}});
-    return route;
+    return deliver(catalog, question, *account, std::move(route));
 }
 
 std::optional<Target> account_of_uri(const store::Catalog& catalog, DomainId domain,

@@ -4,13 +4,16 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/id.h"
 #include "base/instant.h"
+#include "model/ids.h"
 
 namespace tandem::store {
 class Catalog;
@@ -24,19 +27,45 @@ struct Target {
     AccountId account;
     std::string number;  // its number, or its login when it has none
     std::string name;
+    bool goes_on = false;  // when it does not take the call: see forwarded() in delivery.h
+    int calls_max = 0;     // in so many calls it is busy; 0: never by their number
+    bool of_group = false;
+};
+
+// Why a call went on from somebody whom it was meant for.
+enum class ForwardReason : uint8_t { Always, Busy, NoAnswer, Unregistered };
+
+struct Forward {
+    AccountId by;        // nil: a group
+    std::string number;  // its own
+    std::string name;
+    std::string to;  // as it was set
+    ForwardReason reason = ForwardReason::Always;
 };
 
 // Targets that ring at once. When none of them has answered, the next stage begins.
 struct Stage {
     std::vector<Target> targets;
-    std::chrono::seconds ring_for{0};  // 0: for as long as the call may ring
+    std::chrono::seconds ring_for{0};  // 0: for as long as the domain lets a phone ring
+    std::vector<Forward> path{};       // how the call comes to it from what was dialled
 };
+
+// How often groups whose members take turns have been called.
+using GroupTurns = std::map<RingGroupId, uint64_t>;
 
 struct Question {
     DomainId domain;
     AccountId caller;
     std::string_view dialled;
     UtcTime when;
+    // What accounts have set for calls is nothing to messages.
+    enum class Kind : uint8_t { Call, Message } kind = Kind::Call;
+    bool anonymous = false;  // the caller hides who he is
+    // Of a call that goes on: whom it was meant for, and how often it has gone on.
+    std::span<const AccountId> tried{};
+    size_t forwards = 0;
+    const GroupTurns* turns = nullptr;  // null: nobody counts them
+    uint64_t dice = 0;                  // any number, another one for each call
 };
 
 struct Step {
@@ -44,10 +73,19 @@ struct Step {
     std::string reason;  // one sentence
 };
 
+// A feature code: nobody rings, something is set for the caller's account.
+struct FeatureUse {
+    std::string name;    // of the code
+    std::string change;  // merge patch of an account_service
+};
+
 struct Route {
     std::vector<Stage> stages;
-    int refusal = 0;  // SIP status when there are no stages
+    int refusal = 0;  // SIP status when there are no stages, and no feature
+    std::optional<FeatureUse> feature;
     std::vector<Step> steps;
+    std::vector<Forward> forwards;      // that led to the first stage, or to the refusal
+    std::optional<RingGroupId> turned;  // the group that began with the next one of its members
 };
 
 Route route(const store::Catalog& catalog, const Question& question);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <utility>
 
 #include "model/generated/cdr.h"
 #include "roles/b2bua/stage.h"
@@ -125,6 +126,31 @@ Result<void> B2buaSubject::act(const LadderStep& step) {
         stage_.give(ports::MediaEvent{stage_.media.back().context}, roles::b2bua::kMedia);
         return {};
     }
+    if (step.word(0) == "services") {
+        if (!stage_.has_account(step.word(1))) stage_.add_account(step.word(1));
+        const size_t json = std::min(step.text.find('{'), step.text.size());
+        if (stage_.set_services(step.word(1), step.text.substr(json))) return {};
+        return wrong("no such account, or no such services");
+    }
+    if (step.word(0) == "code") {
+        if (stage_.add_feature_code(step.word(1))) return {};
+        return wrong("no such feature code");
+    }
+    if (step.word(0) == "calls") {
+        auto& count = stage_.calls_of[std::string(step.word(1))];
+        std::from_chars(step.word(2).data(), step.word(2).data() + step.word(2).size(), count);
+        return {};
+    }
+    if (step.word(0) == "refuse") {
+        stage_.changes_refused = true;
+        return {};
+    }
+    if (step.word(0) == "group") {
+        std::vector<std::string_view> members;
+        for (size_t i = 3; !step.word(i).empty(); ++i) members.push_back(step.word(i));
+        if (stage_.add_group(step.word(1), step.word(2), members)) return {};
+        return wrong("no such member, or no such group");
+    }
     if (step.word(1) == "store") {
         stage_.hold_store = step.word(0) == "hold";
         stage_.pump();
@@ -191,6 +217,9 @@ void B2buaSubject::drain(std::vector<std::string>& out) {
         }
     }
     drain_media(out);
+    for (const ports::EntityRequest& each : std::exchange(stage_.changes, {})) {
+        out.push_back("store changes " + each.kind + " " + each.body + " for " + each.actor.name);
+    }
     drain_store(out);
 }
 
@@ -224,10 +253,15 @@ void B2buaSubject::drain_store(std::vector<std::string>& out) {
     for (; records_told_ < records.size(); ++records_told_) {
         const auto cdr = model::decode<model::Cdr>(records[records_told_], model::Source::Store);
         if (!cdr) continue;
-        out.push_back("record " + std::string(model::to_string(cdr->result)) + " " +
-                      std::to_string(cdr->sip_status) + " released by " +
-                      std::string(model::to_string(cdr->released_by)) +
-                      (cdr->survived ? " survived" : ""));
+        std::string line = "record " + std::string(model::to_string(cdr->result)) + " " +
+                           std::to_string(cdr->sip_status) + " released by " +
+                           std::string(model::to_string(cdr->released_by)) +
+                           (cdr->survived ? " survived" : "");
+        for (const model::CdrForward& each : cdr->forwards) {
+            line += " | " + each.by.number + " to " + each.to + ": " +
+                    std::string(model::to_string(each.reason));
+        }
+        out.push_back(std::move(line));
     }
 }
 

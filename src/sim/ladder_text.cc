@@ -134,6 +134,7 @@ std::string message_line(const sip::Message& message) {
         HeaderId::Unsupported,    HeaderId::RSeq,          HeaderId::RAck,
         HeaderId::SessionExpires, HeaderId::MinSe,         HeaderId::Reason,
         HeaderId::RetryAfter,     HeaderId::Authorization, HeaderId::ProxyAuthorization,
+        HeaderId::Diversion,      HeaderId::HistoryInfo,
     };
     std::string line;
     if (message.is_request()) {

@@ -17,6 +17,7 @@ struct Trunk;
 struct TrunkGroup;
 struct RingGroup;
 struct FeatureCode;
+struct AccountService;
 struct Grant;
 struct ApiToken;
 }  // namespace tandem::model
@@ -41,6 +42,10 @@ struct DomainKind<model::TrunkGroup> {
 template <>
 struct DomainKind<model::RingGroup> {
     static constexpr std::string_view name = "ring_group", segment = "ring-group";
+};
+template <>
+struct DomainKind<model::AccountService> {
+    static constexpr std::string_view name = "account_service", segment = "account-service";
 };
 template <>
 struct DomainKind<model::FeatureCode> {
@@ -80,8 +85,9 @@ struct KindList {
     }
 };
 
-using DomainKinds = KindList<model::NumberRange, model::Trunk, model::TrunkGroup, model::RingGroup,
-                             model::FeatureCode, model::Grant, model::ApiToken>;
+using DomainKinds =
+    KindList<model::NumberRange, model::Trunk, model::TrunkGroup, model::RingGroup,
+             model::FeatureCode, model::AccountService, model::Grant, model::ApiToken>;
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };

@@ -40,6 +40,7 @@ void describe(A& a, ports::CallsQuery& v) {
     a(2, v.call);
     a(3, v.after);
     a(4, v.limit);
+    a(5, v.account);
 }
 template <typename A>
 void describe(A& a, ports::CallsPage& v) {

@@ -217,9 +217,16 @@ def entities(api):
                  {"email": "nobody", "login": ""}, **demo)
     entity_cycle(api, inside + "number-ranges", inside + "number-ranges/{id}", {"prefix": "3"},
                  {"description": "three"}, {"prefix": "x", "kind": "odd"}, **demo)
+    entity_cycle(api, inside + "ring-groups", inside + "ring-groups/{id}", {"name": "sales", "number": "300"},
+                 {"strategy": "random"}, {"strategy": "loud", "ring_s": 0}, **demo)
+    entity_cycle(api, inside + "feature-codes", inside + "feature-codes/{id}",
+                 {"name": "quiet", "prefix": "*26", "action": "do-not-disturb-on"}, {"prefix": "*27"},
+                 {"prefix": "x", "action": "sing"}, **demo)
+    account = {**demo, "id": "1001"}
     for path, change, wrong in ((inside + "licence", {"accounts_max": 50}, {"users_max": -1}),
+                                (inside + "accounts/{id}/services", {"forward_busy": "1002"}, {"forward_always": "1001"}),
                                 (V1 + "/settings", {"user_agent": "Acme"}, {"hep_target": "nowhere"})):
-        names = demo if "{domain}" in path else {}
+        names = account if "{id}" in path else demo if "{domain}" in path else {}
         old = api.call("get", path, 200, **names).headers["ETag"]
         changed = api.call("patch", path, 200, change, **names)
         api.problem("patch", path, 412, body=change, headers={"If-Match": old}, **names)

@@ -142,7 +142,7 @@ void write(Global& global, const Command& command, bool fresh) {
 }
 
 void add_reading(CLI::App* group, Global& global, const EntityKind& kind) {
-    if (kind.name != nullptr) {
+    if (kind.name != nullptr && kind.part == nullptr) {
         Command& list = new_command(kind);
         auto* app = group->add_subcommand("list", "all of them");
         add_domain(app, list);
@@ -165,7 +165,7 @@ void add_writing(CLI::App* group, Global& global, const EntityKind& kind) {
     app->add_flag("--replace", set.replace, "what is not given goes back to its default");
     app->add_option("--if-match", set.etag, "only if it still has this version");
     app->callback([&] { write(global, set, false); });
-    if (kind.name == nullptr) return;
+    if (kind.name == nullptr || kind.part != nullptr) return;
 
     Command& add = new_command(kind);
     app = group->add_subcommand("add", "make one");

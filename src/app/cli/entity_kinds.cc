@@ -27,6 +27,16 @@ const EntityKind kKinds[] = {
       {"ENABLED", "enabled"},
       {"ID", "id"}},
      "no accounts yet; 'tandem account add DOMAIN LOGIN' makes one"},
+    {"services",
+     "account_service",
+     "accounts",
+     "do not disturb and forwarding of an account",
+     "login",
+     nullptr,
+     true,
+     {},
+     "",
+     "services"},
     {"user",
      "user",
      "users",
@@ -54,6 +64,31 @@ const EntityKind kKinds[] = {
       {"DESCRIPTION", "description"},
       {"ID", "id"}},
      "no number ranges yet; 'tandem range add DOMAIN --prefix 2' makes one"},
+    {"ring-group",
+     "ring_group",
+     "ring-groups",
+     "numbers behind which several accounts ring",
+     "name",
+     "name",
+     true,
+     {{"NAME", "name"},
+      {"NUMBER", "number"},
+      {"STRATEGY", "strategy"},
+      {"RING_S", "ring_s"},
+      {"OVERFLOW", "overflow"},
+      {"ID", "id"}},
+     "no ring groups yet; 'tandem ring-group add DOMAIN NAME --number 300 --members 1001,1002' "
+     "makes "
+     "one"},
+    {"feature-code",
+     "feature_code",
+     "feature-codes",
+     "what is dialled to set something",
+     "name",
+     "name",
+     true,
+     {{"NAME", "name"}, {"PREFIX", "prefix"}, {"ACTION", "action"}, {"ID", "id"}},
+     "no feature codes yet; 'tandem feature-code defaults DOMAIN' makes the usual ones"},
     {"grant",
      "grant",
      "grants",
@@ -173,6 +208,7 @@ std::string EntityKind::path(const std::string& domain, const std::string& one) 
     if (in_domain) path += "domains/" + encode(domain) + "/";
     path += resource;
     if (!one.empty()) path += "/" + encode(one);
+    if (part != nullptr) path += std::string("/") + part;
     return path;
 }
 

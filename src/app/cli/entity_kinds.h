@@ -19,6 +19,7 @@ struct EntityKind {
     bool in_domain;
     Columns columns;
     const char* when_empty;
+    const char* part = nullptr;  // it is a part of what is named: ".../accounts/1001/services"
 
     // "/api/v1/domains/acme.test/accounts", with "/1001" where `one` names one.
     std::string path(const std::string& domain, const std::string& one = {}) const;

@@ -41,6 +41,22 @@ std::optional<CallResult> parse_call_result(std::string_view text) {
     return static_cast<CallResult>(found - names.begin());
 }
 
+std::span<const std::string_view> names_of(ForwardReason) {
+    static constexpr std::string_view names[] = {"always", "busy", "no-answer", "unregistered"};
+    return names;
+}
+
+std::string_view to_string(ForwardReason value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<ForwardReason> parse_forward_reason(std::string_view text) {
+    const auto names = names_of(ForwardReason{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<ForwardReason>(found - names.begin());
+}
+
 std::span<const std::string_view> names_of(LegSide) {
     static constexpr std::string_view names[] = {"caller", "callee"};
     return names;
@@ -94,6 +110,30 @@ const Shape& shape_of<CdrParty>() {
         {"account", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"cdr_party", fields};
+    return shape;
+}
+
+void read(ObjectReader& in, CdrForward& out) {
+    in.object("by", out.by, Presence::Optional);
+    in.text("to", out.to, {.length_max = 256, .format = Format::Text});
+    in.enumeration("reason", out.reason, names_of(ForwardReason{}), Presence::Optional);
+    in.finish();
+}
+
+void write(ObjectWriter& out, const CdrForward& value) {
+    out.object("by", value.by);
+    out.text("to", value.to);
+    out.text("reason", to_string(value.reason));
+}
+
+template <>
+const Shape& shape_of<CdrForward>() {
+    static const FieldShape fields[] = {
+        {"by", FieldKind::Plain, &shape_of<CdrParty>()},
+        {"to", FieldKind::Plain, nullptr},
+        {"reason", FieldKind::Plain, nullptr},
+    };
+    static const Shape shape{"cdr_forward", fields};
     return shape;
 }
 
@@ -204,6 +244,7 @@ void read(ObjectReader& in, Cdr& out) {
     in.text("reason", out.reason, {.length_max = 256, .format = Format::Text});
     in.enumeration("released_by", out.released_by, names_of(ReleasedBy{}), Presence::Optional);
     in.flag("survived", out.survived, Presence::Optional);
+    in.object_list("forwards", out.forwards, {.items_max = 16});
     in.object_list("legs", out.legs, {.items_max = 64});
     in.finish();
 }
@@ -225,6 +266,7 @@ void write(ObjectWriter& out, const Cdr& value) {
     out.text("reason", value.reason);
     out.text("released_by", to_string(value.released_by));
     out.flag("survived", value.survived);
+    out.object_list("forwards", value.forwards);
     out.object_list("legs", value.legs);
 }
 
@@ -247,6 +289,7 @@ const Shape& shape_of<Cdr>() {
         {"reason", FieldKind::Plain, nullptr},
         {"released_by", FieldKind::Plain, nullptr},
         {"survived", FieldKind::Plain, nullptr},
+        {"forwards", FieldKind::Plain, nullptr},
         {"legs", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"cdr", fields};
@@ -256,6 +299,11 @@ const Shape& shape_of<Cdr>() {
 void add_references(const CdrParty& value, const ReferencePlace& at,
                     References& out) {
     if (value.account) out.add(at, "account", -1, "account", (*value.account).bits);
+}
+
+void add_references(const CdrForward& value, const ReferencePlace& at,
+                    References& out) {
+    add_references(value.by, at.within("by", -1), out);
 }
 
 void add_references(const CdrLeg& value, const ReferencePlace& at,
@@ -268,6 +316,8 @@ void add_references(const Cdr& value, const ReferencePlace& at,
     out.add(at, "domain", -1, "domain", value.domain.bits);
     add_references(value.caller, at.within("caller", -1), out);
     add_references(value.callee, at.within("callee", -1), out);
+    for (size_t i = 0; i < value.forwards.size(); ++i)
+        add_references(value.forwards[i], at.within("forwards", static_cast<int>(i)), out);
     for (size_t i = 0; i < value.legs.size(); ++i)
         add_references(value.legs[i], at.within("legs", static_cast<int>(i)), out);
 }

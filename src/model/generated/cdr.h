@@ -28,6 +28,11 @@ std::span<const std::string_view> names_of(CallResult);
 std::string_view to_string(CallResult value);
 std::optional<CallResult> parse_call_result(std::string_view text);
 
+enum class ForwardReason { Always, Busy, NoAnswer, Unregistered };
+std::span<const std::string_view> names_of(ForwardReason);
+std::string_view to_string(ForwardReason value);
+std::optional<ForwardReason> parse_forward_reason(std::string_view text);
+
 enum class LegSide { Caller, Callee };
 std::span<const std::string_view> names_of(LegSide);
 std::string_view to_string(LegSide value);
@@ -53,6 +58,22 @@ void read(ObjectReader& in, CdrParty& out);
 void write(ObjectWriter& out, const CdrParty& value);
 template <>
 const Shape& shape_of<CdrParty>();
+
+// How a call went on from somebody whom it was meant for.
+struct CdrForward {
+    // Whose forwarding it was.
+    CdrParty by;
+    // Where it sent the call.
+    std::string to;
+    // Why.
+    ForwardReason reason = ForwardReason::Always;
+
+    friend bool operator==(const CdrForward&, const CdrForward&) = default;
+};
+void read(ObjectReader& in, CdrForward& out);
+void write(ObjectWriter& out, const CdrForward& value);
+template <>
+const Shape& shape_of<CdrForward>();
 
 // What one media stream carried, as seen by the MG.
 struct CdrStream {
@@ -146,6 +167,8 @@ struct Cdr {
     ReleasedBy released_by = ReleasedBy::System;
     // Whether another instance took the call over.
     bool survived = false;
+    // Its forwardings, in their order.
+    std::vector<CdrForward> forwards;
     // Its legs, in the order of their making.
     std::vector<CdrLeg> legs;
 

@@ -8,6 +8,25 @@
 
 namespace tandem::model {
 
+std::span<const std::string_view> names_of(FeatureAction) {
+    static constexpr std::string_view names[] = {"do-not-disturb-on", "do-not-disturb-off",
+        "forward-always-on", "forward-always-off", "forward-busy-on", "forward-busy-off",
+        "forward-no-answer-on", "forward-no-answer-off", "forward-unregistered-on",
+        "forward-unregistered-off"};
+    return names;
+}
+
+std::string_view to_string(FeatureAction value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<FeatureAction> parse_feature_action(std::string_view text) {
+    const auto names = names_of(FeatureAction{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<FeatureAction>(found - names.begin());
+}
+
 void read(ObjectReader& in, FeatureCode& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.id("domain", out.domain.bits, Presence::Optional);
@@ -15,6 +34,7 @@ void read(ObjectReader& in, FeatureCode& out) {
         .presence = Presence::Required});
     in.text("prefix", out.prefix, {.length_min = 1, .length_max = 16, .format = Format::Number,
         .presence = Presence::Required});
+    in.enumeration("action", out.action, names_of(FeatureAction{}), Presence::Required);
     in.finish();
 }
 
@@ -23,6 +43,7 @@ void write(ObjectWriter& out, const FeatureCode& value) {
     out.id("domain", (value.domain).bits);
     out.text("name", value.name);
     out.text("prefix", value.prefix);
+    out.text("action", to_string(value.action));
 }
 
 template <>
@@ -32,6 +53,7 @@ const Shape& shape_of<FeatureCode>() {
         {"domain", FieldKind::ReadOnly, nullptr},
         {"name", FieldKind::Plain, nullptr},
         {"prefix", FieldKind::Plain, nullptr},
+        {"action", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"feature_code", fields};
     return shape;

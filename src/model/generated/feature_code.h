@@ -18,7 +18,14 @@
 
 namespace tandem::model {
 
-// What users dial to switch something or to act on a call.
+enum class FeatureAction { DoNotDisturbOn, DoNotDisturbOff, ForwardAlwaysOn, ForwardAlwaysOff,
+        ForwardBusyOn, ForwardBusyOff, ForwardNoAnswerOn, ForwardNoAnswerOff,
+        ForwardUnregisteredOn, ForwardUnregisteredOff };
+std::span<const std::string_view> names_of(FeatureAction);
+std::string_view to_string(FeatureAction value);
+std::optional<FeatureAction> parse_feature_action(std::string_view text);
+
+// What users dial to switch something for their account.
 struct FeatureCode {
     // Identity of the feature code, given at its creation.
     FeatureCodeId id;
@@ -26,8 +33,11 @@ struct FeatureCode {
     DomainId domain;
     // Short name, unique among its kind in the domain.
     std::string name;
-    // What the code begins with; a parameter may follow.
+    // What is dialled, or what is dialled before the number that calls are to go to. The longest
+    // that fits counts; # may follow.
     std::string prefix;
+    // What it does.
+    FeatureAction action = FeatureAction::DoNotDisturbOn;
 
     friend bool operator==(const FeatureCode&, const FeatureCode&) = default;
 };

@@ -8,13 +8,32 @@
 
 namespace tandem::model {
 
+std::span<const std::string_view> names_of(RingStrategy) {
+    static constexpr std::string_view names[] = {"all", "one-by-one", "round-robin", "random"};
+    return names;
+}
+
+std::string_view to_string(RingStrategy value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<RingStrategy> parse_ring_strategy(std::string_view text) {
+    const auto names = names_of(RingStrategy{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<RingStrategy>(found - names.begin());
+}
+
 void read(ObjectReader& in, RingGroup& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.id("domain", out.domain.bits, Presence::Optional);
     in.text("name", out.name, {.length_min = 1, .length_max = 63, .format = Format::Name,
         .presence = Presence::Required});
     in.text("number", out.number, {.length_max = 32, .format = Format::Number});
-    in.id_list("members", out.members, {.items_max = 100});
+    in.id_list("members", out.members, {.items_max = 64});
+    in.enumeration("strategy", out.strategy, names_of(RingStrategy{}), Presence::Optional);
+    in.duration("ring_s", out.ring, {.min = 3, .max = 300});
+    in.text("overflow", out.overflow, {.length_max = 64, .format = Format::Token});
     in.finish();
 }
 
@@ -24,6 +43,9 @@ void write(ObjectWriter& out, const RingGroup& value) {
     out.text("name", value.name);
     out.text("number", value.number);
     out.id_list("members", value.members);
+    out.text("strategy", to_string(value.strategy));
+    out.integer("ring_s", (value.ring).count());
+    out.text("overflow", value.overflow);
 }
 
 template <>
@@ -34,6 +56,9 @@ const Shape& shape_of<RingGroup>() {
         {"name", FieldKind::Plain, nullptr},
         {"number", FieldKind::Plain, nullptr},
         {"members", FieldKind::Plain, nullptr},
+        {"strategy", FieldKind::Plain, nullptr},
+        {"ring_s", FieldKind::Plain, nullptr},
+        {"overflow", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"ring_group", fields};
     return shape;

@@ -18,6 +18,11 @@
 
 namespace tandem::model {
 
+enum class RingStrategy { All, OneByOne, RoundRobin, Random };
+std::span<const std::string_view> names_of(RingStrategy);
+std::string_view to_string(RingStrategy value);
+std::optional<RingStrategy> parse_ring_strategy(std::string_view text);
+
 // A number behind which several accounts ring.
 struct RingGroup {
     // Identity of the ring group, given at its creation.
@@ -26,10 +31,17 @@ struct RingGroup {
     DomainId domain;
     // Short name, unique among its kind in the domain.
     std::string name;
-    // Number that reaches the group; empty: only rules lead to it.
+    // Number that reaches the group; empty: none.
     std::string number;
     // Its accounts, in order.
     std::vector<AccountId> members;
+    // Who rings: all at once, or one after the other: in order, in order from the one behind whom
+    // the last call began with, or in a random order.
+    RingStrategy strategy = RingStrategy::All;
+    // How long all, or each one in his turn, ring.
+    std::chrono::seconds ring{20};
+    // Number or login that a call goes to when no member has taken it; empty: it ends.
+    std::string overflow;
 
     friend bool operator==(const RingGroup&, const RingGroup&) = default;
 };

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/json_text.h"
 #include "call/identity.h"
+#include "call/route_of.h"
 #include "roles/b2bua/b2bua_role.h"
 #include "roles/b2bua/limits.h"
 #include "routing/route.h"
@@ -155,27 +156,6 @@ call::CallSettings B2buaRole::settings_of(const store::Entity<model::Domain>& do
     return settings;
 }
 
-namespace {
-
-call::Call::Route call_route(routing::Route from) {
-    call::Call::Route route;
-    route.refusal = from.refusal;
-    for (routing::Stage& stage : from.stages) {
-        const auto index = static_cast<uint8_t>(route.stages.size());
-        route.stages.push_back(stage.ring_for);
-        for (routing::Target& target : stage.targets) {
-            route.destinations.push_back(
-                {target.account, std::move(target.number), std::move(target.name), index});
-        }
-    }
-    for (routing::Step& step : from.steps) {
-        route.notes.push_back({std::move(step.step), std::move(step.reason)});
-    }
-    return route;
-}
-
-}  // namespace
-
 void B2buaRole::on_invite(Step& step, ports::SipInbound& in, sip::ServerKey server) {
     const auto admitted = admit(step, in, server);
     if (!admitted) return;
@@ -186,6 +166,34 @@ void B2buaRole::on_invite(Step& step, ports::SipInbound& in, sip::ServerKey serv
     admit_licensed(step, {facts_of(step, *admitted, in.message), std::move(in), server});
 }
 
+namespace {
+
+// What a feature code changes, as the API would have it, by the account that dialled it.
+std::optional<ports::EntityRequest> feature_request(const routing::Route& route,
+                                                    const call::CallFacts& facts,
+                                                    const std::string& address) {
+    if (!route.feature) return std::nullopt;
+    ports::EntityRequest request;
+    request.verb = ports::EntityVerb::Patch;
+    request.kind = "account_service";
+    request.domain = facts.domain.text();
+    request.id = facts.caller_account.text();
+    request.body = route.feature->change;
+    request.actor.name = "account " + facts.caller_number + "@" + facts.domain_name;
+    request.actor.address = address;
+    request.actor.domain = facts.domain;
+    return request;
+}
+
+}  // namespace
+
+// Of a group whose members take turns: the next call begins with the next one of them.
+void B2buaRole::take_turn(RingGroupId group) {
+    if (group_turns_.size() >= kGroupTurnsMax && !group_turns_.contains(group))
+        group_turns_.clear();
+    ++group_turns_[group];
+}
+
 void B2buaRole::begin_call(Step& step, HeldInvite invite) {
     const call::CallFacts& facts = invite.facts;
     const auto* domain = around_.catalog.find_domain(facts.domain);
@@ -194,9 +202,15 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
         return refuse(step, invite.in.message, invite.server, 404);
     }
     ++counters_.calls;
-    const routing::Question question{facts.domain, facts.caller_account, facts.dialled,
-                                     step.now.utc};
-    call::Call::Route route = call_route(routing::route(around_.catalog, question));
+    routing::Question question{facts.domain, facts.caller_account, facts.dialled, step.now.utc};
+    question.anonymous = facts.hide_caller;
+    question.turns = &group_turns_;
+    question.dice = facts.call.bits.low;
+    routing::Route found = routing::route(around_.catalog, question);
+    if (found.turned) take_turn(*found.turned);
+    auto feature = feature_request(found, facts, invite.in.flow.remote.text());
+    call::CallRoute route = call::route_of(std::move(found));
+    route.feature = std::move(feature);
     auto fresh = std::make_unique<call::Call>(std::move(invite.facts), settings_of(*domain));
     call::Call& call = add(std::move(fresh));
     trace_in(step, call, 0, invite.in);
@@ -210,8 +224,9 @@ void B2buaRole::on_page_message(Step& step, ports::SipInbound& in, sip::ServerKe
     const auto admitted = admit(step, in, server);
     if (!admitted) return;
     if (in.message.body().size() > kPageBytesMax) return refuse(step, in.message, server, 413);
-    const routing::Question question{admitted->domain->id, admitted->account->id, admitted->dialled,
-                                     step.now.utc};
+    routing::Question question{admitted->domain->id, admitted->account->id, admitted->dialled,
+                               step.now.utc};
+    question.kind = routing::Question::Kind::Message;
     const routing::Route route = routing::route(around_.catalog, question);
     if (route.stages.empty()) return refuse(step, in.message, server, route.refusal);
     const call::CallFacts facts = facts_of(step, *admitted, in.message);
@@ -264,8 +279,9 @@ void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
         reply.error = make_error(ErrorCode::NotFound, field, "does not exist");
         return step.out.reply(letter, std::move(reply));
     }
-    const routing::Route route =
-        routing::route(around_.catalog, {domain->id, caller->id, test.dialled, step.now.utc});
+    routing::Question question{domain->id, caller->id, test.dialled, step.now.utc};
+    question.turns = &group_turns_;
+    const routing::Route route = routing::route(around_.catalog, question);
     JsonWriter json;
     json.begin_object().field("steps").begin_list();
     for (const routing::Step& each : route.steps) {

@@ -22,6 +22,7 @@
 #include "roles/b2bua/call_leases.h"
 #include "roles/b2bua/caller.h"
 #include "roles/b2bua/page_message.h"
+#include "routing/route.h"
 #include "sip/transaction/transaction_layer.h"
 #include "store/writer.h"
 
@@ -148,6 +149,7 @@ class B2buaRole final : public ports::Role {
     void on_route_test(Step& step, const ports::Letter& letter);
 
     void begin_call(Step& step, HeldInvite invite);
+    void take_turn(RingGroupId group);
 
     // --- licensed.cc
     void admit_licensed(Step& step, HeldInvite invite);
@@ -196,6 +198,7 @@ class B2buaRole final : public ports::Role {
     sip::LayerOutbox wire_;
     std::vector<sip::LegEvent> events_;
     Calls calls_;
+    routing::GroupTurns group_turns_;
     size_t live_calls_ = 0;  // of them, those that have not ended
     PageMessages pages_;
     CallLeases leases_;

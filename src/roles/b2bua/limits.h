@@ -55,4 +55,7 @@ inline constexpr Duration kLeaseAnswerMax = 1s;
 // Nonces for calls live as long as those for registrations.
 inline constexpr std::chrono::milliseconds kNonceLifetime{300'000};
 
+// Groups whose members take turns that an instance counts; with one more it begins anew.
+inline constexpr size_t kGroupTurnsMax = 10'000;
+
 }  // namespace tandem::roles::b2bua

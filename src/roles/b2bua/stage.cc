@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "model/generated/account_service.h"
+#include "model/generated/feature_code.h"
+#include "model/generated/ring_group.h"
 #include "model/secret.h"
 #include "sip/parser.h"
 #include "sip/validate.h"
@@ -59,7 +62,8 @@ Stage::Stage() : now{Instant{1000s}, UtcTime{1'800'000'000'000}} {
                        {kSelf, ports::RoleKind::B2bua},
                        {kController, ports::RoleKind::MediaGateController},
                        {kMedia, ports::RoleKind::MediaGate},
-                       {kIndex, ports::RoleKind::CallState}});
+                       {kIndex, ports::RoleKind::CallState},
+                       {kStore, ports::RoleKind::Store}});
     domain_.id = kDomain;
     domain_.name = "acme.test";
     domain_.realm = "acme.test";
@@ -103,6 +107,45 @@ void Stage::add_account(std::string_view number) {
         model::seal_ha1(model::compute_ha1(number, "acme.test", "secret"), SealKey{}, rng_);
     accounts_[std::string(number)] = account.id;
     load(store::keys::account(kDomain, account.id), model::encode_stored(account, {}));
+}
+
+bool Stage::set_services(std::string_view number, std::string_view json) {
+    const auto account = accounts_.find(number);
+    auto set = model::decode<model::AccountService>(json, model::Source::Api);
+    if (account == accounts_.end() || !set) return false;
+    set->id = account->second;
+    set->domain = kDomain;
+    constexpr std::string_view segment = store::DomainKind<model::AccountService>::segment;
+    load(store::keys::in_domain(kDomain, segment, set->id.bits), model::encode_stored(*set, {}));
+    return true;
+}
+
+bool Stage::add_group(std::string_view number, std::string_view json,
+                      const std::vector<std::string_view>& members) {
+    auto group = model::decode<model::RingGroup>(json, model::Source::Store);
+    if (!group) return false;
+    group->number = number;
+    group->id = RingGroupId{{8, ++groups_}};
+    group->domain = kDomain;
+    for (const std::string_view each : members) {
+        const auto account = accounts_.find(each);
+        if (account == accounts_.end()) return false;
+        group->members.push_back(account->second);
+    }
+    constexpr std::string_view segment = store::DomainKind<model::RingGroup>::segment;
+    load(store::keys::in_domain(kDomain, segment, group->id.bits),
+         model::encode_stored(*group, {}));
+    return true;
+}
+
+bool Stage::add_feature_code(std::string_view json) {
+    auto code = model::decode<model::FeatureCode>(json, model::Source::Api);
+    if (!code) return false;
+    code->id = FeatureCodeId{{9, ++codes_}};
+    code->domain = kDomain;
+    constexpr std::string_view segment = store::DomainKind<model::FeatureCode>::segment;
+    load(store::keys::in_domain(kDomain, segment, code->id.bits), model::encode_stored(*code, {}));
+    return true;
 }
 
 void Stage::register_phone(std::string_view number, uint16_t port, ports::Transport transport) {
@@ -190,6 +233,18 @@ void Stage::play(Letter& letter) {
     } else if (const auto* request = get_if<ports::MediaRequest>(&letter.payload)) {
         if (hold_media) return held_.push_back(std::move(letter));
         answer_media(letter, *request);
+    } else if (const auto* counted = get_if<ports::CallsQuery>(&letter.payload)) {
+        ports::CallsPage page;
+        for (const auto& [number, id] : accounts_)
+            if (id == counted->account) page.total = calls_of[number];
+        answer(std::move(page));
+    } else if (auto* asked = get_if<ports::EntityRequest>(&letter.payload)) {
+        changes.push_back(std::move(*asked));
+        ports::EntityReply done;
+        if (changes_refused) {
+            done.error = make_error(ErrorCode::OutOfRange, "forward_busy", "is the account itself");
+        }
+        answer(std::move(done));
     } else if (const auto* change = get_if<store::Request>(&letter.payload)) {
         if (hold_store) return held_.push_back(std::move(letter));
         store::Outbox done;

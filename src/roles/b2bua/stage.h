@@ -21,6 +21,7 @@ inline constexpr ports::Instance kSelf{3};
 inline constexpr ports::Instance kController{4};
 inline constexpr ports::Instance kMedia{5};
 inline constexpr ports::Instance kIndex{6};
+inline constexpr ports::Instance kStore{7};
 
 class Stage {
  public:
@@ -31,6 +32,11 @@ class Stage {
     void add_account(std::string_view number);  // its password is "secret"
     void register_phone(std::string_view number, uint16_t port,
                         ports::Transport transport = ports::Transport::Udp);
+    // What it has set for its calls, as the API takes it; false: the text is none.
+    bool set_services(std::string_view number, std::string_view json);
+    bool add_group(std::string_view number, std::string_view json,
+                   const std::vector<std::string_view>& members);
+    bool add_feature_code(std::string_view json);
     // All its phones have registered anew, from there.
     void moved(std::string_view number, uint16_t port, ports::Transport transport);
     void change_domain(const std::function<void(model::Domain&)>& change);
@@ -48,7 +54,9 @@ class Stage {
     bool hold_store = false;
     bool media_refuses = false;
     bool keeps_messages = true;
-    bool has_room = true;  // some media gate
+    bool changes_refused = false;
+    std::map<std::string, uint64_t, std::less<>> calls_of;  // what CS knows, by number
+    bool has_room = true;                                   // some media gate
     // The gate loses all contexts, and gives out ports from here on.
     void lose_media(uint16_t first_port);
 
@@ -76,10 +84,11 @@ class Stage {
     // --- What came of it.
     std::vector<ports::MediaRequest> media;
     std::vector<ports::CallReport> reports;
-    std::vector<ports::MessageKeep> kept;      // by the registrar
-    std::vector<int> delivered;                // what it was told of those that it had sent
-    std::vector<ports::Letter> passed_on;      // SIP that went to another B2B
-    std::vector<std::string> records() const;  // CDRs in the outbox
+    std::vector<ports::MessageKeep> kept;       // by the registrar
+    std::vector<int> delivered;                 // what it was told of those that it had sent
+    std::vector<ports::EntityRequest> changes;  // that ST was asked for
+    std::vector<ports::Letter> passed_on;       // SIP that went to another B2B
+    std::vector<std::string> records() const;   // CDRs in the outbox
     size_t stored_calls() const;
     B2buaRole& role() { return *role_; }
     // What the gate reads from a tag of ours. 0: it isn't one.
@@ -113,6 +122,8 @@ class Stage {
     model::B2buaSettings settings_;
     uint64_t branches_ = 0;
     uint32_t calls_ = 0;
+    uint64_t groups_ = 0;
+    uint64_t codes_ = 0;
     std::string cancel_;
     uint64_t directory_told_ = 0;
 };

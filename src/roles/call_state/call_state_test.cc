@@ -111,6 +111,11 @@ TEST_F(CallStateTest, FindsCallsEveryWay) {
     by_id.domain = DomainId{{0, 1}};
     EXPECT_EQ(ask(by_id).total, 0u) << "a call of another domain must not show";
     EXPECT_EQ(role.index().by_account(AccountId{{1, 3}}).size(), 1u);
+    CallsQuery by_account = by_domain;
+    by_account.account = AccountId{{1, 3}};
+    EXPECT_EQ(ask(by_account).total, 1u);
+    by_account.account = AccountId{{1, 4}};
+    EXPECT_EQ(ask(by_account).total, 0u);
     ASSERT_NE(role.index().by_call_id_header("b3"), nullptr);
     EXPECT_EQ(role.index().by_call_id_header("b3")->call, (CallId{{0, 3}}));
     CallReport gone{call(3, 1), true};

@@ -141,6 +141,12 @@ CallsPage Index::page(const CallsQuery& query) const {
         if (call == nullptr || (!query.domain.is_nil() && call->domain != query.domain)) return {};
         return {{*call}, {}, 1};
     }
+    if (!query.account.is_nil()) {
+        const auto account = by_account_.find(query.account);
+        if (account == by_account_.end()) return {};
+        return page_of(account->second, query,
+                       [this](const CallId& call) { return calls_.at(call).summary; });
+    }
     if (query.domain.is_nil()) {
         return page_of(calls_, query, [](const auto& item) { return item.second.summary; });
     }

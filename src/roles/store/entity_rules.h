@@ -48,6 +48,9 @@ Result<void> check_own_rules(const Catalog& catalog, const model::NumberRange& r
 
 Result<void> check_own_rules(const Catalog& catalog, const model::Grant& grant, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::ApiToken& token, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::AccountService& set, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::RingGroup& group, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::FeatureCode& code, Fresh fresh);
 
 Result<void> check_references(const Catalog& catalog, DomainId domain,
                               const std::vector<model::Reference>& references);

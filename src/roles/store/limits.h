@@ -67,4 +67,7 @@ inline constexpr size_t grants_max = 10'000;
 // Enough that one of them lives; a token stays short enough to be copied.
 inline constexpr size_t join_token_addresses_max = 5;
 
+// Each number that is nobody's is held against all of them.
+inline constexpr size_t feature_codes_max = 100;
+
 }  // namespace tandem::roles::store_role

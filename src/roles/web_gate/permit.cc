@@ -27,6 +27,7 @@ constexpr KindResource kOfKinds[] = {
     {"trunk_group", Resource::Trunks},
     {"ring_group", Resource::Services},
     {"feature_code", Resource::Services},
+    {"account_service", Resource::Services},
 };
 
 std::optional<Resource> resource_of(const Route& route) {
@@ -75,6 +76,20 @@ Error lacks(NeededRight right, std::string_view where) {
     return make_error(ErrorCode::Forbidden, "",
                       "the right " + std::string(to_string(right.resource)) + ":" +
                           std::string(to_string(right.verb)) + " is needed" + std::string(where));
+}
+
+// What one's own account does with its calls is one's own business, for whoever may look at
+// services.
+bool is_own(const store::Catalog& catalog, const Principal& principal, DomainId domain,
+            const RouteMatch& match) {
+    if (match.route->kind != "account_service" || principal.kind != Principal::Kind::User)
+        return false;
+    if (principal.domain != domain || !principal.own.has(Resource::Services, Verb::Read))
+        return false;
+    const auto id = AccountId::parse(match.id);
+    const auto* account = id ? catalog.find_account(domain, *id) : nullptr;
+    if (account == nullptr) account = catalog.find_account_by_login(domain, match.id);
+    return account != nullptr && account->user() == principal.user;
 }
 
 bool is_of_all_domains(const RouteMatch& match) {
@@ -134,7 +149,8 @@ Result<void> permit(const store::Catalog& catalog, const Principal& principal, u
     const auto domain = find_domain(catalog, is_domain ? match.id : match.domain);
     const auto rights = domain ? principal.rights_in(catalog, *domain) : std::nullopt;
     if (!rights) return no_domain();
-    if (!rights->has(right->resource, right->verb)) return lacks(*right, "");
+    if (!rights->has(right->resource, right->verb) && !is_own(catalog, principal, *domain, match))
+        return lacks(*right, "");
     const bool is_roll_back = route.action == Action::Configuration && method == kPost;
     if (is_roll_back && !rights->has_all_of(model::Rights::all()))
         return make_error(ErrorCode::Forbidden, "", "all rights in the domain are needed");

@@ -48,6 +48,7 @@ struct PermitTest : testing::Test {
         Principal principal;
         principal.kind = Principal::Kind::User;
         principal.domain = id(of);
+        principal.user = user;
         principal.own = own;
         principal.below = below;
         ports::HttpRequest request;
@@ -58,9 +59,39 @@ struct PermitTest : testing::Test {
         if (may) return 200;
         return may.error().code == ErrorCode::NotFound ? 404 : 403;
     }
+    UserId user;  // that asks
     store::CatalogFeed feed;
     store::Catalog catalog;
 };
+
+// What his own account does with its calls is for a user to say, if he may look at services at all.
+TEST_F(PermitTest, ServicesOfOnesOwnAccountAreOnesOwn) {
+    model::Account account;
+    account.id = AccountId{{2, 1}};
+    account.domain = id(2);
+    account.login = "1001";
+    account.user = UserId{{2, 7}};
+    feed.load({store::keys::account(id(2), account.id),
+               model::encode_stored(account, {}),
+               {1, 1},
+               {1, 1},
+               0});
+    catalog = feed.snapshot();
+    const model::Rights reads = *model::parse_right("services:read");
+    const std::string own = "/api/v1/domains/d2.test/accounts/1001/services";
+    user = UserId{{2, 7}};
+    for (const std::string& path : {own, own.substr(0, 33) + account.id.text() + "/services"}) {
+        EXPECT_EQ(ask(2, "GET", path, reads), 200);
+        EXPECT_EQ(ask(2, "PATCH", path, reads), 200);
+        EXPECT_EQ(ask(2, "PATCH", path, {}), 403);
+        EXPECT_EQ(ask(1, "PATCH", path, {}, reads), 403);
+    }
+    EXPECT_EQ(ask(2, "PATCH", "/api/v1/domains/d2.test/accounts/1001", reads), 403);
+    EXPECT_EQ(ask(2, "PATCH", "/api/v1/domains/d2.test/accounts/1002/services", reads), 403);
+    user = UserId{{2, 8}};
+    EXPECT_EQ(ask(2, "PATCH", own, reads), 403);
+    EXPECT_EQ(ask(2, "PATCH", own, *model::parse_right("services:write")), 200);
+}
 
 TEST_F(PermitTest, OnlyWhatIsGrantedAndOnlyThere) {
     const model::Rights reads = *model::parse_right("accounts:read");

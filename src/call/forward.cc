@@ -1,0 +1,114 @@
+// Calls that go on from an account which did not take them: why it did not, where it has set them
+// to go (routing/delivery.h), and that the caller is told (181, RFC 3261 21.1.3).
+#include <algorithm>
+#include <iterator>
+
+#include "call/call.h"
+#include "call/limits.h"
+#include "call/route_of.h"
+#include "routing/delivery.h"
+
+namespace tandem::call {
+namespace {
+
+using routing::Forward;
+using routing::ForwardReason;
+
+// What the answers of an account's devices come to. A device that says nothing at all (408) can't
+// be reached; nor one whose connection is gone (430).
+std::optional<ForwardReason> reason_of(const std::vector<int>& statuses, bool rang_out) {
+    const auto has = [&](auto... wanted) {
+        return std::ranges::any_of(statuses, [&](int each) { return ((each == wanted) || ...); });
+    };
+    if (has(603)) return std::nullopt;  // declined: not to be asked of anybody else
+    if (has(486, 600)) return ForwardReason::Busy;
+    if (rang_out || has(480)) return ForwardReason::NoAnswer;
+    const bool unreachable =
+        std::ranges::all_of(statuses, [](int each) { return each == 408 || each == 430; });
+    return unreachable ? std::optional(ForwardReason::Unregistered) : std::nullopt;
+}
+
+using Branches = std::vector<std::unique_ptr<Branch>>;
+
+// What still rings counts as not answered.
+std::optional<ForwardReason> why_not_taken(const Branches& branches, const Destination& by) {
+    if (by.busy) return ForwardReason::Busy;
+    std::vector<int> statuses;
+    bool rang_out = false;
+    for (const auto& branch : branches) {
+        const Destination& of = branch->destination;
+        if (of.account != by.account || of.stage != by.stage) continue;
+        if (branch->state == BranchState::Failed)
+            statuses.push_back(branch->party.status);
+        else
+            rang_out = true;
+    }
+    return reason_of(statuses, rang_out);
+}
+
+}  // namespace
+
+// The present stage is reached over these; the caller hears of it.
+void Call::note_path(CallContext& ctx) {
+    const size_t before = forwards_.size();
+    for (const Destination& to : destinations_) {
+        if (to.stage != stage_) continue;
+        for (const Forward& each : to.path) {
+            const bool known = std::ranges::any_of(forwards_, [&](const Forward& other) {
+                return other.by == each.by && other.number == each.number;
+            });
+            if (!known) forwards_.push_back(each);
+        }
+    }
+    if (forwards_.size() == before) return;
+    rang_ = 181;
+    caller_->leg.ring(ctx.leg, 181, {});
+}
+
+// The devices of the stage have had their chance.
+void Call::go_on_from_stage(CallContext& ctx) {
+    if (!ringing()) return;
+    for (size_t i = destinations_.size(); i-- > 0;) {
+        if (destinations_[i].stage != stage_ || !destinations_[i].goes_on) continue;
+        destinations_[i].goes_on = false;  // once
+        const Destination by = destinations_[i];
+        if (const auto reason = why_not_taken(branches_, by)) go_on_from(ctx, by, *reason);
+    }
+}
+
+void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReason reason) {
+    std::vector<AccountId> tried;
+    for (const Destination& each : destinations_)
+        if (each.stage <= stage_) tried.push_back(each.account);
+    for (const Forward& each : forwards_) tried.push_back(each.by);
+    routing::Question question{facts_.domain, by.account, {}, ctx.now.utc};
+    question.anonymous = facts_.hide_caller;
+    question.tried = tried;
+    question.forwards = forwards_.size();
+    question.dice = facts_.call.bits.low;
+    auto found = routing::forwarded(ctx.around.catalog, question, by.account, reason);
+    if (!found) return;
+    Route further = route_of(std::move(*found));
+    std::ranges::move(further.notes, std::back_inserter(route_notes_));
+    further.notes.clear();
+    if (further.destinations.empty()) return;  // it leads nowhere: as if nothing were set
+    insert_stages(std::move(further), by.path);
+}
+
+// Behind the present stage.
+void Call::insert_stages(Route further, const std::vector<Forward>& path) {
+    const size_t count = further.stages.size();
+    const bool fits = stages_.size() + count <= kStagesMax &&
+                      destinations_.size() + further.destinations.size() <= kDestinationsMax;
+    if (!fits) return;
+    for (Destination& each : destinations_)
+        if (each.stage > stage_) each.stage = static_cast<uint8_t>(each.stage + count);
+    for (Destination& each : further.destinations) {
+        each.stage = static_cast<uint8_t>(each.stage + stage_ + 1);
+        each.path.insert(each.path.begin(), path.begin(), path.end());
+        destinations_.push_back(std::move(each));
+    }
+    stages_.insert(stages_.begin() + stage_ + 1, further.stages.begin(), further.stages.end());
+}
+
+}  // namespace tandem::call

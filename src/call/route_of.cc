@@ -1,0 +1,34 @@
+#include "call/route_of.h"
+
+#include "call/limits.h"
+
+namespace tandem::call {
+
+Call::Route route_of(routing::Route from) {
+    Call::Route route;
+    route.refusal = from.refusal;
+    for (routing::Stage& stage : from.stages) {
+        if (route.stages.size() >= kStagesMax) break;
+        const auto index = static_cast<uint8_t>(route.stages.size());
+        route.stages.push_back(stage.ring_for);
+        for (routing::Target& target : stage.targets) {
+            if (route.destinations.size() >= kDestinationsMax) break;
+            Destination& to = route.destinations.emplace_back();
+            to.account = target.account;
+            to.number = std::move(target.number);
+            to.name = std::move(target.name);
+            to.stage = index;
+            to.goes_on = target.goes_on;
+            to.calls_max = target.calls_max;
+            to.of_group = target.of_group;
+            to.path = stage.path;
+        }
+    }
+    for (routing::Step& step : from.steps) {
+        route.notes.push_back({std::move(step.step), std::move(step.reason)});
+    }
+    route.forwards = std::move(from.forwards);
+    return route;
+}
+
+}  // namespace tandem::call

@@ -1,0 +1,100 @@
+#include "routing/services.h"
+
+#include "model/generated/feature_code.h"
+#include "routing/groups.h"
+#include "store/catalog.h"
+
+namespace tandem::routing {
+namespace {
+
+using model::FeatureAction;
+using model::FeatureCode;
+
+struct ActionFacts {
+    std::string_view field;    // of account_service
+    std::string_view value{};  // JSON; empty: the number that follows the prefix
+};
+ActionFacts facts_of(FeatureAction action) {
+    switch (action) {
+        case FeatureAction::DoNotDisturbOn:
+            return {"do_not_disturb", "true"};
+        case FeatureAction::DoNotDisturbOff:
+            return {"do_not_disturb", "false"};
+        case FeatureAction::ForwardAlwaysOn:
+            return {"forward_always"};
+        case FeatureAction::ForwardAlwaysOff:
+            return {"forward_always", "\"\""};
+        case FeatureAction::ForwardBusyOn:
+            return {"forward_busy"};
+        case FeatureAction::ForwardBusyOff:
+            return {"forward_busy", "\"\""};
+        case FeatureAction::ForwardNoAnswerOn:
+            return {"forward_no_answer"};
+        case FeatureAction::ForwardNoAnswerOff:
+            return {"forward_no_answer", "\"\""};
+        case FeatureAction::ForwardUnregisteredOn:
+            return {"forward_unregistered"};
+        case FeatureAction::ForwardUnregisteredOff:
+            return {"forward_unregistered", "\"\""};
+    }
+    return {};
+}
+
+// There are few (roles/store/limits.h), and only what is nobody's number comes here.
+const FeatureCode* longest_of(const store::Catalog& catalog, DomainId domain,
+                              std::string_view number) {
+    const FeatureCode* longest = nullptr;
+    catalog.visit<FeatureCode>(domain, [&](const FeatureCode& code) {
+        const bool is_longer = longest == nullptr || code.prefix.size() > longest->prefix.size();
+        if (number.starts_with(code.prefix) && is_longer) longest = &code;
+        return true;
+    });
+    return longest;
+}
+
+// What follows the prefix. ETSI ES 201 235 and people end a code with #.
+std::string_view parameter_of(const FeatureCode& code, std::string_view number) {
+    number.remove_prefix(code.prefix.size());
+    if (number.ends_with('#')) number.remove_suffix(1);
+    return number;
+}
+
+std::optional<Route> use_feature(const store::Catalog& catalog, const Question& question,
+                                 std::string_view number, Route route) {
+    const FeatureCode* code = longest_of(catalog, question.domain, number);
+    if (code == nullptr) return std::nullopt;
+    const std::string_view parameter = parameter_of(*code, number);
+    const ActionFacts facts = facts_of(code->action);
+    const bool wants_number = facts.value.empty();
+    if (!wants_number && !parameter.empty()) return std::nullopt;
+    if (wants_number && parameter.empty()) {
+        route.refusal = 484;  // the number is still to come
+        route.steps.push_back({"refuse", "The feature code " + code->name + " wants a number."});
+        return route;
+    }
+    std::string change = "{\"" + std::string(facts.field) + "\":";
+    // Digits, * and # alone: normalised() has seen to it.
+    change += wants_number ? "\"" + std::string(parameter) + "\"" : std::string(facts.value);
+    change += '}';
+    route.steps.push_back({"feature", "The feature code " + code->name + " sets " + change + "."});
+    route.feature = FeatureUse{code->name, std::move(change)};
+    return route;
+}
+
+bool is_digits(std::string_view number) {
+    return number.find_first_not_of("0123456789*#+") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<Route> reach_service(const store::Catalog& catalog, const Question& question,
+                                   std::string_view number, const Route& route) {
+    if (question.kind == Question::Kind::Message || !is_digits(number)) return std::nullopt;
+    const auto* group = catalog.find_by_number<model::RingGroup>(question.domain, number);
+    if (group != nullptr) return ring_group(catalog, question, *group, route);
+    // A code is for who dials it, not for where a call has been sent on to.
+    if (question.forwards > 0) return std::nullopt;
+    return use_feature(catalog, question, number, route);
+}
+
+}  // namespace tandem::routing

@@ -1,0 +1,210 @@
+#include "routing/services.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "model/generated/account.h"
+#include "model/generated/account_service.h"
+#include "model/generated/domain.h"
+#include "model/generated/feature_code.h"
+#include "model/generated/ring_group.h"
+#include "store/catalog.h"
+#include "store/keys.h"
+
+namespace tandem::routing {
+namespace {
+
+const DomainId kDomain{{1, 1}};
+const RingGroupId kGroup{{3, 1}};
+
+AccountId id_of(int n) {
+    return AccountId{{1, static_cast<uint64_t>(n)}};
+}
+
+struct ServicesTest : testing::Test {
+    ServicesTest() {
+        model::Domain domain;
+        domain.id = kDomain;
+        domain.name = "acme.test";
+        load(store::keys::domain(kDomain), model::encode_stored(domain, {}));
+        for (int n = 1; n <= 6; ++n) {
+            model::Account account;
+            account.id = id_of(n);
+            account.domain = kDomain;
+            account.login = account.number = std::to_string(1000 + n);
+            account.enabled = n != 5;
+            load(store::keys::account(kDomain, account.id), model::encode_stored(account, {}));
+        }
+        group.id = kGroup;
+        group.domain = kDomain;
+        group.name = "sales";
+        group.number = "300";
+        for (int n = 1; n <= 5; ++n) group.members.push_back(id_of(n));
+    }
+    void load(std::string key, std::string value) {
+        store::KeyValue item;
+        item.key = std::move(key);
+        item.value = std::move(value);
+        item.mod_revision = {1, 1};
+        feed.load(item);
+    }
+    template <typename T>
+    void put(const T& value) {
+        load(store::keys::in_domain(kDomain, store::DomainKind<T>::segment, value.id.bits),
+             model::encode_stored(value, {}));
+    }
+    void disturb(int n, bool not_to_be) {
+        model::AccountService set;
+        set.id = id_of(n);
+        set.domain = kDomain;
+        set.do_not_disturb = not_to_be;
+        set.forward_busy = "1006";
+        put(set);
+    }
+    Route call(std::string_view dialled, uint64_t dice = 0) {
+        put(group);
+        Question question{kDomain, id_of(1), dialled, {}};
+        question.turns = &turns;
+        question.dice = dice;
+        return route(feed.snapshot(), question);
+    }
+    // "1002 1003, 1004": stages with their targets; or the status.
+    static std::string who(const Route& route) {
+        if (route.stages.empty()) return std::to_string(route.refusal);
+        std::string text;
+        for (const Stage& stage : route.stages) {
+            if (!text.empty()) text += ", ";
+            for (const Target& each : stage.targets) {
+                text += (text.empty() || text.back() == ' ' ? "" : " ") + each.number;
+            }
+        }
+        return text;
+    }
+    void add_code(int n, std::string prefix, model::FeatureAction action) {
+        model::FeatureCode code;
+        code.id = FeatureCodeId{{4, static_cast<uint64_t>(n)}};
+        code.domain = kDomain;
+        code.name = "code" + std::to_string(n);
+        code.prefix = std::move(prefix);
+        code.action = action;
+        put(code);
+    }
+    model::RingGroup group;
+    GroupTurns turns;
+    store::CatalogFeed feed;
+};
+
+// The caller is a member, and 1005 is disabled.
+TEST_F(ServicesTest, WhoRingsAndWhen) {
+    EXPECT_EQ(who(call("300")), "1002 1003 1004");
+    EXPECT_EQ(call("300").stages[0].ring_for, std::chrono::seconds(20));
+    group.strategy = model::RingStrategy::OneByOne;
+    EXPECT_EQ(who(call("300")), "1002, 1003, 1004");
+    disturb(3, true);
+    EXPECT_EQ(who(call("300")), "1002, 1004");
+    EXPECT_FALSE(call("300").stages[0].targets[0].goes_on);
+    disturb(2, true);
+    disturb(4, true);
+    EXPECT_EQ(who(call("300")), "480");
+    group.overflow = "1006";
+    EXPECT_EQ(who(call("300")), "1006");
+}
+
+TEST_F(ServicesTest, OverflowIsTheLastStageAndTellsItsWay) {
+    group.overflow = "1006";
+    disturb(2, false);
+    const Route found = call("300");
+    EXPECT_EQ(who(found), "1002 1003 1004, 1006");
+    EXPECT_TRUE(found.stages[0].path.empty());
+    ASSERT_EQ(found.stages[1].path.size(), 1u);
+    EXPECT_EQ(found.stages[1].path[0].number, "300");
+    EXPECT_FALSE(found.stages[0].targets[0].goes_on) << "the group's call, not the member's";
+    // A circle ends, however it came to be.
+    group.overflow = "300";
+    EXPECT_LE(call("300").stages.size(), 9u);
+    group.overflow = "1999";
+    EXPECT_EQ(who(call("300")), "1002 1003 1004");
+}
+
+TEST_F(ServicesTest, MembersTakeTurns) {
+    group.strategy = model::RingStrategy::RoundRobin;
+    const char* expected[] = {"1002, 1003, 1004", "1003, 1004, 1002", "1004, 1002, 1003",
+                              "1002, 1003, 1004"};
+    for (const char* each : expected) {
+        const Route found = call("300");
+        EXPECT_EQ(who(found), each);
+        ASSERT_EQ(found.turned, kGroup);
+        ++turns[kGroup];
+    }
+}
+
+TEST_F(ServicesTest, ARandomOrderHasEachOnceAndIsNotAlwaysTheSame) {
+    group.strategy = model::RingStrategy::Random;
+    std::set<std::string> orders;
+    for (uint64_t dice = 1; dice <= 200; ++dice) {
+        const Route found = call("300", dice * 0x9e3779b97f4a7c15u);
+        std::multiset<std::string> numbers;
+        for (const Stage& stage : found.stages) numbers.insert(stage.targets.at(0).number);
+        EXPECT_EQ(numbers, (std::multiset<std::string>{"1002", "1003", "1004"}));
+        orders.insert(who(found));
+    }
+    EXPECT_EQ(orders.size(), 6u);
+}
+
+TEST_F(ServicesTest, MessagesDoNotReachThem) {
+    put(group);
+    add_code(1, "*26", model::FeatureAction::DoNotDisturbOn);
+    for (const char* dialled : {"300", "*26"}) {
+        Question question{kDomain, id_of(1), dialled, {}};
+        question.kind = Question::Kind::Message;
+        EXPECT_EQ(route(feed.snapshot(), question).refusal, 404);
+    }
+}
+
+TEST_F(ServicesTest, FeatureCodes) {
+    using model::FeatureAction;
+    add_code(1, "*2", FeatureAction::ForwardAlwaysOn);
+    add_code(2, "*26", FeatureAction::DoNotDisturbOn);
+    add_code(3, "*21*", FeatureAction::ForwardBusyOn);
+    add_code(4, "#21", FeatureAction::ForwardBusyOff);
+    add_code(5, "10", FeatureAction::DoNotDisturbOff);
+    struct Case {
+        const char* dialled;
+        const char* change;
+        int refusal;
+    };
+    const Case cases[] = {{"*26", R"({"do_not_disturb":true})", 0},
+                          {"*26#", R"({"do_not_disturb":true})", 0},
+                          {"*21*1003#", R"({"forward_busy":"1003"})", 0},
+                          {"*21*1003", R"({"forward_busy":"1003"})", 0},
+                          {"*21*", nullptr, 484},
+                          {"*21*#", nullptr, 484},
+                          {"#21#", R"({"forward_busy":""})", 0},
+                          {"#211003", nullptr, 404},
+                          {"*271003", R"({"forward_always":"71003"})", 0},
+                          {"*9", nullptr, 404},
+                          {"1002", nullptr, 0}};  // accounts come first
+    for (const Case& c : cases) {
+        const Route found = call(c.dialled);
+        EXPECT_EQ(found.refusal, c.refusal) << c.dialled;
+        EXPECT_EQ(found.feature.has_value(), c.change != nullptr) << c.dialled;
+        if (found.feature && c.change != nullptr) {
+            EXPECT_EQ(found.feature->change, c.change);
+        }
+    }
+}
+
+// A number that somebody forwards to is nobody's feature code.
+TEST_F(ServicesTest, NobodyIsSentToAFeatureCode) {
+    add_code(1, "*26", model::FeatureAction::DoNotDisturbOn);
+    model::AccountService set;
+    set.id = id_of(2);
+    set.domain = kDomain;
+    set.forward_always = "*26";
+    put(set);
+    EXPECT_EQ(call("1002").refusal, 404);
+}
+
+}  // namespace
+}  // namespace tandem::routing
