@@ -8,7 +8,7 @@
 #include "call/history.h"
 #include "call/identity.h"
 #include "call/limits.h"
-#include "routing/route.h"
+#include "routing/delivery.h"
 
 namespace tandem::call {
 
@@ -200,7 +200,9 @@ bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Messag
         const bool known =
             std::any_of(destinations_.begin(), destinations_.end(),
                         [&](const Destination& d) { return d.account == found->account; });
-        if (known) continue;
+        routing::Question question{facts_.domain, facts_.caller_account, {}, ctx.now.utc};
+        question.anonymous = facts_.hide_caller;
+        if (known || !routing::takes_calls(ctx.around.catalog, question, found->account)) continue;
         ++redirections_;
         route_notes_.push_back({"redirection", "a phone of " + branch(index)->destination.number +
                                                    " sent the call to " + found->number});

@@ -142,6 +142,12 @@ std::optional<Route> forwarded(const Catalog& catalog, Question question, Accoun
     return follow(catalog, question, std::move(forward), {});
 }
 
+bool takes_calls(const Catalog& catalog, const Question& question, AccountId account) {
+    const AccountService* set = catalog.find<AccountService>(question.domain, account);
+    if (set == nullptr) return true;
+    return !set->do_not_disturb && !(set->reject_anonymous && question.anonymous);
+}
+
 std::string_view to_string(ForwardReason reason) {
     switch (reason) {
         case ForwardReason::Always:

@@ -32,6 +32,10 @@ Route go_on(const store::Catalog& catalog, Question question, Forward forward, R
 std::optional<Route> forwarded(const store::Catalog& catalog, Question question, AccountId by,
                                ForwardReason reason);
 
+// Whether the account is to be disturbed with a call that is for somebody else in the first place:
+// a member of a group, or whom a phone has sent a call on to.
+bool takes_calls(const store::Catalog& catalog, const Question& question, AccountId account);
+
 // "busy", as people, settings and records have it.
 std::string_view to_string(ForwardReason reason);
 

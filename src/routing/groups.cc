@@ -16,9 +16,7 @@ using store::Catalog;
 bool rings(const Catalog& catalog, const Question& question, const store::AccountRecord* member) {
     if (member == nullptr || !member->enabled || member->id == question.caller) return false;
     if (std::ranges::find(question.tried, member->id) != question.tried.end()) return false;
-    const auto* set = catalog.find<model::AccountService>(question.domain, member->id);
-    if (set == nullptr) return true;
-    return !set->do_not_disturb && !(set->reject_anonymous && question.anonymous);
+    return takes_calls(catalog, question, member->id);
 }
 
 std::vector<Target> targets_of(const Catalog& catalog, const Question& question,

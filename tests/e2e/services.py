@@ -4,6 +4,7 @@
 import contextlib
 import os
 import subprocess
+import time
 
 from calling_phone import CallingPhone, header
 from calls import NODES, nothing_left, records
@@ -239,6 +240,28 @@ def the_command_line_sets_them(folder):
         expect(code == 0 and "one-by-one" in said, said)
 
 
+def they_go_back_with_their_domain(folder):
+    """What an account had set, and the group that there was, are there again after a roll-back."""
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server:
+        domain = "/domains/demo.test"
+        services(server, "1002", forward_busy="1003")
+        group(server, members=["1002"], overflow="1004")
+        time.sleep(1.1)  # the log is there within a second
+        then = int(time.time() * 1000)
+        time.sleep(0.1)
+        services(server, "1002", forward_busy="1004", do_not_disturb=True)
+        services(server, "1003", forward_always="1004")
+        server.api("DELETE", domain + "/ring-groups/sales")
+        wait_for(lambda: len([each for each in server.api("GET", domain + "/audit")["items"]
+                              if each["at_utc_ms"] > then]) >= 3, "the audit log")
+        server.api("POST", domain + "/configuration", {"at": str(then)})
+        now = server.api("GET", domain + "/accounts/1002/services")
+        expect((now["forward_busy"], now["do_not_disturb"]) == ("1003", False), f"{now}")
+        now = server.api("GET", domain + "/accounts/1003/services")
+        expect(now["forward_always"] == "", f"{now}")
+        expect(server.api("GET", domain + "/ring-groups/sales")["overflow"] == "1004", "the group")
+
+
 def group(server, **fields):
     ids = {each["login"]: each["id"] for each in server.api("GET", "/domains/demo.test/accounts")["items"]}
     fields["members"] = [ids[each] for each in fields["members"]]
@@ -376,4 +399,5 @@ if __name__ == "__main__":
          anonymous_callers_are_refused, a_forwarded_call_survives_a_kill,
          what_leads_nowhere_good_is_refused_when_it_is_set, users_set_their_own, the_command_line_sets_them,
          a_group_rings_all_at_once, a_group_rings_one_by_one_and_overflows, members_of_a_group_take_turns,
-         wrong_groups_and_codes_are_refused, so_many_calls_and_no_more, feature_codes)
+         wrong_groups_and_codes_are_refused, so_many_calls_and_no_more, feature_codes,
+         they_go_back_with_their_domain)
