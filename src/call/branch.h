@@ -20,6 +20,7 @@ struct Party {
     UtcTime answered;           // 0: never
     UtcTime ended;              // 0: not yet
     int status = 0;             // final status of its INVITE
+    std::string reason;         // why it ended, in words, for its record
     uint8_t flow_searches = 0;  // since it was last heard
     // Ports or keys of a media context that was lost while the call rang.
     bool knows_old_ports = false;

@@ -39,6 +39,9 @@ void Call::end_leg(CallContext& ctx, uint8_t index, int status, std::string_view
     Party* of = party(index);
     if (of == nullptr) return;
     if (of->ended.unix_ms == 0) of->ended = ctx.now.utc;
+    const bool was_left = answered_.unix_ms != 0 && released_by_ != ReleasedBy::System;
+    if (of->reason.empty()) of->reason = end_reason_;
+    if (of->reason.empty() && was_left) of->reason = "the other party hung up";
     if (of->status == 0) of->status = status;
     if (of->leg.is_gone()) return;
     sip::Payload payload;
@@ -85,9 +88,11 @@ void Call::on_party_ended(CallContext& ctx, uint8_t index, const LegEvent& event
     switch (event.kind) {
         case LegEvent::Kind::Cancelled:
             if (ended.status == 0) ended.status = 487;
+            if (ended.reason.empty()) ended.reason = "cancelled by the caller";
             return end(ctx, by, 487, "cancelled by the caller");
         case LegEvent::Kind::Bye: {
             const auto reason = event.message.header(sip::HeaderId::Reason);
+            if (ended.reason.empty()) ended.reason = reason ? *reason : "hung up";
             // The caller was not told yet: for it nobody answered.
             const int status = answer_waits() ? 480 : 200;
             return end(ctx, by, status, reason ? *reason : std::string_view());
@@ -100,6 +105,7 @@ void Call::on_party_ended(CallContext& ctx, uint8_t index, const LegEvent& event
         }
         case LegEvent::Kind::Ended: {
             const auto [status, text] = text_of(event.cause);
+            if (ended.reason.empty()) ended.reason = text;
             return end(ctx, ReleasedBy::System, status, text);
         }
         case LegEvent::Kind::Incoming:

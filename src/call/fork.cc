@@ -94,6 +94,8 @@ void Call::launch(CallContext& ctx, uint8_t index) {
 void Call::on_provisional(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     Branch* from = branch(index);
     if (from == nullptr || phase_ != Phase::Ringing || !from->is_pending()) return;
+    // Lamps of the called account begin to blink.
+    if (from->state != BranchState::Ringing) report_due_ = true;
     from->state = BranchState::Ringing;
     if (event.sdp && event.sdp_part == SdpPart::Answer) {
         return pass_early_answer(ctx, index, event);
@@ -133,6 +135,8 @@ void Call::on_branch_failed(CallContext& ctx, uint8_t index, sip::LegEvent& even
     failed->state = BranchState::Failed;
     failed->party.status = event.status;
     failed->party.ended = ctx.now.utc;
+    const auto why = event.message.header(sip::HeaderId::Reason);
+    failed->party.reason = why ? *why : std::string_view();
     if (early_ == index && !early_is_final_) early_ = 0;
     if (phase_ != Phase::Ringing || try_again(ctx, index, event)) return;
     if (event.status >= 600) decline_elsewhere(ctx, index);
@@ -230,8 +234,9 @@ void Call::fail_if_exhausted(CallContext& ctx) {
 
 void Call::cancel_branches(CallContext& ctx, uint8_t except, std::string_view reason) {
     for (size_t i = 0; i < branches_.size(); ++i) {
-        if (i + 1 != except && branches_[i]->is_pending())
-            cancel_branch(ctx, static_cast<uint8_t>(i + 1), reason);
+        if (i + 1 == except || !branches_[i]->is_pending()) continue;
+        branches_[i]->party.reason = except != 0 ? "completed elsewhere" : "given up";
+        cancel_branch(ctx, static_cast<uint8_t>(i + 1), reason);
     }
 }
 

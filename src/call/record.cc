@@ -42,6 +42,10 @@ model::ReleasedBy released_by_of(ReleasedBy by) {
     return model::ReleasedBy::System;
 }
 
+// Of a record, as its schema has them.
+constexpr size_t reason_bytes_max = 256;
+constexpr size_t route_steps_max = 32;
+
 std::optional<UtcTime> when(UtcTime time) {
     return time.unix_ms == 0 ? std::nullopt : std::optional(time);
 }
@@ -116,6 +120,7 @@ model::CdrLeg leg_of(const Party& party, model::LegSide side,
     leg.answer = when(party.answered);
     leg.end = when(party.ended);
     leg.sip_status = party.status;
+    leg.reason = party.reason.substr(0, reason_bytes_max);
     for (const ports::StreamStatistics& stream : statistics) {
         if (stream.termination != party.media.termination()) continue;
         leg.streams.push_back(stream_of(stream, party.leg));
@@ -179,12 +184,16 @@ std::string Call::take_record(UtcTime now) {
     }
     cdr.result = result();
     cdr.sip_status = end_status_;
-    cdr.reason = end_reason_.substr(0, 256);
+    cdr.reason = end_reason_.substr(0, reason_bytes_max);
     cdr.released_by = released_by_of(released_by_);
     cdr.survived = survived_;
     for (const routing::Forward& each : forwards_) {
         cdr.forwards.push_back(
             {party_of(each.number, each.name, each.by), each.to, reason_of(each.reason)});
+    }
+    for (const RouteStepNote& note : route_notes_) {
+        if (cdr.route.size() == route_steps_max) break;
+        cdr.route.push_back({note.step, note.reason.substr(0, reason_bytes_max)});
     }
     if (caller_) cdr.legs.push_back(leg_of(*caller_, model::LegSide::Caller, statistics_));
     for (const auto& branch : branches_) {
@@ -192,6 +201,10 @@ std::string Call::take_record(UtcTime now) {
         model::CdrLeg leg = leg_of(branch->party, model::LegSide::Callee, statistics_);
         leg.party = party_of(branch->destination.number, branch->destination.name,
                              branch->destination.account);
+        if (!facts_.hide_caller) {
+            leg.shown_number = facts_.caller_number;
+            leg.shown_name = facts_.caller_name;
+        }
         cdr.legs.push_back(std::move(leg));
     }
     if (!cdr.legs.empty()) cdr.legs.front().party = cdr.caller;
@@ -236,6 +249,16 @@ ports::CallSummary Call::summary(ports::Instance owner) const {
         summary.call_id_headers.push_back(branch->party.leg.call_id());
     }
     summary.is_protected = saved_;
+    if (winner_ == 0 && phase_ < Phase::Ending) {
+        for (const auto& branch : branches_) {
+            const AccountId account = branch->destination.account;
+            if (branch->state != BranchState::Ringing || account.is_nil()) continue;
+            if (std::ranges::find(summary.ringing, account) == summary.ringing.end())
+                summary.ringing.push_back(account);
+        }
+    }
+    summary.end_status = phase_ < Phase::Ending ? 0 : end_status_;
+    summary.end_reason = end_reason_.substr(0, reason_bytes_max);
     return summary;
 }
 

@@ -18,4 +18,26 @@ std::string_view to_string(CallPhase phase) {
     return "ending";
 }
 
+std::string_view to_string(CallEvent::Kind kind) {
+    switch (kind) {
+        case CallEvent::Kind::State:
+            return "state";
+        case CallEvent::Kind::Begun:
+            return "begun";
+        case CallEvent::Kind::Ringing:
+            return "ringing";
+        case CallEvent::Kind::Answered:
+            return "answered";
+        case CallEvent::Kind::Held:
+            return "held";
+        case CallEvent::Kind::Resumed:
+            return "resumed";
+        case CallEvent::Kind::Changed:
+            return "changed";
+        case CallEvent::Kind::Ended:
+            return "ended";
+    }
+    return "state";
+}
+
 }  // namespace tandem::ports

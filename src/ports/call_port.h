@@ -30,6 +30,9 @@ struct CallSummary {
     UtcTime answered;                          // 0: not yet
     std::vector<std::string> call_id_headers;  // of all legs
     bool is_protected = false;                 // its snapshot is in the store
+    std::vector<AccountId> ringing;            // accounts whose phones ring now
+    int end_status = 0;                        // SIP status that ended it; 0: it goes on
+    std::string end_reason;
 };
 
 struct CallReport {  // B2B to CS, on each change of phase
@@ -44,6 +47,29 @@ struct CallReportAll {  // B2B to CS after a start of either: replaces all that 
     bool first = true;
 };
 struct CallReportWanted {};  // CS to B2B
+
+// What happens to the calls of a domain, for those who listen: a web gate asks CS again and again
+// while somebody does. CS answers with all that there is, then tells each change.
+struct CallEvent {
+    enum class Kind : uint8_t { State, Begun, Ringing, Answered, Held, Resumed, Changed, Ended };
+    Kind kind = Kind::State;  // State: no change, but how it stands
+    UtcTime at;
+    CallSummary call;
+};
+std::string_view to_string(CallEvent::Kind kind);
+struct CallEventsFollow {
+    uint64_t stream = 0;  // the gate's number for one listener
+    DomainId domain;
+    uint64_t known = 0;  // `number` of the last letter that came; 0: tell all
+    bool over = false;   // nobody listens any more
+};
+struct CallEvents {
+    uint64_t stream = 0;
+    uint64_t after = 0;  // `number` of the letter before; 0: this begins what there is
+    uint64_t number = 0;
+    bool complete = true;  // all that there is has been told
+    std::vector<CallEvent> events;
+};
 
 struct CallsQuery {
     DomainId domain;  // nil: all domains

@@ -29,8 +29,8 @@ constexpr Operations operations_of = {
     is_one_of<T, BindingsQuery, BindingsList, BindingRemove, MediaPlace, MediaRequest,
               MediaStatisticsQuery, CallsQuery, CallDetailQuery, CallHangup, CallTraceQuery,
               LeaseAsk, HttpRequest, EntityRequest, RouteTest, HistoryQuery, HistoryAppend,
-              AuditQuery, PasswordCheck, StatusQuery, JoinTokenQuery, ServerJoin, HarmRequest,
-              StoreStateQuery, StoreMove, store::Request>};
+              HistoryErase, AuditQuery, PasswordCheck, StatusQuery, JoinTokenQuery, ServerJoin,
+              HarmRequest, StoreStateQuery, StoreMove, store::Request>};
 
 template <typename... Ts>
 constexpr auto table_of(PayloadList<Ts...>) {

@@ -70,12 +70,13 @@ using Payloads = PayloadList<
     // calls
     CallReport, CallReportAll, CallReportWanted, CallsQuery, CallsPage, CallDetailQuery, CallDetail,
     CallHangup, CallHangupDone, CallTraceQuery, CallTrace, LeaseAsk, LeaseGiven, LeaseReturned,
-    LeaseRecalled, LeaseReport,
+    LeaseRecalled, LeaseReport, CallEventsFollow, CallEvents,
     // web, entities, history, operation
-    HttpRequest, HttpResponse, HttpListenerOpen, HttpListenerClose, HttpListenerFailed,
-    EntityRequest, EntityReply, AuditNote, PasswordCheck, PasswordChecked, AuditQuery, AuditPage,
-    RouteTest, RouteTestReply, HistoryQuery, HistoryPage, HistoryAppend, HistoryAppended,
-    StatusQuery, StatusReply, HarmRequest, HarmReply, LogLevelSet, LogLine, SipTrace,
+    HttpRequest, HttpResponse, HttpPart, HttpTaken, HttpListenerOpen, HttpListenerClose,
+    HttpListenerFailed, EntityRequest, EntityReply, AuditNote, PasswordCheck, PasswordChecked,
+    AuditQuery, AuditPage, RouteTest, RouteTestReply, HistoryQuery, HistoryPage, HistoryAppend,
+    HistoryAppended, HistoryErase, HistoryErased, StatusQuery, StatusReply, HarmRequest, HarmReply,
+    LogLevelSet, LogLine, SipTrace,
     // servers that join
     JoinTokenQuery, JoinTokenReply, ServerJoin, ServerJoined,
     // where the data of the site are

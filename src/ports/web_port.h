@@ -31,6 +31,19 @@ struct HttpResponse {
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
+    bool streamed = false;  // `body` is the beginning; HttpPart brings the rest
+};
+// The rest of a streamed response, piece by piece, by the same request number. The next one is sent
+// when HttpTaken says that there is room.
+struct HttpPart {
+    std::string bytes;
+    bool last = false;
+    bool broken = false;  // nothing more can come: the client is to see that it has not got all
+};
+// kHttp to the gate, by the same request number: what it was given is on its way, or the client has
+// left and nothing more is wanted.
+struct HttpTaken {
+    bool gone = false;
 };
 
 // Sockets that a web gate listens on, by request to kHttp. The number is the gate's. Opening a
@@ -140,15 +153,22 @@ struct AuditPage {
 struct HistoryQuery {
     std::string domain_id;  // empty: all
     std::string call_id;    // empty: any
-    std::string number;     // caller or callee; empty: any
+    std::string number;     // of either side, or dialled; "1001*": beginning so; empty: any
     int64_t from_ms = 0;
     int64_t to_ms = 0;  // 0: now
     std::string after;
     uint32_t limit = 100;
+    std::string account_id;   // of either side; empty: any
+    std::string direction;    // as model::CallDirection is written; empty: any
+    std::string result;       // as model::CallResult is written; empty: any
+    int32_t sip_status = -1;  // -1: any
+    int64_t duration_min_ms = 0;
+    bool csv = false;  // what is asked for
 };
 struct HistoryPage {
     std::optional<Error> error;
-    std::string json;  // {"items": [...], "next": ...}
+    std::string json;  // {"items": [...], "next": ...}; or lines of CSV, the first page with a head
+    std::string next = {};  // of CSV; empty: that was all
 };
 struct HistoryAppend {
     enum class Kind : uint8_t { Cdr, Audit };
@@ -161,6 +181,17 @@ struct HistoryAppend {
 };
 struct HistoryAppended {
     std::optional<Error> error;
+};
+// Forgets what is older, a bounded step at a time. 0: nothing of that kind.
+struct HistoryErase {
+    int64_t calls_before_ms = 0;
+    int64_t audit_before_ms = 0;
+    uint32_t limit = 0;  // records of each kind
+};
+struct HistoryErased {
+    std::optional<Error> error;
+    uint32_t calls = 0;
+    uint32_t audit = 0;
 };
 
 // Which store the site has (kKeyValue), and a move of all its data to another one. A move is

@@ -19,6 +19,30 @@ void describe(A& a, ports::CallSummary& v) {
     a(10, v.answered);
     a(11, v.call_id_headers);
     a(12, v.is_protected);
+    a(17, v.ringing);
+    a(18, v.end_status);
+    a(19, v.end_reason);
+}
+template <typename A>
+void describe(A& a, ports::CallEvent& v) {
+    a(1, v.kind);
+    a(2, v.at);
+    a(3, v.call);
+}
+template <typename A>
+void describe(A& a, ports::CallEventsFollow& v) {
+    a(1, v.stream);
+    a(2, v.domain);
+    a(3, v.known);
+    a(4, v.over);
+}
+template <typename A>
+void describe(A& a, ports::CallEvents& v) {
+    a(1, v.stream);
+    a(2, v.after);
+    a(3, v.number);
+    a(4, v.complete);
+    a(5, v.events);
 }
 template <typename A>
 void describe(A& a, ports::CallReport& v) {

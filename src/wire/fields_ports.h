@@ -13,6 +13,9 @@ inline constexpr ports::Transport last_of<ports::Transport> = ports::Transport::
 template <>
 inline constexpr ports::CallPhase last_of<ports::CallPhase> = ports::CallPhase::Ending;
 template <>
+inline constexpr ports::CallEvent::Kind last_of<ports::CallEvent::Kind> =
+    ports::CallEvent::Kind::Ended;
+template <>
 inline constexpr ports::MediaKind last_of<ports::MediaKind> = ports::MediaKind::Other;
 template <>
 inline constexpr ports::MediaDirection last_of<ports::MediaDirection> =

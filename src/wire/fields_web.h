@@ -22,6 +22,17 @@ void describe(A& a, ports::HttpResponse& v) {
     a(2, v.content_type);
     a(3, v.headers);
     a(4, v.body);
+    a(5, v.streamed);
+}
+template <typename A>
+void describe(A& a, ports::HttpPart& v) {
+    a(1, v.bytes);
+    a(2, v.last);
+    a(3, v.broken);
+}
+template <typename A>
+void describe(A& a, ports::HttpTaken& v) {
+    a(1, v.gone);
 }
 template <typename A>
 void describe(A& a, ports::HttpListenerOpen& v) {
@@ -128,11 +139,18 @@ void describe(A& a, ports::HistoryQuery& v) {
     a(5, v.to_ms);
     a(6, v.after);
     a(7, v.limit);
+    a(8, v.account_id);
+    a(9, v.direction);
+    a(10, v.result);
+    a(11, v.sip_status);
+    a(12, v.duration_min_ms);
+    a(13, v.csv);
 }
 template <typename A>
 void describe(A& a, ports::HistoryPage& v) {
     a(1, v.error);
     a(2, v.json);
+    a(3, v.next);
 }
 template <typename A>
 void describe(A& a, ports::HistoryAppend::Record& v) {
@@ -147,6 +165,18 @@ void describe(A& a, ports::HistoryAppend& v) {
 template <typename A>
 void describe(A& a, ports::HistoryAppended& v) {
     a(1, v.error);
+}
+template <typename A>
+void describe(A& a, ports::HistoryErase& v) {
+    a(1, v.calls_before_ms);
+    a(2, v.audit_before_ms);
+    a(3, v.limit);
+}
+template <typename A>
+void describe(A& a, ports::HistoryErased& v) {
+    a(1, v.error);
+    a(2, v.calls);
+    a(3, v.audit);
 }
 template <typename A>
 void describe(A&, ports::StoreStateQuery&) {}

@@ -179,6 +179,18 @@ template <>
 inline constexpr uint32_t payload_number<store::Reply> = 171;
 template <>
 inline constexpr uint32_t payload_number<store::WatchBatch> = 172;
+template <>
+inline constexpr uint32_t payload_number<ports::HttpPart> = 186;
+template <>
+inline constexpr uint32_t payload_number<ports::HttpTaken> = 181;
+template <>
+inline constexpr uint32_t payload_number<ports::HistoryErase> = 182;
+template <>
+inline constexpr uint32_t payload_number<ports::HistoryErased> = 183;
+template <>
+inline constexpr uint32_t payload_number<ports::CallEventsFollow> = 184;
+template <>
+inline constexpr uint32_t payload_number<ports::CallEvents> = 185;
 
 template <typename... Ts>
 constexpr bool has_unique_numbers(ports::PayloadList<Ts...>) {

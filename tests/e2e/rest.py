@@ -348,6 +348,7 @@ def live(api):
         for phone in phones:
             finish_sipp(phone, 20)
         wait_for(lambda: not api.call("get", V1 + "/calls", 200).json()["items"], "the call ends")
+    events_of_calls(api)
     wait_for(lambda: len(api.call("get", V1 + "/cdr", 200).json()["items"]) == 3, "three records")
     for path, names in ((V1 + "/cdr", {}), (inside + "cdr", demo)):
         pages(api, path, 3, **names)
@@ -357,6 +358,18 @@ def live(api):
         expect(not api.call("get", path, 200, query="?to=1000", **names).json()["items"], "by time")
         api.problem("get", path, 422, query="?from=yesterday", field="from", **names)
     expect(not api.call("get", inside + "cdr", 200, domain="page0.test").json()["items"], "of another domain")
+
+
+def events_of_calls(api):
+    """A stream has no end: its first message is enough."""
+    path = V1 + "/domains/{domain}/events"
+    request = urllib.request.Request(api.server.url + path.replace("{domain}", "demo.test"))
+    request.add_header("Authorization", "Bearer " + api.server.token())
+    with urllib.request.urlopen(request, timeout=10) as stream:
+        lines = [stream.readline() for _ in range(4)]
+        expect(lines[2] == b"event: state\n" and lines[3].startswith(b"data: {"), f"{lines}")
+        api.contract.check(path, "get", Answer(stream.status, stream.headers, b""))
+    api.problem("get", path, 404, domain="no.test")
 
 
 def one_call(api, call):

@@ -1,5 +1,8 @@
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
+#include <thread>
+#include <utility>
 
 #include "app/cli/commands.h"
 #include "app/cli/ladder_view.h"
@@ -51,17 +54,77 @@ void show_route(Global& global, const std::string& domain, const std::string& ca
     }
 }
 
+// "event: NAME", then "data: JSON"; other lines mean nothing to us.
+class EventReader {
+ public:
+    explicit EventReader(bool as_json) : as_json_(as_json) {}
+    void take(std::string_view bytes) {
+        for (const char c : bytes) {
+            if (c != '\n') {
+                line_ += c;
+                continue;
+            }
+            const std::string line = std::exchange(line_, {});
+            if (line.starts_with("event: ")) name_ = line.substr(7);
+            if (line.starts_with("data: ")) show(line.substr(6));
+        }
+        std::fflush(stdout);
+    }
+
+ private:
+    void show(const std::string& data) {
+        boost::system::error_code error;
+        const boost::json::value json = boost::json::parse(data, error);
+        if (error || !json.is_object()) return;
+        if (as_json_) {
+            boost::json::object event = json.as_object();
+            event.emplace("event", name_);
+            std::printf("%s\n", boost::json::serialize(event).c_str());
+        } else if (const auto* calls = json.as_object().if_contains("calls")) {
+            for (const auto& each : calls->as_array()) print(cell(each, "started"), each);
+        } else {
+            print(cell(json, "at"), json.at("call"));
+        }
+    }
+    void print(const std::string& at, const boost::json::value& call) const {
+        const std::string status = cell(call, "end_status");
+        std::printf("%-24s  %-9s %-9s %s > %s  %s%s\n", at.c_str(), name_.c_str(),
+                    cell(call, "phase").c_str(), cell(call, "caller").c_str(),
+                    cell(call, "callee").c_str(), cell(call, "id").c_str(),
+                    status == "-" ? "" : ("  " + status).c_str());
+    }
+
+    bool as_json_;
+    std::string line_;
+    std::string name_;
+};
+
+// Ends with the program only. After a break it is told how things stand.
+void follow_calls(Global& global, const std::string& domain) {
+    constexpr auto pause = std::chrono::seconds(1);
+    bool has_come = false;
+    while (true) {
+        EventReader reader(global.json);
+        const auto ended = global.client().stream(within(domain, "events"), [&](auto bytes) {
+            has_come = true;
+            reader.take(bytes);
+            return true;
+        });
+        if (!ended.has_value() && !has_come) return global.fail(ended.error());
+        if (!ended.has_value() && ended.error().code != ErrorCode::Unavailable &&
+            ended.error().code != ErrorCode::Timeout)
+            return global.fail(ended.error());
+        std::this_thread::sleep_for(pause);
+    }
+}
+
 struct Asked {
     std::string domain;
     std::string id;
-    std::string number;
-    std::string from;
-    std::string to;
     std::string reason;
     std::string contact;
     std::string caller;
     std::string dialled;
-    size_t limit = 100;
     bool full = false;
 };
 
@@ -92,7 +155,13 @@ void add_bindings(CLI::App& app, Global& global, Asked& asked) {
 void add_calls(CLI::App& app, Global& global, Asked& asked) {
     auto* calls = app.add_subcommand("calls", "calls under way");
     calls->add_option("domain", asked.domain, "only of this domain");
+    calls->add_flag("--follow", asked.full,
+                    "go on, and print what happens to the calls of the domain");
     calls->callback([&] {
+        if (asked.full && asked.domain.empty())
+            return global.fail(
+                make_error(ErrorCode::Missing, "", "--follow needs the name of a domain"));
+        if (asked.full) return follow_calls(global, asked.domain);
         show_list(global, within(asked.domain, "calls"),
                   {{"ID", "id"},
                    {"DOMAIN", "domain_name"},
@@ -120,48 +189,12 @@ void add_calls(CLI::App& app, Global& global, Asked& asked) {
     trace->callback([&] { show_trace(global, asked.id, asked.full); });
 }
 
-void add_history(CLI::App& app, Global& global, Asked& asked) {
-    auto* cdr = app.add_subcommand("cdr", "records of ended calls, the newest first");
-    cdr->add_option("domain", asked.domain, "only of this domain");
-    cdr->add_option("--number", asked.number, "only with this caller or callee");
-    cdr->add_option("--call", asked.id, "only of this call (id)");
-    cdr->add_option("--from", asked.from, "begun at or after, like 2026-11-25T08:00:00Z");
-    cdr->add_option("--to", asked.to, "begun before");
-    cdr->add_option("--limit", asked.limit, "how many at most")
-        ->check(CLI::Range(size_t{1}, kItemsMax))
-        ->capture_default_str();
-    cdr->callback([&] {
-        std::string path = within(asked.domain, "cdr");
-        char mark = '?';
-        for (const auto& [name, value] :
-             {std::pair<const char*, const std::string&>{"number", asked.number},
-              {"call", asked.id},
-              {"from", asked.from},
-              {"to", asked.to}}) {
-            if (value.empty()) continue;
-            path += mark + std::string(name) + "=" + encode(value);
-            mark = '&';
-        }
-        show_list(global, path,
-                  {{"START", "start_utc_ms"},
-                   {"CALLER", "caller.number"},
-                   {"DIALLED", "dialled"},
-                   {"RESULT", "result"},
-                   {"STATUS", "sip_status"},
-                   {"TALK", "duration_ms"},
-                   {"RELEASED BY", "released_by"},
-                   {"CALL", "call"}},
-                  "no calls have ended yet", asked.limit);
-    });
-}
-
 }  // namespace
 
 void add_call_commands(CLI::App& app, Global& global) {
     static Asked asked;
     add_bindings(app, global, asked);
     add_calls(app, global, asked);
-    add_history(app, global, asked);
     auto* route = app.add_subcommand("route", "routing");
     route->require_subcommand(1);
     auto* test = route->add_subcommand("test", "explain a call without placing it");

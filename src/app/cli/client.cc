@@ -16,6 +16,8 @@ constexpr long kTimeoutMs = 15'000;
 // Where another server can be asked instead.
 constexpr long kTryMs = 2'000;
 constexpr long kConnectMs = 500;
+// Of a download, which may take as long as it takes: seconds without a byte.
+constexpr long kSilenceS = 30;
 
 size_t collect(char* data, size_t size, size_t count, void* into) {
     static_cast<std::string*>(into)->append(data, size * count);
@@ -53,12 +55,31 @@ struct Client::Request {
     const std::string& path;
     const std::string& body;
     const std::string& etag;
+    const Take* take = nullptr;  // for the body of an answer that is no refusal
 };
 struct Client::Attempt {
     Answer answer;  // status 0: none came
     bool was_sent = true;
     std::string why;
 };
+
+namespace {
+
+struct Sink {
+    CURL* curl;
+    const Client::Take* take;
+    std::string& refusal;
+};
+
+size_t store(char* data, size_t size, size_t count, void* into) {
+    Sink& sink = *static_cast<Sink*>(into);
+    long status = 0;
+    curl_easy_getinfo(sink.curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 300) return (*sink.take)({data, size * count}) ? size * count : 0;
+    return collect(data, size, count, &sink.refusal);
+}
+
+}  // namespace
 
 Client::Client(std::string url, std::string token) : token_(std::move(token)) {
     for (size_t begin = 0; begin <= url.size();) {
@@ -116,6 +137,14 @@ Client::Attempt Client::attempt(const std::string& url, const Request& request) 
     curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &attempt.answer.body);
     curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, may_be_repeated ? kTryMs : kTimeoutMs);
     if (is_one_of_many) curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
+    Sink sink{curl.get(), request.take, attempt.answer.body};
+    if (request.take != nullptr) {
+        curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &store);
+        curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &sink);
+        curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT_MS, 0L);
+        curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(curl.get(), CURLOPT_LOW_SPEED_TIME, kSilenceS);
+    }
     curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
     if (!request.body.empty()) {
         curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
@@ -130,14 +159,24 @@ Client::Attempt Client::attempt(const std::string& url, const Request& request) 
     }
     double connected_after = 0;
     curl_easy_getinfo(curl.get(), CURLINFO_CONNECT_TIME, &connected_after);
-    attempt.was_sent = connected_after > 0 && !may_be_repeated;
+    // What is in a file already can't be asked of another server.
+    attempt.was_sent = connected_after > 0 && (!may_be_repeated || request.take != nullptr);
     attempt.why = url + " does not answer (" + curl_easy_strerror(code) + ")";
     return attempt;
 }
 
 Result<Answer> Client::call(std::string_view method, const std::string& path,
                             const std::string& body, const std::string& etag) {
-    const Request request{std::string(method), path, body, etag};
+    return ask({std::string(method), path, body, etag});
+}
+
+Result<void> Client::stream(const std::string& path, const Take& take) {
+    const std::string none;
+    (void)TRY(ask({"GET", path, none, none, &take}));
+    return {};
+}
+
+Result<Answer> Client::ask(const Request& request) {
     std::string why;
     for (const std::string& url : urls_) {
         Attempt one = attempt(url, request);

@@ -1,6 +1,7 @@
 // The API as the command line sees it: one request, one JSON answer. Over libcurl.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,11 +27,16 @@ class Client {
     // and says what to do. `etag`: sent as If-Match.
     Result<Answer> call(std::string_view method, const std::string& path,
                         const std::string& body = {}, const std::string& etag = {});
+    // GETs something long, such as CSV, and gives it to `take` as it comes; false: enough. An end
+    // that is missing is an error.
+    using Take = std::function<bool(std::string_view)>;
+    Result<void> stream(const std::string& path, const Take& take);
 
  private:
     struct Request;
     struct Attempt;
     Attempt attempt(const std::string& url, const Request& request) const;
+    Result<Answer> ask(const Request& request);
     Error refused(const Answer& answer) const;
 
     std::vector<std::string> urls_;

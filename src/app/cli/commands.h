@@ -35,6 +35,7 @@ void add_entity_commands(CLI::App& app, Global& global);
 // After add_entity_commands(): it adds to the group 'feature-code'.
 void add_feature_commands(CLI::App& app, Global& global);
 void add_call_commands(CLI::App& app, Global& global);
+void add_cdr_commands(CLI::App& app, Global& global);
 void add_demo_command(CLI::App& app, Global& global);
 void add_drill_command(CLI::App& app, Global& global);
 void add_event_commands(CLI::App& app, Global& global);

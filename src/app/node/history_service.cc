@@ -1,7 +1,8 @@
 #include "app/node/history_service.h"
 
-#include <vector>
+#include <utility>
 
+#include "app/node/cdr_csv.h"
 #include "base/json_text.h"
 #include "model/codec.h"
 #include "model/generated/cdr.h"
@@ -11,16 +12,37 @@
 namespace tandem::app {
 namespace {
 
+// Ids that are wrong are of a gate, whose own checks have let them pass.
+template <typename T>
+Result<void> take_id(std::optional<T>& id, const std::string& text, std::string_view field) {
+    if (text.empty()) return {};
+    id = T::parse(text);
+    if (id) return {};
+    return make_error(ErrorCode::Malformed, field, "this is no id");
+}
+
+// `parsed` is what `text` says, if it says one.
+template <typename E>
+Result<std::optional<E>> choice(const std::string& text, std::optional<E> parsed,
+                                std::string_view field) {
+    if (text.empty()) return std::optional<E>();
+    if (parsed) return parsed;
+    std::string names;
+    for (const std::string_view name : model::names_of(E{}))
+        names.append(names.empty() ? "" : ", ").append(name);
+    return make_error(ErrorCode::OutOfRange, field, "must be one of " + names);
+}
+
 Result<runtime::CdrQuery> to_query(const ports::HistoryQuery& asked) {
     runtime::CdrQuery query;
-    if (!asked.domain_id.empty()) {
-        query.domain = DomainId::parse(asked.domain_id);
-        if (!query.domain) return make_error(ErrorCode::Malformed, "domain", "no id of a domain");
-    }
-    if (!asked.call_id.empty()) {
-        query.call = CallId::parse(asked.call_id);
-        if (!query.call) return make_error(ErrorCode::Malformed, "call", "no id of a call");
-    }
+    TRY(take_id(query.domain, asked.domain_id, "domain"));
+    TRY(take_id(query.call, asked.call_id, "call"));
+    TRY(take_id(query.account, asked.account_id, "account"));
+    query.direction =
+        TRY(choice(asked.direction, model::parse_call_direction(asked.direction), "direction"));
+    query.result = TRY(choice(asked.result, model::parse_call_result(asked.result), "result"));
+    if (asked.sip_status >= 0) query.sip_status = asked.sip_status;
+    query.duration_min = std::chrono::milliseconds(asked.duration_min_ms);
     if (asked.from_ms != 0) query.from = UtcTime{asked.from_ms};
     if (asked.to_ms != 0) query.to = UtcTime{asked.to_ms};
     if (!asked.number.empty()) query.number = asked.number;
@@ -29,8 +51,7 @@ Result<runtime::CdrQuery> to_query(const ports::HistoryQuery& asked) {
     return query;
 }
 
-Result<std::string> page_of(runtime::CdrHistory& history, const ports::HistoryQuery& asked) {
-    const runtime::CdrPage page = TRY(history.query(TRY(to_query(asked))));
+std::string json_of(const runtime::CdrPage& page) {
     JsonWriter json;
     json.begin_object().field("items").begin_list();
     for (const model::Cdr& record : page.items) {
@@ -47,7 +68,8 @@ Result<std::string> page_of(runtime::CdrHistory& history, const ports::HistoryQu
 
 }  // namespace
 
-HistoryService::HistoryService(std::string path) : path_(std::move(path)) {}
+HistoryService::HistoryService(std::string path, Reply reply)
+    : path_(std::move(path)), reply_(std::move(reply)) {}
 
 HistoryService::~HistoryService() = default;
 
@@ -58,6 +80,19 @@ Result<void> HistoryService::open() {
     audit_ = std::make_unique<runtime::AuditHistory>(
         TRY(runtime::AuditHistory::open(folder + "audit.db")));
     return {};
+}
+
+Result<ports::HistoryPage> HistoryService::page_of(const ports::HistoryQuery& asked) {
+    runtime::CdrPage found = TRY(history_->query(TRY(to_query(asked))));
+    ports::HistoryPage page;
+    if (!asked.csv) {
+        page.json = json_of(found);
+        return page;
+    }
+    if (asked.after.empty()) page.json = cdr_csv_head();
+    for (const model::Cdr& record : found.items) append_cdr_csv(page.json, record);
+    page.next = std::move(found.next);
+    return page;
 }
 
 Result<void> HistoryService::append(const ports::HistoryAppend& letter) {
@@ -72,35 +107,52 @@ Result<void> HistoryService::append(const ports::HistoryAppend& letter) {
     return {};
 }
 
-std::optional<ports::Letter> HistoryService::take(const ports::Letter& letter) {
+Result<ports::HistoryErased> HistoryService::erase(const ports::HistoryErase& letter) {
+    ports::HistoryErased erased;
+    if (letter.calls_before_ms > 0)
+        erased.calls = static_cast<uint32_t>(
+            TRY(history_->erase_before(UtcTime{letter.calls_before_ms}, letter.limit)));
+    if (letter.audit_before_ms > 0)
+        erased.audit = static_cast<uint32_t>(
+            TRY(audit_->erase_before(UtcTime{letter.audit_before_ms}, letter.limit)));
+    return erased;
+}
+
+std::optional<ports::Payload> HistoryService::answer(const ports::Letter& letter) {
     const auto opened = open();
     if (const auto* asked = get_if<ports::HistoryQuery>(&letter.payload)) {
-        ports::HistoryPage page;
-        auto json = opened.has_value() ? page_of(*history_, *asked) : opened.error();
-        if (json.has_value()) {
-            page.json = std::move(*json);
-        } else {
-            page.error = json.error();
-        }
-        return ports::Letter{letter.to, letter.from, letter.request, std::move(page)};
+        auto page = opened.has_value() ? page_of(*asked) : opened.error();
+        if (page.has_value()) return std::move(*page);
+        Error error = page.error();
+        if (error.field == "cursor") error.field = "after";  // as the API calls it
+        return ports::HistoryPage{std::move(error), {}};
     }
     if (const auto* asked = get_if<ports::AuditQuery>(&letter.payload)) {
-        ports::AuditPage page;
         auto json = opened.has_value() ? audit_->query(*asked) : opened.error();
-        if (json.has_value()) {
-            page.json = std::move(*json);
-        } else {
-            page.error = json.error();
-        }
-        return ports::Letter{letter.to, letter.from, letter.request, std::move(page)};
+        if (json.has_value()) return ports::AuditPage{{}, std::move(*json)};
+        return ports::AuditPage{json.error(), {}};
     }
     if (const auto* records = get_if<ports::HistoryAppend>(&letter.payload)) {
-        ports::HistoryAppended done;
         const auto appended = opened.has_value() ? append(*records) : opened;
+        ports::HistoryAppended done;
         if (!appended.has_value()) done.error = appended.error();
-        return ports::Letter{letter.to, letter.from, letter.request, std::move(done)};
+        return done;
+    }
+    if (const auto* wanted = get_if<ports::HistoryErase>(&letter.payload)) {
+        auto erased = opened.has_value() ? erase(*wanted) : opened.error();
+        if (erased.has_value()) return std::move(*erased);
+        ports::HistoryErased failed;
+        failed.error = erased.error();
+        return failed;
     }
     return std::nullopt;
+}
+
+void HistoryService::on_letters(Now, std::vector<ports::Letter>&& letters) {
+    for (const ports::Letter& letter : letters) {
+        auto payload = answer(letter);
+        if (payload) reply_({letter.to, letter.from, letter.request, std::move(*payload)});
+    }
 }
 
 }  // namespace tandem::app

@@ -35,8 +35,10 @@ std::string place_file(const std::string& data) {
 NodeStore::NodeStore(const Bootstrap& bootstrap, uint16_t node, StoreService::Reply reply)
     : bootstrap_(bootstrap),
       node_(node),
+      history_shard_("history"),
+      history_(bootstrap.data + "/history.db", reply),
       shard_("store"),
-      service_(bootstrap.data + "/history.db", std::move(reply),
+      service_(std::move(reply),
                {[this](Now now, ports::Letter letter) { on_letter(now, std::move(letter)); },
                 [this](const store::Reply& reply_of_move) {
                     if (mover_) mover_->on_source_reply(reply_of_move);
@@ -78,7 +80,7 @@ Result<void> NodeStore::open(Rng& rng) {
 Result<void> NodeStore::open_sqlite(Rng& rng) {
     auto store = TRY(runtime::SqliteStore::open(sqlite_path(place_), runtime::read_monotonic(),
                                                 place_.generation));
-    TRY(service_.history().open());
+    TRY(history_.open());
     TRY(settle_closure(*store));
     if (place_.kind != StorePlace::Kind::Sqlite) return {};
     TRY(make_first_start(bootstrap_, *store, rng));
@@ -119,13 +121,16 @@ Result<std::unique_ptr<StoreBackend>> NodeStore::open_backend(const StorePlace& 
 }
 
 void NodeStore::start() {
+    history_shard_.start(history_);
     shard_.start(service_);
     shard_.reactor().post([this] { view_members(); });
 }
 
 void NodeStore::stop() {
-    shard_.stop();
-    shard_.join();
+    for (runtime::Shard* each : {&shard_, &history_shard_}) {
+        each->stop();
+        each->join();
+    }
 }
 
 uint16_t NodeStore::node_of_keys() const {

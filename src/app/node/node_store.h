@@ -1,7 +1,7 @@
 // The store as a node has it: a thread with the service of its letters, over whatever is in force.
 // Where the store is SQLite, node 1 has it and the others ask it over links; where it is etcd,
 // every node asks the cluster itself. The history of calls is a file of its own, which the
-// nodes of a server share.
+// nodes of a server share; a thread beside has it.
 //
 // <data>/store.toml says which it is. Node 1 moves the data when it is told to (StoreMove), and
 // writes the file; the other nodes of the server follow the file.
@@ -20,6 +20,7 @@
 #include "app/config/etcd_members.h"
 #include "app/config/store_place.h"
 #include "app/node/etcd_view.h"
+#include "app/node/history_service.h"
 #include "app/node/store_mover.h"
 #include "app/node/store_service.h"
 #include "base/result.h"
@@ -41,7 +42,8 @@ inline constexpr uint16_t kStoreNode = 1;  // owns SQLite and serves the other n
 
 class NodeStore {
  public:
-    // `reply` is called on the store's thread: answers, and lines for the journal.
+    // `reply` is called on the threads of the store and of the history: answers, and lines for the
+    // journal.
     NodeStore(const Bootstrap& bootstrap, uint16_t node, StoreService::Reply reply);
     ~NodeStore();
 
@@ -59,7 +61,10 @@ class NodeStore {
     // Who is asked where the store is: node 1 moves it, and knows how that goes.
     uint16_t node_of_state(const ports::Directory& directory) const;
     // False: the store is overloaded, and the letter is untouched.
-    bool send(ports::Letter&& letter) { return shard_.send(std::move(letter)); }
+    bool send(ports::Letter&& letter) {
+        const bool is_past = letter.to == ports::kHistory;
+        return (is_past ? history_shard_ : shard_).send(std::move(letter));
+    }
     // What leaves for another node's store, so that its watches can be told to begin anew.
     void note_remote(const ports::Letter& letter);
     // Looks at the file, now and then. Answers what is to be told to instances of this node because
@@ -104,6 +109,10 @@ class NodeStore {
     std::optional<store::Revision> followed_;  // of the layers
     std::vector<EtcdServerEntry> told_servers_;
     std::set<std::pair<ports::Instance, store::WatchId>> remote_watches_;
+
+    // Of the history's thread.
+    runtime::Shard history_shard_;  // outlives what runs on it
+    HistoryService history_;
 
     // Of the store's thread.
     runtime::Shard shard_;  // outlives what runs on it

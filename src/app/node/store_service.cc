@@ -23,8 +23,8 @@ bool is_read(const store::Request& request) {
 
 }  // namespace
 
-StoreService::StoreService(std::string history_path, Reply reply, Moves moves)
-    : history_(std::move(history_path)), reply_(std::move(reply)), moves_(std::move(moves)) {}
+StoreService::StoreService(Reply reply, Moves moves)
+    : reply_(std::move(reply)), moves_(std::move(moves)) {}
 
 StoreService::~StoreService() = default;
 
@@ -32,9 +32,7 @@ void StoreService::on_letters(Now now, std::vector<ports::Letter>&& letters) {
     begin_first_write(now);
     std::vector<store::Request> requests;
     for (ports::Letter& letter : letters) {
-        if (letter.to == ports::kHistory) {
-            if (auto answer = history_.take(letter)) reply_(std::move(*answer));
-        } else if (holds_alternative<store::Request>(letter.payload)) {
+        if (holds_alternative<store::Request>(letter.payload)) {
             askers_.take(std::move(letter), requests);
         } else {
             moves_.on_letter(now, std::move(letter));

@@ -1,6 +1,6 @@
-// The key-value store and the CDR history of a node (kKeyValue, kHistory), on a thread of their
-// own. Node 1 of a site whose store is SQLite serves all nodes; where it is etcd, every node serves
-// itself. The store behind it may be replaced while it serves (store_mover.h).
+// The key-value store of a node (kKeyValue), on a thread of its own. Node 1 of a site whose store
+// is SQLite serves all nodes; where it is etcd, every node serves itself. The store behind it may
+// be replaced while it serves (store_mover.h).
 #pragma once
 
 #include <functional>
@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "app/node/history_service.h"
 #include "app/node/store_backend.h"
 #include "ports/letter.h"
 #include "ports/store_askers.h"
@@ -29,7 +28,7 @@ class StoreService final : public runtime::Driver {
         std::function<void(store::WatchBatch)> on_watch;
     };
 
-    StoreService(std::string history_path, Reply reply, Moves moves);
+    StoreService(Reply reply, Moves moves);
     ~StoreService() override;
 
     // Before the thread starts: where the requests go, which tells what it has with tell().
@@ -38,7 +37,6 @@ class StoreService final : public runtime::Driver {
         return [this](store::Outbox out) { on_told(std::move(out)); };
     }
     StoreBackend* backend() { return backend_.get(); }  // nullptr: none is here
-    HistoryService& history() { return history_; }
     // Applied before anything else, again and again until the store has answered.
     void set_first_write(store::Txn txn) { first_write_ = std::move(txn); }
 
@@ -62,7 +60,6 @@ class StoreService final : public runtime::Driver {
     void give(Now now, std::vector<store::Request> requests);
     void refuse(const store::Request& request, std::string_view words);
 
-    HistoryService history_;
     Reply reply_;
     Moves moves_;
     ports::StoreAskers askers_;

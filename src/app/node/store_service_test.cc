@@ -19,7 +19,6 @@ struct StoreServiceTest : testing::Test {
         auto store = runtime::SqliteStore::open(folder + "/store.db", now.mono);
         EXPECT_TRUE(store.has_value());
         service = std::make_unique<StoreService>(
-            folder + "/history.db",
             [this](ports::Letter letter) { answered.push_back(letter.request); },
             StoreService::Moves{});
         service->use(std::make_unique<SqliteBackend>(std::move(*store), service->tell()));

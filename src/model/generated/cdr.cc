@@ -193,6 +193,9 @@ void read(ObjectReader& in, CdrLeg& out) {
         Presence::Optional);
     if (in.has_value("end_utc_ms")) in.time("end_utc_ms", out.end.emplace(), Presence::Optional);
     in.integer("sip_status", out.sip_status, {.min = 0, .max = 699});
+    in.text("reason", out.reason, {.length_max = 256, .format = Format::Text});
+    in.text("shown_number", out.shown_number, {.length_max = 256, .format = Format::Text});
+    in.text("shown_name", out.shown_name, {.length_max = 256, .format = Format::Text});
     in.object_list("streams", out.streams, {.items_max = 16});
     in.finish();
 }
@@ -206,6 +209,9 @@ void write(ObjectWriter& out, const CdrLeg& value) {
     if (value.answer) out.integer("answer_utc_ms", (*value.answer).unix_ms);
     if (value.end) out.integer("end_utc_ms", (*value.end).unix_ms);
     out.integer("sip_status", value.sip_status);
+    out.text("reason", value.reason);
+    out.text("shown_number", value.shown_number);
+    out.text("shown_name", value.shown_name);
     out.object_list("streams", value.streams);
 }
 
@@ -220,9 +226,33 @@ const Shape& shape_of<CdrLeg>() {
         {"answer_utc_ms", FieldKind::Plain, nullptr},
         {"end_utc_ms", FieldKind::Plain, nullptr},
         {"sip_status", FieldKind::Plain, nullptr},
+        {"reason", FieldKind::Plain, nullptr},
+        {"shown_number", FieldKind::Plain, nullptr},
+        {"shown_name", FieldKind::Plain, nullptr},
         {"streams", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"cdr_leg", fields};
+    return shape;
+}
+
+void read(ObjectReader& in, CdrRouteStep& out) {
+    in.text("step", out.step, {.length_max = 64, .format = Format::Text});
+    in.text("reason", out.reason, {.length_max = 256, .format = Format::Text});
+    in.finish();
+}
+
+void write(ObjectWriter& out, const CdrRouteStep& value) {
+    out.text("step", value.step);
+    out.text("reason", value.reason);
+}
+
+template <>
+const Shape& shape_of<CdrRouteStep>() {
+    static const FieldShape fields[] = {
+        {"step", FieldKind::Plain, nullptr},
+        {"reason", FieldKind::Plain, nullptr},
+    };
+    static const Shape shape{"cdr_route_step", fields};
     return shape;
 }
 
@@ -245,6 +275,7 @@ void read(ObjectReader& in, Cdr& out) {
     in.enumeration("released_by", out.released_by, names_of(ReleasedBy{}), Presence::Optional);
     in.flag("survived", out.survived, Presence::Optional);
     in.object_list("forwards", out.forwards, {.items_max = 16});
+    in.object_list("route", out.route, {.items_max = 32});
     in.object_list("legs", out.legs, {.items_max = 64});
     in.finish();
 }
@@ -267,6 +298,7 @@ void write(ObjectWriter& out, const Cdr& value) {
     out.text("released_by", to_string(value.released_by));
     out.flag("survived", value.survived);
     out.object_list("forwards", value.forwards);
+    out.object_list("route", value.route);
     out.object_list("legs", value.legs);
 }
 
@@ -290,6 +322,7 @@ const Shape& shape_of<Cdr>() {
         {"released_by", FieldKind::Plain, nullptr},
         {"survived", FieldKind::Plain, nullptr},
         {"forwards", FieldKind::Plain, nullptr},
+        {"route", FieldKind::Plain, nullptr},
         {"legs", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"cdr", fields};

@@ -123,6 +123,12 @@ struct CdrLeg {
     std::optional<UtcTime> end;
     // Final status of its INVITE, 0 when there was none.
     int sip_status = 0;
+    // Why this leg ended, in words; empty when its status says all.
+    std::string reason;
+    // The caller's number as this leg's device was shown it; empty when it was withheld.
+    std::string shown_number;
+    // The caller's name as this leg's device was shown it.
+    std::string shown_name;
     // Its media streams.
     std::vector<CdrStream> streams;
 
@@ -132,6 +138,20 @@ void read(ObjectReader& in, CdrLeg& out);
 void write(ObjectWriter& out, const CdrLeg& value);
 template <>
 const Shape& shape_of<CdrLeg>();
+
+// One step of the route, as tandem route test shows it.
+struct CdrRouteStep {
+    // What the step was.
+    std::string step;
+    // Why it was taken.
+    std::string reason;
+
+    friend bool operator==(const CdrRouteStep&, const CdrRouteStep&) = default;
+};
+void read(ObjectReader& in, CdrRouteStep& out);
+void write(ObjectWriter& out, const CdrRouteStep& value);
+template <>
+const Shape& shape_of<CdrRouteStep>();
 
 // Record of one call, written when it ends.
 struct Cdr {
@@ -169,6 +189,8 @@ struct Cdr {
     bool survived = false;
     // Its forwardings, in their order.
     std::vector<CdrForward> forwards;
+    // How it was routed; empty when another instance took the call over.
+    std::vector<CdrRouteStep> route;
     // Its legs, in the order of their making.
     std::vector<CdrLeg> legs;
 

@@ -54,6 +54,8 @@ void read(ObjectReader& in, SystemSettings& out) {
     in.bytes("certificate_key_sealed", out.certificate_key_sealed, 16512);
     in.text("user_agent", out.user_agent, {.length_min = 1, .length_max = 64,
         .format = Format::Token});
+    in.integer("cdr_kept_days", out.cdr_kept_days, {.min = 0, .max = 36500});
+    in.integer("audit_kept_days", out.audit_kept_days, {.min = 0, .max = 36500});
     in.flag("web_requests_private_allowed", out.web_requests_private_allowed, Presence::Optional);
     in.text_list("trusted_networks", out.trusted_networks, {.items_max = 64}, {.length_max = 49,
         .format = Format::Cidr});
@@ -69,6 +71,8 @@ void write(ObjectWriter& out, const SystemSettings& value) {
     out.text("certificate", value.certificate);
     if (out.shows_secrets()) out.bytes("certificate_key_sealed", value.certificate_key_sealed);
     out.text("user_agent", value.user_agent);
+    out.integer("cdr_kept_days", value.cdr_kept_days);
+    out.integer("audit_kept_days", value.audit_kept_days);
     out.flag("web_requests_private_allowed", value.web_requests_private_allowed);
     out.text_list("trusted_networks", value.trusted_networks);
 }
@@ -85,6 +89,8 @@ const Shape& shape_of<SystemSettings>() {
         {"certificate_key", FieldKind::InputOnly, nullptr},
         {"certificate_key_sealed", FieldKind::ReadOnly, nullptr},
         {"user_agent", FieldKind::Plain, nullptr},
+        {"cdr_kept_days", FieldKind::Plain, nullptr},
+        {"audit_kept_days", FieldKind::Plain, nullptr},
         {"web_requests_private_allowed", FieldKind::Plain, nullptr},
         {"trusted_networks", FieldKind::Plain, nullptr},
     };

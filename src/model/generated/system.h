@@ -47,6 +47,11 @@ struct SystemSettings {
     Bytes certificate_key_sealed;
     // Name in Server and User-Agent headers.
     std::string user_agent = "Tandem";
+    // How long records of calls are kept, in days; 0: for ever.
+    int cdr_kept_days = 0;
+    // How long records of the audit log are kept, in days; 0: for ever. A domain can be rolled back
+    // as far as they reach.
+    int audit_kept_days = 0;
     // Whether scenarios may send web requests to private addresses.
     bool web_requests_private_allowed = false;
     // Networks that rate bounds and bans do not apply to.

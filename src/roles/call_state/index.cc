@@ -80,19 +80,23 @@ void Index::begin_all(Instance owner) {
     for (const CallId& call : owned->second) calls_.at(call).listed = false;
 }
 
-void Index::end_all(Instance owner) {
+std::vector<CallSummary> Index::end_all(Instance owner) {
+    std::vector<CallSummary> removed;
     const auto owned = by_owner_.find(owner.number);
-    if (owned == by_owner_.end()) return;
+    if (owned == by_owner_.end()) return removed;
     const std::vector<CallId> calls(owned->second.begin(), owned->second.end());
     for (const CallId& call : calls) {
         const auto entry = calls_.find(call);
-        if (!entry->second.listed) erase(entry);
+        if (entry->second.listed) continue;
+        removed.push_back(entry->second.summary);
+        erase(entry);
     }
+    return removed;
 }
 
-void Index::remove_owner(Instance owner) {
+std::vector<CallSummary> Index::remove_owner(Instance owner) {
     begin_all(owner);
-    end_all(owner);
+    return end_all(owner);
 }
 
 const CallSummary* Index::find(CallId call) const {
@@ -103,6 +107,12 @@ const CallSummary* Index::find(CallId call) const {
 std::vector<CallId> Index::by_account(AccountId account) const {
     const auto found = by_account_.find(account);
     if (found == by_account_.end()) return {};
+    return {found->second.begin(), found->second.end()};
+}
+
+std::vector<CallId> Index::by_domain(DomainId domain) const {
+    const auto found = by_domain_.find(domain);
+    if (found == by_domain_.end()) return {};
     return {found->second.begin(), found->second.end()};
 }
 

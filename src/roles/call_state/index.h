@@ -20,13 +20,15 @@ class Index {
     bool put(ports::CallSummary summary);
     // Removes a call, if `owner` is its owner: a late report of a former owner changes nothing.
     bool remove(CallId call, ports::Instance owner);
-    // A complete report begins or ends: calls of `owner` that it does not list are removed.
+    // A complete report begins or ends: calls of `owner` that it does not list are removed, and
+    // answered.
     void begin_all(ports::Instance owner);
-    void end_all(ports::Instance owner);
-    void remove_owner(ports::Instance owner);
+    std::vector<ports::CallSummary> end_all(ports::Instance owner);
+    std::vector<ports::CallSummary> remove_owner(ports::Instance owner);
 
     const ports::CallSummary* find(CallId call) const;
     std::vector<CallId> by_account(AccountId account) const;
+    std::vector<CallId> by_domain(DomainId domain) const;
     const ports::CallSummary* by_call_id_header(std::string_view header) const;
     ports::CallsPage page(const ports::CallsQuery& query) const;
     size_t size() const { return calls_.size(); }

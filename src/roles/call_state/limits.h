@@ -21,6 +21,17 @@ inline constexpr Duration kAskAgain = 5s;
 // A B2B that restarts reports its calls again within this; until then they stay visible.
 inline constexpr Duration kOwnerGrace = 30s;
 
+// --- Who follows the calls of a domain.
+// A gate asks again every few seconds for as long as somebody listens; one that has gone is
+// forgotten.
+inline constexpr Duration kFollowerMax = 15s;
+// Of all gates: each change of a call is one letter to each of its domain's.
+inline constexpr size_t kFollowersMax = 1'000;
+// Calls in one letter of what there is: some 100 KiB.
+inline constexpr size_t kFollowedPage = 200;
+// A gate that has not got the last letter by then will not: it is told all again.
+inline constexpr Duration kFollowerLost = 1s;
+
 // --- Licences of calls.
 // A B2B that is away for so long has lost its calls to others, who have reported them by then.
 inline constexpr Duration kLeasesGrace = 3s;

@@ -1,5 +1,7 @@
 #include "roles/call_state/role.h"
 
+#include <algorithm>
+
 #include "roles/call_state/limits.h"
 
 namespace tandem::roles::call_state {
@@ -13,11 +15,11 @@ std::unique_ptr<ports::Role> make_role(const ports::Surroundings& surroundings) 
 }
 
 void CallStateRole::start(Now now, ports::Outbox& out) {
-    sweep(now.mono, out);
+    sweep(now, out);
 }
 
 void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
-    if (next_sweep_ && now.mono >= *next_sweep_) sweep(now.mono, out);
+    if (next_sweep_ && now.mono >= *next_sweep_) sweep(now, out);
     licences_.on_timeout(now.mono, out);
 }
 
@@ -28,7 +30,7 @@ std::optional<Instant> CallStateRole::next_deadline() const {
 
 // What B2Bs reported went to the former one: they tell all again.
 void CallStateRole::on_elected(Now now, const std::vector<store::Compare>&, ports::Outbox& out) {
-    for (const auto& [number, owner] : owners_) index_.remove_owner(Instance{number});
+    for (const auto& [number, owner] : owners_) (void)index_.remove_owner(Instance{number});
     owners_.clear();
     std::set<uint16_t> reachable;
     for (const DirectoryEntry& entry : around_.directory.entries()) {
@@ -36,20 +38,21 @@ void CallStateRole::on_elected(Now now, const std::vector<store::Compare>&, port
             reachable.insert(entry.instance.number);
     }
     licences_.begin(now.mono, std::move(reachable));
-    sweep(now.mono, out);
+    sweep(now, out);
 }
 
-void CallStateRole::sweep(Instant now, ports::Outbox& out) {
-    next_sweep_ = now + kSweep;
+void CallStateRole::sweep(Now now, ports::Outbox& out) {
+    next_sweep_ = now.mono + kSweep;
     for (auto& [number, owner] : owners_) {
         const DirectoryEntry* entry = around_.directory.find(Instance{number});
         const bool present = entry != nullptr && entry->reachable;
         if (present)
             owner.gone_since.reset();
         else if (!owner.gone_since)
-            owner.gone_since = now;
+            owner.gone_since = now.mono;
     }
-    ask_owners(now, out);
+    followers_.on_timeout(now);
+    ask_owners(now.mono, out);
     drop_vanished(now, out);
 }
 
@@ -68,45 +71,74 @@ void CallStateRole::ask_owners(Instant now, ports::Outbox& out) {
     }
 }
 
-void CallStateRole::drop_vanished(Instant now, ports::Outbox& out) {
+void CallStateRole::drop_vanished(Now now, ports::Outbox& out) {
     for (auto it = owners_.begin(); it != owners_.end();) {
         Owner& owner = it->second;
-        if (owner.has_leases && owner.gone_since && now - *owner.gone_since >= kLeasesGrace) {
+        if (owner.has_leases && owner.gone_since && now.mono - *owner.gone_since >= kLeasesGrace) {
             owner.has_leases = false;
-            licences_.remove_owner(now, it->first, out);
+            licences_.remove_owner(now.mono, it->first, out);
         }
-        const bool over = it->second.gone_since && now - *it->second.gone_since >= kOwnerGrace;
-        if (over) index_.remove_owner(Instance{it->first});
+        const bool over = it->second.gone_since && now.mono - *it->second.gone_since >= kOwnerGrace;
+        if (over) tell_removed(now, index_.remove_owner(Instance{it->first}), out);
         it = over ? owners_.erase(it) : std::next(it);
     }
 }
 
-void CallStateRole::on_report(ports::CallReport& report) {
-    if (report.gone) {
-        index_.remove(report.summary.call, report.summary.owner);
-    } else if (!index_.put(std::move(report.summary))) {
-        ++refused_;
+void CallStateRole::put(Now now, ports::CallSummary summary, ports::Outbox& out) {
+    std::optional<ports::CallSummary> before;
+    const CallId call = summary.call;
+    if (!followers_.empty()) {
+        if (const auto* known = index_.find(call)) before = *known;
     }
+    if (!index_.put(std::move(summary))) {
+        ++refused_;
+        return;
+    }
+    followers_.on_change(now, before ? &*before : nullptr, index_.find(call), out);
 }
 
-void CallStateRole::on_report_all(ports::CallReportAll& report) {
+void CallStateRole::tell_removed(Now now, const std::vector<ports::CallSummary>& calls,
+                                 ports::Outbox& out) {
+    for (const ports::CallSummary& each : calls) followers_.on_change(now, &each, nullptr, out);
+}
+
+void CallStateRole::on_report(Now now, ports::CallReport& report, ports::Outbox& out) {
+    if (!report.gone) return put(now, std::move(report.summary), out);
+    const auto* known = index_.find(report.summary.call);
+    if (known == nullptr || known->owner != report.summary.owner) return;
+    const ports::CallSummary before = *known;
+    index_.remove(before.call, before.owner);
+    report.summary.phase = ports::CallPhase::Ending;
+    followers_.on_change(now, &before, &report.summary, out);
+}
+
+void CallStateRole::on_report_all(Now now, ports::CallReportAll& report, ports::Outbox& out) {
     if (report.first) index_.begin_all(report.owner);
-    for (ports::CallSummary& summary : report.calls) {
-        if (!index_.put(std::move(summary))) ++refused_;
-    }
+    for (ports::CallSummary& summary : report.calls) put(now, std::move(summary), out);
     if (report.more) return;
-    index_.end_all(report.owner);
+    tell_removed(now, index_.end_all(report.owner), out);
     const auto owner = owners_.find(report.owner.number);
     if (owner != owners_.end()) owner->second.ask_again.reset();
+    if (is_whole()) followers_.tell_waiting(now, out);
+}
+
+// All who can be reached have told what they have.
+bool CallStateRole::is_whole() const {
+    return std::ranges::none_of(
+        owners_, [](const auto& each) { return each.second.ask_again && !each.second.gone_since; });
 }
 
 void CallStateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     if (auto* report = get_if<ports::CallReport>(&letter.payload)) {
-        on_report(*report);
+        on_report(now, *report, out);
     } else if (auto* all = get_if<ports::CallReportAll>(&letter.payload)) {
-        on_report_all(*all);
+        on_report_all(now, *all, out);
     } else if (const auto* query = get_if<ports::CallsQuery>(&letter.payload)) {
         out.reply(letter, index_.page(*query));
+    } else if (const auto* follow = get_if<ports::CallEventsFollow>(&letter.payload)) {
+        // A passive copy hears of nothing.
+        if (around_.directory.is_active(around_.self))
+            followers_.on_follow(now, letter.from, *follow, is_whole(), out);
     } else if (holds_alternative<ports::LeaseAsk>(letter.payload)) {
         // A passive copy knows nothing of what is held.
         if (!around_.directory.is_active(around_.self))
@@ -122,6 +154,7 @@ void CallStateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out)
 std::vector<std::pair<std::string, double>> CallStateRole::figures() const {
     return {{"calls", static_cast<double>(index_.size())},
             {"calls_not_indexed_total", static_cast<double>(refused_)},
+            {"call_followers", static_cast<double>(followers_.size())},
             {"call_leases_refused_total", static_cast<double>(licences_.refused())}};
 }
 

@@ -7,6 +7,7 @@
 
 #include "ports/letter.h"
 #include "roles/call_state/call_licences.h"
+#include "roles/call_state/followers.h"
 #include "roles/call_state/index.h"
 
 namespace tandem::roles::call_state {
@@ -16,7 +17,7 @@ std::unique_ptr<ports::Role> make_role(const ports::Surroundings& surroundings);
 class CallStateRole final : public ports::Role {
  public:
     explicit CallStateRole(const ports::Surroundings& surroundings)
-        : around_(surroundings), licences_(around_) {}
+        : around_(surroundings), licences_(around_), followers_(around_, index_) {}
 
     ports::RoleKind kind() const override { return ports::RoleKind::CallState; }
     void start(Now now, ports::Outbox& out) override;
@@ -38,15 +39,19 @@ class CallStateRole final : public ports::Role {
         bool has_leases = true;
         std::optional<Instant> ask_again;  // until its complete report is here
     };
-    void sweep(Instant now, ports::Outbox& out);
+    void sweep(Now now, ports::Outbox& out);
     void ask_owners(Instant now, ports::Outbox& out);
-    void drop_vanished(Instant now, ports::Outbox& out);
-    void on_report(ports::CallReport& report);
-    void on_report_all(ports::CallReportAll& report);
+    void drop_vanished(Now now, ports::Outbox& out);
+    void on_report(Now now, ports::CallReport& report, ports::Outbox& out);
+    void on_report_all(Now now, ports::CallReportAll& report, ports::Outbox& out);
+    void put(Now now, ports::CallSummary summary, ports::Outbox& out);
+    void tell_removed(Now now, const std::vector<ports::CallSummary>& calls, ports::Outbox& out);
+    bool is_whole() const;
 
     ports::Surroundings around_;
     Index index_;
     CallLicences licences_;
+    Followers followers_;
     std::map<uint16_t, Owner> owners_;
     std::optional<Instant> next_sweep_;
     uint64_t directory_generation_ = 0;

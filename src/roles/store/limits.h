@@ -45,6 +45,13 @@ inline constexpr Duration store_answer_max = 2s;
 // History answers within a disk's longest stall, or is asked again.
 inline constexpr Duration history_answer_max = 10s;
 
+// Records that are forgotten in one step: some 20 ms of the history's thread.
+inline constexpr uint32_t retention_step = 500;
+// Between two steps while there is more: 2500 records/s go, some eight times as many as come.
+inline constexpr Duration retention_step_pause = 200ms;
+// Between two looks: what is kept for days may be kept a minute longer.
+inline constexpr Duration retention_pause = 60s;
+
 // Servers whose clocks differ by more when they join would judge leases, CDRs and nonces
 // differently.
 inline constexpr std::chrono::milliseconds join_clock_difference_max{5'000};

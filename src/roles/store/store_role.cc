@@ -32,11 +32,13 @@ StoreRole::StoreRole(const ports::Surroundings& around, const SealKey& site_key,
       authority_(std::move(authority)),
       writer_name_("st-" + std::to_string(around.self.number)),
       writer_(writer_name_, around.self.number),
-      cdrs_(around) {}
+      cdrs_(around),
+      retention_(around) {}
 
 void StoreRole::start(Now now, ports::Outbox& out) {
     cdrs_.set_active(now, is_active(), out);
     cdrs_.start(now, out);
+    retention_.start(now);
 }
 
 void StoreRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
@@ -60,6 +62,8 @@ void StoreRole::take_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_note(now, *note, out);
     } else if (const auto* appended = get_if<ports::HistoryAppended>(&letter.payload)) {
         cdrs_.on_appended(now, letter.request, *appended, out);
+    } else if (const auto* erased = get_if<ports::HistoryErased>(&letter.payload)) {
+        retention_.on_erased(now, letter.request, *erased, out);
     } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
         if (const auto read = reading_.find(letter.request); read != reading_.end()) {
             return give_up_reading(read, out);
@@ -67,6 +71,7 @@ void StoreRole::take_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_past(now, letter.request,
                 {make_error(ErrorCode::Unavailable, "", "the history does not answer"), {}}, out);
         cdrs_.on_unreachable(now, letter.request);
+        retention_.on_unreachable(now, letter.request);
     }
 }
 
@@ -109,6 +114,7 @@ void StoreRole::on_timeout(Now now, ports::Outbox& out) {
                 {make_error(ErrorCode::Unavailable, "", "the history does not answer"), {}}, out);
     }
     cdrs_.on_timeout(now, out);
+    retention_.on_timeout(now, out);
     delete_taken(now, out);
 }
 
@@ -121,6 +127,7 @@ std::optional<Instant> StoreRole::next_deadline() const {
     if (!reading_.empty()) earlier(reading_.begin()->second.deadline);
     if (!gathering_.empty()) earlier(gathering_.begin()->second.deadline);
     if (const auto due = cdrs_.next_deadline()) earlier(*due);
+    if (const auto due = retention_.next_deadline()) earlier(*due);
     return next;
 }
 
@@ -128,6 +135,7 @@ void StoreRole::on_catalog(Now now, ports::Outbox& out) {
     release_claims();
     answer_shown(now, out);
     cdrs_.on_catalog(now, out);
+    retention_.on_catalog(now);
     delete_taken(now, out);
 }
 
@@ -165,6 +173,7 @@ std::vector<std::pair<std::string, double>> StoreRole::figures() const {
             {"entity_refused", static_cast<double>(refused_)},
             {"cdrs_stored", static_cast<double>(cdrs_.taken())},
             {"cdrs_held", static_cast<double>(cdrs_.held())},
+            {"records_forgotten_total", static_cast<double>(retention_.erased())},
             {"store_writes_open", static_cast<double>(writing_.size())}};
 }
 

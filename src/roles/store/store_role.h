@@ -15,6 +15,7 @@
 #include "ports/letter.h"
 #include "roles/store/cdr_drain.h"
 #include "roles/store/entity_writer.h"
+#include "roles/store/retention.h"
 #include "store/writer.h"
 
 namespace tandem::roles::store_role {
@@ -128,6 +129,7 @@ class StoreRole final : public ports::Role {
     LicenceBook licences_;
     std::deque<std::pair<store::Revision, Claims>> claims_;  // written; until the catalog shows it
     CdrDrain cdrs_;
+    Retention retention_;
     store::Ticket deletion_ = 0;  // of records that history has
     uint64_t reads_ = 0;
     uint64_t writes_ = 0;

@@ -45,6 +45,21 @@ inline constexpr size_t bulk_lines_max = 20'000;
 // other, few enough that the requests of others are not far behind.
 inline constexpr size_t bulk_in_flight_max = 256;
 inline constexpr size_t bulks_max = 8;
+// Exports under way: each has one page in hand, some 400 KiB, and asks history without a pause.
+inline constexpr size_t exports_max = 8;
+// More than the runtime waits for a client that takes nothing.
+inline constexpr Duration export_room_max = 60s;
+// Longer than any call.
+inline constexpr int64_t history_duration_max_s = 366LL * 86'400;
+// Streams of events: screens of operators and programs, each an open connection.
+inline constexpr size_t event_streams_max = 200;
+// What waits for a client that reads slower than things happen: some thousand events. It has to
+// come again then, and is told how things stand.
+inline constexpr size_t event_bytes_max = 512 * 1024;
+// CS is asked again so often, and whoever listens is judged again.
+inline constexpr Duration event_renewal = 5s;
+// A word into the silence, so that proxies in between leave the connection open.
+inline constexpr Duration event_silence_max = 15s;
 inline constexpr uint32_t page_limit_default = 100;
 inline constexpr uint32_t page_limit_max = 1'000;
 inline constexpr size_t path_bytes_max = 1'024;

@@ -122,9 +122,22 @@ std::optional<Query> WebGate::query_of_past(const Incoming& incoming, ports::Out
 void WebGate::list_history(Now now, Incoming incoming, ports::Outbox& out) {
     auto query = query_of_past<ports::HistoryQuery>(incoming, out);
     if (!query) return;
-    const auto& http = incoming.request();
-    query->call_id = query_of(http, "call").value_or("");
-    query->number = query_of(http, "number").value_or("");
+    const auto read = read_history_filters(incoming.request(), *query);
+    if (!read) return respond(incoming.letter, problem(read.error()), out);
+    const std::string account(query_of(incoming.request(), "account").value_or(""));
+    if (!account.empty()) {
+        const auto domain = DomainId::parse(query->domain_id);
+        auto id = domain ? find_account(around_.catalog, *domain, account) : std::nullopt;
+        if (!id) id = AccountId::parse(account);  // of one that has been removed, perhaps
+        if (!id) {
+            const Error unknown = make_error(ErrorCode::OutOfRange, "account",
+                                             domain ? "there is no such account in the domain"
+                                                    : "must be an id where no domain is named");
+            return respond(incoming.letter, problem(unknown), out);
+        }
+        query->account_id = id->text();
+    }
+    if (query->csv) return begin_export(now, std::move(incoming), std::move(*query), out);
     ask(now, std::move(incoming), ports::kHistory, std::move(*query), out);
 }
 

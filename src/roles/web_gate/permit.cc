@@ -41,6 +41,7 @@ std::optional<Resource> resource_of(const Route& route) {
         case Action::Calls:
         case Action::Call:
         case Action::CallTrace:
+        case Action::CallEvents:
             return Resource::Calls;
         case Action::Bindings:
         case Action::Binding:

@@ -97,6 +97,7 @@ std::string id_in(std::string_view json) {
 void WebGate::on_answer(Now now, uint64_t request, const ports::Payload& payload,
                         ports::Outbox& out) {
     if (on_bulk_answer(now, request, payload, out)) return;
+    if (on_export_answer(now, request, payload, out)) return;
     const auto found = pending_.find(request);
     if (found == pending_.end()) return;  // too late: 504 was answered
     const auto* gone = get_if<ports::Unreachable>(&payload);
@@ -142,6 +143,7 @@ void WebGate::note_done(Now now, const Pending& pending, const HttpResponse& res
         case Action::Plan:
         case Action::Calls:
         case Action::CallTrace:
+        case Action::CallEvents:
         case Action::Bindings:
         case Action::Cdr:
         case Action::RouteTest:

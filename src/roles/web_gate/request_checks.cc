@@ -17,6 +17,9 @@ bool accepts(std::string_view accept, Action action) {
     const std::string_view ours = action == Action::Metrics ? "text/plain" : "application/json";
     const std::string_view family = action == Action::Metrics ? "text/*" : "application/*";
     const std::string lower = to_lower(accept);
+    if (action == Action::CallEvents && lower.find("text/event-stream") != std::string::npos)
+        return true;
+    if (action == Action::Cdr && lower.find("text/csv") != std::string::npos) return true;
     return lower.find("*/*") != std::string::npos || lower.find(ours) != std::string::npos ||
            lower.find(family) != std::string::npos ||
            (action == Action::Backup &&
@@ -128,6 +131,45 @@ Result<Page> events_of(const ports::HttpRequest& request) {
         page.after = *since;
     }
     return page;
+}
+
+Result<bool> wants_csv(const ports::HttpRequest& request) {
+    const auto format = query_of(request, "format");
+    if (!format) {
+        const std::string accept = to_lower(header_of(request, "accept"));
+        return accept.find("text/csv") != std::string::npos &&
+               accept.find("application/json") == std::string::npos;
+    }
+    if (*format == "csv") return true;
+    if (*format == "json") return false;
+    return bad_parameter("format", "must be one of json, csv");
+}
+
+Result<void> read_history_filters(const ports::HttpRequest& request, ports::HistoryQuery& query) {
+    query.call_id = query_of(request, "call").value_or("");
+    if (!query.call_id.empty() && !CallId::parse(query.call_id))
+        return bad_parameter("call", "must be the id of a call: 32 hexadecimal digits");
+    query.number = query_of(request, "number").value_or("");
+    if (query.number.find('*') < query.number.size() - 1 && !query.number.empty())
+        return bad_parameter("number", "may have a * at its end only");
+    query.direction = query_of(request, "direction").value_or("");
+    query.result = query_of(request, "result").value_or("");
+    if (const auto status = query_of(request, "status")) {
+        if (!parse_number(*status, query.sip_status) || query.sip_status < 0 ||
+            query.sip_status > 699)
+            return bad_parameter("status", "must be a SIP status, from 0 to 699");
+    }
+    if (const auto least = query_of(request, "duration_min_s")) {
+        int64_t seconds = 0;
+        if (!parse_number(*least, seconds) || seconds < 0 || seconds > history_duration_max_s)
+            return bad_parameter("duration_min_s", "must be a number of seconds, from 0");
+        query.duration_min_ms = seconds * 1000;
+    }
+    query.csv = TRY(wants_csv(request));
+    if (query.csv && (query_of(request, "limit") || query_of(request, "after")))
+        return bad_parameter("limit", "CSV has no pages: it brings all that fit");
+    if (query.csv) query.limit = page_limit_max;
+    return {};
 }
 
 Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name) {

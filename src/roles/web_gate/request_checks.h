@@ -32,6 +32,12 @@ Result<Page> page_of(const ports::HttpRequest& request);
 // ?since= of events, in `after`, and ?limit=.
 Result<Page> events_of(const ports::HttpRequest& request);
 
+// What a question to the history of calls asks for beside domain, time and page; the account is the
+// gate's to find. 422 with the parameter's name.
+Result<void> read_history_filters(const ports::HttpRequest& request, ports::HistoryQuery& query);
+// ?format=csv, or Accept: text/csv.
+Result<bool> wants_csv(const ports::HttpRequest& request);
+
 // ?from=, ?to=: milliseconds since 1970 or RFC 3339 ("2026-11-22T21:44:12Z").
 Result<int64_t> time_in(std::string_view text, std::string_view name);
 Result<int64_t> time_of(const ports::HttpRequest& request, std::string_view name);

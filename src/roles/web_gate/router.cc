@@ -45,6 +45,7 @@ constexpr Route kRoutes[] = {
     {"/api/v1/domains/{domain}/calls", kGet, Action::Calls},
     {"/api/v1/domains/{domain}/calls/{id}", kGet | kDelete, Action::Call},
     {"/api/v1/domains/{domain}/calls/{id}/trace", kGet, Action::CallTrace},
+    {"/api/v1/domains/{domain}/events", kGet, Action::CallEvents},
     {"/api/v1/domains/{domain}/cdr", kGet, Action::Cdr},
     {"/api/v1/domains/{domain}/route-test", kPost, Action::RouteTest},
     {"/api/v1/domains/{domain}/audit", kGet, Action::Audit},

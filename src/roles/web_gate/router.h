@@ -20,6 +20,7 @@ enum class Action : uint8_t {
     Calls,       // live calls
     Call,        // one of them; DELETE hangs up
     CallTrace,   // its SIP messages
+    CallEvents,  // what happens to the calls of a domain, as it happens
     Bindings,    // live registrations of a domain
     Binding,     // those of one account
     Cdr,         // history

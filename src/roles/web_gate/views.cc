@@ -65,6 +65,13 @@ void write_call(JsonWriter& json, const ports::CallSummary& call, const DomainNa
     write_time(json, "answered", call.answered);
     json.field("owner").value(static_cast<int>(call.owner.number));
     json.field("protected").value(call.is_protected);
+    if (!call.ringing.empty()) {
+        json.field("ringing").begin_list();
+        for (const AccountId each : call.ringing) json.value(each.text());
+        json.end_list();
+    }
+    if (call.end_status != 0) json.field("end_status").value(call.end_status);
+    write_text(json, "end_reason", call.end_reason);
     json.field("call_ids").begin_list();
     for (const std::string& each : call.call_id_headers) json.value(each);
     json.end_list();
@@ -82,6 +89,39 @@ std::string calls_json(const ports::CallsPage& page, const DomainName& name_of) 
     json.field("total").value(page.total);
     json.end_object();
     return json.take();
+}
+
+namespace {
+
+std::string message(std::string_view event, JsonWriter& json) {
+    std::string text("event: ");
+    return text.append(event).append("\ndata: ").append(json.take()).append("\n\n");
+}
+
+}  // namespace
+
+std::string call_events_text(const ports::CallEvents& events, const DomainName& name_of) {
+    using Kind = ports::CallEvent::Kind;
+    std::string text;
+    JsonWriter state;
+    state.begin_object().field("begins").value(events.after == 0);
+    state.field("complete").value(events.complete).field("calls").begin_list();
+    bool has_state = events.after == 0;
+    for (const ports::CallEvent& each : events.events) {
+        if (each.kind == Kind::State) {
+            has_state = true;
+            write_call(state, each.call, name_of);
+            continue;
+        }
+        JsonWriter json;
+        json.begin_object().field("at").value(to_rfc3339(each.at)).field("call");
+        write_call(json, each.call, name_of);
+        json.end_object();
+        text += message(to_string(each.kind), json);
+    }
+    if (!has_state) return text;
+    state.end_list().end_object();
+    return message("state", state) + text;
 }
 
 std::string bindings_json(const ports::BindingsPage& page, UtcTime now) {

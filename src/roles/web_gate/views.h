@@ -14,6 +14,9 @@ namespace tandem::roles::web_gate {
 // `name_of`: the name of a domain; empty: it is gone.
 using DomainName = std::function<std::string(DomainId)>;
 std::string calls_json(const ports::CallsPage& page, const DomainName& name_of);
+// Messages of a stream of events (WHATWG HTML 9.2.6): "event: state" with calls as they stand,
+// then one for each change.
+std::string call_events_text(const ports::CallEvents& events, const DomainName& name_of);
 std::string bindings_json(const ports::BindingsPage& page, UtcTime now);
 // The bindings of one account, from BindingsReply.
 std::string bindings_json(const ports::BindingsReply& reply, AccountId account,

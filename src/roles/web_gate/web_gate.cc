@@ -56,6 +56,11 @@ void WebGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_backup_reply(now, reply->id, reply, out);
     } else if (const auto* batch = get_if<store::WatchBatch>(&letter.payload)) {
         on_backup_watch(now, *batch, out);
+    } else if (const auto* taken = get_if<ports::HttpTaken>(&letter.payload)) {
+        if (!on_stream_taken(letter.request, taken->gone, out))
+            on_http_taken(now, letter.request, taken->gone, out);
+    } else if (const auto* events = get_if<ports::CallEvents>(&letter.payload)) {
+        on_call_events(now, letter.from, *events, out);
     } else {
         if (holds_alternative<ports::Unreachable>(letter.payload)) {
             on_backup_reply(now, letter.request, nullptr, out);
@@ -72,6 +77,8 @@ void WebGate::on_timeout(Now now, ports::Outbox& out) {
         }
     }
     if (backup_ && backup_->idle_until <= now.mono) end_backup(out);
+    run_export_timers(now, out);
+    run_stream_timers(now, out);
     while (!again_.empty() && again_.front().first <= now.mono) {
         Incoming incoming = std::move(again_.front().second);
         again_.pop_front();
@@ -92,6 +99,10 @@ void WebGate::on_timeout(Now now, ports::Outbox& out) {
 std::optional<Instant> WebGate::next_deadline() const {
     std::optional<Instant> next = listeners_retry_at_;
     if (backup_ && (!next || backup_->idle_until < *next)) next = backup_->idle_until;
+    for (const auto& [http_request, one] : exports_)
+        if (!next || one.until < *next) next = one.until;
+    for (const auto& [number, stream] : streams_)
+        if (!next || stream.renew_at < *next) next = stream.renew_at;
     if (!again_.empty() && (!next || again_.front().first < *next)) next = again_.front().first;
     const auto refusals_due = refusals_.next_deadline();
     if (refusals_due && (!next || *refusals_due < *next)) next = refusals_due;
@@ -103,8 +114,10 @@ std::optional<Instant> WebGate::next_deadline() const {
     return next;
 }
 
-void WebGate::drain(Now, ports::Outbox&) {
+// Streams have no end of their own: who listens goes to another gate.
+void WebGate::drain(Now, ports::Outbox& out) {
     draining_ = true;
+    while (!streams_.empty()) end_stream(streams_.begin()->first, out);
 }
 
 std::vector<std::pair<std::string, double>> WebGate::figures() const {
@@ -213,6 +226,9 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
             break;
         case Action::Binding:
             on_account_bindings(now, std::move(incoming), out);
+            break;
+        case Action::CallEvents:
+            begin_events(now, std::move(incoming), out);
             break;
         case Action::Cdr:
             list_history(now, std::move(incoming), out);

@@ -33,9 +33,13 @@ class WebGate final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
+    void on_directory(Now now, ports::Outbox& out) override;
     void on_store_returned(Now now, ports::Outbox& out) override;
     void drain(Now now, ports::Outbox& out) override;
-    bool is_idle() const override { return draining_ && pending_.empty() && bulks_.empty(); }
+    bool is_idle() const override {
+        return draining_ && pending_.empty() && bulks_.empty() && exports_.empty() &&
+               streams_.empty();
+    }
     std::vector<std::pair<std::string, double>> figures() const override;
 
     void apply(WebSettings settings, ports::Outbox& out);
@@ -124,6 +128,44 @@ class WebGate final : public ports::Role {
     void answer_backup(ports::HttpResponse response, ports::Outbox& out);
     void end_backup(ports::Outbox& out);
 
+    // Records of calls as CSV, page by page as the client takes them: export.cc
+    struct Export {
+        ports::Letter question;
+        ports::HistoryQuery query;
+        uint64_t asked = 0;  // of history, under way; 0: waits for room
+        bool has_begun = false;
+        Instant until;
+    };
+    void begin_export(Now now, Incoming incoming, ports::HistoryQuery query, ports::Outbox& out);
+    void go_on_with_export(Now now, Export& one, ports::Outbox& out);
+    bool on_export_answer(Now now, uint64_t request, const ports::Payload& payload,
+                          ports::Outbox& out);
+    void on_http_taken(Now now, uint64_t http_request, bool gone, ports::Outbox& out);
+    void break_off_export(uint64_t http_request, const Error& why, ports::Outbox& out);
+    void run_export_timers(Now now, ports::Outbox& out);
+
+    // Streams of events of calls: call_events.cc
+    struct EventStream {
+        Incoming asked;
+        DomainId domain;
+        ports::Instance followed;  // the CS that tells it
+        uint64_t known = 0;        // the number of its last letter
+        std::string waiting;       // for room
+        bool has_room = false;
+        Instant renew_at;
+        Instant said_at;
+    };
+    void begin_events(Now now, Incoming incoming, ports::Outbox& out);
+    void follow(Now now, uint64_t number, EventStream& stream, ports::Outbox& out);
+    void on_call_events(Now now, ports::Instance from, const ports::CallEvents& events,
+                        ports::Outbox& out);
+    void say(Now now, uint64_t number, EventStream& stream, std::string text, ports::Outbox& out);
+    void flush_stream(EventStream& stream, ports::Outbox& out);
+    void renew_stream(Now now, uint64_t number, ports::Outbox& out);
+    void end_stream(uint64_t number, ports::Outbox& out);
+    bool on_stream_taken(uint64_t number, bool gone, ports::Outbox& out);
+    void run_stream_timers(Now now, ports::Outbox& out);
+
     template <typename T>
     void ask(Now now, Incoming incoming, ports::Instance whom, T question, ports::Outbox& out);
     uint64_t remember(Now now, Incoming incoming, Duration deadline);
@@ -163,6 +205,8 @@ class WebGate final : public ports::Role {
         std::optional<ports::EntityRequest> prepared;  // while a password is hashed
     };
     std::unordered_map<uint64_t, BulkLine> bulk_lines_;  // by request
+    std::map<uint64_t, Export> exports_;                 // by the number of the HTTP request
+    std::map<uint64_t, EventStream> streams_;            // by the number of the HTTP request
     std::optional<Backup> backup_;
     store::WatchId backups_ = 0;  // numbers of their watches
     std::optional<Instant> listeners_retry_at_;

@@ -625,5 +625,252 @@ TEST_F(WebTest, RouteTestAndLogLevelCheckTheirFields) {
     EXPECT_EQ(test.domain, "acme.test");
 }
 
+struct ExportTest : WebTest {
+    static HttpRequest csv() {
+        HttpRequest request = get("/api/v1/domains/acme.test/cdr");
+        request.query = {{"format", "csv"}, {"number", "100*"}};
+        return request;
+    }
+    std::vector<ports::Letter> taken(bool gone = false) {
+        ports::Outbox out;
+        web.on_letter(now, {ports::kHttp, kSelf, asked, ports::HttpTaken{gone}}, out);
+        return out.take();
+    }
+    static ports::HistoryPage page(std::string lines, std::string next) {
+        return {{}, std::move(lines), std::move(next)};
+    }
+};
+
+TEST_F(ExportTest, TakesAPageWhenTheClientHasTakenTheOneBefore) {
+    auto letters = ask(csv());
+    ASSERT_EQ(letters.size(), 1u);
+    const auto& query = ports::get<ports::HistoryQuery>(letters[0].payload);
+    EXPECT_TRUE(query.csv);
+    EXPECT_EQ(query.number, "100*");
+    EXPECT_EQ(query.limit, page_limit_max);
+    auto answered = answer(letters[0], page("head\r\na\r\n", "7"));
+    const HttpResponse* response = response_in(answered);
+    ASSERT_TRUE(response);
+    EXPECT_TRUE(response->streamed);
+    EXPECT_EQ(response->body, "head\r\na\r\n");
+    EXPECT_TRUE(response->content_type.starts_with("text/csv"));
+
+    letters = taken();
+    ASSERT_EQ(letters.size(), 1u);
+    EXPECT_EQ(ports::get<ports::HistoryQuery>(letters[0].payload).after, "7");
+    EXPECT_TRUE(taken().empty()) << "one page at a time";
+    auto empty = answer(letters[0], page("", "6"));
+    ASSERT_EQ(empty.size(), 1u) << "a search that has found nothing yet goes on by itself";
+    EXPECT_EQ(ports::get<ports::HistoryQuery>(empty[0].payload).after, "6");
+    auto last = answer(empty[0], page("b\r\n", ""));
+    ASSERT_EQ(last.size(), 1u);
+    EXPECT_EQ(ports::get<ports::HttpPart>(last[0].payload).bytes, "b\r\n");
+    EXPECT_TRUE(ports::get<ports::HttpPart>(last[0].payload).last);
+    EXPECT_EQ(last[0].request, asked);
+    EXPECT_TRUE(taken().empty());
+    ports::Outbox out;
+    web.drain(now, out);
+    EXPECT_TRUE(web.is_idle());
+}
+
+TEST_F(ExportTest, OnePageIsAWholeAnswer) {
+    const auto letters = ask(csv());
+    const auto answered = answer(letters.at(0), page("head\r\n", ""));
+    ASSERT_EQ(answered.size(), 2u);
+    EXPECT_TRUE(ports::get<HttpResponse>(answered[0].payload).streamed);
+    EXPECT_TRUE(ports::get<ports::HttpPart>(answered[1].payload).last);
+}
+
+TEST_F(ExportTest, AnErrorComesAsOneWhileItCan) {
+    auto letters = ask(csv());
+    const Error bad = make_error(ErrorCode::OutOfRange, "result", "must be one of answered, ...");
+    auto answered = answer(letters.at(0), ports::HistoryPage{bad, {}});
+    ASSERT_TRUE(response_in(answered));
+    EXPECT_EQ(response_in(answered)->status, 422);
+    EXPECT_NE(response_in(answered)->body.find("\"field\":\"result\""), std::string::npos);
+
+    letters = ask(csv());
+    (void)answer(letters.at(0), page("head\r\n", "7"));
+    letters = taken();
+    answered = answer(letters.at(0), ports::Unreachable{ports::kHistory});
+    ASSERT_EQ(answered.size(), 1u);
+    EXPECT_TRUE(ports::get<ports::HttpPart>(answered[0].payload).broken)
+        << "no end that looks like one";
+}
+
+TEST_F(ExportTest, IsForgottenWhenItsClientLeavesOrHistorySaysNothing) {
+    for (size_t i = 0; i < exports_max; ++i) EXPECT_EQ(ask(csv()).size(), 1u);
+    EXPECT_EQ(at_once(csv()).status, 503) << "so many at once";
+    now.mono = now.mono + reply_deadline;
+    ports::Outbox out;
+    ASSERT_LE(*web.next_deadline(), now.mono);
+    web.on_timeout(now, out);
+    EXPECT_EQ(out.letters().size(), exports_max);
+    const auto letters = ask(csv());
+    EXPECT_EQ(letters.size(), 1u);
+    EXPECT_TRUE(taken(true).empty());
+    EXPECT_TRUE(answer(letters.at(0), page("late", "")).empty());
+}
+
+TEST_F(WebTest, QuestionsAboutCallsNameWhatIsWrong) {
+    const struct {
+        const char* name;
+        const char* value;
+    } cases[] = {{"status", "700"},     {"status", "ok"},  {"duration_min_s", "-1"},
+                 {"number", "1*2"},     {"format", "xml"}, {"call", "7"},
+                 {"account", "nobody"}, {"limit", "0"},    {"from", "yesterday"}};
+    for (const auto& [name, value] : cases) {
+        HttpRequest request = get("/api/v1/domains/acme.test/cdr");
+        request.query = {{name, value}};
+        const HttpResponse refused = at_once(std::move(request));
+        EXPECT_EQ(refused.status, 422) << name << "=" << value;
+        EXPECT_NE(refused.body.find("\"field\":\"" + std::string(name) + "\""), std::string::npos)
+            << refused.body;
+    }
+    HttpRequest all = get("/api/v1/domains/acme.test/cdr");
+    all.query = {{"account", "alice"},
+                 {"direction", "internal"},
+                 {"result", "busy"},
+                 {"status", "486"},
+                 {"duration_min_s", "60"}};
+    ports::HistoryQuery query;
+    (void)through<ports::HistoryQuery>(all, ports::kHistory, ports::HistoryPage{{}, "{}"}, &query);
+    EXPECT_EQ(query.account_id, AccountId{kAlice}.text());
+    EXPECT_EQ(query.direction, "internal");
+    EXPECT_EQ(query.result, "busy");
+    EXPECT_EQ(query.sip_status, 486);
+    EXPECT_EQ(query.duration_min_ms, 60'000);
+    EXPECT_FALSE(query.csv);
+}
+
+struct EventsTest : WebTest {
+    std::vector<ports::Letter> begin() {
+        HttpRequest request = get("/api/v1/domains/acme.test/events");
+        request.headers.emplace_back("accept", "text/event-stream");
+        return ask(std::move(request));
+    }
+    std::vector<ports::Letter> give(ports::Payload payload, ports::Instance from = kCallState) {
+        ports::Outbox out;
+        web.on_letter(now, {from, kSelf, from == ports::kHttp ? asked : 0, std::move(payload)},
+                      out);
+        return out.take();
+    }
+    std::vector<ports::Letter> wait(Duration time) {
+        now.mono = now.mono + time;
+        ports::Outbox out;
+        if (web.next_deadline() && *web.next_deadline() <= now.mono) web.on_timeout(now, out);
+        return out.take();
+    }
+    ports::CallEvents events(uint64_t after, uint64_t number, ports::CallEvent::Kind kind) {
+        ports::CallEvents all{asked, after, number, true, {}};
+        all.events.push_back({kind, now.utc, {}});
+        all.events.back().call.call = {kCall};
+        all.events.back().call.domain = {kDomain};
+        return all;
+    }
+    static const ports::CallEventsFollow* follow_in(const std::vector<ports::Letter>& letters) {
+        for (const ports::Letter& each : letters)
+            if (const auto* follow = get_if<ports::CallEventsFollow>(&each.payload)) return follow;
+        return nullptr;
+    }
+    static std::string said(const std::vector<ports::Letter>& letters) {
+        std::string text;
+        for (const ports::Letter& each : letters)
+            if (const auto* part = get_if<ports::HttpPart>(&each.payload)) text += part->bytes;
+        return text;
+    }
+    using Kind = ports::CallEvent::Kind;
+};
+
+TEST_F(EventsTest, PassesOnWhatCallStateTellsAsTheClientTakesIt) {
+    const auto begun = begin();
+    ASSERT_EQ(begun.size(), 2u);
+    EXPECT_TRUE(ports::get<HttpResponse>(begun[0].payload).streamed);
+    EXPECT_EQ(begun[1].to, kCallState);
+    EXPECT_EQ(follow_in(begun)->domain, DomainId{kDomain});
+    EXPECT_TRUE(give(events(0, 1, Kind::State)).empty()) << "no room yet";
+    std::string text = said(give(ports::HttpTaken{}, ports::kHttp));
+    EXPECT_TRUE(text.starts_with("event: state\ndata: {\"begins\":true,\"complete\":true,"))
+        << text;
+    EXPECT_NE(text.find("\"domain_name\":\"acme.test\""), std::string::npos);
+    EXPECT_TRUE(give(events(1, 2, Kind::Answered)).empty());
+    EXPECT_TRUE(give(events(2, 3, Kind::Ended)).empty());
+    text = said(give(ports::HttpTaken{}, ports::kHttp));
+    EXPECT_TRUE(text.starts_with("event: answered\ndata: {\"at\":")) << text;
+    EXPECT_NE(text.find("\n\nevent: ended\n"), std::string::npos);
+    EXPECT_TRUE(give(ports::HttpTaken{}, ports::kHttp).empty());
+    EXPECT_FALSE(said(give(events(3, 4, Kind::Begun))).empty()) << "at once where there is room";
+}
+
+TEST_F(EventsTest, WhoeverHasMissedSomethingIsToldAll) {
+    (void)begin();
+    (void)give(events(0, 1, Kind::State));
+    const auto again = give(events(2, 3, Kind::Answered));
+    ASSERT_TRUE(follow_in(again));
+    EXPECT_EQ(follow_in(again)->known, 0u);
+    EXPECT_TRUE(give(events(3, 4, Kind::Ended)).empty()) << "asked once";
+    (void)give(events(0, 5, Kind::State));
+    (void)give(ports::HttpTaken{}, ports::kHttp);
+    const auto renewed = wait(event_renewal);
+    ASSERT_TRUE(follow_in(renewed));
+    EXPECT_EQ(follow_in(renewed)->known, 5u);
+    EXPECT_TRUE(give(events(5, 6, Kind::Ended), {77}).empty()) << "somebody else's";
+}
+
+TEST_F(EventsTest, GoesToWhoeverHasThePost) {
+    (void)begin();
+    (void)give(events(0, 1, Kind::State));
+    directory.replace({{{13}, RoleKind::CallState, 0, 100, true, 1}});
+    ports::Outbox out;
+    web.on_directory(now, out);
+    const auto letters = out.take();
+    ASSERT_TRUE(follow_in(letters));
+    EXPECT_EQ(letters.back().to, ports::Instance{13});
+    EXPECT_EQ(follow_in(letters)->known, 0u);
+    EXPECT_TRUE(give(events(1, 2, Kind::Ended)).empty()) << "of the former one";
+    (void)give(ports::HttpTaken{}, ports::kHttp);
+    (void)give(ports::HttpTaken{}, ports::kHttp);
+    EXPECT_NE(said(give(events(0, 1, Kind::State), {13})).find("\"begins\":true"),
+              std::string::npos);
+}
+
+TEST_F(EventsTest, EndsWithTheClientTheRightOrTheGate) {
+    (void)begin();
+    auto letters = give(ports::HttpTaken{true}, ports::kHttp);
+    ASSERT_TRUE(follow_in(letters));
+    EXPECT_TRUE(follow_in(letters)->over);
+    letters = give(events(1, 2, Kind::Ended));
+    ASSERT_TRUE(follow_in(letters)) << "CS hears that nobody listens";
+    EXPECT_TRUE(follow_in(letters)->over);
+
+    (void)begin();
+    std::string huge(event_bytes_max, 'x');
+    auto much = events(0, 1, Kind::State);
+    much.events[0].call.caller = huge;
+    letters = give(std::move(much));
+    EXPECT_TRUE(ports::get<ports::HttpPart>(letters.at(0).payload).last)
+        << "a client that takes nothing";
+
+    (void)begin();
+    (void)give(ports::HttpTaken{}, ports::kHttp);
+    (void)wait(event_renewal);
+    (void)wait(event_renewal);
+    EXPECT_EQ(said(wait(event_renewal)), ":\n\n") << "a word into the silence";
+    feed.reset();
+    catalog = feed.snapshot();
+    letters = wait(event_renewal);
+    ASSERT_FALSE(letters.empty());
+    EXPECT_TRUE(ports::get<ports::HttpPart>(letters.at(0).payload).last) << "the domain is gone";
+    EXPECT_EQ(at_once(get("/api/v1/domains/acme.test/events")).status, 404);
+}
+
+TEST_F(EventsTest, ADrainingGateEndsThem) {
+    (void)begin();
+    ports::Outbox out;
+    web.drain(now, out);
+    EXPECT_TRUE(ports::get<ports::HttpPart>(out.letters().at(0).payload).last);
+    EXPECT_TRUE(web.is_idle());
+}
+
 }  // namespace
 }  // namespace tandem::roles::web_gate

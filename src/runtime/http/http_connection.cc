@@ -1,5 +1,7 @@
 #include "runtime/http/http_connection.h"
 
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace tandem::runtime {
@@ -24,6 +26,10 @@ void append_header(std::string& out, std::string_view name, std::string_view val
     if (name.find_first_of("\r\n") != std::string_view::npos) return;
     out.append(name).append(": ").append(value.substr(0, value.find_first_of("\r\n")));
     out.append("\r\n");
+}
+
+bool has_body(int status) {
+    return status != 204 && status != 304;
 }
 
 }  // namespace
@@ -100,6 +106,8 @@ void HttpConnection::enter(Phase phase) {
         case Phase::Answering:
             patience = limits_.answer_max;
             break;
+        case Phase::Streaming:  // look_at_queue() watches the client
+            return timer_.cancel();
         case Phase::Closing:
             patience = kFarewellMax;
             break;
@@ -113,6 +121,8 @@ void HttpConnection::on_time() {
         case Phase::Idle:
         case Phase::Closing:
             return hub_.on_http_gone(*this);
+        case Phase::Streaming:
+            return look_at_queue();
         case Phase::Reading:
             return refuse(
                 make_error(ErrorCode::Timeout, "request", "the request took too long", 408));
@@ -131,7 +141,8 @@ void HttpConnection::on_stream_open() {
 }
 
 void HttpConnection::on_stream_bytes(std::string_view bytes) {
-    if (phase_ == Phase::Closing) return;
+    // A streamed answer is the connection's last: what comes behind its request is not read.
+    if (phase_ == Phase::Closing || phase_ == Phase::Streaming) return;
     if (reader_.mid_request() || phase_ == Phase::Answering) {
         reader_.push(bytes);
         return read_on();
@@ -161,6 +172,7 @@ void HttpConnection::read_on() {
     }
     body_timed_ = false;
     keep_alive_ = (*parsed)->keep_alive && !finishing_;
+    knows_chunks_ = (*parsed)->knows_chunks;
     ports::HttpRequest request = std::move((*parsed)->request);
     request.remote = remote_.ip.text();
     request.secure = secure_;
@@ -181,28 +193,86 @@ void HttpConnection::refuse(const Error& error) {
 
 void HttpConnection::answer(const ports::HttpResponse& response) {
     if (phase_ != Phase::Answering) return;
+    if (response.streamed && !head_only_) return begin_stream(response);
     request_id = 0;
     write(response, keep_alive_ && !finishing_);
 }
 
-void HttpConnection::write(const ports::HttpResponse& response, bool keep_alive) {
+std::string HttpConnection::head_of(const ports::HttpResponse& response, bool keep_alive) const {
     std::string out = "HTTP/1.1 " + std::to_string(response.status) + " ";
     out.append(http_reason(response.status)).append("\r\n");
     // RFC 9110 8.6: no length for 204; 304 would have to name that of the file.
-    const bool bodiless = response.status == 204 || response.status == 304;
-    if (!bodiless) {
+    if (has_body(response.status)) {
         append_header(out, "Content-Type", response.content_type);
-        append_header(out, "Content-Length", std::to_string(response.body.size()));
+        if (!response.streamed)
+            append_header(out, "Content-Length", std::to_string(response.body.size()));
     }
     for (const auto& [name, value] : response.headers) append_header(out, name, value);
     append_header(out, "Connection", keep_alive ? "keep-alive" : "close");
-    out.append("\r\n");
-    if (!bodiless && !head_only_) out.append(response.body);
+    if (phase_ == Phase::Streaming && knows_chunks_)
+        append_header(out, "Transfer-Encoding", "chunked");
+    return out.append("\r\n");
+}
+
+void HttpConnection::write(const ports::HttpResponse& response, bool keep_alive) {
+    std::string out = head_of(response, keep_alive);
+    if (has_body(response.status) && !head_only_) out.append(response.body);
     socket_->send(out);
     if (!keep_alive) return close();
     enter(Phase::Idle);
     socket_->resume();
     read_on();
+}
+
+// RFC 9112 7.1; a client of before gets all until the connection's end.
+void HttpConnection::begin_stream(const ports::HttpResponse& response) {
+    enter(Phase::Streaming);
+    socket_->resume();  // so that its leaving is seen
+    socket_->send(head_of(response, false));
+    answer_part({response.body});
+}
+
+void HttpConnection::answer_part(const ports::HttpPart& part) {
+    if (phase_ != Phase::Streaming) return;
+    send_piece(part.bytes);
+    // Without the last chunk the client knows that it has not got all.
+    if (part.last && !part.broken && knows_chunks_) socket_->send("0\r\n\r\n");
+    if (part.last || part.broken) {
+        request_id = 0;
+        return close();
+    }
+    room_asked_ = true;
+    look_after_ = limits_.stream_look_min;
+    stalled_since_ = last_part_ = reactor_.now().mono;
+    queued_ = socket_->queued_bytes();
+    timer_.arm(look_after_, [this] { on_time(); });
+}
+
+void HttpConnection::send_piece(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (!knows_chunks_) {
+        socket_->send(bytes);
+        return;
+    }
+    char size[20];
+    const auto end = std::to_chars(size, size + sizeof size, bytes.size(), 16).ptr;
+    std::string chunk(size, end);
+    chunk.append("\r\n").append(bytes).append("\r\n");
+    socket_->send(chunk);
+}
+
+void HttpConnection::look_at_queue() {
+    const size_t queued = socket_->queued_bytes();
+    const Instant now = reactor_.now().mono;
+    if (queued < queued_) stalled_since_ = now;
+    queued_ = queued;
+    const bool is_stuck = queued > 0 && now - stalled_since_ >= limits_.stream_stall_max;
+    if (is_stuck || now - last_part_ >= limits_.stream_silence_max) return hub_.on_http_gone(*this);
+    const bool has_room = queued <= limits_.stream_bytes_low;
+    if (has_room && std::exchange(room_asked_, false)) hub_.on_http_taken(*this);
+    look_after_ = queued == 0 ? Duration(limits_.stream_silence_max)
+                              : std::min<Duration>(look_after_ * 2, limits_.stream_look_max);
+    timer_.arm(look_after_, [this] { on_time(); });
 }
 
 void HttpConnection::close() {

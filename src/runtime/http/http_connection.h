@@ -20,6 +20,8 @@ class HttpHub {
     virtual ~HttpHub() = default;
     // To be answered with HttpConnection::answer(), now or later.
     virtual void on_http_request(HttpConnection& connection, ports::HttpRequest request) = 0;
+    // A streamed answer has room for more.
+    virtual void on_http_taken(HttpConnection& connection) = 0;
     // The connection is to be destroyed, now.
     virtual void on_http_gone(HttpConnection& connection) = 0;
     // A request for SIP over WebSocket begins with `bytes`. True: the hub has taken the socket with
@@ -37,14 +39,17 @@ class HttpConnection final : public StreamEvents {
     const SocketAddress& remote() const { return remote_; }
     bool is_secure() const { return secure_; }
     bool awaits_answer() const { return phase_ == Phase::Answering; }
+    bool is_streaming() const { return phase_ == Phase::Streaming; }
     uint64_t request_id = 0;  // of the letter that asks for the answer; the hub's
 
     void answer(const ports::HttpResponse& response);
+    // The rest of a streamed answer. The connection ends with it.
+    void answer_part(const ports::HttpPart& part);
     void finish_soon();  // after the request under way
     std::unique_ptr<StreamSocket> take_socket();
 
  private:
-    enum class Phase { Handshake, Idle, Reading, Answering, Closing };
+    enum class Phase { Handshake, Idle, Reading, Answering, Streaming, Closing };
 
     void on_stream_open() override;
     void on_stream_bytes(std::string_view bytes) override;
@@ -52,6 +57,10 @@ class HttpConnection final : public StreamEvents {
     void read_on();
     void refuse(const Error& error);
     void write(const ports::HttpResponse& response, bool keep_alive);
+    std::string head_of(const ports::HttpResponse& response, bool keep_alive) const;
+    void begin_stream(const ports::HttpResponse& response);
+    void send_piece(std::string_view bytes);
+    void look_at_queue();
     void enter(Phase phase);
     void on_time();
     void close();
@@ -71,6 +80,12 @@ class HttpConnection final : public StreamEvents {
     bool head_only_ = false;
     bool finishing_ = false;
     bool body_timed_ = false;
+    bool knows_chunks_ = true;  // the client does
+    bool room_asked_ = false;   // on_http_taken() is owed
+    size_t queued_ = 0;         // when the queue was last looked at
+    Duration look_after_{0};
+    Instant stalled_since_;
+    Instant last_part_;
 };
 
 // The reason phrase of a status; empty for unknown ones.

@@ -84,6 +84,7 @@ Result<ParsedRequest> HttpReader::State::take() {
     auto message = parser->release();
     ParsedRequest parsed;
     parsed.keep_alive = message.keep_alive();
+    parsed.knows_chunks = message.version() >= 11;
     parsed.request.method = text_of(message.method_string());
     TRY(split_target(text_of(message.target()), parsed.request));
     // RFC 9112 3.2: a request without Host, or with two, is refused.

@@ -15,6 +15,7 @@ namespace tandem::runtime {
 struct ParsedRequest {
     ports::HttpRequest request;  // without remote and secure
     bool keep_alive = true;
+    bool knows_chunks = true;  // HTTP/1.1 (RFC 9112 7.1)
 };
 
 class HttpReader {

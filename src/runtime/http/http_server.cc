@@ -52,8 +52,12 @@ struct HttpServer::State final : HttpHub {
     void close(ListenerKey key);
     void accepted(ListenerKey key, UniqueFd fd, const SocketAddress& remote);
     void answer(uint64_t request, const ports::HttpResponse& response);
+    void answer_part(uint64_t request, const ports::HttpPart& part);
+    HttpConnection* asked_by(uint64_t request);
+    void tell_taken(const HttpConnection& connection, bool gone);
 
     void on_http_request(HttpConnection& connection, ports::HttpRequest request) override;
+    void on_http_taken(HttpConnection& connection) override { tell_taken(connection, false); }
     void on_http_gone(HttpConnection& connection) override;
     bool on_http_upgrade(HttpConnection& connection, std::string_view bytes) override;
 };
@@ -135,6 +139,7 @@ void HttpServer::State::on_http_gone(HttpConnection& connection) {
     const auto here = per_address.find({connection.remote().ip, 0});
     if (here != per_address.end() && --here->second == 0) per_address.erase(here);
     by_request.erase(connection.request_id);
+    if (connection.is_streaming()) tell_taken(connection, true);
     const auto gone = connections.find(connection.id());
     if (gone == connections.end()) return;
     --gates[gone->second.listener.first].connections;
@@ -155,15 +160,39 @@ bool HttpServer::State::on_http_upgrade(HttpConnection& connection, std::string_
     return true;
 }
 
-void HttpServer::State::answer(uint64_t request, const ports::HttpResponse& response) {
+// nullptr: the client has left, or was told 504. An answer after our own 504 must not answer the
+// next request of the connection.
+HttpConnection* HttpServer::State::asked_by(uint64_t request) {
     const auto asked = by_request.find(request);
-    if (asked == by_request.end()) return;  // the client has left, or was told 504
-    const uint64_t id = asked->second;
-    by_request.erase(asked);
-    const auto found = connections.find(id);
-    // An answer after our own 504 must not answer the next request of the connection.
-    if (found == connections.end() || found->second.connection->request_id != request) return;
-    found->second.connection->answer(response);
+    if (asked == by_request.end()) return nullptr;
+    const auto found = connections.find(asked->second);
+    if (found == connections.end() || found->second.connection->request_id != request) {
+        by_request.erase(asked);
+        return nullptr;
+    }
+    return found->second.connection.get();
+}
+
+void HttpServer::State::answer(uint64_t request, const ports::HttpResponse& response) {
+    HttpConnection* connection = asked_by(request);
+    if (connection == nullptr) return;
+    // The gate may have begun to stream to somebody who has been told 504, or wants the head only.
+    connection->answer(response);
+    if (!connection->is_streaming()) by_request.erase(request);
+}
+
+void HttpServer::State::answer_part(uint64_t request, const ports::HttpPart& part) {
+    HttpConnection* connection = asked_by(request);
+    if (connection == nullptr) return;
+    if (part.last || part.broken) by_request.erase(request);
+    connection->answer_part(part);
+}
+
+void HttpServer::State::tell_taken(const HttpConnection& connection, bool gone) {
+    const auto entry = connections.find(connection.id());
+    if (entry == connections.end() || connection.request_id == 0) return;
+    const ports::Instance gate{entry->second.listener.first};
+    deliver({ports::kHttp, gate, connection.request_id, ports::HttpTaken{gone}});
 }
 
 HttpServer::HttpServer(Reactor& reactor, Deliver deliver, TlsContexts& tls,
@@ -181,6 +210,8 @@ void HttpServer::set_sip_upgrades(SipUpgrades upgrades) {
 void HttpServer::handle(ports::Letter letter) {
     if (const auto* response = get_if<ports::HttpResponse>(&letter.payload)) {
         state_->answer(letter.request, *response);
+    } else if (const auto* part = get_if<ports::HttpPart>(&letter.payload)) {
+        state_->answer_part(letter.request, *part);
     } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
         ports::HttpResponse unavailable;
         unavailable.status = 503;

@@ -305,5 +305,94 @@ TEST_F(HttpServerTest, HandsSipOverWebSocketOn) {
     EXPECT_TRUE(slow.received.starts_with("HTTP/1.1 408 ")) << slow.received;
 }
 
+// What the client got, chunks put together; "..." at the end: the last one is missing.
+std::string body_of(const std::string& received) {
+    std::string body;
+    size_t at = received.find("\r\n\r\n");
+    if (at == std::string::npos) return "no head";
+    for (at += 4; at < received.size();) {
+        const size_t end = received.find("\r\n", at);
+        const size_t size = std::stoul(received.substr(at, end - at), nullptr, 16);
+        if (size == 0) return body;
+        body += received.substr(end + 2, size);
+        at = end + 2 + size + 2;
+    }
+    return body + "...";
+}
+
+TEST_F(HttpServerTest, StreamsAnAnswerAsTheClientTakesIt) {
+    make();
+    for (const bool broken : {false, true}) {
+        Browser browser;
+        connect(browser, broken);
+        browser.socket->send("GET /long HTTP/1.1\r\nHost: h\r\n\r\nGET /more HTTP/1.1\r\n\r\n");
+        const auto question = next();
+        ASSERT_TRUE(question.has_value());
+        ports::HttpResponse begin;
+        begin.content_type = "text/csv";
+        begin.body = "a";
+        begin.streamed = true;
+        to_server(std::move(begin), question->request);
+        for (int i = 0; i < 3; ++i) {
+            const auto room = next();
+            ASSERT_TRUE(room.has_value());
+            EXPECT_EQ(room->request, question->request);
+            EXPECT_FALSE(get<ports::HttpTaken>(room->payload).gone);
+            to_server(ports::HttpPart{std::string(1000, 'b')}, question->request);
+        }
+        to_server(ports::HttpPart{"c", !broken, broken}, question->request);
+        to_server(ports::HttpPart{"after the end"}, question->request);
+        EXPECT_TRUE(until([&] { return browser.ended; }));
+        EXPECT_NE(browser.received.find("\r\nTransfer-Encoding: chunked\r\n"), std::string::npos);
+        EXPECT_EQ(browser.received.find("Content-Length"), std::string::npos);
+        EXPECT_EQ(body_of(browser.received),
+                  "a" + std::string(3000, 'b') + (broken ? "c..." : "c"));
+        letters_.clear();
+    }
+}
+
+TEST_F(HttpServerTest, AsksForNoMoreThanTheClientTakes) {
+    HttpLimits limits;
+    limits.stream_stall_max = 200ms;
+    make(limits);
+    Browser browser;
+    connect(browser);
+    browser.socket->send("GET /long HTTP/1.0\r\n\r\n");
+    const auto question = next();
+    ASSERT_TRUE(question.has_value());
+    browser.socket->pause();
+    ports::HttpResponse begin;
+    begin.streamed = true;
+    to_server(std::move(begin), question->request);
+    size_t parts = 0;
+    bool gone = false;
+    while (!gone) {
+        const auto told = next();
+        ASSERT_TRUE(told.has_value());
+        gone = get<ports::HttpTaken>(told->payload).gone;
+        ASSERT_LT(++parts, 500u) << "a client that reads nothing is given no end of it";
+        if (!gone) to_server(ports::HttpPart{std::string(100'000, 'x')}, question->request);
+    }
+    EXPECT_EQ(server_->figures()[0].second, 0) << "and it is let go";
+}
+
+TEST_F(HttpServerTest, TellsWhenAClientLeavesAStream) {
+    make();
+    Browser browser;
+    connect(browser);
+    browser.socket->send("GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
+    const auto question = next();
+    ASSERT_TRUE(question.has_value());
+    ports::HttpResponse begin;
+    begin.streamed = true;
+    to_server(std::move(begin), question->request);
+    ASSERT_TRUE(next().has_value());
+    browser.socket.reset();
+    const auto told = next();
+    ASSERT_TRUE(told.has_value());
+    EXPECT_TRUE(get<ports::HttpTaken>(told->payload).gone);
+    EXPECT_EQ(told->request, question->request);
+}
+
 }  // namespace
 }  // namespace tandem::runtime

@@ -85,6 +85,9 @@ Result<AuditHistory> AuditHistory::open(const std::string& path) {
     TRY(history.database_.execute(kSchema));
     history.insert_ = TRY(history.database_.prepare(
         "INSERT OR IGNORE INTO audit VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+    history.erase_ = TRY(history.database_.prepare(
+        "DELETE FROM audit WHERE id IN (SELECT id FROM audit INDEXED BY audit_time WHERE at < ?1"
+        " ORDER BY at, id LIMIT ?2)"));
     return history;
 }
 
@@ -124,6 +127,12 @@ Result<size_t> AuditHistory::insert(std::span<const std::string_view> records) {
     const auto ended = database_.execute(fresh ? "COMMIT" : "ROLLBACK");
     if (fresh && !ended) return ended.error();
     return fresh;
+}
+
+Result<size_t> AuditHistory::erase_before(UtcTime before, size_t batch_max) {
+    erase_.integer(1, before.unix_ms).integer(2, static_cast<int64_t>(batch_max));
+    if (erase_.run() == Statement::Step::Failed) return database_.last_error();
+    return static_cast<size_t>(database_.changes());
 }
 
 Result<std::string> AuditHistory::query(const ports::AuditQuery& query) {

@@ -25,6 +25,8 @@ class AuditHistory {
     Result<size_t> insert(std::span<const std::string_view> records);
     // {"items": [...], "next": ...}, the newest first unless asked otherwise.
     Result<std::string> query(const ports::AuditQuery& query);
+    // Retention: deletes at most `batch_max` records of before, the oldest first; how many it were.
+    Result<size_t> erase_before(UtcTime before, size_t batch_max);
 
  private:
     explicit AuditHistory(Database database) : database_(std::move(database)) {}
@@ -33,6 +35,7 @@ class AuditHistory {
 
     Database database_;
     Statement insert_;
+    Statement erase_;
 };
 
 }  // namespace tandem::runtime

@@ -108,5 +108,18 @@ TEST_F(Audit, TimesEntitiesAndActorsNarrowIt) {
     EXPECT_FALSE(history.query(query));
 }
 
+TEST_F(Audit, ForgetsTheOldestFirstAStepAtATime) {
+    AuditHistory history = open();
+    std::vector<std::string> records;
+    for (int i = 0; i < 10; ++i) records.push_back(record(i, "d1", "a"));
+    insert(history, records);
+    EXPECT_EQ(*history.erase_before(UtcTime{1006}, 4), 4u);
+    EXPECT_EQ(*history.erase_before(UtcTime{1006}, 4), 2u);
+    EXPECT_EQ(*history.erase_before(UtcTime{1006}, 4), 0u);
+    const std::string page = ask(history, {});
+    EXPECT_EQ(page.find("\"id5\""), std::string::npos);
+    EXPECT_NE(page.find("\"id6\""), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tandem::runtime

@@ -1,72 +1,50 @@
 #include "runtime/sqlite/cdr_history.h"
 
-#include <charconv>
 #include <set>
 #include <utility>
 
+#include "runtime/sqlite/cdr_search.h"
+#include "runtime/sqlite/cdr_tables.h"
 #include "runtime/sqlite/database.h"
 
 namespace tandem::runtime {
 namespace {
 
-// cdr_term is the index of whom and what a record concerns: one row for its call ("c" and the id)
-// and for each different account ("a" and its id) and number ("n" and the number).
-constexpr const char* schema = R"(
-CREATE TABLE IF NOT EXISTS cdr(
-    id TEXT NOT NULL UNIQUE, domain TEXT NOT NULL, start INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS cdr_time ON cdr(domain, start, id);
-CREATE INDEX IF NOT EXISTS cdr_age ON cdr(start, id);
-CREATE TABLE IF NOT EXISTS cdr_term(
-    domain TEXT NOT NULL, term TEXT NOT NULL, start INTEGER NOT NULL, id TEXT NOT NULL,
-    PRIMARY KEY(term, domain, start, id)) WITHOUT ROWID;
-DROP INDEX IF EXISTS cdr_term_age;
-)";
+// Records of one millisecond that share 20 bits, too: one in a thousand of them at a thousand calls
+// in it. More than this is no accident.
+constexpr int key_tries_max = 1000;
 
-constexpr int64_t start_max = INT64_MAX;
-constexpr size_t terms_max = 3;  // account, number and call
+// What is in the tables beside the body.
+struct Row {
+    int64_t domain = 0;
+    int64_t key = 0;
+    std::string caller, callee, dialled;
+    std::string caller_account, callee_account;  // octets; empty: none
 
-// ?1 domain, ?2 from, ?3 to, ?4 the cursor's start, ?5 its id, ?6 limit, ?7 and on: terms. The
-// first term leads, the others must be there for the same record.
-std::string page_sql(bool in_domain, size_t terms) {
-    std::string sql = terms == 0 ? "SELECT x.body FROM cdr x WHERE "
-                                 : "SELECT c.body FROM cdr_term x JOIN cdr c ON c.id = x.id WHERE "
-                                   "x.term = ?7 AND ";
-    for (size_t i = 1; i < terms; ++i)
-        sql += "EXISTS(SELECT 1 FROM cdr_term y WHERE y.term = ?" + std::to_string(7 + i) +
-               " AND y.domain = x.domain AND y.start = x.start AND y.id = x.id) AND ";
-    if (in_domain) sql += "x.domain = ?1 AND ";
-    return sql +
-           "x.start >= ?2 AND x.start < ?3 AND (x.start, x.id) < (?4, ?5)"
-           " ORDER BY x.start DESC, x.id DESC LIMIT ?6";
-}
-
-std::set<std::string> terms_of(const model::Cdr& record) {
-    std::set<std::string> terms = {"c" + record.call.text()};
-    for (const model::CdrParty* party : {&record.caller, &record.callee}) {
-        if (party->account) terms.insert("a" + party->account->text());
-        if (!party->number.empty()) terms.insert("n" + party->number);
+    std::set<std::string> numbers() const {
+        std::set<std::string> all = {caller, callee, dialled};
+        all.erase("");
+        return all;
     }
-    if (!record.dialled.empty()) terms.insert("n" + record.dialled);
-    return terms;
-}
-
-// Where a page goes on: start and id of the last record given.
-struct Cursor {
-    int64_t start = start_max;
-    std::string id = "~";  // after all hexadecimal digits
+    std::set<std::string> accounts() const {
+        std::set<std::string> all = {caller_account, callee_account};
+        all.erase("");
+        return all;
+    }
 };
 
-Result<Cursor> parse_cursor(std::string_view text) {
-    Cursor cursor;
-    if (text.empty()) return cursor;
-    const Error malformed = make_error(ErrorCode::Malformed, "cursor", "is not one that we gave");
-    const size_t dash = text.find('-');
-    if (dash == std::string_view::npos) return malformed;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + dash, cursor.start);
-    if (error != std::errc() || end != text.data() + dash) return malformed;
-    cursor.id = text.substr(dash + 1);
-    if (!CdrId::parse(cursor.id)) return malformed;
-    return cursor;
+std::string account_of(const model::CdrParty& party) {
+    return party.account ? octets_of(party.account->bits) : std::string();
+}
+
+Row row_of(const model::Cdr& record, int64_t domain, int64_t key) {
+    return {domain,
+            key,
+            record.caller.number,
+            record.callee.number,
+            record.dialled,
+            account_of(record.caller),
+            account_of(record.callee)};
 }
 
 }  // namespace
@@ -74,20 +52,28 @@ Result<Cursor> parse_cursor(std::string_view text) {
 struct CdrHistory::State {
     explicit State(Database opened) : database(std::move(opened)) {}
     Database database;
+    DomainNumbers domains{database};
     Statement begin, commit, rollback;
-    Statement insert, insert_term, count, expired, expired_bodies, erase_term, erase;
-    Statement pages[2][terms_max + 1];  // [in one domain][number of terms]
+    Statement id_at, insert_body, insert, insert_number, insert_account;
+    Statement expired, erase_body, erase, erase_number, erase_account, count;
 
     Result<void> prepare();
     Result<size_t> insert_all(std::span<const std::string_view> bodies);
-    Result<size_t> erase_some(UtcTime before, size_t batch_max);
     Result<bool> insert_one(const model::Cdr& record, std::string_view body);
-    Result<void> erase_terms_of(const model::Cdr& record);
-    Result<void> erase_terms_through(int64_t start);
+    Result<std::optional<int64_t>> free_key(const model::Cdr& record, std::string_view id);
+    Result<void> insert_row(const model::Cdr& record, const Row& row);
+    Result<std::vector<Row>> oldest(int64_t before, size_t batch_max);
+    Result<size_t> erase_some(UtcTime before, size_t batch_max);
+    Result<void> erase_row(const Row& row);
+    Result<void> take_over_former();
+    Result<size_t> take_over_some(bool& more);
+    Result<bool> has_former();
+
     Result<void> done(Statement& statement) {
         const bool failed = statement.step() == Statement::Step::Failed;
+        const Error error = failed ? database.last_error() : Error{};
         statement.reset();
-        if (failed) return database.last_error();
+        if (failed) return error;
         return {};
     }
     // Runs `work` in a transaction: all of it or nothing.
@@ -99,7 +85,9 @@ struct CdrHistory::State {
             auto committed = done(commit);
             if (!committed) result = committed.error();
         }
-        if (!result) rollback.run();
+        if (result) return result;
+        rollback.run();
+        domains.forget();
         return result;
     }
 };
@@ -108,19 +96,22 @@ Result<void> CdrHistory::State::prepare() {
     begin = TRY(database.prepare("BEGIN IMMEDIATE"));
     commit = TRY(database.prepare("COMMIT"));
     rollback = TRY(database.prepare("ROLLBACK"));
-    insert = TRY(database.prepare("INSERT OR IGNORE INTO cdr VALUES(?1, ?2, ?3, ?4)"));
-    insert_term = TRY(database.prepare("INSERT OR IGNORE INTO cdr_term VALUES(?1, ?2, ?3, ?4)"));
-    for (int in_domain = 0; in_domain < 2; ++in_domain)
-        for (size_t terms = 0; terms <= terms_max; ++terms)
-            pages[in_domain][terms] = TRY(database.prepare(page_sql(in_domain != 0, terms)));
-    count = TRY(database.prepare("SELECT count(*) FROM cdr WHERE domain = ?1"));
-    expired = TRY(
-        database.prepare("SELECT max(start), count(*) FROM (SELECT start FROM cdr WHERE start < ?1"
-                         " ORDER BY start LIMIT ?2)"));
-    expired_bodies = TRY(database.prepare("SELECT body FROM cdr WHERE start <= ?1"));
-    erase_term = TRY(database.prepare(
-        "DELETE FROM cdr_term WHERE domain = ?1 AND term = ?2 AND start = ?3 AND id = ?4"));
-    erase = TRY(database.prepare("DELETE FROM cdr WHERE start <= ?1"));
+    id_at = TRY(database.prepare("SELECT id FROM record_body WHERE key = ?1"));
+    insert_body = TRY(database.prepare("INSERT INTO record_body VALUES(?1, ?2, ?3)"));
+    insert = TRY(database.prepare(
+        "INSERT INTO record VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"));
+    insert_number = TRY(database.prepare("INSERT INTO record_number VALUES(?1, ?2, ?3)"));
+    insert_account = TRY(database.prepare("INSERT INTO record_account VALUES(?1, ?2, ?3)"));
+    expired = TRY(database.prepare(
+        "SELECT domain, key, caller, callee, dialled, caller_account, callee_account"
+        " FROM record INDEXED BY record_age WHERE key < ?1 ORDER BY key LIMIT ?2"));
+    erase_body = TRY(database.prepare("DELETE FROM record_body WHERE key = ?1"));
+    erase = TRY(database.prepare("DELETE FROM record WHERE domain = ?1 AND key = ?2"));
+    erase_number = TRY(database.prepare(
+        "DELETE FROM record_number WHERE domain = ?1 AND number = ?2 AND key = ?3"));
+    erase_account =
+        TRY(database.prepare("DELETE FROM record_account WHERE account = ?1 AND key = ?2"));
+    count = TRY(database.prepare("SELECT count(*) FROM record WHERE domain = ?1"));
     return {};
 }
 
@@ -129,22 +120,62 @@ CdrHistory::~CdrHistory() = default;
 
 Result<std::unique_ptr<CdrHistory>> CdrHistory::open(const std::string& path) {
     auto state = std::make_unique<State>(TRY(Database::open(path, Database::Locking::Shared)));
-    TRY(state->database.execute(schema));
+    TRY(state->database.execute(cdr_schema));
     TRY(state->prepare());
+    TRY(state->domains.load());
+    TRY(state->take_over_former());
     return std::unique_ptr<CdrHistory>(new CdrHistory(std::move(state)));
 }
 
-Result<bool> CdrHistory::State::insert_one(const model::Cdr& record, std::string_view body) {
-    const std::string id = record.id.text();
-    const std::string domain = record.domain.text();
-    insert.text(1, id).text(2, domain).integer(3, record.start.unix_ms).text(4, body);
-    TRY(done(insert));
-    if (database.changes() == 0) return false;
-    for (const std::string& term : terms_of(record)) {
-        insert_term.text(1, domain).text(2, term).integer(3, record.start.unix_ms).text(4, id);
-        TRY(done(insert_term));
+// --- Records that come.
+
+// nullopt: the record is there already.
+Result<std::optional<int64_t>> CdrHistory::State::free_key(const model::Cdr& record,
+                                                           std::string_view id) {
+    int64_t key = cdr_key_of(record.start, record.id);
+    for (int i = 0; i < key_tries_max; ++i, ++key) {
+        id_at.integer(1, key);
+        const auto step = id_at.step();
+        const bool is_same = step == Statement::Step::Row && id_at.column_bytes(0) == id;
+        id_at.reset();
+        if (step == Statement::Step::Failed) return database.last_error();
+        if (step == Statement::Step::Done) return std::optional(key);
+        if (is_same) break;
     }
+    return std::optional<int64_t>();
+}
+
+Result<bool> CdrHistory::State::insert_one(const model::Cdr& record, std::string_view body) {
+    const std::string id = octets_of(record.id.bits);
+    const auto key = TRY(free_key(record, id));
+    if (!key) return false;
+    const int64_t domain = TRY(domains.give(record.domain));
+    insert_body.integer(1, *key).bytes(2, id).text(3, body);
+    TRY(done(insert_body));
+    TRY(insert_row(record, row_of(record, domain, *key)));
     return true;
+}
+
+Result<void> CdrHistory::State::insert_row(const model::Cdr& record, const Row& row) {
+    const std::string call = octets_of(record.call.bits);
+    insert.integer(1, row.domain).integer(2, row.key);
+    insert.integer(3, static_cast<int64_t>(record.direction));
+    insert.integer(4, static_cast<int64_t>(record.result));
+    insert.integer(5, record.sip_status).integer(6, record.duration.count());
+    insert.text(7, row.caller).text(8, row.callee).text(9, row.dialled);
+    if (!row.caller_account.empty()) insert.bytes(10, row.caller_account);
+    if (!row.callee_account.empty()) insert.bytes(11, row.callee_account);
+    insert.bytes(12, call);
+    TRY(done(insert));
+    for (const std::string& number : row.numbers()) {
+        insert_number.integer(1, row.domain).text(2, number).integer(3, row.key);
+        TRY(done(insert_number));
+    }
+    for (const std::string& account : row.accounts()) {
+        insert_account.bytes(1, account).integer(2, row.key).integer(3, row.domain);
+        TRY(done(insert_account));
+    }
+    return {};
 }
 
 Result<size_t> CdrHistory::State::insert_all(std::span<const std::string_view> bodies) {
@@ -160,45 +191,16 @@ Result<size_t> CdrHistory::insert(std::span<const std::string_view> bodies) {
     return state_->atomically([&] { return state_->insert_all(bodies); });
 }
 
-Result<CdrPage> CdrHistory::query(const CdrQuery& query) {
-    if (query.limit == 0 || query.limit > cdr_page_max)
-        return make_error(ErrorCode::OutOfRange, "limit", "must be an integer from 1 to 1000");
-    const Cursor cursor = TRY(parse_cursor(query.cursor));
-    std::vector<std::string> terms;
-    if (query.call) terms.push_back("c" + query.call->text());
-    if (query.account) terms.push_back("a" + query.account->text());
-    if (query.number) terms.push_back("n" + *query.number);
-    Statement& statement = state_->pages[query.domain ? 1 : 0][terms.size()];
-    const std::string domain = query.domain ? query.domain->text() : std::string();
-    if (query.domain) statement.text(1, domain);
-    statement.integer(2, query.from.value_or(UtcTime{INT64_MIN}).unix_ms);
-    statement.integer(3, query.to.value_or(UtcTime{start_max}).unix_ms);
-    statement.integer(4, cursor.start).text(5, cursor.id);
-    statement.integer(6, static_cast<int64_t>(query.limit) + 1);
-    for (size_t i = 0; i < terms.size(); ++i) statement.text(7 + static_cast<int>(i), terms[i]);
+// --- Questions.
 
-    CdrPage page;
-    auto step = statement.step();
-    Result<void> outcome;
-    for (; step == Statement::Step::Row && outcome; step = statement.step()) {
-        if (page.items.size() == query.limit) {
-            const model::Cdr& last = page.items.back();
-            page.next = std::to_string(last.start.unix_ms) + "-" + last.id.text();
-            break;
-        }
-        auto record = model::decode<model::Cdr>(statement.column_bytes(0), model::Source::Store);
-        if (!record) outcome = record.error();
-        if (record) page.items.push_back(std::move(*record));
-    }
-    if (step == Statement::Step::Failed) outcome = state_->database.last_error();
-    statement.reset();
-    if (!outcome) return outcome.error();
-    return page;
+Result<CdrPage> CdrHistory::query(const CdrQuery& query) {
+    return search_cdrs(state_->database, state_->domains, query);
 }
 
 Result<uint64_t> CdrHistory::count(DomainId domain) {
-    const std::string text = domain.text();
-    state_->count.text(1, text);
+    const auto number = TRY(state_->domains.find(domain));
+    if (!number) return uint64_t{0};
+    state_->count.integer(1, *number);
     const bool row = state_->count.step() == Statement::Step::Row;
     const auto total = row ? static_cast<uint64_t>(state_->count.column_integer(0)) : 0;
     state_->count.reset();
@@ -206,49 +208,81 @@ Result<uint64_t> CdrHistory::count(DomainId domain) {
     return total;
 }
 
-Result<void> CdrHistory::State::erase_terms_of(const model::Cdr& record) {
-    const std::string id = record.id.text();
-    const std::string domain = record.domain.text();
-    for (const std::string& term : terms_of(record)) {
-        erase_term.text(1, domain).text(2, term).integer(3, record.start.unix_ms).text(4, id);
-        TRY(done(erase_term));
-    }
-    return {};
-}
+// --- Records that go.
 
-// The record itself tells its terms: an index of them by age would cost each call more than this.
-// Those of a record that can't be read stay, and lead nowhere.
-Result<void> CdrHistory::State::erase_terms_through(int64_t start) {
-    expired_bodies.integer(1, start);
-    auto step = expired_bodies.step();
-    Result<void> outcome;
-    for (; step == Statement::Step::Row && outcome; step = expired_bodies.step()) {
-        const auto record =
-            model::decode<model::Cdr>(expired_bodies.column_bytes(0), model::Source::Store);
-        if (record) outcome = erase_terms_of(*record);
+Result<std::vector<Row>> CdrHistory::State::oldest(int64_t before, size_t batch_max) {
+    std::vector<Row> rows;
+    expired.integer(1, before).integer(2, static_cast<int64_t>(batch_max));
+    auto step = expired.step();
+    for (; step == Statement::Step::Row; step = expired.step()) {
+        const auto text = [&](int column) { return std::string(expired.column_bytes(column)); };
+        rows.push_back({expired.column_integer(0), expired.column_integer(1), text(2), text(3),
+                        text(4), text(5), text(6)});
     }
-    if (step == Statement::Step::Failed) outcome = database.last_error();
-    expired_bodies.reset();
-    return outcome;
-}
-
-// Records of the same millisecond go together, so a batch may be a few larger than asked.
-Result<size_t> CdrHistory::State::erase_some(UtcTime before, size_t batch_max) {
-    expired.integer(1, before.unix_ms).integer(2, static_cast<int64_t>(batch_max));
-    const bool row = expired.step() == Statement::Step::Row;
-    const int64_t through = row ? expired.column_integer(0) : 0;
-    const bool any = row && expired.column_integer(1) > 0;
     expired.reset();
-    if (!row) return database.last_error();
-    if (!any) return size_t{0};
-    TRY(erase_terms_through(through));
-    erase.integer(1, through);
+    if (step == Statement::Step::Failed) return database.last_error();
+    return rows;
+}
+
+Result<void> CdrHistory::State::erase_row(const Row& row) {
+    for (const std::string& number : row.numbers()) {
+        erase_number.integer(1, row.domain).text(2, number).integer(3, row.key);
+        TRY(done(erase_number));
+    }
+    for (const std::string& account : row.accounts()) {
+        erase_account.bytes(1, account).integer(2, row.key);
+        TRY(done(erase_account));
+    }
+    erase.integer(1, row.domain).integer(2, row.key);
     TRY(done(erase));
-    return static_cast<size_t>(database.changes());
+    erase_body.integer(1, row.key);
+    return done(erase_body);
+}
+
+Result<size_t> CdrHistory::State::erase_some(UtcTime before, size_t batch_max) {
+    const std::vector<Row> rows = TRY(oldest(cdr_key_from(before), batch_max));
+    for (const Row& row : rows) TRY(erase_row(row));
+    return rows.size();
 }
 
 Result<size_t> CdrHistory::erase_before(UtcTime before, size_t batch_max) {
     return state_->atomically([&] { return state_->erase_some(before, batch_max); });
+}
+
+// --- The former shape: `cdr` with the bodies, `cdr_term` with what they concern.
+
+Result<bool> CdrHistory::State::has_former() {
+    Statement query =
+        TRY(database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'cdr'"));
+    return query.step() == Statement::Step::Row;
+}
+
+Result<size_t> CdrHistory::State::take_over_some(bool& more) {
+    more = TRY(has_former());  // another process may have been faster
+    if (!more) return size_t{0};
+    std::vector<std::string> bodies;
+    int64_t last = 0;
+    {
+        Statement query = TRY(database.prepare("SELECT rowid, body FROM cdr ORDER BY rowid LIMIT " +
+                                               std::to_string(cdr_taken_over_at_once)));
+        for (; query.step() == Statement::Step::Row; last = query.column_integer(0))
+            bodies.emplace_back(query.column_bytes(1));
+    }
+    if (bodies.empty()) {
+        more = false;
+        TRY(database.execute("DROP TABLE IF EXISTS cdr_term; DROP TABLE cdr"));
+        return size_t{0};
+    }
+    const std::vector<std::string_view> views(bodies.begin(), bodies.end());
+    const size_t fresh = TRY(insert_all(views));
+    TRY(database.execute(("DELETE FROM cdr WHERE rowid <= " + std::to_string(last)).c_str()));
+    return fresh;
+}
+
+Result<void> CdrHistory::State::take_over_former() {
+    bool more = TRY(has_former());
+    while (more) TRY(atomically([&] { return take_over_some(more); }));
+    return {};
 }
 
 }  // namespace tandem::runtime
