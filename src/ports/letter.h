@@ -69,8 +69,8 @@ using Payloads = PayloadList<
     MediaReconcile, MediaPortOpen, MediaPortClose, MediaPortFailed,
     // calls
     CallReport, CallReportAll, CallReportWanted, CallsQuery, CallsPage, CallDetailQuery, CallDetail,
-    CallHangup, CallHangupDone, CallTraceQuery, CallTrace, LeaseAsk, LeaseGiven, LeaseReturned,
-    LeaseRecalled, LeaseReport,
+    CallHangup, CallHangupDone, CallTraceQuery, CallTrace, RingingQuery, ReplacedQuery,
+    ReplacedFound, CallReplaced, LeaseAsk, LeaseGiven, LeaseReturned, LeaseRecalled, LeaseReport,
     // web, entities, history, operation
     HttpRequest, HttpResponse, HttpListenerOpen, HttpListenerClose, HttpListenerFailed,
     EntityRequest, EntityReply, AuditNote, PasswordCheck, PasswordChecked, AuditQuery, AuditPage,

@@ -107,6 +107,10 @@ void CallStateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out)
         on_report_all(*all);
     } else if (const auto* query = get_if<ports::CallsQuery>(&letter.payload)) {
         out.reply(letter, index_.page(*query));
+    } else if (const auto* what = get_if<ports::RingingQuery>(&letter.payload)) {
+        ports::CallsPage page;
+        if (const auto* call = index_.ringing(*what)) page.calls.push_back(*call);
+        out.reply(letter, std::move(page));
     } else if (holds_alternative<ports::LeaseAsk>(letter.payload)) {
         // A passive copy knows nothing of what is held.
         if (!around_.directory.is_active(around_.self))
