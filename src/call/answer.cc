@@ -15,6 +15,9 @@ using sip::SdpPart;
 void Call::on_answered(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     Branch* won = branch(index);
     if (won == nullptr) return;
+    if (transfer_.rings() && won->is_pending()) {
+        return transfer_.on_answered(*this, ctx, index, event);
+    }
     if (phase_ != Phase::Ringing || !won->is_pending()) {
         // Another was faster, or the caller is gone: ACK and BYE (RFC 3261 13.2.2.4).
         return won->party.leg.hangup(ctx.leg, 487, {});

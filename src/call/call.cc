@@ -77,7 +77,7 @@ uint8_t Call::leg_of_call_id(std::string_view call_id) const {
 
 bool Call::talks_to(uint8_t leg, std::string_view remote_tag) const {
     const Party* found = party(leg);
-    return phase_ == Phase::Established && (leg == 0 || leg == winner_) && found != nullptr &&
+    return phase_ == Phase::Established && talks(leg) && found != nullptr &&
            found->leg.remote_tag() == remote_tag;
 }
 
@@ -85,8 +85,13 @@ Branch* Call::winner() {
     return branch(winner_);
 }
 
-uint8_t Call::peer_of(uint8_t index) const {
-    return index == 0 ? winner_ : 0;
+Destination Call::who_is(uint8_t index) const {
+    if (index != 0) return branches_[index - 1]->destination;
+    return {facts_.caller_account, facts_.caller_number, facts_.caller_name};
+}
+
+const std::optional<sdp::Session>& Call::offered() const {
+    return transfer_.is_under_way() ? transfer_.offer() : offer_;
 }
 
 void Call::set_phase(Phase phase) {
@@ -117,6 +122,7 @@ sip::LegSettings Call::leg_settings(CallContext& ctx, uint8_t index,
     settings.timers = settings_.timers;
     settings.user_agent = settings_.user_agent;
     settings.provisionals = sip::Provisionals::ReliableIfCan;
+    settings.extensions = leg_extensions();
     return settings;
 }
 
@@ -139,6 +145,14 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     pump(ctx);
     // The leg has refused it by itself: an extension, a body or a timer that it can't have.
     if (phase_ == Phase::Arriving) end(ctx, ReleasedBy::System, 488, "refused");
+}
+
+int Call::refusal_of(uint8_t leg, bool early_only) const {
+    return newcomer_.refusal_of(*this, leg, early_only);
+}
+
+void Call::take_in(CallContext& ctx, NewcomerInvite invite) {
+    newcomer_.take_in(*this, ctx, std::move(invite));
 }
 
 void Call::on_request(CallContext& ctx, uint8_t leg, const sip::RequestArrival& arrival,
@@ -198,6 +212,8 @@ void Call::on_reply(CallContext& ctx, ports::Letter reply) {
         on_feature_done(ctx, *done);
     } else if (auto* media = get_if<ports::MediaReply>(&reply.payload)) {
         on_media_reply(ctx, *question, *media);
+    } else if (const auto* found = get_if<ports::ReplacedFound>(&reply.payload)) {
+        transfer_.on_replaced_found(*this, ctx, *found);
     } else {
         on_question_failed(ctx, *question);
     }
@@ -209,7 +225,7 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
     switch (question.purpose) {
         case Purpose::Place:
         case Purpose::OpenMedia:
-            if (move_) return try_move_again(ctx);
+            if (move_ && move_->stage != MediaMove::Stage::Offering) return try_move_again(ctx);
             if (question.purpose == Purpose::OpenMedia) return on_media_lost(ctx);
             [[fallthrough]];
         case Purpose::Bindings:
@@ -228,6 +244,10 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
             return on_media_lost(ctx);
         case Purpose::CheckMedia:
             return on_media_unchecked(ctx);
+        case Purpose::OpenNewcomer:
+            return newcomer_.on_ports(*this, ctx, false);
+        case Purpose::Replaced:
+            return transfer_.on_owner_silent(*this, ctx);
         case Purpose::CloseMedia:
             media_closed_ = true;
             record_due_ = true;
@@ -238,7 +258,9 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
 // Events are read in order; the commands that they lead to may add more.
 void Call::pump(CallContext& ctx) {
     auto& events = ctx.leg.events;
-    for (size_t i = 0; i < events.size(); ++i) {
+    for (size_t i = 0;; ++i) {
+        if (i == events.size()) transfer_.settle(*this, ctx);
+        if (i == events.size()) break;
         LegEvent event = std::move(events[i]);
         on_leg_event(ctx, std::move(event));
     }
@@ -273,7 +295,7 @@ void Call::on_leg_event(CallContext& ctx, LegEvent event) {
         case Kind::Ended:
             return on_party_ended(ctx, index, event);
         case Kind::Incoming:
-            return on_incoming(ctx, event);
+            return index == 0 ? on_incoming(ctx, event) : newcomer_.on_incoming(*this, ctx, event);
         case Kind::Confirmed:
             return on_confirmed(ctx, event);
         case Kind::Provisional:
@@ -306,6 +328,7 @@ std::optional<Instant> Call::next_deadline() const {
     sooner(earliest, commit_deadline_);
     sooner(earliest, audit_at_);
     sooner(earliest, next_move_deadline());
+    sooner(earliest, transfer_.next_deadline());
     if (phase_ < Phase::Ending) sooner(earliest, longest_);
     return earliest;
 }
@@ -340,11 +363,12 @@ void Call::run_timers(CallContext& ctx) {
     }
     run_locate_timers(ctx);
     run_move_timers(ctx);
+    transfer_.on_timeout(*this, ctx);
     if (due(commit_deadline_)) flush_withheld(ctx);
-    if (due(ring_deadline_) && ringing()) on_ring_timeout(ctx);
-    if (due(stage_deadline_) && phase_ == Phase::Ringing) on_stage_timeout(ctx);
+    if (due(ring_deadline_) && seeks()) on_ring_timeout(ctx);
+    if (due(stage_deadline_) && rings()) on_stage_timeout(ctx);
     if (due(audit_at_)) {
-        if (caller_) caller_->leg.audit(ctx.leg);
+        if (Party* near = party(near_)) near->leg.audit(ctx.leg);
         if (Branch* won = winner()) won->party.leg.audit(ctx.leg);
     }
     if (phase_ < Phase::Ending && due(longest_)) {

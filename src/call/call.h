@@ -19,24 +19,14 @@
 #include "call/call_snapshot.h"
 #include "call/exchange.h"
 #include "call/media_move.h"
+#include "call/newcomer.h"
+#include "call/phase.h"
 #include "call/question.h"
 #include "call/trace.h"
+#include "call/transfer.h"
 #include "model/generated/cdr.h"
 
 namespace tandem::call {
-
-enum class Phase : uint8_t {
-    Arriving,     // the caller's INVITE is being looked at
-    Locating,     // devices of the called account and a media gate are asked for
-    Ringing,      // branches are out, or wait for their ports
-    Committing,   // somebody answered; the caller is told when the call is safe
-    Established,  // the caller was told
-    Ending,       // legs and statistics run out
-    Over,
-};
-std::string_view to_string(Phase phase);
-
-enum class ReleasedBy : uint8_t { System, Caller, Callee };
 
 class Call {
  public:
@@ -58,15 +48,23 @@ class Call {
     void on_timeout(CallContext& ctx);
     std::optional<Instant> next_deadline() const;
 
+    const Transfer& transfer() const { return transfer_; }
+    void on_route(CallContext& ctx, Route route);
+
+    // A phone wants the place of one of its legs; first, whether it may (0, or a status).
+    int refusal_of(uint8_t leg, bool early_only) const;
+    void take_in(CallContext& ctx, NewcomerInvite invite);
+
     // --- Commands.
     // Ends it, whatever its phase: CANCEL, a failure to the caller, BYE.
     void hangup(CallContext& ctx, int status, std::string_view reason);
     // The snapshot is in the store, or never will be.
     void on_saved(CallContext& ctx, bool stored);
+    // One of its parties goes on in another call, which has taken it.
+    void on_replaced(CallContext& ctx, CallId by);
     // Its media gate is gone: an answered call moves to another one, any other ends.
     void on_media_gate_gone(CallContext& ctx);
-    // Its media gate takes leave, and carries the sound until the parties have been told of
-    // another.
+    // It takes leave, and carries the sound until the parties have been told of another.
     void leave_media_gate(CallContext& ctx);
     // After restore(): the timers run anew; after a while the legs ask whether their phones are
     // still there.
@@ -76,7 +74,7 @@ class Call {
     bool wants_save() const { return save_wanted_ && !answer_waits(); }
     CallSnapshot save(Now now);  // clears wants_save()
     bool take_report_due();      // the phase that others see has changed
-    // Once: the caller is about to hear of the far end for the first time.
+    // Once, with the first news of the far end.
     bool take_first_progress() { return !std::exchange(progressed_, true); }
     bool record_due() const { return phase_ == Phase::Over || record_due_; }
     std::string take_record(UtcTime now);  // the CDR as JSON, once; empty before and after
@@ -93,6 +91,11 @@ class Call {
     uint8_t leg_of_call_id(std::string_view call_id) const;  // the caller's when none has it
     // The call goes on, and the leg's dialog is with the phone that has this tag.
     bool talks_to(uint8_t leg, std::string_view remote_tag) const;
+    // The party at the other end of the dialog that is named; an error when it is none of ours.
+    ports::ReplacedFound find_dialog(const ports::ReplacedQuery& query) const;
+    bool is_dialog(uint8_t leg, const DialogName& name) const;
+    // A leg whose phone rings for the account (nil: for anybody); 0: none.
+    uint8_t ringing_leg(AccountId account) const;
     ports::Instance media_gate() const { return media_gate_; }
     bool has_media() const { return media_open_; }
     // As the store has it, and in the middle of nothing.
@@ -119,9 +122,17 @@ class Call {
     const Party* party(uint8_t index) const;
     Branch* branch(uint8_t index);
     Branch* winner();
-    uint8_t peer_of(uint8_t index) const;
+    uint8_t peer_of(uint8_t index) const { return index == near_ ? winner_ : near_; }
+    bool talks(uint8_t index) const { return index == near_ || (winner_ != 0 && index == winner_); }
+    Destination who_is(uint8_t index) const;
     void set_phase(Phase phase);
     bool ringing() const { return phase_ == Phase::Locating || phase_ == Phase::Ringing; }
+    bool seeks() const { return ringing() || transfer_.searches(); }  // for somebody who answers
+    bool rings() const { return phase_ == Phase::Ringing || transfer_.rings(); }
+    const std::optional<sdp::Session>& offered() const;  // to those who are called
+    size_t first_asked() const { return transfer_.is_under_way() ? transfer_.first_branch() : 1; }
+    int best_status(int otherwise) const;
+    void search_failed(CallContext& ctx, ReleasedBy by, int status, std::string_view reason);
 
     // --- locate.cc
     void on_incoming(CallContext& ctx, sip::LegEvent& event);
@@ -202,6 +213,7 @@ class Call {
     void release_terminations(ports::MediaRequest& request);
     void on_media_reply(CallContext& ctx, const Question& question, ports::MediaReply& reply);
     void take_local(const ports::MediaReply& reply);
+    void keep_statistics(ports::MediaReply& reply);
     void close_media(CallContext& ctx);
 
     // --- media_move.cc
@@ -218,6 +230,7 @@ class Call {
     void on_move_opened(CallContext& ctx);
     void on_move_opened_ringing(CallContext& ctx);
     void tell_new_ports(CallContext& ctx);
+    void offer_anew(CallContext& ctx, uint8_t index);
     void offer_move(CallContext& ctx);
     bool is_move_answer(uint8_t index) const;
     void on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer);
@@ -232,14 +245,18 @@ class Call {
     void on_party_ended(CallContext& ctx, uint8_t index, const sip::LegEvent& event);
     void finish_if_done();
 
-    friend struct CallCodec;
+    friend class Newcomer;
+    friend class Transfer;
 
     CallFacts facts_;
     CallSettings settings_;
     Phase phase_ = Phase::Arriving;
     std::optional<Party> caller_;
     std::vector<std::unique_ptr<Branch>> branches_;  // branch i has the leg index i + 1
-    uint8_t winner_ = 0;
+    uint8_t winner_ = 0;                             // who answered; after a transfer another one
+    uint8_t near_ = 0;  // who is in the caller's place: another one after the caller's transfer
+    Transfer transfer_;
+    Newcomer newcomer_;
     std::vector<RouteStepNote> route_notes_;
     std::vector<Destination> destinations_;
     std::vector<Duration> stages_;  // see Route
@@ -283,6 +300,7 @@ class Call {
     ReleasedBy released_by_ = ReleasedBy::System;
     int end_status_ = 0;
     std::string end_reason_;
+    CallId continued_in_;  // the call that has taken a party of this one
     bool survived_ = false;
     bool record_due_ = false;
     bool record_taken_ = false;

@@ -32,6 +32,11 @@ inline uint64_t base_of(CallId call) {
     return call.bits.low & (~uint64_t{0} >> kLegBits);
 }
 
+// Option tags that calls deal with, beside those of their legs. RFC 4488, RFC 3891.
+inline std::vector<std::string> leg_extensions() {
+    return {"norefersub", "replaces"};
+}
+
 struct CallContext {
     Now now;
     sip::LegContext leg;  // shares the events with pump()
@@ -98,6 +103,7 @@ struct CallRoute {
     std::vector<RouteStepNote> notes;
     std::vector<routing::Forward> forwards;       // to a refusal
     std::optional<ports::EntityRequest> feature;  // what the caller has dialled to be set
+    Duration park_for{0};  // of a transfer: whoever stays is to wait, for so long
 };
 
 }  // namespace tandem::call

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "call/branch.h"
 #include "call/call_context.h"
+#include "call/transfer.h"
 
 namespace tandem::call {
 
@@ -21,8 +22,9 @@ struct PartySnapshot {
     std::string user_agent;
     UtcTime started;
     UtcTime answered;
-    Destination destination;  // of a branch
-    std::string contact;      // of its binding
+    bool wants_offer = false;  // it does not know yet where its peer is now
+    Destination destination;   // of a branch
+    std::string contact;       // of its binding
     std::string instance_id;
     uint32_t reg_id = 0;
 };
@@ -36,6 +38,8 @@ struct CallSnapshot {
     bool held = false;
     bool ringing = false;  // nobody has answered: kept to be ended properly, not to go on
     uint8_t winner = 0;    // 0 while it rings
+    uint8_t near = 0;      // who is in the caller's place
+    TransferSnapshot transfer;
     UtcTime answered;
     std::vector<routing::Forward> forwards;
     std::vector<PartySnapshot> parties;  // caller first; while it rings all pending branches

@@ -28,9 +28,10 @@ void Call::end(CallContext& ctx, ReleasedBy by, int status, std::string_view rea
     questions_.clear();
     to_ask_again_.clear();
     flush_withheld(ctx);
+    transfer_.on_call_ends(*this, ctx);
     const std::string told = reason_header(status, reason);
     cancel_branches(ctx, 0, status == 487 ? std::string_view() : told);
-    end_leg(ctx, 0, status, told);
+    end_leg(ctx, near_, status, told);
     if (winner_ != 0) end_leg(ctx, winner_, status, told);
     close_media(ctx);
 }
@@ -82,9 +83,9 @@ CauseText text_of(LegEvent::Cause cause) {
 void Call::on_party_ended(CallContext& ctx, uint8_t index, const LegEvent& event) {
     Party& ended = *party(index);
     if (ended.ended.unix_ms == 0) ended.ended = ctx.now.utc;
-    const bool counts = index == 0 || index == winner_;
-    if (!counts) return;
-    const ReleasedBy by = index == 0 ? ReleasedBy::Caller : ReleasedBy::Callee;
+    newcomer_.on_party_ended(*this, index);
+    if (transfer_.on_party_ended(*this, ctx, index) || !talks(index)) return;
+    const ReleasedBy by = index == near_ ? ReleasedBy::Caller : ReleasedBy::Callee;
     switch (event.kind) {
         case LegEvent::Kind::Cancelled:
             if (ended.status == 0) ended.status = 487;
@@ -122,6 +123,13 @@ void Call::on_party_ended(CallContext& ctx, uint8_t index, const LegEvent& event
         case LegEvent::Kind::Gone:
             return;
     }
+}
+
+void Call::on_replaced(CallContext& ctx, CallId by) {
+    if (phase_ >= Phase::Ending) return;
+    continued_in_ = by;
+    end(ctx, ReleasedBy::System, answered_.unix_ms != 0 ? 200 : 487, "transferred");
+    pump(ctx);
 }
 
 void Call::finish_if_done() {

@@ -22,7 +22,7 @@ uint8_t Call::add_branch(CallContext& ctx, const Destination& destination, ports
     settings.envelope.alternative_uri = binding.contact;
     // An offer in a reliable provisional would have to be answered before the caller has seen it.
     settings.provisionals =
-        offer_ ? sip::Provisionals::ReliableIfCan : sip::Provisionals::Unreliable;
+        offered() ? sip::Provisionals::ReliableIfCan : sip::Provisionals::Unreliable;
     const ProfilePlan plan = profile_for_callee(settings_.srtp, flow.transport);
     const MediaProfile first = profile.value_or(plan.first);
     auto fresh = std::make_unique<Branch>(
@@ -39,20 +39,23 @@ uint8_t Call::add_branch(CallContext& ctx, const Destination& destination, ports
 
 // Asks for the ports of all branches that have none; they are launched when the reply is here.
 void Call::open_branches(CallContext& ctx) {
-    if (move_) return;  // it does so at its end
+    // It does so when it has the new context.
+    if (move_ && move_->stage != MediaMove::Stage::Offering) return;
     ports::MediaRequest request;
     request.context = facts_.call;
     request.silence_timeout_s = settings_.silence_timeout_s;
+    // A gate that has lost the context is to get all parties, not these alone.
+    request.must_exist = transfer_.is_under_way();
     if (offer_ && !media_open_) request.set.push_back(caller_->media.settings());
     for (size_t i = 0; i < branches_.size(); ++i) {
         Branch& fresh = *branches_[i];
         if (fresh.state != BranchState::Opening || fresh.ports_asked) continue;
         fresh.ports_asked = true;
-        if (!offer_) {
+        if (!offered()) {
             launch(ctx, static_cast<uint8_t>(i + 1));
             continue;
         }
-        fresh.party.media.prepare(*offer_);
+        fresh.party.media.prepare(*offered());
         request.set.push_back(fresh.party.media.settings());
     }
     if (request.set.empty()) return;
@@ -64,6 +67,7 @@ void Call::open_branches(CallContext& ctx) {
 void Call::launch_opened(CallContext& ctx) {
     for (size_t i = 0; i < branches_.size(); ++i) {
         const bool ready = branches_[i]->state == BranchState::Opening &&
+                           branches_[i]->party.leg.state() == sip::LegState::Idle &&
                            !branches_[i]->party.media.local().empty();
         if (ready) launch(ctx, static_cast<uint8_t>(i + 1));
     }
@@ -74,16 +78,19 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     to.state = BranchState::Inviting;
     sip::OutgoingInvite invite;
     invite.request_uri = to.binding.contact;
-    invite.from = shown_caller(facts_);
-    invite.to = shown_callee(facts_);
+    const bool is_transfer = transfer_.is_under_way();
+    invite.from = is_transfer ? transfer_.shown_from(*this) : shown_caller(facts_);
+    invite.to = is_transfer ? transfer_.shown_to(*this) : shown_callee(facts_);
     invite.call_id = ctx.around.tokens.text(
         {ports::TokenKind::CallIdHeader, ctx.around.self, leg_key(base(), index)});
     invite.routes = to.binding.path;
-    if (facts_.hide_caller) invite.payload.headers.push_back({"Privacy", "id"});
+    const bool hides = is_transfer ? transfer_.hides_caller(*this) : facts_.hide_caller;
+    if (is_transfer) invite.payload.headers = transfer_.invite_headers(*this);
+    if (hides) invite.payload.headers.push_back({"Privacy", "id"});
     for (sip::HeaderField& each : history_headers(to.destination.path, facts_.domain_name))
         invite.payload.headers.push_back(std::move(each));
-    if (offer_) {
-        invite.payload.sdp = to.party.media.describe(*offer_, SdpRole::Offer, ctx.leg.rng);
+    if (offered()) {
+        invite.payload.sdp = to.party.media.describe(*offered(), SdpRole::Offer, ctx.leg.rng);
     }
     to.party.leg.invite(ctx.leg, std::move(invite));
     if (settings_.survival == Survival::All) save_wanted_ = true;
@@ -93,10 +100,11 @@ void Call::launch(CallContext& ctx, uint8_t index) {
 
 void Call::on_provisional(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     Branch* from = branch(index);
-    if (from == nullptr || phase_ != Phase::Ringing || !from->is_pending()) return;
+    if (from == nullptr || !rings() || !from->is_pending()) return;
     // Lamps of the called account begin to blink.
     if (from->state != BranchState::Ringing) report_due_ = true;
     from->state = BranchState::Ringing;
+    if (transfer_.rings()) return transfer_.on_provisional(*this, ctx, event.status);
     if (event.sdp && event.sdp_part == SdpPart::Answer) {
         return pass_early_answer(ctx, index, event);
     }
@@ -138,7 +146,7 @@ void Call::on_branch_failed(CallContext& ctx, uint8_t index, sip::LegEvent& even
     const auto why = event.message.header(sip::HeaderId::Reason);
     failed->party.reason = why ? *why : std::string_view();
     if (early_ == index && !early_is_final_) early_ = 0;
-    if (phase_ != Phase::Ringing || try_again(ctx, index, event)) return;
+    if (!rings() || try_again(ctx, index, event)) return;
     if (event.status >= 600) decline_elsewhere(ctx, index);
     fail_if_exhausted(ctx);
 }
@@ -157,7 +165,7 @@ void Call::decline_elsewhere(CallContext& ctx, uint8_t index) {
 bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event) {
     Branch& failed = *branch(index);
     if (branches_.size() >= kBranchesMax) return false;
-    if (refuses_description(event.status) && failed.may_try_other_profile && offer_) {
+    if (refuses_description(event.status) && failed.may_try_other_profile && offered()) {
         const MediaProfile other =
             failed.profile == MediaProfile::Rtp ? MediaProfile::Srtp : MediaProfile::Rtp;
         add_branch(ctx, failed.destination, failed.binding, other);
@@ -179,18 +187,18 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
 namespace {
 
 // Of all devices that failed, and of `otherwise`, unless that is 0; 480 where there is neither.
-int best_status(const std::vector<std::unique_ptr<Branch>>& branches, int otherwise) {
+}  // namespace
+
+// Of those that have been asked by now, of the call or of its transfer.
+int Call::best_status(int otherwise) const {
     std::vector<int> statuses;
     if (otherwise != 0) statuses.push_back(otherwise);
-    for (const auto& branch : branches) {
-        if (branch->state == BranchState::Failed) {
-            statuses.push_back(shown_failure(branch->party.status));
-        }
+    for (size_t i = first_asked(); i <= branches_.size(); ++i) {
+        const Branch& each = *branches_[i - 1];
+        if (each.state == BranchState::Failed) statuses.push_back(shown_failure(each.party.status));
     }
     return statuses.empty() ? 480 : best_failure(statuses);
 }
-
-}  // namespace
 
 // A phone may forward to accounts of its own domain; anything else would let it spend what is not
 // its own. RFC 3261 8.1.3.4.
@@ -208,6 +216,7 @@ bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Messag
         question.anonymous = facts_.hide_caller;
         if (known || !routing::takes_calls(ctx.around.catalog, question, found->account)) continue;
         ++redirections_;
+        report_due_ = true;
         route_notes_.push_back({"redirection", "a phone of " + branch(index)->destination.number +
                                                    " sent the call to " + found->number});
         if (destinations_.size() >= kDestinationsMax) break;
@@ -220,7 +229,7 @@ bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Messag
 }
 
 void Call::fail_if_exhausted(CallContext& ctx) {
-    if (phase_ != Phase::Ringing) return;
+    if (!rings()) return;
     const bool asking = std::any_of(questions_.begin(), questions_.end(), [](const Question& q) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Rebind ||
                q.purpose == Purpose::Count;
@@ -228,8 +237,8 @@ void Call::fail_if_exhausted(CallContext& ctx) {
     if (asking || !to_ask_again_.empty()) return;
     const auto is_pending = [](const auto& branch) { return branch->is_pending(); };
     if (std::ranges::any_of(branches_, is_pending) || next_stage(ctx)) return;
-    const int status = best_status(branches_, is_any_busy(destinations_) ? 486 : 0);
-    end(ctx, ReleasedBy::Callee, status, status >= 600 ? "declined" : "");
+    const int status = best_status(is_any_busy(destinations_) ? 486 : 0);
+    search_failed(ctx, ReleasedBy::Callee, status, status >= 600 ? "declined" : "");
 }
 
 void Call::cancel_branches(CallContext& ctx, uint8_t except, std::string_view reason) {
@@ -252,9 +261,15 @@ void Call::cancel_branch(CallContext& ctx, uint8_t index, std::string_view reaso
 }
 
 void Call::on_ring_timeout(CallContext& ctx) {
-    if (survived_) return end(ctx, ReleasedBy::System, 503, "the exchange was restarted");
-    const int status = best_status(branches_, is_any_busy(destinations_) ? 486 : 480);
-    end(ctx, ReleasedBy::System, status, status == 480 ? "nobody answered" : "");
+    const bool rang_before = survived_ && phase_ == Phase::Ringing;
+    if (rang_before) return end(ctx, ReleasedBy::System, 503, "the exchange was restarted");
+    const int status = best_status(is_any_busy(destinations_) ? 486 : 480);
+    search_failed(ctx, ReleasedBy::System, status, status == 480 ? "nobody answered" : "");
+}
+
+void Call::search_failed(CallContext& ctx, ReleasedBy by, int status, std::string_view reason) {
+    if (transfer_.is_under_way()) return transfer_.on_failed(*this, ctx, status);
+    end(ctx, by, status, reason);
 }
 
 }  // namespace tandem::call

@@ -2,6 +2,9 @@
 // to go (routing/delivery.h), and that the caller is told (181, RFC 3261 21.1.3).
 #include <algorithm>
 #include <iterator>
+#include <memory>
+#include <span>
+#include <utility>
 
 #include "call/call.h"
 #include "call/limits.h"
@@ -28,10 +31,9 @@ std::optional<ForwardReason> reason_of(const std::vector<int>& statuses, bool ra
     return unreachable ? std::optional(ForwardReason::Unregistered) : std::nullopt;
 }
 
-using Branches = std::vector<std::unique_ptr<Branch>>;
-
 // What still rings counts as not answered.
-std::optional<ForwardReason> why_not_taken(const Branches& branches, const Destination& by) {
+std::optional<ForwardReason> why_not_taken(std::span<const std::unique_ptr<Branch>> branches,
+                                           const Destination& by) {
     if (by.busy) return ForwardReason::Busy;
     std::vector<int> statuses;
     bool rang_out = false;
@@ -61,18 +63,20 @@ void Call::note_path(CallContext& ctx) {
         }
     }
     if (forwards_.size() == before) return;
+    if (!ringing()) return;  // a transfer's: who stays has been answered long ago
     rang_ = 181;
     caller_->leg.ring(ctx.leg, 181, {});
 }
 
 // The devices of the stage have had their chance.
 void Call::go_on_from_stage(CallContext& ctx) {
-    if (!ringing()) return;
+    if (!seeks()) return;
+    const auto asked = std::span(std::as_const(branches_)).subspan(first_asked() - 1);
     for (size_t i = destinations_.size(); i-- > 0;) {
         if (destinations_[i].stage != stage_ || !destinations_[i].goes_on) continue;
         destinations_[i].goes_on = false;  // once
         const Destination by = destinations_[i];
-        if (const auto reason = why_not_taken(branches_, by)) go_on_from(ctx, by, *reason);
+        if (const auto reason = why_not_taken(asked, by)) go_on_from(ctx, by, *reason);
     }
 }
 

@@ -19,7 +19,7 @@ void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event
     // While there is no media gate no offer could be carried.
     const bool has_media = !move_ || move_->stage == MediaMove::Stage::Offering;
     const bool settled = phase_ == Phase::Established && to != nullptr && has_media;
-    if (!settled || exchange_ || callee_offer_ || (index != 0 && index != winner_)) {
+    if (!settled || exchange_ || callee_offer_ || !talks(index)) {
         from.leg.refuse(ctx.leg, event.server, 491, {});
         return;
     }
@@ -94,7 +94,7 @@ void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& even
         payload.sdp = from.media.describe(*event.sdp, SdpRole::Answer, ctx.leg.rng);
         from.leg.accept(ctx.leg, exchange.server, std::move(payload));
     }
-    update_media(ctx, {0, winner_}, false);
+    update_media(ctx, {near_, winner_}, false);
     note_hold();
     save_wanted_ = save_wanted_ || settings_.survival != Survival::None;
     note_exchange_for_move(exchange);
@@ -147,12 +147,68 @@ void Call::note_hold() {
         }
         return false;
     };
-    const bool held = holds(caller_->media) || holds(winner()->party.media);
+    const bool held = holds(party(near_)->media) || holds(winner()->party.media);
     if (held != held_) report_due_ = true;
     held_ = held;
 }
 
 // --- Other requests.
+
+bool Call::is_dialog(uint8_t leg, const DialogName& name) const {
+    const Party* named = party(leg);
+    return named != nullptr && named->leg.call_id() == name.call_id &&
+           named->leg.local_tag() == name.to_tag && named->leg.has_dialog_with(name.from_tag);
+}
+
+uint8_t Call::ringing_leg(AccountId account) const {
+    if (phase_ != Phase::Ringing) return 0;
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        const Branch& each = *branches_[i];
+        const bool is_asked = account.is_nil() || each.destination.account == account;
+        const bool rings =
+            each.state == BranchState::Inviting || each.state == BranchState::Ringing;
+        if (is_asked && rings) return static_cast<uint8_t>(i + 1);
+    }
+    return 0;
+}
+
+// Tags are given as whoever gets a Replaces sees them; some phones exchange them (RFC 3891 3).
+ports::ReplacedFound Call::find_dialog(const ports::ReplacedQuery& query) const {
+    ports::ReplacedFound found;
+    found.call = facts_.call;
+    found.error = make_error(ErrorCode::NotFound, "dialog", "no such dialog here");
+    if (facts_.domain != query.domain) return found;
+    for (size_t i = 0; i <= branches_.size(); ++i) {
+        const auto index = static_cast<uint8_t>(i);
+        const Party* named = party(index);
+        if (named == nullptr || named->leg.call_id() != query.call_id) continue;
+        const auto is = [&](std::string_view ours, std::string_view theirs) {
+            return named->leg.local_tag() == ours && named->leg.remote_tag() == theirs;
+        };
+        if (!is(query.to_tag, query.from_tag) && !is(query.from_tag, query.to_tag)) continue;
+        if (index == 0 && ringing()) {
+            found.error.reset();
+            found.rings = true;
+            found.dialled = facts_.dialled;
+        }
+        if (phase_ != Phase::Established || winner_ == 0) continue;
+        if (!talks(index) || transfer_.is_under_way()) continue;
+        const uint8_t other = peer_of(index);
+        const Destination who = who_is(other);
+        const sip::Leg& leg = party(other)->leg;
+        found.error.reset();
+        found.account = who.account;
+        found.number = who.number;
+        found.name = who.name;
+        found.contact = leg.remote_target();
+        if (other != 0) found.instance_id = branches_[other - 1]->binding.instance_id;
+        found.flow = party(other)->flow;
+        found.party_call_id = leg.call_id();
+        found.our_tag = leg.local_tag();
+        found.party_tag = leg.remote_tag();
+    }
+    return found;
+}
 
 void Call::on_dialog_request(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     sip::Leg& leg = party(index)->leg;
@@ -160,6 +216,8 @@ void Call::on_dialog_request(CallContext& ctx, uint8_t index, sip::LegEvent& eve
         case Method::Info:
         case Method::Message:
             return relay_request(ctx, index, event);
+        case Method::Refer:
+            return transfer_.on_refer(*this, ctx, index, event);
         case Method::Options:
             leg.respond(ctx.leg, event.server, 200, {});
             return;
@@ -176,7 +234,6 @@ void Call::on_dialog_request(CallContext& ctx, uint8_t index, sip::LegEvent& eve
         case Method::Register:
         case Method::Prack:
         case Method::Publish:
-        case Method::Refer:
         case Method::Update:
         case Method::Other:
             leg.respond(ctx.leg, event.server, 501, {});
@@ -187,7 +244,7 @@ void Call::on_dialog_request(CallContext& ctx, uint8_t index, sip::LegEvent& eve
 void Call::relay_request(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     sip::Leg& leg = party(index)->leg;
     Party* to = winner_ == 0 ? nullptr : party(peer_of(index));
-    if (to == nullptr || phase_ != Phase::Established) {
+    if (to == nullptr || phase_ != Phase::Established || !talks(index)) {
         leg.respond(ctx.leg, event.server, 480, {});
         return;
     }
@@ -210,6 +267,7 @@ void Call::relay_request(CallContext& ctx, uint8_t index, sip::LegEvent& event) 
 }
 
 void Call::on_request_done(CallContext& ctx, const sip::LegEvent& event) {
+    if (transfer_.on_request_done(*this, ctx, event)) return;
     const auto found = std::find_if(relayed_.begin(), relayed_.end(), [&](const Relayed& relayed) {
         return relayed.client == event.client;
     });

@@ -75,6 +75,16 @@ inline constexpr Duration kAuditPause = 1s;
 inline constexpr Duration kAuditOfCall = 2ms;
 inline constexpr Duration kAuditSpreadMax = 30s;
 
+// Reports of transfers that one call may owe: each party's last one, and one under way for each.
+inline constexpr size_t kReferReportsMax = 4;
+// The owner of the dialog that a transfer names answers in milliseconds, or another one is asked.
+inline constexpr Duration kReplacedDeadline = 1s;
+// Whoever transferred is let go when he has answered the last NOTIFY, or after this: phones that
+// answer at all do so within two repetitions.
+inline constexpr Duration kLastNotifyDeadline = 2s;
+// A report's subscription lasts longer than any search.
+inline constexpr Duration kReferExpires = kRingLongest + 60s;
+
 // Messages kept for the ladder of a call: a basic call has 14; transfers and holds 40.
 inline constexpr size_t kTraceEntriesMax = 64;
 inline constexpr size_t kTraceBytesMax = 48 * 1024;

@@ -11,6 +11,14 @@ namespace tandem::call {
 
 using ports::RoleKind;
 
+namespace {
+
+bool is_pending(const std::unique_ptr<Branch>& branch) {
+    return branch->is_pending();
+}
+
+}  // namespace
+
 void Call::on_incoming(CallContext& ctx, sip::LegEvent& event) {
     offer_ = std::move(event.sdp);
     caller_reliable_ = event.message.has_value(sip::HeaderId::Supported, "100rel") ||
@@ -50,7 +58,7 @@ void Call::ask_where(CallContext& ctx, Purpose purpose, uint8_t destination) {
 
 void Call::ask_where_again(CallContext& ctx, Purpose purpose, uint8_t destination) {
     if (ctx.now.mono >= *locate_give_up_) {
-        return end(ctx, ReleasedBy::System, 503, "no registrar or media gate controller");
+        return search_failed(ctx, ReleasedBy::System, 503, "no registrar or media gate controller");
     }
     to_ask_again_.push_back({0, purpose, destination, ctx.now.mono + kLocateAgain});
 }
@@ -61,22 +69,21 @@ void Call::run_locate_timers(CallContext& ctx) {
     const std::vector<Question> due(later.begin(), later.end());
     to_ask_again_.erase(later.begin(), later.end());
     for (const Question& each : due) {
-        if (ringing()) ask_where(ctx, each.purpose, each.branch);
+        if (seeks()) ask_where(ctx, each.purpose, each.branch);
     }
 }
 
 void Call::on_bindings(CallContext& ctx, const Question& question, ports::BindingsReply& reply) {
     if (question.purpose == Purpose::Rebind) return on_rebound(ctx, question.branch, reply);
-    if (!ringing() || question.branch >= destinations_.size()) return;
+    if (!seeks() || question.branch >= destinations_.size()) return;
     const Destination destination = destinations_[question.branch];
     if (destination.stage != stage_) return;  // its time is over
-    const auto is_pending = [](const auto& each) { return each->is_pending(); };
     auto devices = static_cast<size_t>(std::ranges::count_if(branches_, is_pending));
     for (ports::Binding& binding : reply.bindings) {
         if (branches_.size() >= kBranchesMax || devices++ >= kForkMax) break;
         add_branch(ctx, destination, std::move(binding), std::nullopt);
     }
-    if (phase_ == Phase::Ringing) {  // a redirection led here
+    if (rings()) {  // a redirection led here
         open_branches(ctx);
         return fail_if_exhausted(ctx);
     }
@@ -106,14 +113,17 @@ void Call::located(CallContext& ctx) {
                q.purpose == Purpose::Count;
     };
     const bool waiting = std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty();
-    if (waiting || phase_ != Phase::Locating) return;
-    if (branches_.empty()) {
+    if (waiting || (phase_ != Phase::Locating && !transfer_.locates())) return;
+    if (std::ranges::none_of(branches_, is_pending)) {
         if (next_stage(ctx)) return;
         if (is_any_busy(destinations_))
-            return end(ctx, ReleasedBy::System, 486, "in as many calls as it takes");
-        return end(ctx, ReleasedBy::System, 480, "no device is registered");
+            return search_failed(ctx, ReleasedBy::System, 486, "in as many calls as it takes");
+        return search_failed(ctx, ReleasedBy::System, 480, "no device is registered");
     }
-    set_phase(Phase::Ringing);
+    if (transfer_.locates())
+        transfer_.on_located();
+    else
+        set_phase(Phase::Ringing);
     ring_deadline_ = ctx.now.mono + kRingLongest;
     begin_stage_time(ctx);
     open_branches(ctx);
@@ -121,9 +131,10 @@ void Call::located(CallContext& ctx) {
 
 // A flow failed: the phone may have registered anew, over another one. RFC 5626 5.3.
 void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& reply) {
-    if (answered_.unix_ms != 0) return on_flow_looked_for(ctx, index, reply);
     Branch* failed = branch(index);
-    if (failed == nullptr || !ringing()) return;
+    const bool was_called = failed != nullptr && failed->state == BranchState::Failed;
+    if (answered_.unix_ms != 0 && !was_called) return on_flow_looked_for(ctx, index, reply);
+    if (!was_called || !seeks()) return;
     const ports::Binding old = failed->binding;
     const auto same_device = [&](const ports::Binding& binding) {
         const bool same = old.instance_id.empty() ? binding.contact == old.contact
@@ -144,11 +155,9 @@ void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& rep
 void Call::look_for_flow(CallContext& ctx, uint8_t index) {
     Party* of = party(index);
     const auto registrar = ctx.around.directory.active(RoleKind::Registrar, facts_.domain);
-    if (of == nullptr || !registrar || (index != 0 && index != winner_)) return;
+    if (of == nullptr || !registrar || !talks(index)) return;
     if (++of->flow_searches > kFlowSearchesMax) return;
-    const AccountId account =
-        index == 0 ? facts_.caller_account : branch(index)->destination.account;
-    ask(ctx, *registrar, ports::BindingsQuery{facts_.domain, account},
+    ask(ctx, *registrar, ports::BindingsQuery{facts_.domain, who_is(index).account},
         {Purpose::Rebind, kBindingsDeadline, index});
 }
 
@@ -189,7 +198,7 @@ void Call::on_flow_looked_for(CallContext& ctx, uint8_t index, const ports::Bind
     follow_flow(ctx, index, found->flow);
     of->leg.say_bye_again(ctx.leg);
     if (!move_) return;
-    move_->sides[index == 0 ? 0 : 1].again = ctx.now.mono;
+    move_->sides[index == near_ ? 0 : 1].again = ctx.now.mono;
     offer_move(ctx);
 }
 

@@ -1,4 +1,7 @@
 // The call's talk with its media gate.
+#include <algorithm>
+#include <iterator>
+
 #include "call/ask.h"
 #include "call/call.h"
 #include "call/limits.h"
@@ -26,7 +29,8 @@ void Call::release_terminations(ports::MediaRequest& request) {
     for (const auto& branch : branches_) {
         const bool over =
             branch->state == BranchState::Lost || branch->state == BranchState::Failed;
-        if (!over || branch->ports_released || !branch->ports_asked || !offer_) continue;
+        if (!over || branch->ports_released || !branch->ports_asked) continue;
+        if (!offer_ && branch->party.media.local().empty()) continue;  // it never had any
         branch->ports_released = true;
         request.remove.push_back(branch->party.media.termination());
     }
@@ -45,23 +49,31 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
     switch (question.purpose) {
         case Purpose::OpenMedia:
             if (phase_ == Phase::Ending) return;
-            if (move_) return reply.error ? try_move_again(ctx) : on_move_opened(ctx);
-            if (reply.error) return end(ctx, ReleasedBy::System, 503, "no media ports");
+            if (move_ && move_->stage == MediaMove::Stage::Opening)
+                return reply.error ? try_move_again(ctx) : on_move_opened(ctx);
+            // The context of a call that is transferred: all of it moves.
+            if (reply.error && transfer_.is_under_way() && reply.error->code == ErrorCode::NotFound)
+                return on_media_lost(ctx);
+            if (reply.error) return search_failed(ctx, ReleasedBy::System, 503, "no media ports");
             if (callee_offer_) {
                 sip::Payload payload;
                 payload.sdp = caller_->media.describe(*callee_offer_, SdpRole::Offer, ctx.leg.rng);
                 return commit(ctx, std::move(payload));
             }
             return launch_opened(ctx);
+        case Purpose::OpenNewcomer:
+            return newcomer_.on_ports(*this, ctx, !reply.error);
         case Purpose::OfferMedia:
             if (reply.error) return refuse_exchange(ctx, 488);
             return carry_offer(ctx);
         case Purpose::UpdateMedia:
         case Purpose::CheckMedia:
-            if (reply.error) on_media_lost(ctx);
+            if (reply.error) return on_media_lost(ctx);
+            keep_statistics(reply);
+            if (question.purpose == Purpose::CheckMedia) tell_new_ports(ctx);
             return;
         case Purpose::CloseMedia:
-            statistics_ = std::move(reply.statistics);
+            std::ranges::move(reply.statistics, std::back_inserter(statistics_));
             media_closed_ = true;
             record_due_ = true;
             return;
@@ -70,14 +82,23 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
         case Purpose::Place:
         case Purpose::Count:
         case Purpose::Feature:
+        case Purpose::Replaced:
             return;
+    }
+}
+
+// Those of parties that have left come when their ports are given back. What a phone that only rang
+// has never used is no news.
+void Call::keep_statistics(ports::MediaReply& reply) {
+    for (ports::StreamStatistics& each : reply.statistics) {
+        if (each.packets_received + each.packets_sent > 0) statistics_.push_back(std::move(each));
     }
 }
 
 void Call::on_media_event(CallContext& ctx, const ports::MediaEvent& event) {
     switch (event.kind) {
         case ports::MediaEvent::Kind::Silence:
-            if (phase_ == Phase::Established && !held_) {
+            if (phase_ == Phase::Established && !held_ && !transfer_.is_under_way()) {
                 end(ctx, ReleasedBy::System, 408, "no media came for too long");
             }
             break;

@@ -10,10 +10,24 @@
 #include "call/ask.h"
 #include "call/call.h"
 #include "call/limits.h"
+#include "sdp/intersection.h"
 
 namespace tandem::call {
 
 using Stage = MediaMove::Stage;
+
+namespace {
+
+// What a party described, as far as it was agreed: of its offer what our answer has kept.
+std::optional<sdp::Session> agreed_with(const sip::Leg& leg) {
+    const auto& theirs = leg.remote_sdp();
+    if (!theirs || !leg.local_sdp()) return theirs;
+    sdp::Session agreed = sdp::in_common(*leg.local_sdp(), *theirs);
+    // INTEROP: a phone that answers with payload types of its own.
+    return sdp::has_media(agreed) ? agreed : *theirs;
+}
+
+}  // namespace
 
 // Whether the gate still has the context: asked after a restart of ours, which may have been one of
 // the gate's, too.
@@ -53,14 +67,16 @@ void Call::on_media_lost(CallContext& ctx) {
                q.purpose == Purpose::CheckMedia || q.purpose == Purpose::Place;
     });
     media_check_again_.reset();
-    if (!move_) {
+    if (!move_ || move_->before.empty()) {
         move_.emplace();
         const bool anyone_told = answered || std::ranges::any_of(branches_, [](const auto& each) {
                                      return each->state != BranchState::Opening;
                                  });
         move_->give_up = ctx.now.mono + (anyone_told ? kMediaMoveGiveUp : kLocateGiveUp);
         for (size_t i = 0; i <= branches_.size(); ++i) {
-            move_->before.push_back(party(static_cast<uint8_t>(i))->media.local());
+            const Party* each = party(static_cast<uint8_t>(i));
+            move_->before.push_back(each != nullptr ? each->media.local()
+                                                    : std::vector<ports::LocalStream>());
         }
     }
     move_->stage = Stage::Placing;
@@ -70,8 +86,8 @@ void Call::on_media_lost(CallContext& ctx) {
 
 // Whose media the context has: of those that ring, or that talk.
 std::vector<uint8_t> Call::parties_with_media() const {
-    if (winner_ != 0) return {0, winner_};
-    std::vector<uint8_t> found{0};
+    std::vector<uint8_t> found{near_};
+    if (winner_ != 0) found.push_back(winner_);
     for (size_t i = 0; i < branches_.size(); ++i) {
         const bool has_ports = branches_[i]->is_pending() && branches_[i]->ports_asked;
         if (has_ports) found.push_back(static_cast<uint8_t>(i + 1));
@@ -120,9 +136,10 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     request.context = facts_.call;
     request.silence_timeout_s = settings_.silence_timeout_s;
     move_->joins = winner_ != 0;
+    move_->joined = {near_, winner_};
     for (const uint8_t index : parties_with_media()) {
         PartyMedia& media = party(index)->media;
-        if (move_->joins) media.forget_keys();
+        if (move_->joins && talks(index)) media.forget_keys();
         request.set.push_back(media.settings());
         if (index >= move_->before.size()) continue;
         for (const ports::LocalStream& known : move_->before[index]) {
@@ -131,6 +148,9 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     }
     // The new context knows nothing of those that are out.
     for (const auto& each : branches_) each->ports_released |= !each->is_pending();
+    for (const uint8_t index : {near_, winner_}) {
+        if (Branch* each = branch(index)) each->ports_released = false;
+    }
     if (move_->joins) request.joined = {{request.set[0].termination, request.set[1].termination}};
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }
@@ -148,18 +168,25 @@ bool Call::is_moved(uint8_t index) const {
 
 void Call::on_move_opened(CallContext& ctx) {
     if (phase_ == Phase::Ringing) return on_move_opened_ringing(ctx);
-    const bool was_answered_meanwhile = !move_->joins;
+    const bool was_answered_meanwhile = !move_->joins || move_->joined != std::pair(near_, winner_);
     move_->stage = Stage::Offering;
     if (exchange_) exchange_->is_of_old_ports = true;
-    for (const uint8_t index : {uint8_t{0}, winner_}) {
+    for (const uint8_t index : {near_, winner_}) {
         Party& of = *party(index);
-        move_->sides[index == 0 ? 0 : 1] = {is_moved(index) || of.knows_old_ports, false, {}};
+        move_->sides[index == near_ ? 0 : 1] = {is_moved(index) || of.knows_old_ports, false, {}};
         of.knows_old_ports = false;
         if (was_answered_meanwhile) of.media.forget_keys();
     }
-    if (was_answered_meanwhile) update_media(ctx, {0, winner_}, true);
+    if (was_answered_meanwhile) update_media(ctx, {near_, winner_}, true);
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        Branch& each = *branches_[i];  // a transfer's
+        if (each.state == BranchState::Inviting || each.state == BranchState::Ringing)
+            each.party.knows_old_ports |= is_moved(static_cast<uint8_t>(i + 1));
+    }
     save_wanted_ = settings_.survival != Survival::None;
     offer_move(ctx);
+    launch_opened(ctx);
+    open_branches(ctx);
 }
 
 // Early sound goes on; who was told of ports before is told of the new ones once somebody answers.
@@ -179,28 +206,47 @@ void Call::on_move_opened_ringing(CallContext& ctx) {
 
 // The call that was answered is made whole.
 void Call::tell_new_ports(CallContext& ctx) {
-    Party& callee = winner()->party;
-    const bool told = !caller_->knows_old_ports && !callee.knows_old_ports;
-    if (told || move_ || phase_ != Phase::Established) return;
+    if (move_ || phase_ != Phase::Established) return;
+    if (!party(near_)->knows_old_ports && !winner()->party.knows_old_ports) return;
     move_.emplace();
     move_->stage = Stage::Offering;
     move_->give_up = ctx.now.mono + kMediaMoveGiveUp;
-    for (const uint8_t index : {uint8_t{0}, winner_}) {
+    for (const uint8_t index : {near_, winner_}) {
         Party& of = *party(index);
-        move_->sides[index == 0 ? 0 : 1].wanted = of.knows_old_ports;
+        move_->sides[index == near_ ? 0 : 1].wanted = of.knows_old_ports;
         if (std::exchange(of.knows_old_ports, false)) of.media.forget_keys();
     }
+    offer_move(ctx);
+}
+
+// A party's peer is another one now: it is offered what that one has agreed.
+void Call::offer_anew(CallContext& ctx, uint8_t index) {
+    if (!move_) {
+        move_.emplace();
+        move_->stage = Stage::Offering;
+        move_->give_up = ctx.now.mono + kMediaMoveGiveUp;
+    }
+    Party& to = *party(index);
+    if (move_->stage != Stage::Offering) {  // at the end of the move
+        to.knows_old_ports = true;
+        return;
+    }
+    MoveSide& side = move_->sides[index == near_ ? 0 : 1];
+    move_->sides[index == near_ ? 1 : 0] = {
+        std::exchange(party(peer_of(index))->knows_old_ports, false), false, {}};
+    side.wanted = true;
+    to.knows_old_ports = side.offering;  // once more, after what it is being offered
     offer_move(ctx);
 }
 
 // Offers what is new to whom it is new to; over when nobody is left.
 void Call::offer_move(CallContext& ctx) {
     if (!move_ || move_->stage != Stage::Offering || phase_ >= Phase::Ending) return;
-    for (const uint8_t index : {uint8_t{0}, winner_}) {
-        MoveSide& side = move_->sides[index == 0 ? 0 : 1];
+    for (const uint8_t index : {near_, winner_}) {
+        MoveSide& side = move_->sides[index == near_ ? 0 : 1];
         if (!side.wanted || side.offering) continue;
         if (side.again && *side.again > ctx.now.mono) continue;
-        const auto& other = party(peer_of(index))->leg.remote_sdp();
+        const auto other = agreed_with(party(peer_of(index))->leg);
         if (!other) return end(ctx, ReleasedBy::System, 503, "media was lost");
         Party& to = *party(index);
         sip::Payload payload;
@@ -215,15 +261,17 @@ void Call::offer_move(CallContext& ctx) {
 }
 
 bool Call::is_move_answer(uint8_t index) const {
-    if (!move_ || move_->stage != Stage::Offering || (index != 0 && index != winner_)) return false;
-    return move_->sides[index == 0 ? 0 : 1].offering;
+    if (!move_ || move_->stage != Stage::Offering || !talks(index)) return false;
+    return move_->sides[index == near_ ? 0 : 1].offering;
 }
 
 void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer) {
     if (!party(index)->media.learn(answer, SdpRole::Answer, settings_.srtp)) {
         return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
     }
-    move_->sides[index == 0 ? 0 : 1] = {};
+    move_->sides[index == near_ ? 0 : 1] = {
+        std::exchange(party(index)->knows_old_ports, false), false, {}};
+    note_hold();
     save_wanted_ = settings_.survival != Survival::None;
     update_media(ctx, {index}, false);
     offer_move(ctx);
@@ -232,7 +280,7 @@ void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& a
 // 488 and its like are final. Anything else may pass: an offer of the phone's own went first, or it
 // was busy with one (491, 500 with Retry-After; RFC 3261 14.1, 14.2).
 void Call::on_move_refused(CallContext& ctx, uint8_t index, int status) {
-    MoveSide& side = move_->sides[index == 0 ? 0 : 1];
+    MoveSide& side = move_->sides[index == near_ ? 0 : 1];
     side.offering = false;
     if (!side.wanted) return offer_move(ctx);
     const bool passing = status == 491 || status == 500 || status == 503 || status == 430;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/instant.h"
@@ -32,6 +33,7 @@ struct MediaMove {
     std::optional<Instant> again;
     std::vector<std::vector<ports::LocalStream>> before;  // ports that each leg knows
     bool joins = false;                                   // the new context joins the parties
+    std::pair<uint8_t, uint8_t> joined;                   // these, who may be others by now
     std::array<MoveSide, 2> sides;                        // caller, callee
 };
 

@@ -8,16 +8,18 @@
 namespace tandem::call {
 
 enum class Purpose : uint8_t {
-    Bindings,     // devices of the destination
-    Rebind,       // the flow of one branch, or of a party that talks, failed
-    Place,        // of the media
-    OpenMedia,    // ports for new branches
-    OfferMedia,   // ports for an offer that travels on
-    UpdateMedia,  // what an answer settled
-    CheckMedia,   // whether the gate still has the context
-    CloseMedia,   // final statistics
-    Count,        // of the calls that the destination is in
-    Feature,      // a change of what the caller's account has set
+    Bindings,      // devices of the destination
+    Rebind,        // the flow of one branch, or of a party that talks, failed
+    Place,         // of the media
+    Replaced,      // the dialog that a transfer names
+    OpenMedia,     // ports for new branches
+    OfferMedia,    // ports for an offer that travels on
+    UpdateMedia,   // what an answer settled
+    CheckMedia,    // whether the gate still has the context
+    OpenNewcomer,  // ports for who takes somebody's place
+    CloseMedia,    // final statistics
+    Count,         // of the calls that the destination is in
+    Feature,       // a change of what the caller's account has set
 };
 
 struct Question {

@@ -136,6 +136,16 @@ model::CdrParty party_of(std::string_view number, std::string_view name, Account
     return party;
 }
 
+model::CdrTransfer transfer_of(const TransferNote& note) {
+    model::CdrTransfer transfer;
+    transfer.at = note.at;
+    transfer.kind = note.kind;
+    transfer.by = party_of(note.by.number, note.by.name, note.by.account);
+    transfer.to = party_of(note.to.number, note.to.name, note.to.account);
+    if (!note.other.is_nil()) transfer.other_call = note.other;
+    return transfer;
+}
+
 }  // namespace
 
 namespace {
@@ -170,6 +180,10 @@ std::string Call::take_record(UtcTime now) {
     // Nobody of a group was meant himself.
     if (reached != nullptr && reached->of_group) reached = nullptr;
     if (winner_ != 0) reached = &branches_[winner_ - 1]->destination;
+    // Who answered, though he may have handed the call to somebody else since.
+    const auto& notes = transfer_.notes();
+    const auto left = std::ranges::find_if(notes, &TransferNote::of_callee);
+    if (left != notes.end()) reached = &left->by;
     if (reached != nullptr) {
         cdr.callee = party_of(reached->number, reached->name, reached->account);
     } else {
@@ -195,6 +209,8 @@ std::string Call::take_record(UtcTime now) {
         if (cdr.route.size() == route_steps_max) break;
         cdr.route.push_back({note.step, note.reason.substr(0, reason_bytes_max)});
     }
+    for (const TransferNote& note : notes) cdr.transfers.push_back(transfer_of(note));
+    if (!continued_in_.is_nil()) cdr.continued_in = continued_in_;
     if (caller_) cdr.legs.push_back(leg_of(*caller_, model::LegSide::Caller, statistics_));
     for (const auto& branch : branches_) {
         if (branch->party.started.unix_ms == 0) continue;  // of before a restart
@@ -231,16 +247,29 @@ ports::CallSummary Call::summary(ports::Instance owner) const {
         case Phase::Committing:
         case Phase::Established:
             summary.phase = held_ ? ports::CallPhase::Held : ports::CallPhase::Answered;
+            if (!transfer_.parked_at().empty()) summary.phase = ports::CallPhase::Parked;
             break;
         case Phase::Ending:
         case Phase::Over:
             summary.phase = ports::CallPhase::Ending;
             break;
     }
-    summary.caller = facts_.caller_number;
+    const Destination near = who_is(near_);
+    summary.caller = near.number;
     summary.callee = facts_.dialled;
-    summary.caller_account = facts_.caller_account;
-    if (winner_ != 0) summary.callee_account = branches_[winner_ - 1]->destination.account;
+    summary.caller_account = near.account;
+    if (winner_ != 0) {
+        const Destination& far = branches_[winner_ - 1]->destination;
+        summary.callee_account = far.account;
+        if (std::ranges::any_of(transfer_.notes(), &TransferNote::of_callee))
+            summary.callee = far.number;
+    }
+    if (phase_ == Phase::Ringing) {
+        for (const Destination& each : destinations_) {
+            if (each.stage == stage_) summary.ringing.push_back(each.account);
+        }
+    }
+    if (!transfer_.parked_at().empty()) summary.callee = transfer_.parked_at();
     summary.started = facts_.started;
     summary.answered = answered_;
     if (caller_) summary.call_id_headers.push_back(caller_->leg.call_id());
@@ -311,6 +340,15 @@ std::string Call::detail_json() const {
     json.field("survived").value(survived_);
     json.field("held").value(held_);
     json.field("media_gate").value(static_cast<uint32_t>(media_gate_.number));
+    json.field("transferring").value(transfer_.is_under_way());
+    json.field("transfers").begin_list();
+    for (const TransferNote& note : transfer_.notes()) {
+        json.begin_object().field("at").value(to_rfc3339(note.at));
+        json.field("kind").value(model::to_string(note.kind));
+        json.field("by").value(note.by.number);
+        json.field("to").value(note.to.number).end_object();
+    }
+    json.end_list();
     json.field("route").begin_list();
     for (const RouteStepNote& note : route_notes_) {
         json.begin_object().field("step").value(note.step);

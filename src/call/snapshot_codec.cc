@@ -160,6 +160,53 @@ std::optional<sip::TwoHundredSnapshot> decode(const proto::SnapshotTwoHundred& i
     return out;
 }
 
+// --- Transfers.
+
+void encode_who(const Destination& from, proto::SnapshotWho& out) {
+    out.set_account(octets(from.account));
+    out.set_number(from.number);
+    out.set_name(from.name);
+}
+
+Destination decode_who(const proto::SnapshotWho& in) {
+    return {id_from<AccountId>(in.account()), in.number(), in.name()};
+}
+
+void encode_transfer(const TransferSnapshot& from, proto::CallSnapshot& out) {
+    if (from.referrer) out.set_referrer(*from.referrer);
+    out.set_referrer_gone(from.referrer_gone);
+    out.set_refer_event(from.event);
+    out.set_parked_at(from.parked_at);
+    out.set_parked_until_ms(from.parked_until.unix_ms);
+    for (const TransferNote& note : from.notes) {
+        proto::SnapshotTransfer& each = *out.add_transfers();
+        each.set_at_ms(note.at.unix_ms);
+        each.set_kind(static_cast<uint32_t>(note.kind));
+        each.set_of_callee(note.of_callee);
+        encode_who(note.by, *each.mutable_by());
+        encode_who(note.to, *each.mutable_to());
+        each.set_other(octets(note.other));
+    }
+}
+
+// `parties` has been looked through: those who talk are there.
+TransferSnapshot decode_transfer(const proto::CallSnapshot& in) {
+    TransferSnapshot out;
+    const bool talks = in.referrer() == in.near() || in.referrer() == in.winner();
+    if (in.has_referrer() && talks) out.referrer = static_cast<uint8_t>(in.referrer());
+    out.referrer_gone = in.referrer_gone();
+    out.event = in.refer_event();
+    out.parked_at = in.parked_at();
+    out.parked_until = {in.parked_until_ms()};
+    for (const proto::SnapshotTransfer& each : in.transfers()) {
+        const auto kind = each.kind() <= 2 ? static_cast<model::TransferKind>(each.kind())
+                                           : model::TransferKind::Blind;
+        out.notes.push_back({UtcTime{each.at_ms()}, kind, each.of_callee(), decode_who(each.by()),
+                             decode_who(each.to()), id_from<CallId>(each.other())});
+    }
+    return out;
+}
+
 // --- Parties.
 
 void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
@@ -194,6 +241,7 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
     out.set_contact(from.contact);
     out.set_instance_id(from.instance_id);
     out.set_reg_id(from.reg_id);
+    out.set_wants_offer(from.wants_offer);
 }
 
 Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings& settings) {
@@ -229,6 +277,7 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     leg.settings.session_timer = leg.session_timer.settings;
     leg.settings.timers = settings.timers;
     leg.settings.user_agent = settings.user_agent;
+    leg.settings.extensions = leg_extensions();
     out.media = PartyMediaCodec::decode(in);
     out.user_agent = in.user_agent();
     out.started = {in.started_ms()};
@@ -239,6 +288,7 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     out.contact = in.contact();
     out.instance_id = in.instance_id();
     out.reg_id = in.reg_id();
+    out.wants_offer = in.wants_offer();
     return out;
 }
 
@@ -384,6 +434,8 @@ std::string encode(const CallSnapshot& snapshot) {
     out.set_held(snapshot.held);
     out.set_ringing(snapshot.ringing);
     for (const routing::Forward& each : snapshot.forwards) encode(each, *out.add_forwards());
+    out.set_near(snapshot.near);
+    encode_transfer(snapshot.transfer, out);
     encode_settings(snapshot.settings, out);
     for (const PartySnapshot& party : snapshot.parties) encode(party, *out.add_parties());
     return out.SerializeAsString();
@@ -415,12 +467,15 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     bool has_winner = false;
     for (const proto::SnapshotParty& party : in.parties()) {
         out.parties.push_back(TRY(decode(party, out.settings)));
-        has_caller = has_caller || party.index() == 0;
+        has_caller = has_caller || party.index() == in.near();
         has_winner = has_winner || (party.index() != 0 && party.index() == in.winner());
     }
     // Whoever restores it joins these two; a call with one party is no call.
     const bool complete = has_caller && (has_winner || out.ringing);
-    if (!complete || in.winner() > 254) return malformed("call.parties");
+    const bool is_alone = in.near() != 0 && in.near() == in.winner();
+    if (!complete || is_alone || in.winner() > 254) return malformed("call.parties");
+    out.near = static_cast<uint8_t>(in.near());
+    out.transfer = decode_transfer(in);
     out.winner = static_cast<uint8_t>(in.winner());
     return out;
 }

@@ -2,12 +2,30 @@
 // the present one can answer any more, or its time is over. What the accounts of a stage have set
 // for calls that they do not take (forward.cc) comes before the next one.
 #include <algorithm>
+#include <iterator>
 
 #include "call/ask.h"
 #include "call/call.h"
 #include "call/limits.h"
 
 namespace tandem::call {
+
+// Of a transfer: destinations and stages of the call itself are past.
+void Call::on_route(CallContext& ctx, Route route) {
+    if (!transfer_.route_wanted(*this)) return;
+    if (route.park_for > Duration{0}) {
+        transfer_.park(*this, ctx, route.park_for);
+        return pump(ctx);
+    }
+    std::ranges::move(route.notes, std::back_inserter(route_notes_));
+    destinations_ = std::move(route.destinations);
+    stages_ = std::move(route.stages);
+    stage_ = 0;
+    locate_give_up_.reset();
+    note_path(ctx);
+    transfer_.on_routed(*this, ctx, route.refusal);
+    pump(ctx);
+}
 
 // Where the number of calls matters, the registrar is asked when it is known.
 void Call::ask_for_devices(CallContext& ctx) {
@@ -29,12 +47,12 @@ void Call::ask_for_devices(CallContext& ctx) {
 
 // Whoever does not know counts none: a call too many is less of a harm than one that is refused.
 void Call::on_counted(CallContext& ctx, uint8_t destination, uint64_t calls) {
-    if (!ringing() || destination >= destinations_.size()) return;
+    if (!seeks() || destination >= destinations_.size()) return;
     Destination& to = destinations_[destination];
     if (to.stage != stage_) return;
     to.busy = calls >= static_cast<uint64_t>(to.calls_max);
     if (!to.busy) return ask_where(ctx, Purpose::Bindings, destination);
-    if (phase_ == Phase::Ringing) return fail_if_exhausted(ctx);
+    if (rings()) return fail_if_exhausted(ctx);
     located(ctx);
 }
 
@@ -49,15 +67,16 @@ bool Call::next_stage(CallContext& ctx) {
     if (stage_ + 1u >= stages_.size()) return false;
     cancel_branches(ctx, 0, "");
     ++stage_;
+    report_due_ = true;
     locate_give_up_.reset();
     note_path(ctx);
     ask_for_devices(ctx);
-    if (phase_ == Phase::Ringing) begin_stage_time(ctx);
+    if (rings()) begin_stage_time(ctx);
     return true;
 }
 
 void Call::on_stage_timeout(CallContext& ctx) {
-    if (survived_ || !next_stage(ctx)) on_ring_timeout(ctx);
+    if ((survived_ && ringing()) || !next_stage(ctx)) on_ring_timeout(ctx);
 }
 
 }  // namespace tandem::call

@@ -17,6 +17,7 @@ PartySnapshot snapshot_of(uint8_t index, const Party& party) {
     snapshot.user_agent = party.user_agent;
     snapshot.started = party.started;
     snapshot.answered = party.answered;
+    snapshot.wants_offer = party.knows_old_ports;
     return snapshot;
 }
 
@@ -25,6 +26,7 @@ Party party_of(PartySnapshot& snapshot) {
                 snapshot.flow, std::move(snapshot.user_agent)};
     party.started = snapshot.started;
     party.answered = snapshot.answered;
+    party.knows_old_ports = snapshot.wants_offer;
     if (party.answered.unix_ms != 0) party.status = 200;
     return party;
 }
@@ -66,7 +68,7 @@ std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
 
 bool Call::is_at_rest() const {
     return phase_ == Phase::Established && kept_ && !save_wanted_ && !exchange_ && !move_ &&
-           !callee_offer_ && questions_.empty();
+           !callee_offer_ && questions_.empty() && transfer_.is_at_rest() && !newcomer_.is_here();
 }
 
 // The caller and the device that answered, or those that ring: branches that lost are of no use to
@@ -86,19 +88,27 @@ CallSnapshot Call::save(Now now) {
     snapshot.ringing = phase_ == Phase::Ringing;
     save_is_of_answer_ = !snapshot.ringing;
     snapshot.parties.reserve(2);
-    if (caller_) snapshot.parties.push_back(snapshot_of(0, *caller_));
+    snapshot.near = near_;
+    snapshot.transfer = transfer_.save();
+    if (caller_ && near_ == 0) snapshot.parties.push_back(snapshot_of(0, *caller_));
     for (size_t i = 0; i < branches_.size(); ++i) {
         const Branch& branch = *branches_[i];
         const auto index = static_cast<uint8_t>(i + 1);
         const bool rings = snapshot.ringing && (branch.state == BranchState::Inviting ||
                                                 branch.state == BranchState::Ringing);
-        if (index != winner_ && !rings) continue;
+        if (!talks(index) && !rings) continue;
         PartySnapshot party = snapshot_of(index, branch.party);
         party.destination = branch.destination;
         party.contact = branch.binding.contact;
         party.instance_id = branch.binding.instance_id;
         party.reg_id = branch.binding.reg_id;
         snapshot.parties.push_back(std::move(party));
+    }
+    if (!move_ || move_->stage != MediaMove::Stage::Offering) return snapshot;
+    for (PartySnapshot& each : snapshot.parties) {
+        if (!talks(each.index)) continue;
+        const MoveSide& side = move_->sides[each.index == near_ ? 0 : 1];
+        each.wants_offer |= side.wanted || side.offering;
     }
     return snapshot;
 }
@@ -111,6 +121,8 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     call.media_open_ = snapshot.media_open;
     call.held_ = snapshot.held;
     call.winner_ = snapshot.winner;
+    call.near_ = snapshot.near;
+    call.transfer_.restore(std::move(snapshot.transfer));
     call.answered_ = snapshot.answered;
     call.forwards_ = std::move(snapshot.forwards);
     call.saved_ = !snapshot.ringing;
@@ -124,7 +136,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
             call.caller_.emplace(party_of(party));
             continue;
         }
-        if (party.index != snapshot.winner && !snapshot.ringing) continue;
+        if (!call.talks(party.index) && !snapshot.ringing) continue;
         while (call.branches_.size() + 1 < party.index) {
             call.branches_.push_back(empty_place(call.base(), call.branches_.size() + 1));
         }
@@ -150,13 +162,14 @@ void Call::take_over(CallContext& ctx, Duration audit_after) {
         return;
     }
     // What the phones send from now on counts; what they had sent before is gone.
-    caller_->leg.take_over(ctx.leg);
+    party(near_)->leg.take_over(ctx.leg);
     winner()->party.leg.take_over(ctx.leg);
     audit_at_ = ctx.now.mono + audit_after;
     const auto left =
         settings_.duration_max - std::chrono::milliseconds(ctx.now.utc.unix_ms - answered_.unix_ms);
     longest_ = ctx.now.mono + left;
     check_media(ctx);
+    transfer_.take_over(*this, ctx);
     pump(ctx);
 }
 

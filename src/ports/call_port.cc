@@ -14,6 +14,8 @@ std::string_view to_string(CallPhase phase) {
             return "held";
         case CallPhase::Ending:
             return "ending";
+        case CallPhase::Parked:
+            return "parked";
     }
     return "ending";
 }

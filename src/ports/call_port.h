@@ -11,10 +11,11 @@
 #include "base/instant.h"
 #include "base/result.h"
 #include "ports/address.h"
+#include "ports/sip_port.h"
 
 namespace tandem::ports {
 
-enum class CallPhase : uint8_t { Routing, Ringing, Answered, Held, Ending };
+enum class CallPhase : uint8_t { Routing, Ringing, Answered, Held, Ending, Parked };
 std::string_view to_string(CallPhase phase);
 
 struct CallSummary {
@@ -99,6 +100,44 @@ struct CallHangup {
 };
 struct CallHangupDone {
     std::optional<Error> error;
+};
+
+// What rings or is parked, for whoever wants to have it. The answer is a CallsPage with the call
+// that began first, or none.
+struct RingingQuery {  // B2B to CS
+    DomainId domain;
+    AccountId account;      // whose phones ring; nil: anybody's of the domain
+    AccountId except;       // no calls of this one
+    std::string parked_at;  // not what rings, but what waits there
+};
+
+// A transfer that names another dialog of the referrer's (RFC 3891, RFC 5589 7): who has it?
+struct ReplacedQuery {  // B2B to B2B, or to itself
+    DomainId domain;    // of the referrer's call
+    std::string call_id;
+    std::string to_tag;
+    std::string from_tag;
+};
+struct ReplacedFound {
+    std::optional<Error> error;  // NotFound: no such dialog, or of another domain
+    CallId call;
+    bool rings = false;   // nobody has answered there yet: then only `dialled` is filled in
+    std::string dialled;  // as the one who is to be replaced had dialled it
+    // Whom the dialog's call has at its other end, and the dialog with him.
+    AccountId account;
+    std::string number;
+    std::string name;
+    std::string contact;
+    std::string instance_id;
+    Flow flow;
+    std::string party_call_id;
+    std::string our_tag;
+    std::string party_tag;
+};
+// To the owner of a call whose party goes on in another one.
+struct CallReplaced {
+    CallId call;
+    CallId by;
 };
 
 // Licences of calls under way, and of calls a second: CS has what a domain may use, and leases it

@@ -28,9 +28,9 @@ constexpr Operations operations_of = {
     [](std::byte* at) { std::destroy_at(reinterpret_cast<T*>(at)); },
     is_one_of<T, BindingsQuery, BindingsList, BindingRemove, MediaPlace, MediaRequest,
               MediaStatisticsQuery, CallsQuery, CallDetailQuery, CallHangup, CallTraceQuery,
-              LeaseAsk, HttpRequest, EntityRequest, RouteTest, HistoryQuery, HistoryAppend,
-              HistoryErase, AuditQuery, PasswordCheck, StatusQuery, JoinTokenQuery, ServerJoin,
-              HarmRequest, StoreStateQuery, StoreMove, store::Request>};
+              ReplacedQuery, RingingQuery, LeaseAsk, HttpRequest, EntityRequest, RouteTest,
+              HistoryQuery, HistoryAppend, HistoryErase, AuditQuery, PasswordCheck, StatusQuery,
+              JoinTokenQuery, ServerJoin, HarmRequest, StoreStateQuery, StoreMove, store::Request>};
 
 template <typename... Ts>
 constexpr auto table_of(PayloadList<Ts...>) {

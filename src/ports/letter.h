@@ -69,8 +69,9 @@ using Payloads = PayloadList<
     MediaReconcile, MediaPortOpen, MediaPortClose, MediaPortFailed,
     // calls
     CallReport, CallReportAll, CallReportWanted, CallsQuery, CallsPage, CallDetailQuery, CallDetail,
-    CallHangup, CallHangupDone, CallTraceQuery, CallTrace, LeaseAsk, LeaseGiven, LeaseReturned,
-    LeaseRecalled, LeaseReport, CallEventsFollow, CallEvents,
+    CallHangup, CallHangupDone, CallTraceQuery, CallTrace, RingingQuery, ReplacedQuery,
+    ReplacedFound, CallReplaced, LeaseAsk, LeaseGiven, LeaseReturned, LeaseRecalled, LeaseReport,
+    CallEventsFollow, CallEvents,
     // web, entities, history, operation
     HttpRequest, HttpResponse, HttpPart, HttpTaken, HttpListenerOpen, HttpListenerClose,
     HttpListenerFailed, EntityRequest, EntityReply, AuditNote, PasswordCheck, PasswordChecked,

@@ -111,9 +111,10 @@ struct StreamStatistics {
 
 struct MediaReply {
     CallId context;
-    std::optional<Error> error;                // on an error nothing of the request was applied
-    std::vector<LocalTermination> local;       // of the terminations that were set
-    std::vector<StreamStatistics> statistics;  // of all terminations, when closed or asked
+    std::optional<Error> error;           // on an error nothing of the request was applied
+    std::vector<LocalTermination> local;  // of the terminations that were set
+    // Of all terminations, when closed or asked; of those that were removed.
+    std::vector<StreamStatistics> statistics;
 };
 struct MediaStatisticsQuery {
     CallId context;

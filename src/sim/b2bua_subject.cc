@@ -45,6 +45,15 @@ std::string headers_of(const LadderStep& step) {
     return headers;
 }
 
+std::string transfers_of(const model::Cdr& cdr) {
+    std::string text;
+    for (const model::CdrTransfer& each : cdr.transfers) {
+        text += " " + std::string(model::to_string(each.kind)) + " transfer by " + each.by.number +
+                " to " + each.to.number;
+    }
+    return text + (cdr.continued_in ? " continued in another call" : "");
+}
+
 class B2buaSubject final : public LadderSubject {
  public:
     explicit B2buaSubject(const LadderStep& first) {
@@ -257,6 +266,7 @@ void B2buaSubject::drain_store(std::vector<std::string>& out) {
                            std::to_string(cdr->sip_status) + " released by " +
                            std::string(model::to_string(cdr->released_by)) +
                            (cdr->survived ? " survived" : "");
+        line += transfers_of(*cdr);
         for (const model::CdrForward& each : cdr->forwards) {
             line += " | " + each.by.number + " to " + each.to + ": " +
                     std::string(model::to_string(each.reason));

@@ -130,11 +130,25 @@ std::string sdp_line(const sdp::Session& session) {
 std::string message_line(const sip::Message& message) {
     using sip::HeaderId;
     constexpr std::array shown = {
-        HeaderId::Route,          HeaderId::RecordRoute,   HeaderId::Require,
-        HeaderId::Unsupported,    HeaderId::RSeq,          HeaderId::RAck,
-        HeaderId::SessionExpires, HeaderId::MinSe,         HeaderId::Reason,
-        HeaderId::RetryAfter,     HeaderId::Authorization, HeaderId::ProxyAuthorization,
-        HeaderId::Diversion,      HeaderId::HistoryInfo,
+        HeaderId::Route,
+        HeaderId::RecordRoute,
+        HeaderId::Require,
+        HeaderId::Unsupported,
+        HeaderId::RSeq,
+        HeaderId::RAck,
+        HeaderId::SessionExpires,
+        HeaderId::MinSe,
+        HeaderId::Reason,
+        HeaderId::RetryAfter,
+        HeaderId::Authorization,
+        HeaderId::ProxyAuthorization,
+        HeaderId::ReferSub,
+        HeaderId::ReferredBy,
+        HeaderId::Replaces,
+        HeaderId::Event,
+        HeaderId::SubscriptionState,
+        HeaderId::Diversion,
+        HeaderId::HistoryInfo,
     };
     std::string line;
     if (message.is_request()) {
@@ -148,7 +162,7 @@ std::string message_line(const sip::Message& message) {
     for (const HeaderId id : shown) append_header(line, message, id);
     if (!message.body().empty()) {
         const auto session = sdp::parse(message.body());
-        line.append(" | ").append(session ? sdp_line(*session) : std::string(message.body()));
+        line.append(" | ").append(session ? sdp_line(*session) : std::string(trim(message.body())));
     }
     return line;
 }

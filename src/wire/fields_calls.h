@@ -108,6 +108,41 @@ void describe(A& a, ports::CallTrace& v) {
     a(2, v.entries);
 }
 template <typename A>
+void describe(A& a, ports::RingingQuery& v) {
+    a(1, v.domain);
+    a(2, v.account);
+    a(3, v.except);
+    a(4, v.parked_at);
+}
+template <typename A>
+void describe(A& a, ports::ReplacedQuery& v) {
+    a(1, v.domain);
+    a(2, v.call_id);
+    a(3, v.to_tag);
+    a(4, v.from_tag);
+}
+template <typename A>
+void describe(A& a, ports::ReplacedFound& v) {
+    a(1, v.error);
+    a(2, v.call);
+    a(3, v.rings);
+    a(4, v.dialled);
+    a(5, v.account);
+    a(6, v.number);
+    a(7, v.name);
+    a(8, v.contact);
+    a(9, v.instance_id);
+    a(10, v.flow);
+    a(11, v.party_call_id);
+    a(12, v.our_tag);
+    a(13, v.party_tag);
+}
+template <typename A>
+void describe(A& a, ports::CallReplaced& v) {
+    a(1, v.call);
+    a(2, v.by);
+}
+template <typename A>
 void describe(A& a, ports::LeaseOf& v) {
     a(1, v.holder);
     a(2, v.quantity);

@@ -11,7 +11,7 @@ inline constexpr ports::RoleKind last_of<ports::RoleKind> = ports::RoleKind::Web
 template <>
 inline constexpr ports::Transport last_of<ports::Transport> = ports::Transport::Wss;
 template <>
-inline constexpr ports::CallPhase last_of<ports::CallPhase> = ports::CallPhase::Ending;
+inline constexpr ports::CallPhase last_of<ports::CallPhase> = ports::CallPhase::Parked;
 template <>
 inline constexpr ports::CallEvent::Kind last_of<ports::CallEvent::Kind> =
     ports::CallEvent::Kind::Ended;

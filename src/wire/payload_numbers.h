@@ -98,6 +98,14 @@ inline constexpr uint32_t payload_number<ports::CallTraceQuery> = 89;
 template <>
 inline constexpr uint32_t payload_number<ports::CallTrace> = 90;
 template <>
+inline constexpr uint32_t payload_number<ports::ReplacedQuery> = 91;
+template <>
+inline constexpr uint32_t payload_number<ports::ReplacedFound> = 92;
+template <>
+inline constexpr uint32_t payload_number<ports::CallReplaced> = 93;
+template <>
+inline constexpr uint32_t payload_number<ports::RingingQuery> = 94;
+template <>
 inline constexpr uint32_t payload_number<ports::HttpRequest> = 110;
 template <>
 inline constexpr uint32_t payload_number<ports::HttpResponse> = 111;

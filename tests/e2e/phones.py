@@ -265,7 +265,41 @@ def websocket_with_baresip(folder):
     expect(len(messages) >= 30, f"{len(messages)} SIP messages over WebSocket were decoded")
 
 
+def blind_transfer(folder):
+    """The second phone hands the first one over to a third; those two hear each other."""
+    make_world()
+    with contextlib.ExitStack() as stack, running(folder, accounts=(), address=SERVER,
+                                                  nodes=NODES) as server:
+        server.make_domain(DOMAIN, ("1001", "1002", "1003"))
+        phones = []
+        for index, tone_hz in enumerate((400, 600, 800)):
+            phone = Side().make(folder, server, index, tone_hz)
+            stack.callback(phone.host.close)
+            phones.append(stack.enter_context(phone))
+        first, second, third = phones
+        for phone in phones:
+            phone.wait_registered()
+        first.dial("1002")
+        second.answer()
+        first.wait_talking()
+        second.wait_talking()
+        second.command("transfer", f"sip:1003@{DOMAIN}")
+        third.answer()
+        third.wait_talking()
+        second.wait_over()
+        time.sleep(TALK_S)
+        first.hang_up()
+        third.wait_over()
+        record, = wait_for(lambda: all_records(server, 1), "the CDR")
+        expect([each["to"]["number"] for each in record["transfers"]] == ["1003"],
+               f"the transfer in {record}")
+        wait_for(lambda: not server.api("GET", "/calls")["items"], "no call is left")
+    for phone, frequency in ((first, 800), (third, 400)):
+        heard = phone.hears(frequency)
+        expect(heard.tone_s >= 0.8 * TALK_S, f"{phone.user} heard {heard.text}")
+
+
 if __name__ == "__main__":
     main(basic_call, bound_to_all_addresses, baresip_over_every_transport, sdes_on_one_or_both_sides,
          linphone_with_baresip_and_linphone, ipv6_with_ipv4, websocket_with_baresip,
-         keys_multiplexed_rtcp_and_video)
+         keys_multiplexed_rtcp_and_video, blind_transfer)

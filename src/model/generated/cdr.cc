@@ -89,6 +89,22 @@ std::optional<ReleasedBy> parse_released_by(std::string_view text) {
     return static_cast<ReleasedBy>(found - names.begin());
 }
 
+std::span<const std::string_view> names_of(TransferKind) {
+    static constexpr std::string_view names[] = {"blind", "attended", "taken"};
+    return names;
+}
+
+std::string_view to_string(TransferKind value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<TransferKind> parse_transfer_kind(std::string_view text) {
+    const auto names = names_of(TransferKind{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<TransferKind>(found - names.begin());
+}
+
 void read(ObjectReader& in, CdrParty& out) {
     in.text("number", out.number, {.length_max = 256, .format = Format::Text});
     in.text("display_name", out.display_name, {.length_max = 256, .format = Format::Text});
@@ -179,6 +195,37 @@ const Shape& shape_of<CdrStream>() {
         {"srtp", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"cdr_stream", fields};
+    return shape;
+}
+
+void read(ObjectReader& in, CdrTransfer& out) {
+    in.time("at_utc_ms", out.at, Presence::Required);
+    in.enumeration("kind", out.kind, names_of(TransferKind{}), Presence::Optional);
+    in.object("by", out.by, Presence::Optional);
+    in.object("to", out.to, Presence::Optional);
+    if (in.has_value("other_call")) in.id("other_call", out.other_call.emplace().bits,
+        Presence::Optional);
+    in.finish();
+}
+
+void write(ObjectWriter& out, const CdrTransfer& value) {
+    out.integer("at_utc_ms", (value.at).unix_ms);
+    out.text("kind", to_string(value.kind));
+    out.object("by", value.by);
+    out.object("to", value.to);
+    if (value.other_call) out.id("other_call", (*value.other_call).bits);
+}
+
+template <>
+const Shape& shape_of<CdrTransfer>() {
+    static const FieldShape fields[] = {
+        {"at_utc_ms", FieldKind::Plain, nullptr},
+        {"kind", FieldKind::Plain, nullptr},
+        {"by", FieldKind::Plain, &shape_of<CdrParty>()},
+        {"to", FieldKind::Plain, &shape_of<CdrParty>()},
+        {"other_call", FieldKind::Plain, nullptr},
+    };
+    static const Shape shape{"cdr_transfer", fields};
     return shape;
 }
 
@@ -276,6 +323,9 @@ void read(ObjectReader& in, Cdr& out) {
     in.flag("survived", out.survived, Presence::Optional);
     in.object_list("forwards", out.forwards, {.items_max = 16});
     in.object_list("route", out.route, {.items_max = 32});
+    in.object_list("transfers", out.transfers, {.items_max = 48});
+    if (in.has_value("continued_in")) in.id("continued_in", out.continued_in.emplace().bits,
+        Presence::Optional);
     in.object_list("legs", out.legs, {.items_max = 64});
     in.finish();
 }
@@ -299,6 +349,8 @@ void write(ObjectWriter& out, const Cdr& value) {
     out.flag("survived", value.survived);
     out.object_list("forwards", value.forwards);
     out.object_list("route", value.route);
+    out.object_list("transfers", value.transfers);
+    if (value.continued_in) out.id("continued_in", (*value.continued_in).bits);
     out.object_list("legs", value.legs);
 }
 
@@ -323,6 +375,8 @@ const Shape& shape_of<Cdr>() {
         {"survived", FieldKind::Plain, nullptr},
         {"forwards", FieldKind::Plain, nullptr},
         {"route", FieldKind::Plain, nullptr},
+        {"transfers", FieldKind::Plain, nullptr},
+        {"continued_in", FieldKind::Plain, nullptr},
         {"legs", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"cdr", fields};
@@ -339,6 +393,12 @@ void add_references(const CdrForward& value, const ReferencePlace& at,
     add_references(value.by, at.within("by", -1), out);
 }
 
+void add_references(const CdrTransfer& value, const ReferencePlace& at,
+                    References& out) {
+    add_references(value.by, at.within("by", -1), out);
+    add_references(value.to, at.within("to", -1), out);
+}
+
 void add_references(const CdrLeg& value, const ReferencePlace& at,
                     References& out) {
     add_references(value.party, at.within("party", -1), out);
@@ -351,6 +411,8 @@ void add_references(const Cdr& value, const ReferencePlace& at,
     add_references(value.callee, at.within("callee", -1), out);
     for (size_t i = 0; i < value.forwards.size(); ++i)
         add_references(value.forwards[i], at.within("forwards", static_cast<int>(i)), out);
+    for (size_t i = 0; i < value.transfers.size(); ++i)
+        add_references(value.transfers[i], at.within("transfers", static_cast<int>(i)), out);
     for (size_t i = 0; i < value.legs.size(); ++i)
         add_references(value.legs[i], at.within("legs", static_cast<int>(i)), out);
 }

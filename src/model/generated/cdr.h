@@ -43,6 +43,11 @@ std::span<const std::string_view> names_of(ReleasedBy);
 std::string_view to_string(ReleasedBy value);
 std::optional<ReleasedBy> parse_released_by(std::string_view text);
 
+enum class TransferKind { Blind, Attended, Taken };
+std::span<const std::string_view> names_of(TransferKind);
+std::string_view to_string(TransferKind value);
+std::optional<TransferKind> parse_transfer_kind(std::string_view text);
+
 // One party of a call.
 struct CdrParty {
     // Number or user part.
@@ -104,6 +109,27 @@ void read(ObjectReader& in, CdrStream& out);
 void write(ObjectWriter& out, const CdrStream& value);
 template <>
 const Shape& shape_of<CdrStream>();
+
+// A party handed its place in the call to somebody else.
+struct CdrTransfer {
+    // When the other one answered.
+    UtcTime at;
+    // Attended: they had spoken before, in a call of their own. Taken: the other one took the place
+    // by himself (INVITE with Replaces).
+    TransferKind kind = TransferKind::Blind;
+    // Who left.
+    CdrParty by;
+    // Who came in its place.
+    CdrParty to;
+    // The call that they had spoken in.
+    std::optional<CallId> other_call;
+
+    friend bool operator==(const CdrTransfer&, const CdrTransfer&) = default;
+};
+void read(ObjectReader& in, CdrTransfer& out);
+void write(ObjectWriter& out, const CdrTransfer& value);
+template <>
+const Shape& shape_of<CdrTransfer>();
 
 // One party's side of a call.
 struct CdrLeg {
@@ -191,6 +217,10 @@ struct Cdr {
     std::vector<CdrForward> forwards;
     // How it was routed; empty when another instance took the call over.
     std::vector<CdrRouteStep> route;
+    // Its transfers, in their order.
+    std::vector<CdrTransfer> transfers;
+    // The call that one of its parties was transferred to.
+    std::optional<CallId> continued_in;
     // Its legs, in the order of their making.
     std::vector<CdrLeg> legs;
 

@@ -65,6 +65,9 @@ void read(ObjectReader& in, DomainSettings& out) {
     in.duration("session_expires_s", out.session_expires, {.min = 90, .max = 86400});
     in.duration("session_min_s", out.session_min, {.min = 90, .max = 86400});
     in.duration("ring_timeout_s", out.ring_timeout, {.min = 5, .max = 600});
+    in.text("pickup_prefix", out.pickup_prefix, {.length_max = 8, .format = Format::Text});
+    in.text("park_prefix", out.park_prefix, {.length_max = 8, .format = Format::Text});
+    in.duration("park_timeout_s", out.park_timeout, {.min = 10, .max = 3600});
     in.duration("call_duration_max_s", out.call_duration_max, {.min = 60, .max = 604800});
     in.enum_list("digest_algorithms", out.digest_algorithms, {.items_min = 1, .items_max = 3},
         names_of(DigestAlgorithm{}));
@@ -89,6 +92,9 @@ void write(ObjectWriter& out, const DomainSettings& value) {
     out.integer("session_expires_s", (value.session_expires).count());
     out.integer("session_min_s", (value.session_min).count());
     out.integer("ring_timeout_s", (value.ring_timeout).count());
+    out.text("pickup_prefix", value.pickup_prefix);
+    out.text("park_prefix", value.park_prefix);
+    out.integer("park_timeout_s", (value.park_timeout).count());
     out.integer("call_duration_max_s", (value.call_duration_max).count());
     out.enum_list("digest_algorithms", value.digest_algorithms);
     out.text("media_anchoring", to_string(value.media_anchoring));
@@ -110,6 +116,9 @@ const Shape& shape_of<DomainSettings>() {
         {"session_expires_s", FieldKind::Plain, nullptr},
         {"session_min_s", FieldKind::Plain, nullptr},
         {"ring_timeout_s", FieldKind::Plain, nullptr},
+        {"pickup_prefix", FieldKind::Plain, nullptr},
+        {"park_prefix", FieldKind::Plain, nullptr},
+        {"park_timeout_s", FieldKind::Plain, nullptr},
         {"call_duration_max_s", FieldKind::Plain, nullptr},
         {"digest_algorithms", FieldKind::Plain, nullptr},
         {"media_anchoring", FieldKind::Plain, nullptr},

@@ -51,6 +51,14 @@ struct DomainSettings {
     std::chrono::seconds session_min{90};
     // A call that nobody answers ends after this.
     std::chrono::seconds ring_timeout{60};
+    // Dialled before a number, it picks up the call that rings there; alone, the one of the domain
+    // that has rung longest. Empty: not offered.
+    std::string pickup_prefix = "*8";
+    // Transferred to it with one to four digits behind, a call waits there; dialled with the same
+    // digits, it is fetched. Empty: not offered.
+    std::string park_prefix = "*7";
+    // After this whoever parked a call is called.
+    std::chrono::seconds park_timeout{120};
     // The longest call.
     std::chrono::seconds call_duration_max{43200};
     // Algorithms offered to phones, the best first (RFC 8760). Some phones register nowhere when

@@ -163,6 +163,7 @@ void B2buaRole::on_invite(Step& step, ports::SipInbound& in, sip::ServerKey serv
         ++counters_.refused_overload;
         return refuse(step, in.message, server, 503);
     }
+    if (takes_a_place(step, {in, server, *admitted})) return;
     admit_licensed(step, {facts_of(step, *admitted, in.message), std::move(in), server});
 }
 
@@ -218,6 +219,22 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
         call.start(ctx, invite.server, invite.in.flow, std::move(invite.in.message),
                    std::move(route));
     });
+}
+
+// Whoever transfers may do so to whom he could call himself.
+void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfer::Wanted& wanted) {
+    routing::Question question{call.facts().domain, wanted.account, wanted.dialled, step.now.utc};
+    question.turns = &group_turns_;
+    question.dice = call.id().bits.low;
+    routing::Route found = routing::route(around_.catalog, question);
+    if (found.turned) take_turn(*found.turned);
+    const bool is_nothing = found.stages.empty() && !found.feature;
+    const auto* domain = around_.catalog.find_domain(call.facts().domain);
+    call::Call::Route route = call::route_of(std::move(found));
+    if (is_nothing && domain != nullptr && is_slot(domain->settings, wanted.dialled)) {
+        route.park_for = domain->settings.park_timeout;
+    }
+    with_call(step, call, [&](auto& ctx) { call.on_route(ctx, std::move(route)); });
 }
 
 void B2buaRole::on_page_message(Step& step, ports::SipInbound& in, sip::ServerKey server) {

@@ -129,6 +129,9 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
         return with_call(step, *call, [&](auto& ctx) { call->on_media_event(ctx, *event); });
     }
     if (letter.request == 0) return;
+    if (call::index_of(letter.request) == kPickIndex &&
+        on_rings_elsewhere(step, letter.request, get_if<ports::CallsPage>(&letter.payload)))
+        return;
     const uint64_t base = call::base_of(letter.request);
     if (call::index_of(letter.request) == kPageIndex && pages_.has(base)) {
         call::CallContext ctx = context(step);
@@ -202,6 +205,8 @@ void B2buaRole::settle(Step& step, Call& stepped) {
     Call* left = find(base);
     if (left == nullptr) return;
     Call& call = *left;
+    if (const auto wanted = call.transfer().route_wanted(call))
+        return route_transfer(step, call, *wanted);
     if (call.wants_save() && call.phase() < call::Phase::Ending) save(step, call);
     // Of its end the index hears with the record, so that nothing comes after that.
     if (call.take_report_due() && call.phase() < call::Phase::Ending) report(step, call, false);
@@ -267,6 +272,7 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
     }
     call::CallContext ctx = context(step);
     pages_.on_timeout(ctx);
+    give_up_picks(step);
     leases_.on_timeout(now, out);
     settle_licensed(step);
     const auto write_deadline = writer_.next_deadline();
@@ -350,6 +356,7 @@ std::optional<Instant> B2buaRole::next_deadline() const {
     sooner(timers_.next_deadline());
     sooner(pages_.next_deadline());
     sooner(leases_.next_deadline());
+    if (!picks_.empty()) sooner(picks_.front().give_up);
     sooner(writer_.next_deadline());
     sooner(restore_retry_);
     if (!orphans_.empty()) sooner(orphans_.front().until);

@@ -77,6 +77,7 @@ class B2buaRole final : public ports::Role {
     struct Step {  // one step of the role: what everything works with
         Now now;
         ports::Outbox& out;
+        bool from_b2b = false;  // what came was handed over by another B2B
     };
     call::CallContext context(Step& step);
 
@@ -146,10 +147,31 @@ class B2buaRole final : public ports::Role {
     call::CallSettings settings_of(const store::Entity<model::Domain>& domain) const;
     void on_page_message(Step& step, ports::SipInbound& in, sip::ServerKey server);
     void on_deliver(Step& step, ports::Letter letter);
+    void route_transfer(Step& step, call::Call& call, const call::Transfer::Wanted& wanted);
     void on_route_test(Step& step, const ports::Letter& letter);
 
     void begin_call(Step& step, HeldInvite invite);
     void take_turn(RingGroupId group);
+
+    // --- pickup.cc
+    struct PlaceAsked {  // an INVITE that takes a place in a call that is there
+        ports::SipInbound& in;
+        sip::ServerKey server;
+        const Admitted& admitted;
+    };
+    bool takes_a_place(Step& step, const PlaceAsked& asked);
+    bool leads_somewhere(const Step& step, const PlaceAsked& asked) const;
+    void replace(Step& step, const PlaceAsked& asked);
+    void pick_up(Step& step, const PlaceAsked& asked, std::string_view number);
+    void take_in(Step& step, const PlaceAsked& asked, call::Call& call, uint8_t leg);
+    static bool is_slot(const model::DomainSettings& settings, std::string_view dialled);
+    void fetch(Step& step, const PlaceAsked& asked);
+    void look_elsewhere(Step& step, const PlaceAsked& asked, ports::RingingQuery query);
+    bool on_rings_elsewhere(Step& step, uint64_t request, const ports::CallsPage* found);
+    void give_up_picks(Step& step);
+    bool cancel_pick(Step& step, sip::ServerKey server);
+    void hand_over(Step& step, ports::SipInbound in, sip::ServerKey server, ports::Instance to);
+    bool follow_handed(Step& step, ports::SipInbound& in);
 
     // --- licensed.cc
     void admit_licensed(Step& step, HeldInvite invite);
@@ -203,6 +225,19 @@ class B2buaRole final : public ports::Role {
     PageMessages pages_;
     CallLeases leases_;
     std::unordered_map<uint64_t, HeldInvite> held_invites_;  // that wait for a lease
+    struct Pick {  // an INVITE that waits for CS to say where a call rings
+        uint64_t request = 0;
+        ports::SipInbound in;
+        sip::ServerKey server;
+        Instant give_up;
+    };
+    std::deque<Pick> picks_;
+    struct Handed {  // an INVITE that another B2B answers, with all that belongs to it
+        Instant until;
+        uint64_t key = 0;
+        ports::Instance to;
+    };
+    std::deque<Handed> handed_;
     TimerQueue<uint64_t> timers_;
     std::unordered_map<uint64_t, Instant> scheduled_;  // the earliest entry of each call in timers_
 

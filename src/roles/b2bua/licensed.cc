@@ -51,6 +51,7 @@ void B2buaRole::settle_licensed(Step& step) {
 
 // RFC 3261 9.2: a CANCEL that comes while its call waits.
 void B2buaRole::cancel_held(Step& step, sip::ServerKey server) {
+    if (cancel_pick(step, server)) return;
     for (auto each = held_invites_.begin(); each != held_invites_.end(); ++each) {
         if (each->second.server.value != server.value) continue;
         refuse(step, each->second.in.message, server, 487);

@@ -52,6 +52,15 @@ inline constexpr size_t kPageBytesMax = 16 * 1024;
 inline constexpr size_t kLeaseWaitingMax = 1'024;
 // An answer that has not come by then will not: the call goes on unchecked rather than wait longer.
 inline constexpr Duration kLeaseAnswerMax = 1s;
+// INVITEs that wait for CS to say where a call rings, which takes it milliseconds.
+inline constexpr size_t kPicksMax = 256;
+inline constexpr uint8_t kPickIndex = 254;  // in place of a leg's, in the numbers of such questions
+inline constexpr Duration kPickDeadline = 1s;
+// Digits of a slot where calls are parked: people remember no more.
+inline constexpr size_t kSlotDigitsMax = 4;
+// INVITEs that another B2B answers, remembered for 64 * T1 as they may be repeated, cancelled and
+// acknowledged.
+inline constexpr size_t kHandedMax = 1'024;
 // Nonces for calls live as long as those for registrations.
 inline constexpr std::chrono::milliseconds kNonceLifetime{300'000};
 

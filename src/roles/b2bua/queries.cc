@@ -37,6 +37,23 @@ bool B2buaRole::answer_query(Step& step, ports::Letter& letter) {
         step.out.reply(letter, std::move(trace));
         return true;
     }
+    if (const auto* query = get_if<ports::ReplacedQuery>(&letter.payload)) {
+        ports::ReplacedFound found;
+        found.error = no_such_call();
+        for (const std::string& tag : {query->to_tag, query->from_tag}) {
+            const auto token = around_.tokens.read(ports::TokenKind::Tag, tag);
+            const Call* call = token ? call_of_leg(token->unique) : nullptr;
+            if (call != nullptr && found.error) found = call->find_dialog(*query);
+        }
+        step.out.reply(letter, std::move(found));
+        return true;
+    }
+    if (const auto* replaced = get_if<ports::CallReplaced>(&letter.payload)) {
+        Call* call = call_named(replaced->call);
+        if (call == nullptr) return true;
+        with_call(step, *call, [&](auto& ctx) { call->on_replaced(ctx, replaced->by); });
+        return true;
+    }
     if (const auto* hangup = get_if<ports::CallHangup>(&letter.payload)) {
         ports::CallHangupDone done;
         Call* call = call_named(hangup->call);

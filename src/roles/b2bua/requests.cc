@@ -13,7 +13,7 @@ using sip::Method;
 namespace {
 
 constexpr std::string_view kAllow =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, NOTIFY";
 
 sip::Hop hop_of(const ports::Flow& flow) {
     return sip::Hop::of(flow, ports::is_reliable(flow.transport) ? sip::Reliability::Reliable
@@ -28,6 +28,7 @@ std::string_view to_tag(const sip::Message& message) {
 }  // namespace
 
 void B2buaRole::on_sip(Step& step, ports::Letter& letter) {
+    step.from_b2b = is_b2b(letter.from);
     auto& in = get<ports::SipInbound>(letter.payload);
     if (in.message.is_response()) return on_response(step, in, letter.from);
     const bool names_us = in.owner_key != 0 && !in.previous_owner;
@@ -39,8 +40,8 @@ void B2buaRole::on_sip(Step& step, ports::Letter& letter) {
 // While it drains, another B2B is to take what is new; the gate knows which.
 bool B2buaRole::return_new(Step& step, ports::SipInbound& in, ports::Instance from) {
     const Method method = in.message.method();
-    const bool is_new = in.owner_key == 0 && method != Method::Ack && method != Method::Cancel &&
-                        to_tag(in.message).empty() && !is_ours(in);
+    const bool is_new = !step.from_b2b && in.owner_key == 0 && method != Method::Ack &&
+                        method != Method::Cancel && to_tag(in.message).empty() && !is_ours(in);
     if (!draining_ || !is_new || !around_.directory.heir(ports::RoleKind::B2bua, 0, around_.self))
         return false;
     step.out.send(around_.self, from, std::move(in));
@@ -68,7 +69,7 @@ bool B2buaRole::relay_to_previous(Step& step, ports::SipInbound& in) {
 
 void B2buaRole::on_request(Step& step, ports::SipInbound& in) {
     if (is_orphan(in)) return keep_orphan(step, in);
-    if (relay_to_previous(step, in)) return;
+    if (relay_to_previous(step, in) || follow_handed(step, in)) return;
     const auto arrival = layer_.on_request(step.now.mono, in.message, hop_of(in.flow), wire_);
     using Kind = sip::RequestArrival::Kind;
     switch (arrival.kind) {
@@ -185,7 +186,7 @@ void B2buaRole::answer_options(Step& step, const sip::Message& request, sip::Ser
     sip::Message answer = sip::make_response(request, 200, {}, sip::make_tag(around_.rng));
     answer.append(HeaderId::Allow, kAllow);
     answer.append(HeaderId::Accept, "application/sdp");
-    answer.append(HeaderId::Supported, "100rel, timer, replaces");
+    answer.append(HeaderId::Supported, "100rel, timer, replaces, norefersub");
     answer.append(HeaderId::AcceptEncoding, "identity");
     answer.append(HeaderId::AcceptLanguage, "en");
     layer_.respond(step.now.mono, server, std::move(answer), {}, wire_);

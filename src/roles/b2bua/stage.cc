@@ -220,13 +220,19 @@ void Stage::play(Letter& letter) {
     const auto answer = [&](auto payload) {
         role_->on_letter(now, Letter{letter.to, kSelf, letter.request, std::move(payload)}, out_);
     };
-    if (auto* sip = get_if<ports::SipOutbound>(&letter.payload)) {
+    if (letter.to == letter.from) {  // to itself
+        role_->on_letter(now, std::move(letter), out_);
+    } else if (auto* sip = get_if<ports::SipOutbound>(&letter.payload)) {
         sent_.push_back(std::move(*sip));
     } else if (holds_alternative<ports::SipInbound>(letter.payload)) {
         passed_on.push_back(std::move(letter));
     } else if (const auto* query = get_if<ports::BindingsQuery>(&letter.payload)) {
         if (hold_bindings) return held_.push_back(std::move(letter));
         answer(ports::BindingsReply{bindings_[query->account], false});
+    } else if (holds_alternative<ports::RingingQuery>(letter.payload)) {
+        ports::CallsPage page;
+        if (rings_at) page.calls.emplace_back().owner = rings_at;
+        answer(std::move(page));
     } else if (holds_alternative<ports::MediaPlace>(letter.payload)) {
         if (has_room) return answer(ports::MediaPlaced{kMedia, std::nullopt});
         answer(ports::MediaPlaced{{}, make_error(ErrorCode::Unavailable, "", "no room")});

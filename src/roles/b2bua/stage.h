@@ -57,6 +57,7 @@ class Stage {
     bool changes_refused = false;
     std::map<std::string, uint64_t, std::less<>> calls_of;  // what CS knows, by number
     bool has_room = true;                                   // some media gate
+    ports::Instance rings_at;  // what CS says of calls that ring; nobody: there are none
     // The gate loses all contexts, and gives out ports from here on.
     void lose_media(uint16_t first_port);
 

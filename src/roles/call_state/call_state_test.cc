@@ -125,6 +125,37 @@ TEST_F(CallStateTest, FindsCallsEveryWay) {
     EXPECT_EQ(ask(by_domain).total, 1u);
 }
 
+TEST_F(CallStateTest, FindsWhatHasRungLongest) {
+    const AccountId bob{{5, 1}};
+    const AccountId carol{{5, 2}};
+    const auto rings = [&](uint64_t n, AccountId account, uint64_t domain = 1) {
+        CallSummary summary = call(n, 1, domain);
+        summary.phase = ports::CallPhase::Ringing;
+        summary.ringing = {account};
+        give(CallReport{summary, false});
+    };
+    const auto found = [&](ports::RingingQuery query) {
+        const auto answer = give(query, 5);
+        const auto& page = get<CallsPage>(answer.at(0).payload);
+        return page.calls.empty() ? 0 : page.calls.front().call.bits.low;
+    };
+    const DomainId domain{{0, 1}};
+    rings(4, bob);
+    rings(3, carol);
+    rings(2, bob, 2);
+    give(CallReport{call(1, 1), false});
+    EXPECT_EQ(found({domain, bob, {}}), 4u);
+    EXPECT_EQ(found({domain, {}, {}}), 3u);
+    EXPECT_EQ(found({domain, {}, AccountId{{1, 3}}}), 4u);
+    EXPECT_EQ(found({DomainId{{0, 3}}, {}, {}}), 0u);
+    CallSummary answered = call(4, 1);
+    answered.phase = ports::CallPhase::Answered;
+    give(CallReport{answered, false});
+    EXPECT_EQ(found({domain, bob, {}}), 0u);
+    give(CallReport{call(3, 1), true});
+    EXPECT_EQ(found({domain, {}, {}}), 0u);
+}
+
 TEST_F(CallStateTest, PagesFollowTheCursor) {
     for (uint64_t n = 1; n <= 25; ++n) give(CallReport{call(n, 1)});
     CallsQuery query;

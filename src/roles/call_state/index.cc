@@ -26,6 +26,9 @@ void drop(Table& table, const Key& key, CallId call) {
 void Index::link(const CallSummary& summary) {
     by_domain_[summary.domain].insert(summary.call);
     by_owner_[summary.owner.number].insert(summary.call);
+    const bool waits =
+        summary.phase == ports::CallPhase::Ringing || summary.phase == ports::CallPhase::Parked;
+    if (waits) waiting_[summary.domain].insert(summary.call);
     for (const AccountId account : {summary.caller_account, summary.callee_account}) {
         if (!account.is_nil()) by_account_[account].insert(summary.call);
     }
@@ -36,6 +39,7 @@ void Index::link(const CallSummary& summary) {
 
 void Index::unlink(const CallSummary& summary) {
     drop(by_domain_, summary.domain, summary.call);
+    drop(waiting_, summary.domain, summary.call);
     drop(by_owner_, summary.owner.number, summary.call);
     drop(by_account_, summary.caller_account, summary.call);
     drop(by_account_, summary.callee_account, summary.call);
@@ -72,6 +76,22 @@ bool Index::remove(CallId call, Instance owner) {
     if (found == calls_.end() || found->second.summary.owner != owner) return false;
     erase(found);
     return true;
+}
+
+const CallSummary* Index::ringing(const ports::RingingQuery& query) const {
+    const auto ringing = waiting_.find(query.domain);
+    if (ringing == waiting_.end()) return nullptr;
+    for (const CallId& id : ringing->second) {  // ids sort by time
+        const CallSummary& call = calls_.at(id).summary;
+        const bool is_parked = call.phase == ports::CallPhase::Parked;
+        if (is_parked == query.parked_at.empty()) continue;
+        if (is_parked && call.callee == query.parked_at) return &call;
+        if (is_parked) continue;
+        const bool is_asked = query.account.is_nil() ||
+                              std::ranges::find(call.ringing, query.account) != call.ringing.end();
+        if (is_asked && call.caller_account != query.except) return &call;
+    }
+    return nullptr;
 }
 
 void Index::begin_all(Instance owner) {

@@ -30,6 +30,8 @@ class Index {
     std::vector<CallId> by_account(AccountId account) const;
     std::vector<CallId> by_domain(DomainId domain) const;
     const ports::CallSummary* by_call_id_header(std::string_view header) const;
+    // The one that has rung longest, of those that ring or are parked.
+    const ports::CallSummary* ringing(const ports::RingingQuery& query) const;
     ports::CallsPage page(const ports::CallsQuery& query) const;
     size_t size() const { return calls_.size(); }
     size_t owned_by(ports::Instance owner) const;
@@ -48,6 +50,7 @@ class Index {
     std::map<CallId, Entry> calls_;  // ids sort by time, so pages do too
     std::unordered_map<DomainId, std::set<CallId>> by_domain_;
     std::unordered_map<AccountId, std::set<CallId>> by_account_;
+    std::unordered_map<DomainId, std::set<CallId>> waiting_;
     std::unordered_map<std::string, CallId> by_call_id_header_;
     std::unordered_map<uint16_t, std::set<CallId>> by_owner_;
 };

@@ -139,6 +139,10 @@ void CallStateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out)
         // A passive copy hears of nothing.
         if (around_.directory.is_active(around_.self))
             followers_.on_follow(now, letter.from, *follow, is_whole(), out);
+    } else if (const auto* what = get_if<ports::RingingQuery>(&letter.payload)) {
+        ports::CallsPage page;
+        if (const auto* call = index_.ringing(*what)) page.calls.push_back(*call);
+        out.reply(letter, std::move(page));
     } else if (holds_alternative<ports::LeaseAsk>(letter.payload)) {
         // A passive copy knows nothing of what is held.
         if (!around_.directory.is_active(around_.self))

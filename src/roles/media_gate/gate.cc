@@ -130,6 +130,7 @@ void Gate::apply(Context& context, const ports::MediaRequest& request, ports::Me
     for (const uint32_t termination : request.remove) {
         const auto found = context.terminations.find(termination);
         if (found == context.terminations.end()) continue;
+        fill_statistics(termination, found->second, reply);
         release(found->second, out);
         context.terminations.erase(found);
     }

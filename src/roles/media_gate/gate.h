@@ -140,6 +140,8 @@ class Gate {
     void close(const CallId& call, GateOutput& out);
     void rebuild_routes(const CallId& call, const Context& context);
     void fill_statistics(const Context& context, ports::MediaReply& reply) const;
+    void fill_statistics(uint32_t id, const Termination& termination,
+                         ports::MediaReply& reply) const;
     Instant last_heard(const Context& context) const;
     Result<void> restore_context(Instant now, const ContextSnapshot& snapshot, GateOutput& out);
     Route* route_of(uint32_t port_id);

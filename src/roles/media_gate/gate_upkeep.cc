@@ -7,12 +7,17 @@ namespace tandem::roles::media_gate {
 
 void Gate::fill_statistics(const Context& context, ports::MediaReply& reply) const {
     for (const auto& [id, termination] : context.terminations) {
-        for (size_t i = 0; i < termination.streams.size(); ++i) {
-            ports::StreamStatistics& line = reply.statistics.emplace_back();
-            line.termination = id;
-            line.stream = static_cast<uint32_t>(i);
-            termination.streams[i]->fill(line);
-        }
+        fill_statistics(id, termination, reply);
+    }
+}
+
+void Gate::fill_statistics(uint32_t id, const Termination& termination,
+                           ports::MediaReply& reply) const {
+    for (size_t i = 0; i < termination.streams.size(); ++i) {
+        ports::StreamStatistics& line = reply.statistics.emplace_back();
+        line.termination = id;
+        line.stream = static_cast<uint32_t>(i);
+        termination.streams[i]->fill(line);
     }
 }
 

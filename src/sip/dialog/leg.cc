@@ -1,5 +1,7 @@
 #include "sip/dialog/leg.h"
 
+#include <algorithm>
+
 #include "sip/dialog/leg_core.h"
 #include "sip/dialog/limits.h"
 #include "sip/status.h"
@@ -243,6 +245,10 @@ const std::string& Leg::call_id() const {
 const std::string& Leg::remote_tag() const {
     static const std::string none;
     return core_->dialog ? core_->dialog->dialog.remote_tag() : none;
+}
+bool Leg::has_dialog_with(std::string_view tag) const {
+    const auto is_with = [&](const LegDialog& each) { return each.dialog.remote_tag() == tag; };
+    return core_->dialog ? is_with(*core_->dialog) : std::ranges::any_of(core_->early, is_with);
 }
 const std::string& Leg::remote_target() const {
     static const std::string none;

@@ -104,7 +104,8 @@ class Leg {
     bool is_gone() const { return state() == LegState::Gone; }
     const std::string& call_id() const;
     const std::string& local_tag() const;
-    const std::string& remote_tag() const;                  // empty before there is a dialog
+    const std::string& remote_tag() const;                    // empty before there is a dialog
+    bool has_dialog_with(std::string_view remote_tag) const;  // confirmed or early
     const std::string& remote_target() const;               // the peer's Contact URI; empty before
     const std::optional<sdp::Session>& local_sdp() const;   // agreed
     const std::optional<sdp::Session>& remote_sdp() const;  // agreed

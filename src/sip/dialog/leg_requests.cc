@@ -173,7 +173,9 @@ void Leg::Core::on_request_done(LegContext& ctx, size_t index, int status, Messa
             told.status = status;
             told.message = std::move(response);
             tell(ctx, std::move(told));
-            const bool lost = status == 481 && state == LegState::Established;
+            // RFC 5057 5.1: the 481 to a NOTIFY ends its subscription only.
+            const bool of_call = done.request.method() != Method::Notify;
+            const bool lost = of_call && status == 481 && state == LegState::Established;
             if (lost) end_by_us(ctx, LegEvent::Cause::DialogLost, status);
             return;
         }

@@ -171,6 +171,10 @@ void TransactionLayer::adopt(ServerKey key, UserKey user) {
     if (it != servers_.end()) it->second.user = user;
 }
 
+void TransactionLayer::forget(ServerKey key) {
+    servers_.erase(key.value);
+}
+
 bool TransactionLayer::is_open(ServerKey key) const {
     const auto it = servers_.find(key.value);
     if (it == servers_.end()) return false;

@@ -146,6 +146,7 @@ class TransactionLayer {
     void adopt(ServerKey server, UserKey user);  // who is told of its CANCEL and its end
     bool is_open(ServerKey server) const;        // still without a final response
     const Hop* hop_of(ServerKey server) const;   // nullptr: gone
+    void forget(ServerKey server);               // another layer answers it
 
     // Client side. Nil key: the layer is full, nothing was sent (act as on 503).
     ClientKey send_request(Instant now, Message request, Envelope envelope, UserKey user,

@@ -1,0 +1,401 @@
+#include "call/transfer.h"
+
+#include <algorithm>
+
+#include "call/ask.h"
+#include "call/call.h"
+#include "call/failure.h"
+#include "call/identity.h"
+#include "call/limits.h"
+#include "store/catalog.h"
+
+namespace tandem::call {
+
+// --- The REFER.
+
+// 0: it may. 491 asks to come again (RFC 3261 21.4.27): somebody else's transfer, or a move of the
+// media, is under way.
+int Transfer::refusal_of(const Call& call, const CallContext& ctx, uint8_t index,
+                         const ReferRequest& request) const {
+    if (call.phase_ != Phase::Established || !call.talks(index)) return 491;
+    const bool is_busy = is_under_way() || call.newcomer_.is_here() || call.move_ ||
+                         call.callee_offer_ || call.realign_ || reports_.size() >= kReferReportsMax;
+    if (is_busy || !call.party(call.peer_of(index))->leg.remote_sdp()) return 491;
+    if (call.branches_.size() >= kBranchesMax) return 503;
+    // Who has no account here must not make calls at a domain's cost.
+    if (call.who_is(index).account.is_nil()) return 403;
+    if (request.replaces || request.host.empty()) return 0;
+    const auto* named = ctx.around.catalog.find_domain(request.host);
+    // INTEROP: phones that are set up with an address in place of a name write it here, too.
+    if (named == nullptr) return request.by_address ? 0 : 404;
+    return named->id == call.facts_.domain ? 0 : 403;
+}
+
+void Transfer::on_refer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    sip::Leg& leg = call.party(index)->leg;
+    const auto request = refer_request_of(event.message);
+    const int refusal =
+        request ? refusal_of(call, ctx, index, *request) : request.error().sip_status;
+    if (refusal != 0) {
+        leg.respond(ctx.leg, event.server, refusal, {});
+        return;
+    }
+    stage_ = Stage::Routing;
+    referrer_ = index;
+    dialled_ = request->dialled;
+    told_ = 0;
+    offer_of_who_stays(call);
+    sip::Payload accepted;
+    if (!request->is_reported) accepted.headers.push_back({"Refer-Sub", "false"});
+    leg.respond(ctx.leg, event.server, 202, accepted);
+    ReferReport first;
+    first.leg = index;
+    first.event = request->event;
+    first.is_mute = !request->is_reported;
+    reports_.push_back(std::move(first));
+    report(call, ctx, 100, false);
+    call.save_wanted_ = call.settings_.survival != Survival::None;
+    if (!request->replaces) return;
+    dialog_ = request->replaces;
+    stage_ = Stage::Asking;
+    owners_ = {ctx.around.self};
+    for (const std::string& tag : {dialog_->to_tag, dialog_->from_tag}) {
+        const auto token = ctx.around.tokens.read(ports::TokenKind::Tag, tag);
+        if (!token || token->owner == ctx.around.self) continue;
+        const auto* owner = ctx.around.directory.find(token->owner);
+        const bool is_there = owner != nullptr && owner->reachable;
+        const auto heir =
+            ctx.around.directory.heir(ports::RoleKind::B2bua, base_of(token->unique), token->owner);
+        owners_.push_back(is_there ? token->owner : heir.value_or(ctx.around.self));
+    }
+    ask_owner(call, ctx);
+}
+
+// His codecs, whoever holds whom at the moment.
+void Transfer::offer_of_who_stays(Call& call) {
+    offer_ = call.party(call.peer_of(referrer_))->leg.remote_sdp();
+    if (!offer_) return;
+    offer_->direction.reset();
+    for (sdp::Media& media : offer_->media) media.direction = sdp::Direction::SendRecv;
+}
+
+std::optional<Transfer::Wanted> Transfer::route_wanted(const Call& call) const {
+    if (stage_ != Stage::Routing) return std::nullopt;
+    return Wanted{call.who_is(referrer_).account, dialled_};
+}
+
+void Transfer::on_routed(Call& call, CallContext& ctx, int refusal) {
+    if (stage_ != Stage::Routing) return;
+    // A feature code leads nowhere, and refuses nothing.
+    if (call.destinations_.empty()) return on_failed(call, ctx, refusal >= 300 ? refusal : 403);
+    stage_ = Stage::Locating;
+    first_branch_ = call.branches_.size() + 1;
+    call.ask_for_devices(ctx);
+}
+
+// --- Attended: the other dialog of the referrer.
+
+void Transfer::ask_owner(Call& call, CallContext& ctx) {
+    if (owners_.empty()) return on_failed(call, ctx, 481);
+    owner_ = owners_.front();
+    owners_.erase(owners_.begin());
+    call.ask(ctx, owner_,
+             ports::ReplacedQuery{call.facts_.domain, dialog_->call_id, dialog_->to_tag,
+                                  dialog_->from_tag},
+             {Purpose::Replaced, kReplacedDeadline});
+}
+
+void Transfer::on_owner_silent(Call& call, CallContext& ctx) {
+    if (stage_ == Stage::Asking) ask_owner(call, ctx);
+}
+
+void Transfer::on_replaced_found(Call& call, CallContext& ctx, const ports::ReplacedFound& found) {
+    if (stage_ != Stage::Asking) return;
+    if (found.error) return ask_owner(call, ctx);
+    if (found.call == call.id()) return on_failed(call, ctx, 481);
+    other_ = found.call;
+    if (!found.rings) return invite_replacing(call, ctx, found);
+    // Nobody has answered there, so there is nobody to be replaced: whoever was called is called
+    // for the one who stays.
+    ctx.out.send(ctx.around.self, owner_, ports::CallReplaced{other_, call.id()});
+    dialog_.reset();
+    other_ = {};
+    dialled_ = found.dialled;
+    stage_ = Stage::Routing;
+}
+
+// RFC 3891 3: the phone takes this call in the place of the one that it names, without ringing.
+void Transfer::invite_replacing(Call& call, CallContext& ctx, const ports::ReplacedFound& found) {
+    replaces_ = found.party_call_id + ";to-tag=" + found.party_tag + ";from-tag=" + found.our_tag;
+    ports::Binding binding;
+    binding.contact = found.contact;
+    binding.flow = found.flow;
+    binding.instance_id = found.instance_id;
+    first_branch_ = call.branches_.size() + 1;
+    Destination who;
+    who.account = found.account;
+    who.number = found.number;
+    who.name = found.name;
+    call.add_branch(ctx, who, std::move(binding), std::nullopt);
+    stage_ = Stage::Ringing;
+    call.ring_deadline_ = ctx.now.mono + call.settings_.ring_timeout;
+    call.open_branches(ctx);
+}
+
+// --- Parked.
+
+void Transfer::park(Call& call, CallContext& ctx, Duration at_most) {
+    if (stage_ != Stage::Routing) return;
+    stage_ = Stage::Parked;
+    parked_until_ = ctx.now.mono + at_most;
+    parked_until_utc_.unix_ms =
+        ctx.now.utc.unix_ms +
+        std::chrono::duration_cast<std::chrono::milliseconds>(at_most).count();
+    for (ReferReport& each : reports_) each.then_hangs_up |= each.leg == referrer_;
+    if (!referrer_gone_) report(call, ctx, 200, true);
+    call.report_due_ = true;
+    call.save_wanted_ = call.settings_.survival != Survival::None;
+}
+
+// Nobody has come: whoever parked him is called.
+void Transfer::recall(Call& call) {
+    parked_until_.reset();
+    referrer_gone_ = true;
+    dialled_ = call.who_is(referrer_).number;
+    offer_of_who_stays(call);
+    stage_ = Stage::Routing;
+    call.report_due_ = true;
+}
+
+// --- The newcomer's INVITE. It sees who stays as its caller.
+
+std::string Transfer::shown_from(const Call& call) const {
+    const Destination stays = call.who_is(call.peer_of(referrer_));
+    if (hides_caller(call)) return shown_caller(call.facts_);
+    return shown_address(stays.name, stays.number, call.facts_.domain_name);
+}
+
+std::string Transfer::shown_to(const Call& call) const {
+    return shown_address("", dialled_, call.facts_.domain_name);
+}
+
+bool Transfer::hides_caller(const Call& call) const {
+    return call.facts_.hide_caller && call.peer_of(referrer_) == 0;
+}
+
+std::vector<sip::HeaderField> Transfer::invite_headers(const Call& call) const {
+    std::vector<sip::HeaderField> headers;
+    const Destination by = call.who_is(referrer_);
+    // RFC 3892 2: the referrer, whom we know by his account.
+    headers.push_back({"Referred-By", shown_address("", by.number, call.facts_.domain_name)});
+    if (replaces_.empty()) return headers;
+    headers.push_back({"Replaces", replaces_});
+    // A phone that does not know it would ring as for any other call.
+    headers.push_back({"Require", "replaces"});
+    return headers;
+}
+
+void Transfer::on_provisional(Call& call, CallContext& ctx, int status) {
+    if (status <= told_) return;
+    told_ = status;
+    report(call, ctx, status, false);
+}
+
+void Transfer::on_answered(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    Branch& won = *call.branch(index);
+    won.state = BranchState::Won;
+    won.party.status = event.status;
+    won.party.answered = ctx.now.utc;
+    call.cancel_branches(ctx, index, "SIP;cause=200;text=\"Call completed elsewhere\"");
+    if (event.sdp)
+        won.answer = std::move(event.sdp);
+    else if (won.party.leg.remote_sdp())
+        won.answer = won.party.leg.remote_sdp();
+    const bool usable = won.answer && event.sdp_part != sip::SdpPart::Offer &&
+                        won.party.media.learn(*won.answer, SdpRole::Answer, call.settings_.srtp);
+    if (!usable) {
+        won.state = BranchState::Failed;
+        call.end_leg(ctx, index, 488, reason_header(488, "the media answered cannot be carried"));
+        return on_failed(call, ctx, 488);
+    }
+    stage_ = Stage::Answered;
+    answered_by_ = index;
+    call.ring_deadline_.reset();
+    call.stage_deadline_.reset();
+    settle(call, ctx);
+}
+
+// --- How it ends.
+
+// An offer that travels between the two who talk is let through first, as one of them waits for
+// its answer.
+void Transfer::settle(Call& call, CallContext& ctx) {
+    if (stage_ == Stage::Answered && !call.exchange_) complete(call, ctx);
+}
+
+void Transfer::complete(Call& call, CallContext& ctx) {
+    note(call, ctx, other_.is_nil() ? model::TransferKind::Blind : model::TransferKind::Attended);
+    give_place(call, ctx);
+    if (!other_.is_nil()) {
+        ctx.out.send(ctx.around.self, owner_, ports::CallReplaced{other_, call.id()});
+    }
+    for (ReferReport& each : reports_) each.then_hangs_up |= each.leg == referrer_;
+    if (!referrer_gone_) report(call, ctx, 200, true);
+    call.report_due_ = true;
+    stop(call);
+}
+
+void Transfer::note(Call& call, CallContext& ctx, model::TransferKind kind) {
+    if (notes_.size() >= kBranchesMax) return;
+    notes_.push_back({ctx.now.utc, kind, referrer_ == call.winner_, call.who_is(referrer_),
+                      call.who_is(answered_by_), other_});
+}
+
+void Transfer::take_place(Call& call, CallContext& ctx, uint8_t replaced, uint8_t newcomer) {
+    referrer_ = replaced;
+    answered_by_ = newcomer;
+    note(call, ctx, model::TransferKind::Taken);
+    give_place(call, ctx);
+    call.end_leg(ctx, replaced, 200, reason_header(200, "replaced"));
+    call.report_due_ = true;
+    stop(call);
+}
+
+void Transfer::give_place(Call& call, CallContext& ctx) {
+    const uint8_t stays = call.peer_of(referrer_);
+    (referrer_ == call.near_ ? call.near_ : call.winner_) = answered_by_;
+    if (Branch* left = call.branch(referrer_)) {
+        left->state = BranchState::Lost;
+        left->ports_released = true;
+    }
+    call.saved_ = false;  // as it is now
+    join_media(call, ctx, referrer_);
+    call.offer_anew(ctx, stays);
+}
+
+void Transfer::join_media(Call& call, CallContext& ctx, uint8_t left) {
+    const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
+    if (!call.media_open_ || moves) return;  // the new context is joined when it is open
+    ports::MediaRequest request;
+    request.context = call.facts_.call;
+    request.must_exist = true;
+    request.set = {call.party(call.near_)->media.settings(),
+                   call.party(call.winner_)->media.settings()};
+    request.joined = {{request.set[0].termination, request.set[1].termination}};
+    request.remove = {call.party(left)->media.termination()};
+    call.release_terminations(request);
+    call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
+}
+
+void Transfer::on_failed(Call& call, CallContext& ctx, int status) {
+    if (!is_under_way()) return;
+    call.cancel_branches(ctx, 0, reason_header(status, ""));
+    const bool nobody_left = referrer_gone_;
+    if (!nobody_left) report(call, ctx, status, true);
+    stop(call);
+    if (nobody_left) return call.end(ctx, ReleasedBy::System, status, "the transfer failed");
+    ports::MediaRequest request;
+    request.context = call.facts_.call;
+    request.must_exist = true;
+    call.release_terminations(request);
+    if (request.remove.empty() || call.move_) return;
+    call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
+}
+
+void Transfer::stop(Call& call) {
+    stage_ = Stage::None;
+    referrer_gone_ = false;
+    answered_by_ = 0;
+    offer_.reset();
+    dialog_.reset();
+    owners_.clear();
+    replaces_.clear();
+    other_ = {};
+    parked_until_.reset();
+    call.ring_deadline_.reset();
+    call.stage_deadline_.reset();
+    call.to_ask_again_.clear();
+    std::erase_if(call.questions_, [](const Question& q) {
+        return q.purpose == Purpose::Bindings || q.purpose == Purpose::Replaced ||
+               q.purpose == Purpose::Count;
+    });
+    call.save_wanted_ = call.settings_.survival != Survival::None;
+}
+
+// Whoever transfers may hang up at once: the others go on (RFC 5589 6.1). True: the call does.
+bool Transfer::on_party_ended(Call& call, CallContext& ctx, uint8_t index) {
+    std::erase_if(reports_, [&](const ReferReport& each) { return each.leg == index; });
+    if (!is_under_way() || index != referrer_) return false;
+    if (call.exchange_) {
+        // The other party's offer hangs in the air, and nobody can answer it any more.
+        if (call.exchange_->stage == Exchange::Stage::FinalAck) return false;
+        call.refuse_exchange(ctx, 491);
+    }
+    referrer_gone_ = true;
+    call.save_wanted_ = call.settings_.survival != Survival::None;
+    return true;
+}
+
+void Transfer::on_call_ends(Call& call, CallContext& ctx) {
+    if (is_under_way() && !referrer_gone_) {
+        for (ReferReport& each : reports_) each.under_way = {};
+        report(call, ctx, 487, true);
+    }
+    if (stage_ == Stage::Answered) {
+        call.end_leg(ctx, answered_by_, 487, reason_header(487, "the call has ended"));
+    }
+    stage_ = Stage::None;
+    const std::vector<ReferReport> left = std::exchange(reports_, {});
+    for (const ReferReport& each : left) {
+        if (each.then_hangs_up) leave(call, ctx, each.leg);
+    }
+}
+
+// --- Survival.
+
+TransferSnapshot Transfer::save() const {
+    TransferSnapshot snapshot;
+    snapshot.notes = notes_;
+    if (!is_under_way()) return snapshot;
+    snapshot.referrer = referrer_;
+    snapshot.referrer_gone = referrer_gone_;
+    snapshot.parked_at = parked_at();
+    snapshot.parked_until = parked_until_utc_;
+    for (const ReferReport& each : reports_) {
+        if (each.leg == referrer_ && !each.is_mute) snapshot.event = each.event;
+    }
+    return snapshot;
+}
+
+void Transfer::restore(TransferSnapshot snapshot) {
+    notes_ = std::move(snapshot.notes);
+    was_interrupted_ = snapshot.referrer.has_value();
+    if (!was_interrupted_) return;
+    referrer_ = *snapshot.referrer;
+    referrer_gone_ = snapshot.referrer_gone;
+    if (!snapshot.parked_at.empty()) {
+        stage_ = Stage::Parked;
+        dialled_ = std::move(snapshot.parked_at);
+        parked_until_utc_ = snapshot.parked_until;
+        return;
+    }
+    if (snapshot.event.empty()) return;
+    ReferReport left;
+    left.leg = referrer_;
+    left.event = std::move(snapshot.event);
+    reports_.push_back(std::move(left));
+}
+
+// The devices that rang are not known any more: the transfer has failed.
+void Transfer::take_over(Call& call, CallContext& ctx) {
+    if (!std::exchange(was_interrupted_, false)) return;
+    if (is_parked()) {
+        const int64_t left_ms = parked_until_utc_.unix_ms - ctx.now.utc.unix_ms;
+        parked_until_ = ctx.now.mono + std::chrono::milliseconds(std::max<int64_t>(left_ms, 0));
+        return leave(call, ctx, referrer_);
+    }
+    if (!std::exchange(referrer_gone_, false)) return report(call, ctx, 503, true);
+    call.end(ctx, ReleasedBy::System, 503, "the exchange was restarted");
+}
+
+}  // namespace tandem::call

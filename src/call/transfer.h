@@ -1,0 +1,160 @@
+// Transfers: one party of an answered call asks by REFER to be replaced by somebody else, who is
+// called, and takes its place. The party that stays keeps its leg, its ports and its dialog; it is
+// offered what the newcomer answered. RFC 3515, RFC 3891, RFC 3892, RFC 4488, RFC 5589.
+//
+// A REFER is never passed on: whoever transfers sees it done by us, and is told how it goes by
+// NOTIFY. An attended transfer names a dialog that the referrer has with somebody in another call
+// of ours: that phone gets an INVITE with Replaces for its own dialog there (RFC 3891), and the
+// other call ends. So no leg ever changes its call, its tags or its owner.
+//
+// A part of Call, which it may look into.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "call/call_context.h"
+#include "call/refer_request.h"
+#include "model/generated/cdr.h"
+#include "sdp/session.h"
+
+namespace tandem::call {
+
+class Call;
+
+// One that was made, for the record.
+struct TransferNote {
+    UtcTime at;
+    model::TransferKind kind = model::TransferKind::Blind;
+    bool of_callee = false;  // the party on the callee's side left
+    Destination by;
+    Destination to;
+    CallId other;  // attended: the call that ended for it
+};
+
+// What the implicit subscription of one REFER still owes its sender (RFC 3515 2.4.4). It outlives
+// the transfer until the last NOTIFY has been answered.
+struct ReferReport {
+    uint8_t leg = 0;
+    std::string event;
+    int status = 100;  // the latest to be told
+    bool is_due = true;
+    bool is_last = false;
+    bool is_mute = false;  // nothing is told any more, or ever was to be
+    bool then_hangs_up = false;
+    sip::ClientKey under_way;
+    std::optional<Instant> give_up;  // of waiting for an answer to the last one
+};
+
+// What of it a snapshot keeps: the transfer itself is lost with its owner, and its sender told.
+struct TransferSnapshot {
+    std::optional<uint8_t> referrer;
+    bool referrer_gone = false;
+    std::string event;  // empty: it wants no report
+    std::string parked_at;
+    UtcTime parked_until;
+    std::vector<TransferNote> notes;
+};
+
+class Transfer {
+ public:
+    // --- What arrives.
+    void on_refer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void on_routed(Call& call, CallContext& ctx, int refusal);
+    void on_replaced_found(Call& call, CallContext& ctx, const ports::ReplacedFound& found);
+    void on_owner_silent(Call& call, CallContext& ctx);
+    void on_located() { stage_ = Stage::Ringing; }
+    // Whoever stays waits in a slot until somebody takes him, or the one who parked him is called.
+    void park(Call& call, CallContext& ctx, Duration at_most);
+    void on_provisional(Call& call, CallContext& ctx, int status);
+    void on_answered(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    void on_failed(Call& call, CallContext& ctx, int status);
+    // False: it means nothing to the transfer.
+    bool on_request_done(Call& call, CallContext& ctx, const sip::LegEvent& event);
+    bool on_party_ended(Call& call, CallContext& ctx, uint8_t index);
+    // A newcomer that nobody called takes the place of `replaced`.
+    void take_place(Call& call, CallContext& ctx, uint8_t replaced, uint8_t newcomer);
+    void on_call_ends(Call& call, CallContext& ctx);
+    void on_timeout(Call& call, CallContext& ctx);
+    std::optional<Instant> next_deadline() const;
+    // After each step: a newcomer may have waited for an exchange of offers to end.
+    void settle(Call& call, CallContext& ctx);
+
+    // --- For the search that Call does.
+    bool is_at_rest() const { return (!is_under_way() || is_parked()) && reports_.empty(); }
+    bool is_parked() const { return stage_ == Stage::Parked; }
+    std::string_view parked_at() const { return is_parked() ? dialled_ : std::string_view(); }
+    uint8_t parked_leg() const { return referrer_; }
+    bool is_under_way() const { return stage_ != Stage::None; }
+    bool locates() const { return stage_ == Stage::Locating; }
+    bool rings() const { return stage_ == Stage::Ringing; }
+    bool searches() const { return locates() || rings(); }
+    const std::optional<sdp::Session>& offer() const { return offer_; }
+    size_t first_branch() const { return first_branch_; }
+    std::string shown_from(const Call& call) const;
+    std::string shown_to(const Call& call) const;
+    bool hides_caller(const Call& call) const;
+    std::vector<sip::HeaderField> invite_headers(const Call& call) const;
+
+    // A route that the owner is to find: what the referrer would reach by dialling it.
+    struct Wanted {
+        AccountId account;
+        std::string dialled;
+    };
+    std::optional<Wanted> route_wanted(const Call& call) const;
+
+    const std::vector<TransferNote>& notes() const { return notes_; }
+    TransferSnapshot save() const;
+    void restore(TransferSnapshot snapshot);
+    void take_over(Call& call, CallContext& ctx);
+
+ private:
+    enum class Stage : uint8_t {
+        None,
+        Routing,   // the owner looks where the target is
+        Asking,    // the owner of the other dialog
+        Locating,  // devices of the target
+        Ringing,   // they ring
+        Parked,
+        Answered,  // one of them answered, and waits for the end of an exchange of offers
+    };
+    int refusal_of(const Call& call, const CallContext& ctx, uint8_t index,
+                   const ReferRequest& request) const;
+    void ask_owner(Call& call, CallContext& ctx);
+    void invite_replacing(Call& call, CallContext& ctx, const ports::ReplacedFound& found);
+    void complete(Call& call, CallContext& ctx);
+    void give_place(Call& call, CallContext& ctx);
+    void join_media(Call& call, CallContext& ctx, uint8_t left);
+    void note(Call& call, CallContext& ctx, model::TransferKind kind);
+    void stop(Call& call);
+    void offer_of_who_stays(Call& call);
+    void recall(Call& call);
+    void report(Call& call, CallContext& ctx, int status, bool is_last);
+    void tell(Call& call, CallContext& ctx, ReferReport& to);
+    void leave(Call& call, CallContext& ctx, uint8_t leg);
+
+    Stage stage_ = Stage::None;
+    uint8_t referrer_ = 0;
+    bool referrer_gone_ = false;
+    uint8_t answered_by_ = 0;
+    std::string dialled_;
+    std::optional<sdp::Session> offer_;  // to the target's devices: what the one who stays can do
+    size_t first_branch_ = 0;            // of them
+    int told_ = 0;
+    std::optional<Instant> parked_until_;
+    UtcTime parked_until_utc_;
+    // --- Attended.
+    std::optional<DialogName> dialog_;
+    std::vector<ports::Instance> owners_;  // to be asked for it
+    ports::Instance owner_;
+    std::string replaces_;  // the header of the INVITE
+    CallId other_;
+
+    std::vector<ReferReport> reports_;
+    std::vector<TransferNote> notes_;
+    bool was_interrupted_ = false;  // by a restart
+};
+
+}  // namespace tandem::call

@@ -1,0 +1,202 @@
+// INVITEs that begin no call of their own, but take a place in one: RFC 3891, and the domain's
+// prefix for picking up what rings elsewhere.
+#include <algorithm>
+
+#include "roles/b2bua/b2bua_role.h"
+#include "roles/b2bua/limits.h"
+#include "routing/route.h"
+#include "sip/transaction/match_key.h"
+
+namespace tandem::roles::b2bua {
+
+using call::Call;
+using sip::HeaderId;
+
+// Numbers and codes of the domain come before what its prefixes mean.
+bool B2buaRole::leads_somewhere(const Step& step, const PlaceAsked& asked) const {
+    const routing::Question question{asked.admitted.domain->id, asked.admitted.account->id,
+                                     asked.admitted.dialled, step.now.utc};
+    const routing::Route route = routing::route(around_.catalog, question);
+    return !route.stages.empty() || route.feature;
+}
+
+bool B2buaRole::takes_a_place(Step& step, const PlaceAsked& asked) {
+    if (asked.in.message.has(HeaderId::Replaces)) {
+        replace(step, asked);
+        return true;
+    }
+    const std::string& prefix = asked.admitted.domain->settings.pickup_prefix;
+    const bool is_pick = !prefix.empty() && asked.admitted.dialled.starts_with(prefix);
+    const bool is_fetch = is_slot(asked.admitted.domain->settings, asked.admitted.dialled);
+    if ((!is_pick && !is_fetch) || leads_somewhere(step, asked)) return false;
+    if (is_fetch) {
+        fetch(step, asked);
+        return true;
+    }
+    pick_up(step, asked, std::string_view(asked.admitted.dialled).substr(prefix.size()));
+    return true;
+}
+
+// RFC 3891 3: several, or one with Join, are malformed. Whoever may not know of a dialog is told
+// that there is none.
+void B2buaRole::replace(Step& step, const PlaceAsked& asked) {
+    const auto replaces = asked.in.message.replaces();
+    const bool is_one =
+        asked.in.message.count(HeaderId::Replaces) == 1 && !asked.in.message.has(HeaderId::Join);
+    if (!is_one || !replaces || !*replaces)
+        return refuse(step, asked.in.message, asked.server, 400);
+    const call::DialogName name{std::string((*replaces)->call_id), std::string((*replaces)->to_tag),
+                                std::string((*replaces)->from_tag)};
+    const auto token = around_.tokens.read(ports::TokenKind::Tag, name.to_tag);
+    Call* call = token ? call_of_leg(token->unique) : nullptr;
+    const uint8_t leg = token ? call::index_of(token->unique) : uint8_t{0};
+    const bool is_known = call != nullptr && call->facts().domain == asked.admitted.domain->id &&
+                          call->is_dialog(leg, name);
+    const bool is_others = call == nullptr && token && token->owner != around_.self;
+    if (is_others && !step.from_b2b) {
+        const auto* owner = around_.directory.find(token->owner);
+        const auto heir = around_.directory.heir(ports::RoleKind::B2bua,
+                                                 call::base_of(token->unique), around_.self);
+        const auto to = owner != nullptr && owner->reachable ? token->owner : heir;
+        if (to) return hand_over(step, std::move(asked.in), asked.server, *to);
+    }
+    if (!is_known) return refuse(step, asked.in.message, asked.server, 481);
+    const int refusal = call->refusal_of(leg, (*replaces)->early_only);
+    if (refusal != 0) return refuse(step, asked.in.message, asked.server, refusal);
+    take_in(step, asked, *call, leg);
+}
+
+// Of several the one that has rung longest.
+void B2buaRole::pick_up(Step& step, const PlaceAsked& asked, std::string_view number) {
+    AccountId account;
+    if (!number.empty()) {
+        const auto* named =
+            around_.catalog.find_account_by_number(asked.admitted.domain->id, number);
+        if (named == nullptr)
+            named = around_.catalog.find_account_by_login(asked.admitted.domain->id, number);
+        if (named == nullptr) return refuse(step, asked.in.message, asked.server, 404);
+        account = named->id;
+    }
+    Call* found = nullptr;
+    for (const auto& [base, call] : calls_) {
+        const call::CallFacts& facts = call->facts();
+        const bool is_own = facts.caller_account == asked.admitted.account->id;
+        if (facts.domain != asked.admitted.domain->id || is_own) continue;
+        const uint8_t leg = call->ringing_leg(account);
+        if (leg == 0 || call->refusal_of(leg, true) != 0) continue;
+        if (found == nullptr || facts.started < found->facts().started) found = call.get();
+    }
+    if (found == nullptr)
+        return look_elsewhere(step, asked, {asked.admitted.domain->id, account, {}, {}});
+    take_in(step, asked, *found, found->ringing_leg(account));
+}
+
+void B2buaRole::take_in(Step& step, const PlaceAsked& asked, Call& call, uint8_t leg) {
+    const store::AccountRecord& account = *asked.admitted.account;
+    const std::string_view number = account.number().empty() ? account.login() : account.number();
+    call::NewcomerInvite invite{
+        leg,
+        {account.id, std::string(number), std::string(account.display_name())},
+        asked.server,
+        asked.in.flow,
+        std::move(asked.in.message)};
+    with_call(step, call, [&](auto& ctx) { call.take_in(ctx, std::move(invite)); });
+}
+
+// --- Parked calls.
+
+bool B2buaRole::is_slot(const model::DomainSettings& settings, std::string_view dialled) {
+    const std::string_view prefix = settings.park_prefix;
+    if (prefix.empty() || !dialled.starts_with(prefix)) return false;
+    const std::string_view digits = dialled.substr(prefix.size());
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    return !digits.empty() && digits.size() <= kSlotDigitsMax &&
+           std::ranges::all_of(digits, is_digit);
+}
+
+// Several may wait in one slot: the one that began first is fetched first.
+void B2buaRole::fetch(Step& step, const PlaceAsked& asked) {
+    Call* found = nullptr;
+    for (const auto& [base, call] : calls_) {
+        const bool waits = call->facts().domain == asked.admitted.domain->id &&
+                           call->transfer().parked_at() == asked.admitted.dialled;
+        if (!waits || call->refusal_of(call->transfer().parked_leg(), false) != 0) continue;
+        if (found == nullptr || call->facts().started < found->facts().started) found = call.get();
+    }
+    if (found != nullptr) return take_in(step, asked, *found, found->transfer().parked_leg());
+    look_elsewhere(step, asked, {asked.admitted.domain->id, {}, {}, asked.admitted.dialled});
+}
+
+// --- At other B2Bs.
+
+// Not here: CS knows of all calls of the domain.
+void B2buaRole::look_elsewhere(Step& step, const PlaceAsked& asked, ports::RingingQuery query) {
+    const auto index = around_.directory.active(ports::RoleKind::CallState, query.domain);
+    if (!index || step.from_b2b || picks_.size() >= kPicksMax) {
+        return refuse(step, asked.in.message, asked.server, 480);
+    }
+    query.except = asked.admitted.account->id;
+    const uint64_t request = call::leg_key(around_.rng.next() >> call::kLegBits, kPickIndex);
+    step.out.send(around_.self, *index, std::move(query), request);
+    picks_.push_back({request, std::move(asked.in), asked.server, step.now.mono + kPickDeadline});
+}
+
+bool B2buaRole::on_rings_elsewhere(Step& step, uint64_t request, const ports::CallsPage* found) {
+    const auto waiting = std::ranges::find(picks_, request, &Pick::request);
+    if (waiting == picks_.end()) return false;
+    Pick pick = std::move(*waiting);
+    picks_.erase(waiting);
+    const bool rings = found != nullptr && !found->calls.empty();
+    const ports::Instance owner = rings ? found->calls.front().owner : ports::Instance{};
+    const auto* entry = around_.directory.find(owner);
+    if (entry == nullptr || !entry->reachable || owner == around_.self) {
+        refuse(step, pick.in.message, pick.server, 480);
+        emit(step, nullptr);
+        return true;
+    }
+    hand_over(step, std::move(pick.in), pick.server, owner);
+    return true;
+}
+
+void B2buaRole::give_up_picks(Step& step) {
+    while (!picks_.empty() && picks_.front().give_up <= step.now.mono) {
+        const Pick pick = std::move(picks_.front());
+        picks_.pop_front();
+        refuse(step, pick.in.message, pick.server, 480);
+        emit(step, nullptr);
+    }
+}
+
+bool B2buaRole::cancel_pick(Step& step, sip::ServerKey server) {
+    const auto waiting = std::ranges::find(picks_, server, &Pick::server);
+    if (waiting == picks_.end()) return false;
+    refuse(step, waiting->in.message, server, 487);
+    picks_.erase(waiting);
+    return true;
+}
+
+// The owner of the call answers it, after checking it as we have; to the phone it is all the same.
+void B2buaRole::hand_over(Step& step, ports::SipInbound in, sip::ServerKey server,
+                          ports::Instance to) {
+    layer_.forget(server);
+    if (handed_.size() >= kHandedMax) handed_.pop_front();
+    handed_.push_back({step.now.mono + 64 * options_.timers.t1, server.value, to});
+    in.previous_owner = {};
+    step.out.send(around_.self, to, std::move(in));
+}
+
+bool B2buaRole::follow_handed(Step& step, ports::SipInbound& in) {
+    while (!handed_.empty() && handed_.front().until <= step.now.mono) handed_.pop_front();
+    if (handed_.empty() || step.from_b2b) return false;
+    const sip::Method method = in.message.method();
+    const bool of_invite = method == sip::Method::Cancel || method == sip::Method::Ack;
+    if (!of_invite && method != sip::Method::Invite) return false;
+    const auto as = of_invite ? sip::MatchAs::Invite : sip::MatchAs::ItsMethod;
+    const uint64_t key = sip::server_match_key(layer_settings_.hash_key, in.message, as);
+    const auto handed = std::ranges::find(handed_, key, &Handed::key);
+    if (handed == handed_.end()) return false;
+    step.out.send(around_.self, handed->to, std::move(in));
+    return true;
+}
+
+}  // namespace tandem::roles::b2bua
