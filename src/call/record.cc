@@ -264,11 +264,6 @@ ports::CallSummary Call::summary(ports::Instance owner) const {
         if (std::ranges::any_of(transfer_.notes(), &TransferNote::of_callee))
             summary.callee = far.number;
     }
-    if (phase_ == Phase::Ringing) {
-        for (const Destination& each : destinations_) {
-            if (each.stage == stage_) summary.ringing.push_back(each.account);
-        }
-    }
     if (!transfer_.parked_at().empty()) summary.callee = transfer_.parked_at();
     summary.started = facts_.started;
     summary.answered = answered_;
