@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
     add_event_commands(app, global);
     add_call_commands(app, global);
     add_cdr_commands(app, global);
+    add_route_commands(app, global);
     add_audit_commands(app, global);
     add_bulk_command(app, global);
     add_backup_command(app, global);

@@ -136,7 +136,10 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     stages_ = std::move(route.stages);
     if (destinations_.empty()) forwards_ = std::move(route.forwards);
     feature_ = std::move(route.feature);
-    if (destinations_.empty() && !feature_) end_status_ = route.refusal;
+    if (destinations_.empty() && !feature_) {
+        end_status_ = route.refusal;
+        end_reason_ = route.refusal_reason.empty() ? "no route" : route.refusal_reason;
+    }
     caller_.emplace(Party{sip::Leg(leg_key(base(), 0), leg_settings(ctx, 0, flow)), {}, flow, {}});
     caller_->user_agent = invite.header(sip::HeaderId::UserAgent).value_or("");
     caller_->started = ctx.now.utc;

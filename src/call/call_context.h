@@ -59,6 +59,13 @@ struct CallSettings {
     bool full_trace = false;  // whole messages in the ladder, not their start lines only
 };
 
+// Who calls, as whoever is called is to see it, where the route says so.
+struct ShownCaller {
+    std::string number;
+    std::string name;
+    std::string domain;  // of its address; empty: the caller's own
+};
+
 // Who calls, as authenticated, and what was dialled.
 struct CallFacts {
     CallId call;
@@ -68,6 +75,7 @@ struct CallFacts {
     std::string caller_number;  // number, or login when it has none
     std::string caller_name;    // shown to the called party
     bool hide_caller = false;   // RFC 3323: Privacy: id
+    std::optional<ShownCaller> shown;
     std::string dialled;
     UtcTime started;
 };
@@ -83,7 +91,13 @@ struct Destination {
     bool of_group = false;                 // likewise
     bool busy = false;                     // by the number of its calls
     std::vector<routing::Forward> path{};  // how the call comes to it from what was dialled
+    DomainId domain;                       // whose account it is
 };
+
+// The call's domain, unless it went into another one.
+inline DomainId domain_of(const CallFacts& facts, const Destination& destination) {
+    return destination.domain.is_nil() ? facts.domain : destination.domain;
+}
 
 inline bool is_any_busy(const std::vector<Destination>& destinations) {
     return std::ranges::any_of(destinations, &Destination::busy);
@@ -100,6 +114,7 @@ struct CallRoute {
     std::vector<Destination> destinations;  // by their stages
     std::vector<Duration> stages;           // how long each rings; 0: as long as the domain has it
     int refusal = 404;
+    std::string refusal_reason;  // empty: nothing but that there is no route
     std::vector<RouteStepNote> notes;
     std::vector<routing::Forward> forwards;       // to a refusal
     std::optional<ports::EntityRequest> feature;  // what the caller has dialled to be set

@@ -173,10 +173,10 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
         return true;
     }
     if (event.status == 430 && !failed.rebound) {
-        const auto registrar =
-            ctx.around.directory.active(ports::RoleKind::Registrar, facts_.domain);
+        const DomainId domain = domain_of(facts_, failed.destination);
+        const auto registrar = ctx.around.directory.active(ports::RoleKind::Registrar, domain);
         if (!registrar) return false;
-        ports::BindingsQuery query{facts_.domain, failed.destination.account};
+        ports::BindingsQuery query{domain, failed.destination.account};
         ask(ctx, *registrar, query, {Purpose::Rebind, kBindingsDeadline, index});
         return true;
     }
@@ -204,15 +204,16 @@ int Call::best_status(int otherwise) const {
 // its own. RFC 3261 8.1.3.4.
 bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Message& response) {
     bool followed = false;
+    const DomainId domain = domain_of(facts_, branch(index)->destination);
     for (const auto contact : response.contacts()) {
         if (redirections_ >= kRedirectionsMax) break;
         if (!contact || contact->star) continue;
-        const auto found = routing::account_of_uri(ctx.around.catalog, facts_.domain, contact->uri);
+        const auto found = routing::account_of_uri(ctx.around.catalog, domain, contact->uri);
         if (!found) continue;
         const bool known =
             std::any_of(destinations_.begin(), destinations_.end(),
                         [&](const Destination& d) { return d.account == found->account; });
-        routing::Question question{facts_.domain, facts_.caller_account, {}, ctx.now.utc};
+        routing::Question question{domain, facts_.caller_account, {}, ctx.now.utc};
         question.anonymous = facts_.hide_caller;
         if (known || !routing::takes_calls(ctx.around.catalog, question, found->account)) continue;
         ++redirections_;
@@ -220,7 +221,9 @@ bool Call::follow_redirection(CallContext& ctx, uint8_t index, const sip::Messag
         route_notes_.push_back({"redirection", "a phone of " + branch(index)->destination.number +
                                                    " sent the call to " + found->number});
         if (destinations_.size() >= kDestinationsMax) break;
-        destinations_.push_back({found->account, found->number, found->name, stage_});
+        Destination& to = destinations_.emplace_back();
+        to = {found->account, found->number, found->name, stage_};
+        to.domain = domain;
         locate_give_up_.reset();
         ask_where(ctx, Purpose::Bindings, static_cast<uint8_t>(destinations_.size() - 1));
         followed = true;

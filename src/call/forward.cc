@@ -85,7 +85,7 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     for (const Destination& each : destinations_)
         if (each.stage <= stage_) tried.push_back(each.account);
     for (const Forward& each : forwards_) tried.push_back(each.by);
-    routing::Question question{facts_.domain, by.account, {}, ctx.now.utc};
+    routing::Question question{domain_of(facts_, by), by.account, {}, ctx.now.utc};
     question.anonymous = facts_.hide_caller;
     question.tried = tried;
     question.forwards = forwards_.size();

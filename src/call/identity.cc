@@ -26,11 +26,17 @@ std::string shown_address(std::string_view name, std::string_view number, std::s
 std::string shown_caller(const CallFacts& facts) {
     // RFC 3323 4.1.1.3.
     if (facts.hide_caller) return "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    if (facts.shown) {
+        const std::string& domain = facts.shown->domain;
+        return shown_address(facts.shown->name, facts.shown->number,
+                             domain.empty() ? facts.domain_name : domain);
+    }
     return shown_address(facts.caller_name, facts.caller_number, facts.domain_name);
 }
 
 std::string shown_callee(const CallFacts& facts) {
-    return shown_address("", facts.dialled, facts.domain_name);
+    const bool is_elsewhere = facts.shown && !facts.shown->domain.empty();
+    return shown_address("", facts.dialled, is_elsewhere ? facts.shown->domain : facts.domain_name);
 }
 
 }  // namespace tandem::call

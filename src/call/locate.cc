@@ -24,7 +24,8 @@ void Call::on_incoming(CallContext& ctx, sip::LegEvent& event) {
     caller_reliable_ = event.message.has_value(sip::HeaderId::Supported, "100rel") ||
                        event.message.has_value(sip::HeaderId::Require, "100rel");
     if (end_status_ != 0) {  // the route leads nowhere
-        return end(ctx, ReleasedBy::System, end_status_, "no route");
+        const std::string reason = end_reason_;
+        return end(ctx, ReleasedBy::System, end_status_, reason);
     }
     if (offer_ && !caller_->media.learn(*offer_, SdpRole::Offer, settings_.srtp)) {
         return end(ctx, ReleasedBy::System, 488, "the media offered cannot be carried");
@@ -48,11 +49,13 @@ void Call::ask_where(CallContext& ctx, Purpose purpose, uint8_t destination) {
     const bool is_place = purpose == Purpose::Place;
     const ports::Directory& directory = ctx.around.directory;
     const auto to = is_place ? directory.active_of_site(RoleKind::MediaGateController)
-                             : directory.active(RoleKind::Registrar, facts_.domain);
+                             : directory.active(RoleKind::Registrar,
+                                                domain_of(facts_, destinations_[destination]));
     if (!to) return ask_where_again(ctx, purpose, destination);
     const Wanted wanted{purpose, kLocateTry, destination};
     if (is_place) return ask(ctx, *to, ports::MediaPlace{facts_.call, facts_.domain}, wanted);
-    const ports::BindingsQuery query{facts_.domain, destinations_[destination].account};
+    const ports::BindingsQuery query{domain_of(facts_, destinations_[destination]),
+                                     destinations_[destination].account};
     ask(ctx, *to, query, wanted);
 }
 
@@ -154,10 +157,12 @@ void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& rep
 // over the one it has registered by since.
 void Call::look_for_flow(CallContext& ctx, uint8_t index) {
     Party* of = party(index);
-    const auto registrar = ctx.around.directory.active(RoleKind::Registrar, facts_.domain);
-    if (of == nullptr || !registrar || !talks(index)) return;
-    if (++of->flow_searches > kFlowSearchesMax) return;
-    ask(ctx, *registrar, ports::BindingsQuery{facts_.domain, who_is(index).account},
+    if (of == nullptr || !talks(index)) return;
+    const Destination who = who_is(index);
+    const DomainId domain = domain_of(facts_, who);
+    const auto registrar = ctx.around.directory.active(RoleKind::Registrar, domain);
+    if (!registrar || ++of->flow_searches > kFlowSearchesMax) return;
+    ask(ctx, *registrar, ports::BindingsQuery{domain, who.account},
         {Purpose::Rebind, kBindingsDeadline, index});
 }
 

@@ -7,6 +7,7 @@ namespace tandem::call {
 Call::Route route_of(routing::Route from) {
     Call::Route route;
     route.refusal = from.refusal;
+    route.refusal_reason = std::move(from.refusal_reason);
     for (routing::Stage& stage : from.stages) {
         if (route.stages.size() >= kStagesMax) break;
         const auto index = static_cast<uint8_t>(route.stages.size());
@@ -14,6 +15,7 @@ Call::Route route_of(routing::Route from) {
         for (routing::Target& target : stage.targets) {
             if (route.destinations.size() >= kDestinationsMax) break;
             Destination& to = route.destinations.emplace_back();
+            to.domain = target.domain;
             to.account = target.account;
             to.number = std::move(target.number);
             to.name = std::move(target.name);

@@ -238,6 +238,7 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
     out.set_account(octets(from.destination.account));
     out.set_number(from.destination.number);
     out.set_name(from.destination.name);
+    out.set_destination_domain(octets(from.destination.domain));
     out.set_contact(from.contact);
     out.set_instance_id(from.instance_id);
     out.set_reg_id(from.reg_id);
@@ -285,6 +286,7 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     out.destination.account = id_from<AccountId>(in.account());
     out.destination.number = in.number();
     out.destination.name = in.name();
+    out.destination.domain = id_from<DomainId>(in.destination_domain());
     out.contact = in.contact();
     out.instance_id = in.instance_id();
     out.reg_id = in.reg_id();
@@ -425,6 +427,11 @@ std::string encode(const CallSnapshot& snapshot) {
     out.set_caller_number(facts.caller_number);
     out.set_caller_name(facts.caller_name);
     out.set_hide_caller(facts.hide_caller);
+    if (facts.shown) {
+        out.set_shown_number(facts.shown->number);
+        out.set_shown_name(facts.shown->name);
+        out.set_shown_domain(facts.shown->domain);
+    }
     out.set_dialled(facts.dialled);
     out.set_started_ms(facts.started.unix_ms);
     out.set_answered_ms(snapshot.answered.unix_ms);
@@ -453,6 +460,8 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     out.facts.caller_number = in.caller_number();
     out.facts.caller_name = in.caller_name();
     out.facts.hide_caller = in.hide_caller();
+    if (in.has_shown_number())
+        out.facts.shown = ShownCaller{in.shown_number(), in.shown_name(), in.shown_domain()};
     out.facts.dialled = in.dialled();
     out.facts.started = {in.started_ms()};
     out.answered = {in.answered_ms()};

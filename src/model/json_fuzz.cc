@@ -37,11 +37,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string_view text = tandem::as_text({data + 1, size - 1});
     using Case = void (*)(std::string_view);
     static constexpr Case cases[] = {
-        round_trip<Account>,        round_trip<Domain>, round_trip<RoleInstance>,
-        round_trip<Interface>,      round_trip<Cdr>,    round_trip<NumberRange>,
-        round_trip<Licence>,        round_trip<Site>,   round_trip<Server>,
-        round_trip<SystemSettings>, round_trip<User>,   round_trip<Trunk>,
-        round_trip<TrunkGroup>,     round_trip<RingGroup>, round_trip<FeatureCode>};
+        round_trip<Account>,        round_trip<Domain>,    round_trip<RoleInstance>,
+        round_trip<Interface>,      round_trip<Cdr>,       round_trip<NumberRange>,
+        round_trip<Licence>,        round_trip<Site>,      round_trip<Server>,
+        round_trip<SystemSettings>, round_trip<User>,      round_trip<Trunk>,
+        round_trip<TrunkGroup>,     round_trip<RingGroup>, round_trip<FeatureCode>,
+        round_trip<DialRule>,       round_trip<Schedule>,  round_trip<Representation>};
     cases[data[0] % (sizeof cases / sizeof cases[0])](text);
     return 0;
 }

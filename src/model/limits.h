@@ -15,5 +15,7 @@ inline constexpr size_t object_fields_max = 48;
 inline constexpr size_t quoted_bytes_max = 40;
 // No stored password digest is longer: three digests of up to 32 bytes and the box around them.
 inline constexpr size_t password_bytes_max = 128;
+// Characters that a mask of numbers has to fit: as many as a number may have.
+inline constexpr size_t mask_elements_max = 32;
 
 }  // namespace tandem::model

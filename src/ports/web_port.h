@@ -101,6 +101,8 @@ struct RouteTest {
     std::string domain;
     std::string caller;  // account login or number
     std::string dialled;
+    std::string direction;  // of model::DialDirection; empty: inner
+    int64_t at_ms = 0;      // when; 0: now
 };
 struct RouteTestReply {
     std::optional<Error> error;

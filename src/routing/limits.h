@@ -8,5 +8,33 @@ namespace tandem::routing {
 // Forwardings of one call, one after the other: a colleague, his mobile, the office, a mailbox; and
 // as many again. Beyond that somebody plays.
 inline constexpr size_t kForwardsMax = 8;
+// Rules of one dial plan: some 30 MB when compiled, and a fifth of a second to compile.
+inline constexpr size_t dial_rules_max = 100'000;
+// Rules that are compiled at a time, of all domains together: those of one full plan and of many
+// small ones. The plans that were used the longest ago go.
+inline constexpr size_t compiled_rules_max = 250'000;
+// A rule that is written is compared with the others while the plan has no more of them: some
+// milliseconds.
+inline constexpr size_t findings_on_write_max = 5'000;
+// Findings of a plan, and the work that looking for them may take: about half a second.
+inline constexpr size_t findings_max = 100;
+inline constexpr size_t finding_steps_max = 5'000'000;
+// Candidates for the same dialled mask are looked through up to so many; more have a tree of their
+// callers' masks.
+inline constexpr size_t candidates_scanned_max = 8;
+// Digits of a number in its international form, with its country: ITU-T E.164 has at most 15; fewer
+// than 5 are no subscriber's anywhere.
+inline constexpr size_t international_digits_min = 5;
+inline constexpr size_t international_digits_max = 15;
+// Digits of a number that is dialled without its area: what is shorter is an extension or a
+// service.
+inline constexpr size_t local_digits_min = 5;
+// Representations of a domain: they are looked through for each call that leaves or enters it.
+inline constexpr size_t representations_max = 1'000;
+// Domains that one call may go through: more than any organisation has levels that forward to each
+// other.
+inline constexpr size_t crossed_domains_max = 8;
+// Steps of an explanation: what a person reads. Calls have fewer.
+inline constexpr size_t explained_rules_max = 200;
 
 }  // namespace tandem::routing

@@ -1,17 +1,294 @@
 #include "routing/route.h"
 
+#include <algorithm>
+
+#include "model/generated/domain.h"
 #include "routing/delivery.h"
+#include "routing/explain.h"
+#include "routing/limits.h"
+#include "routing/number_change.h"
+#include "routing/numbering.h"
+#include "routing/representation.h"
 #include "routing/services.h"
 #include "sip/uri.h"
-#include "store/catalog.h"
+#include "store/catalog_tree.h"
 
 namespace tandem::routing {
 namespace {
 
-Route refused(Route route, int status, std::string reason) {
-    route.refusal = status;
-    route.steps.push_back({"refuse", std::move(reason)});
-    return route;
+using model::DialAction;
+using model::DialDirection;
+using model::DialRule;
+
+// The way of one call through the plan of its domain, and of those that it crosses into.
+class Way {
+ public:
+    Way(const store::Catalog& catalog, const Question& question)
+        : catalog_(catalog), question_(question), origin_(question.domain) {}
+
+    Route take();
+
+ private:
+    void enter(DomainId domain, DialDirection direction, std::string_view number);
+    void nobody_takes(DomainId domain, DialDirection direction, std::string_view number);
+    void by_rule(const DialRule& rule, DomainId domain, std::string_view form,
+                 std::string_view dialled);
+    void ring(DomainId domain, std::string_view number, std::string_view login);
+    void hand_to_router(DomainId from, std::string_view number);
+    void cross(DomainId from, DomainId to, std::string_view number, bool is_direct);
+    bool represent(const Crossing& crossing, bool is_direct);
+    void show_changed(const DialRule& rule);
+    const DialRule* taker_of(DomainId domain, const PlanQuestion& asked);
+    model::NumberingSettings numbering_of(DomainId domain) const;
+    Question question_there(DomainId domain) const;
+    std::optional<DomainId> owner_of(std::string_view number) const;
+    Shown caller_of() const;
+
+    void note(std::string step, std::string reason) {
+        route_.steps.push_back({std::move(step), std::move(reason)});
+    }
+    void refuse(int status, std::string reason) {
+        route_.refusal = status;
+        note("refuse", std::move(reason));
+    }
+
+    const store::Catalog& catalog_;
+    const Question& question_;
+    Route route_;
+    DomainId origin_;                // the caller's
+    std::vector<DomainId> crossed_;  // in this order, the origin first
+    Shown true_caller_;
+    Shown caller_;  // as the present domain sees him
+};
+
+Route Way::take() {
+    const std::string number = normalised(question_.dialled);
+    if (number.empty()) {
+        refuse(484, "Nothing was dialled.");
+        return std::move(route_);
+    }
+    if (number != question_.dialled)
+        note("normalise", "Without separators this is " + number + ".");
+    caller_ = true_caller_ = caller_of();
+    crossed_.push_back(origin_);
+    enter(origin_, question_.direction, number);
+    const bool is_changed = crossed_.size() > 1 || !(caller_ == true_caller_);
+    if (is_changed && !route_.shown) route_.shown = caller_;
+    return std::move(route_);
+}
+
+Shown Way::caller_of() const {
+    const store::AccountRecord* account =
+        question_.caller.is_nil() ? nullptr : catalog_.find_account(origin_, question_.caller);
+    if (account == nullptr)
+        return {std::string(question_.caller_number), std::string(question_.caller_name)};
+    Target target = target_of(origin_, *account);
+    return {std::move(target.number), std::move(target.name)};
+}
+
+model::NumberingSettings Way::numbering_of(DomainId domain) const {
+    const auto* entity = catalog_.find_domain(domain);
+    return entity == nullptr ? model::NumberingSettings{} : entity->settings.numbering;
+}
+
+const DialRule* Way::taker_of(DomainId domain, const PlanQuestion& asked) {
+    std::vector<Step> unsaid;
+    const bool is_explained = question_.detail == Detail::Explained;
+    if (is_explained || question_.plans == nullptr)
+        return explained(catalog_, domain, asked, is_explained ? route_.steps : unsaid);
+    const DialPlan* plan = question_.plans->of(catalog_, domain);
+    const auto id = plan == nullptr ? std::nullopt : plan->find(asked);
+    return id ? catalog_.find<DialRule>(domain, *id) : nullptr;
+}
+
+// Of a domain: its plan takes the call or leaves it.
+void Way::enter(DomainId domain, DialDirection direction, std::string_view number) {
+    if (catalog_.count<DialRule>(domain) == 0) return nobody_takes(domain, direction, number);
+    const std::string abroad = international(numbering_of(domain), number).value_or("");
+    const DomainId from = direction == DialDirection::Cross && crossed_.size() > 1
+                              ? crossed_[crossed_.size() - 2]
+                              : DomainId{};
+    const PlanQuestion asked{direction, caller_.number, number, abroad, question_.when, from};
+    const DialRule* rule = taker_of(domain, asked);
+    if (rule == nullptr) return nobody_takes(domain, direction, number);
+    const auto read = read_rule(*rule);
+    const std::string_view form = read ? read->form_of(asked) : number;
+    std::string title = title_of(*rule);
+    title.front() = 'T';
+    note("rule", title + " takes the call: " + grounds(*rule, asked, form) + ".");
+    by_rule(*rule, domain, form, domain == origin_ ? question_.dialled : number);
+}
+
+// Between domains everything is closed that no rule opens.
+void Way::nobody_takes(DomainId domain, DialDirection direction, std::string_view number) {
+    if (direction == DialDirection::Cross)
+        return refuse(403, "No rule of " + name_of(catalog_, domain) +
+                               " lets this call from another domain in.");
+    if (catalog_.count<DialRule>(domain) != 0)
+        note("plan", "No rule takes the call: it goes to the domain's own numbers.");
+    ring(domain, number, domain == origin_ ? question_.dialled : number);
+}
+
+// `form`: of the number, as the rule's mask is for it.
+void Way::by_rule(const DialRule& rule, DomainId domain, std::string_view form,
+                  std::string_view dialled) {
+    if (rule.action == DialAction::Reject) {
+        route_.refusal_reason = rule.reject_reason;
+        return refuse(rule.reject_status, "The rule refuses the call with SIP status " +
+                                              std::to_string(rule.reject_status) + ".");
+    }
+    std::string called(form);
+    if (changes(rule.called_number)) {
+        called = changed(rule.called_number, form);
+        if (called.empty())
+            return refuse(484, "The rule leaves nothing of " + std::string(form) + ".");
+        note("change", "The number called becomes " + called + ".");
+        dialled = called;
+    }
+    switch (rule.action) {
+        case DialAction::Reject:
+        case DialAction::Internal:
+            show_changed(rule);
+            return ring(domain, called, dialled);
+        case DialAction::Router:
+            show_changed(rule);
+            return hand_to_router(domain, called);
+        case DialAction::Domain:
+            show_changed(rule);
+            return cross(domain, rule.to_domain.value_or(DomainId{}), called, true);
+    }
+}
+
+// What the rule makes of the caller, for whoever comes next.
+void Way::show_changed(const DialRule& rule) {
+    if (!changes(rule.caller_number) && !changes(rule.caller_name)) return;
+    Shown shown{changed(rule.caller_number, caller_.number),
+                changed(rule.caller_name, caller_.name)};
+    if (shown.number.empty()) shown.number = caller_.number;
+    if (shown == caller_) return;
+    note("change", "The caller " + caller_.number + " (" + caller_.name + ") is shown as " +
+                       shown.number + " (" + shown.name + ").");
+    caller_ = std::move(shown);
+}
+
+// Of an own number of the domain: whom it rings. `number` as the plans have left it, `login` as it
+// was dialled where they have changed nothing.
+void Way::ring(DomainId domain, std::string_view number, std::string_view login) {
+    const std::vector<std::string> forms = forms_of(numbering_of(domain), number);
+    std::string found_by = "number";
+    const store::AccountRecord* account = nullptr;
+    for (const std::string& form : forms) {
+        account = catalog_.find_account_by_number(domain, form);
+        if (account == nullptr) continue;
+        if (form != number) found_by += ", in full " + form;
+        break;
+    }
+    if (account == nullptr) {
+        found_by = "login";
+        account = catalog_.find_account_by_login(domain, login);
+    }
+    const Question asked = question_there(domain);
+    const std::string where = domain == origin_ ? "the domain" : name_of(catalog_, domain);
+    if (account == nullptr) {
+        for (const std::string& form : forms) {
+            auto found = reach_service(catalog_, asked, form, route_);
+            if (!found) continue;
+            route_ = *std::move(found);
+            return;
+        }
+        return refuse(404, "No account of " + where + " has the number or login " +
+                               std::string(number) + ".");
+    }
+    if (!account->enabled)
+        return refuse(480, "The account " + std::string(account->login()) + " is disabled.");
+    note("account", "The account " + std::string(account->login()) + " of " + where + " has this " +
+                        found_by + ".");
+    route_ = deliver(catalog_, asked, *account, std::move(route_));
+}
+
+// As it is in the domain that the call has come to. Who sends it on from there is an account of
+// that domain; feature codes are for accounts alone.
+Question Way::question_there(DomainId domain) const {
+    Question question = question_;
+    question.domain = domain;
+    question.direction = DialDirection::Inner;
+    if (domain != origin_) question.caller = {};
+    const bool is_own = domain == origin_ && question_.direction == DialDirection::Inner;
+    if (!is_own) question.forwards = std::max(question.forwards, size_t{1});
+    return question;
+}
+
+// --- Between domains.
+
+std::optional<DomainId> Way::owner_of(std::string_view number) const {
+    return question_.plans == nullptr ? RangeIndex(catalog_).owner_of(number)
+                                      : question_.plans->ranges(catalog_).owner_of(number);
+}
+
+// To the domain with the narrowest range that has the number.
+void Way::hand_to_router(DomainId from, std::string_view number) {
+    const std::string abroad = international(numbering_of(from), number).value_or("");
+    std::optional<DomainId> owner;
+    std::string_view form = number;
+    if (!abroad.empty()) owner = owner_of(form = abroad);
+    if (!owner) owner = owner_of(form = number);
+    if (!owner)
+        return refuse(404, "No domain has a range with the number " + std::string(number) + ".");
+    note("router", "The number " + std::string(form) + " belongs to " + name_of(catalog_, *owner) +
+                       ", whose range is the narrowest around it.");
+    if (*owner == from) return ring(from, form, form);
+    cross(from, *owner, form, false);
+}
+
+void Way::cross(DomainId from, DomainId to, std::string_view number, bool is_direct) {
+    const auto* domain = catalog_.find_domain(to);
+    if (domain == nullptr) return refuse(404, "The domain that the rule leads to has gone.");
+    const bool is_loop = std::ranges::count(crossed_, to) > 0;
+    if (is_loop || crossed_.size() >= crossed_domains_max)
+        return refuse(482, is_loop ? "The call has been in " + domain->name + " already."
+                                   : "The call has been in 8 domains.");
+    if (store::is_blocked(catalog_, to, question_.when))
+        return refuse(403, "The domain " + domain->name + " is blocked.");
+    note("cross", "The call goes from " + name_of(catalog_, from) + " to " + domain->name +
+                      (is_direct ? ", directly." : ", by the Domain Router."));
+    if (!represent({origin_, from, to, true_caller_}, is_direct)) return;
+    crossed_.push_back(to);
+    enter(to, DialDirection::Cross, number);
+}
+
+// The third consent of a direct call; a call by the router may do without.
+bool Way::represent(const Crossing& crossing, bool is_direct) {
+    std::string reason;
+    auto shown = represented(catalog_, crossing, reason);
+    if (!shown && !is_direct) shown = shown_by_default(catalog_, crossing, reason);
+    if (!shown) {
+        refuse(403, "Nothing says how the caller " + crossing.caller.number +
+                        " is shown in another domain: a representation is missing" +
+                        (is_direct ? "." : ", and his domain has no main number."));
+        return false;
+    }
+    note("representation", reason);
+    caller_ = std::move(*shown);
+    return true;
+}
+
+// Whether who is called reaches the caller by dialling what was shown.
+void note_redial(const store::Catalog& catalog, const Question& question, Route& route) {
+    if (route.stages.empty() || question.caller.is_nil()) return;
+    const Target& called = route.stages.front().targets.front();
+    if (called.domain == question.domain || !route.shown) return;
+    Question back{called.domain, called.account, route.shown->number, question.when};
+    back.plans = question.plans;
+    const Route redial = tandem::routing::route(catalog, back);
+    const bool is_there =
+        !redial.stages.empty() && redial.stages.front().targets.front().account == question.caller;
+    route.steps.push_back(
+        {"redial", is_there
+                       ? "Who is called and dials " + route.shown->number + " reaches the caller."
+                       : "Who is called and dials " + route.shown->number +
+                             " does not reach the caller: " +
+                             (redial.stages.empty() ? redial.steps.back().reason
+                                                    : "it rings somebody else.")});
 }
 
 }  // namespace
@@ -31,30 +308,9 @@ std::string normalised(std::string_view dialled) {
 }
 
 Route route(const store::Catalog& catalog, const Question& question) {
-    Route route;
-    const std::string number = normalised(question.dialled);
-    if (number.empty()) return refused(std::move(route), 484, "Nothing was dialled.");
-    if (number != question.dialled) {
-        route.steps.push_back({"normalise", "Without separators this is " + number + "."});
-    }
-    const char* found_by = "number";
-    const store::AccountRecord* account = catalog.find_account_by_number(question.domain, number);
-    if (account == nullptr) {
-        found_by = "login";
-        account = catalog.find_account_by_login(question.domain, question.dialled);
-    }
-    if (account == nullptr) {
-        if (auto found = reach_service(catalog, question, number, route)) return *std::move(found);
-        return refused(std::move(route), 404,
-                       "No account of the domain has the number or login " + number + ".");
-    }
-    if (!account->enabled) {
-        return refused(std::move(route), 480,
-                       "The account " + std::string(account->login()) + " is disabled.");
-    }
-    route.steps.push_back({"account", "The account " + std::string(account->login()) +
-                                          " of the domain has this " + found_by + "."});
-    return deliver(catalog, question, *account, std::move(route));
+    Route found = Way(catalog, question).take();
+    if (question.detail == Detail::Explained) note_redial(catalog, question, found);
+    return found;
 }
 
 std::optional<Target> account_of_uri(const store::Catalog& catalog, DomainId domain,

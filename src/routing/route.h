@@ -1,6 +1,6 @@
 // Where a call goes: a pure function of the catalog, who calls, what was dialled and when. Each
-// step says why, for operators and for RouteTest. For now: accounts of the caller's own domain, by
-// number or login.
+// step says why, for operators and for RouteTest. The dial plan of the domain says what becomes of
+// the call; what it leaves to the domain's own numbers goes to accounts, by number or login.
 #pragma once
 
 #include <chrono>
@@ -14,10 +14,7 @@
 #include "base/id.h"
 #include "base/instant.h"
 #include "model/ids.h"
-
-namespace tandem::store {
-class Catalog;
-}
+#include "routing/dial_plan.h"
 
 namespace tandem::routing {
 
@@ -53,9 +50,13 @@ struct Stage {
 // How often groups whose members take turns have been called.
 using GroupTurns = std::map<RingGroupId, uint64_t>;
 
+// Explained: with a step for each rule that was asked, as far as explained_rules_max; slower, and
+// with the same answer.
+enum class Detail : uint8_t { Brief, Explained };
+
 struct Question {
     DomainId domain;
-    AccountId caller;
+    AccountId caller;  // nil: no account of the domain
     std::string_view dialled;
     UtcTime when;
     // What accounts have set for calls is nothing to messages.
@@ -66,10 +67,16 @@ struct Question {
     size_t forwards = 0;
     const GroupTurns* turns = nullptr;  // null: nobody counts them
     uint64_t dice = 0;                  // any number, another one for each call
+    model::DialDirection direction = model::DialDirection::Inner;
+    std::string_view caller_number{};  // of a caller without an account
+    std::string_view caller_name{};
+    Detail detail = Detail::Brief;
+    DialPlans* plans = nullptr;  // of this catalog; null: each rule is asked, one after the other
 };
 
 struct Step {
-    std::string step;    // "normalise", "account", "refuse"
+    std::string step;    // "normalise", "passed-over", "rule", "change", "plan", "router", "cross",
+                         // "representation", "account", "refuse", "redial"
     std::string reason;  // one sentence
 };
 
@@ -79,9 +86,18 @@ struct FeatureUse {
     std::string change;  // merge patch of an account_service
 };
 
+// Who calls, as whoever is called is to see it.
+struct Shown {
+    std::string number;
+    std::string name;
+    friend bool operator==(const Shown&, const Shown&) = default;
+};
+
 struct Route {
     std::vector<Stage> stages;
-    int refusal = 0;  // SIP status when there are no stages, and no feature
+    int refusal = 0;             // SIP status when there are no stages, and no feature
+    std::string refusal_reason;  // for the phone and the record; empty: nothing is to be told
+    std::optional<Shown> shown;  // where it is not the caller's own number and name
     std::optional<FeatureUse> feature;
     std::vector<Step> steps;
     std::vector<Forward> forwards;      // that led to the first stage, or to the refusal

@@ -13,6 +13,7 @@ struct Nothing {};
 template <typename T>
 struct TreesOfKind {
     EntitiesById<T> by_id;
+    uint64_t changed = 0;  // see Catalog::changed
     [[no_unique_address]] std::conditional_t<IsNamed<T>, PersistentTree<Entity<T>, keying::ByName>,
                                              Nothing>
         by_name;
@@ -218,6 +219,11 @@ DomainNode& writable(const Ref<DomainNode>& node) {
     return const_cast<DomainNode&>(*node);
 }
 
+template <typename T>
+void note_change(CatalogRoot& root, DomainNode& node) {
+    node.of<T>().changed = root.changed_anywhere[index_of_kind<T>] = ++root.changes;
+}
+
 void put_back(CatalogRoot& root, const Ref<DomainNode>& node) {
     if (!node->is_empty()) root.domains.put(node.get());
 }
@@ -271,6 +277,11 @@ const void* Catalog::find_of_kind(DomainId domain, size_t kind, ByNumber by) con
 size_t Catalog::count_of_kind(DomainId domain, size_t kind) const {
     return ask_kind(root_->domains.find(domain.bits), kind,
                     [](const auto& trees) { return trees.by_id.size(); });
+}
+
+uint64_t Catalog::changed_of_kind(DomainId domain, size_t kind) const {
+    return ask_kind(root_->domains.find(domain.bits), kind,
+                    [](const auto& trees) { return trees.changed; });
 }
 
 void Catalog::visit_of_kind(DomainId domain, size_t kind, const Bits128* after,
@@ -351,8 +362,11 @@ CatalogRoot& CatalogFeed::root() {
 
 void CatalogFeed::reset() {
     const uint64_t outline = root_->outline;
+    const uint64_t changes = root_->changes;
     root_ = Catalog().root_;
     root().outline = outline + 1;  // never the same number for another state
+    root().changes = changes + 1;
+    root().changed_anywhere.fill(changes + 1);
 }
 
 void CatalogFeed::load(const KeyValue& item) {
@@ -416,6 +430,7 @@ Result<void> CatalogFeed::put_in_domain(const KeyValue& item, DomainId domain,
     DomainKinds::any([&]<typename T>() {
         if (kind != DomainKind<T>::segment) return false;
         done = store::put(node.of<T>(), item, id);
+        note_change<T>(root(), node);
         return true;
     });
     if (kind == "licence") {
@@ -457,6 +472,7 @@ void CatalogFeed::erase_in_domain(DomainId domain, std::string_view kind, std::s
     DomainKinds::any([&]<typename T>() {
         if (kind != DomainKind<T>::segment) return false;
         if (const auto bits = bits128_from_hex(id)) drop(node.of<T>(), *bits);
+        note_change<T>(root(), node);
         return true;
     });
     if (kind == "licence") node.licence = {};

@@ -11,6 +11,7 @@
 // Look-ups allocate nothing; pointers and views live as long as the snapshot.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -56,6 +57,8 @@ struct CatalogRoot final : Counted {
     Revision layout_revision;
     // Counts changes of both layers and of domains themselves, not of what belongs to them.
     uint64_t outline = 0;
+    uint64_t changes = 0;  // of entities that a domain has many of
+    std::array<uint64_t, DomainKinds::count> changed_anywhere{};
     PersistentTree<DomainNode, keying::ById> domains;
     PersistentTree<Entity<model::Domain>, keying::ByName> domains_by_name;
     EntitiesById<model::Site> sites;
@@ -98,6 +101,17 @@ class Catalog {
     template <IsDomainKind T>
     size_t count(DomainId domain) const {
         return count_of_kind(domain, index_of_kind<T>);
+    }
+    // Another number whenever the domain has others of the kind than before: for what is worked out
+    // from all of them. 0: it never had any.
+    template <IsDomainKind T>
+    uint64_t changed(DomainId domain) const {
+        return changed_of_kind(domain, index_of_kind<T>);
+    }
+    // The same for those of all domains together.
+    template <IsDomainKind T>
+    uint64_t changed_anywhere() const {
+        return root_->changed_anywhere[index_of_kind<T>];
     }
     template <IsDomainKind T>
         requires(IsNamed<T>)
@@ -201,6 +215,7 @@ class Catalog {
     const void* find_of_kind(DomainId domain, size_t kind, ByName by) const;
     const void* find_of_kind(DomainId domain, size_t kind, ByNumber by) const;
     size_t count_of_kind(DomainId domain, size_t kind) const;
+    uint64_t changed_of_kind(DomainId domain, size_t kind) const;
     void visit_of_kind(DomainId domain, size_t kind, const Bits128* after, Visitor visitor) const;
 
     Ref<CatalogRoot> root_;

@@ -13,6 +13,9 @@
 // Only their names: whoever needs more includes model/generated/<kind>.h.
 namespace tandem::model {
 struct NumberRange;
+struct DialRule;
+struct Schedule;
+struct Representation;
 struct Trunk;
 struct TrunkGroup;
 struct RingGroup;
@@ -30,6 +33,18 @@ struct DomainKind;
 template <>
 struct DomainKind<model::NumberRange> {
     static constexpr std::string_view name = "number_range", segment = "range";
+};
+template <>
+struct DomainKind<model::DialRule> {
+    static constexpr std::string_view name = "dial_rule", segment = "dial-rule";
+};
+template <>
+struct DomainKind<model::Schedule> {
+    static constexpr std::string_view name = "schedule", segment = "schedule";
+};
+template <>
+struct DomainKind<model::Representation> {
+    static constexpr std::string_view name = "representation", segment = "representation";
 };
 template <>
 struct DomainKind<model::Trunk> {
@@ -63,6 +78,7 @@ struct DomainKind<model::ApiToken> {
 
 template <typename... Ts>
 struct KindList {
+    static constexpr size_t count = sizeof...(Ts);
     template <template <typename> typename Each>
     struct Mapped : Each<Ts>... {};  // one base for each kind
 
@@ -86,8 +102,9 @@ struct KindList {
 };
 
 using DomainKinds =
-    KindList<model::NumberRange, model::Trunk, model::TrunkGroup, model::RingGroup,
-             model::FeatureCode, model::AccountService, model::Grant, model::ApiToken>;
+    KindList<model::NumberRange, model::DialRule, model::Schedule, model::Representation,
+             model::Trunk, model::TrunkGroup, model::RingGroup, model::FeatureCode,
+             model::AccountService, model::Grant, model::ApiToken>;
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };

@@ -124,6 +124,8 @@ void describe(A& a, ports::RouteTest& v) {
     a(1, v.domain);
     a(2, v.caller);
     a(3, v.dialled);
+    a(4, v.direction);
+    a(5, v.at_ms);
 }
 template <typename A>
 void describe(A& a, ports::RouteTestReply& v) {

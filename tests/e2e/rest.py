@@ -217,6 +217,15 @@ def entities(api):
                  {"email": "nobody", "login": ""}, **demo)
     entity_cycle(api, inside + "number-ranges", inside + "number-ranges/{id}", {"prefix": "3"},
                  {"description": "three"}, {"prefix": "x", "kind": "odd"}, **demo)
+    entity_cycle(api, inside + "dial-rules", inside + "dial-rules/{id}", {"name": "zero", "dialled": "0*"},
+                 {"order": 7}, {"dialled": "1[", "caller": "x", "action": "odd"}, **demo)
+    api.call("get", inside + "dial-rules/check", 200, **demo)
+    entity_cycle(api, inside + "representations", inside + "representations/{id}",
+                 {"name": "outside", "number": {"prefix": "+4930"}}, {"order": 7},
+                 {"caller": "1[", "scope": "odd", "other_domain": "1" * 32}, **demo)
+    entity_cycle(api, inside + "schedules", inside + "schedules/{id}",
+                 {"name": "office", "hours": [{"days": ["mon"], "from": "08:00", "to": "17:00"}]},
+                 {"time_zone": "Europe/Berlin"}, {"time_zone": "Europe/Nowhere", "hours": 5}, **demo)
     entity_cycle(api, inside + "ring-groups", inside + "ring-groups/{id}", {"name": "sales", "number": "300"},
                  {"strategy": "random"}, {"strategy": "loud", "ring_s": 0}, **demo)
     entity_cycle(api, inside + "feature-codes", inside + "feature-codes/{id}",
@@ -309,11 +318,12 @@ def paging(api):
     for number in range(5):
         api.call("post", V1 + "/domains", 201, {"name": f"page{number}.test"})
         for kind, body in (("accounts", {"login": f"p{number}"}), ("users", {"login": f"p{number}"}),
-                           ("number-ranges", {"prefix": f"8{number}"})):
+                           ("number-ranges", {"prefix": f"8{number}"}),
+                           ("dial-rules", {"name": f"r{number}"})):
             api.call("post", V1 + "/domains/{domain}/" + kind, 201, body, domain="page0.test")
     for path in ("/domains", "/roles"):
         pages(api, V1 + path, 5)
-    for path in ("accounts", "users", "number-ranges"):
+    for path in ("accounts", "users", "number-ranges", "dial-rules"):
         pages(api, V1 + "/domains/{domain}/" + path, 5, domain="page0.test")
 
 

@@ -7,7 +7,6 @@
 #include "app/cli/commands.h"
 #include "app/cli/ladder_view.h"
 #include "app/cli/show.h"
-#include "base/json_text.h"
 
 namespace tandem::cli {
 namespace {
@@ -26,32 +25,6 @@ void show_trace(Global& global, const std::string& call, bool full) {
     }
     const boost::json::value json = boost::json::parse(answer->body);
     std::fputs(ladder_text(json.at("items").as_array(), full).c_str(), stdout);
-}
-
-void show_route(Global& global, const std::string& domain, const std::string& caller,
-                const std::string& dialled) {
-    JsonWriter json;
-    json.begin_object().field("domain").value(domain);
-    json.field("caller").value(caller).field("dialled").value(dialled).end_object();
-    const auto answer = global.client().call("POST", "/api/v1/route-test", json.take());
-    if (!answer.has_value()) return global.fail(answer.error());
-    const boost::json::value route = boost::json::parse(answer->body);
-    const auto* steps = route.as_object().if_contains("steps");
-    if (global.json || steps == nullptr) {
-        std::printf("%s\n", answer->body.c_str());
-        return;
-    }
-    int number = 0;
-    for (const auto& step : steps->as_array()) {
-        std::printf("%2d. %-16s %s\n", ++number, cell(step, "step").c_str(),
-                    cell(step, "reason").c_str());
-    }
-    const std::string status = cell(route, "sip_status");
-    if (status != "0") std::printf("result: refused with SIP status %s\n", status.c_str());
-    for (const auto& each : route.at("destinations").as_array()) {
-        std::printf("result: rings %s (account %s)\n", cell(each, "number").c_str(),
-                    cell(each, "account").c_str());
-    }
 }
 
 // "event: NAME", then "data: JSON"; other lines mean nothing to us.
@@ -123,8 +96,6 @@ struct Asked {
     std::string id;
     std::string reason;
     std::string contact;
-    std::string caller;
-    std::string dialled;
     bool full = false;
 };
 
@@ -195,13 +166,6 @@ void add_call_commands(CLI::App& app, Global& global) {
     static Asked asked;
     add_bindings(app, global, asked);
     add_calls(app, global, asked);
-    auto* route = app.add_subcommand("route", "routing");
-    route->require_subcommand(1);
-    auto* test = route->add_subcommand("test", "explain a call without placing it");
-    test->add_option("domain", asked.domain, "name of the domain")->required();
-    test->add_option("caller", asked.caller, "login or number that calls")->required();
-    test->add_option("dialled", asked.dialled, "what it dials")->required();
-    test->callback([&] { show_route(global, asked.domain, asked.caller, asked.dialled); });
 }
 
 }  // namespace tandem::cli

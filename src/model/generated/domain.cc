@@ -56,6 +56,43 @@ std::optional<SrtpUse> parse_srtp_use(std::string_view text) {
     return static_cast<SrtpUse>(found - names.begin());
 }
 
+void read(ObjectReader& in, NumberingSettings& out) {
+    in.text("country_code", out.country_code, {.length_max = 3, .format = Format::Number});
+    in.text("area_code", out.area_code, {.length_max = 8, .format = Format::Number});
+    in.text("trunk_prefix", out.trunk_prefix, {.length_max = 4, .format = Format::Number});
+    in.text("international_prefix", out.international_prefix, {.length_max = 6,
+        .format = Format::Number});
+    in.integer("short_length", out.short_length, {.min = 0, .max = 10});
+    in.text("short_prefix", out.short_prefix, {.length_max = 24, .format = Format::Number});
+    in.text("main_number", out.main_number, {.length_max = 32, .format = Format::Number});
+    in.finish();
+}
+
+void write(ObjectWriter& out, const NumberingSettings& value) {
+    out.text("country_code", value.country_code);
+    out.text("area_code", value.area_code);
+    out.text("trunk_prefix", value.trunk_prefix);
+    out.text("international_prefix", value.international_prefix);
+    out.integer("short_length", value.short_length);
+    out.text("short_prefix", value.short_prefix);
+    out.text("main_number", value.main_number);
+}
+
+template <>
+const Shape& shape_of<NumberingSettings>() {
+    static const FieldShape fields[] = {
+        {"country_code", FieldKind::Plain, nullptr},
+        {"area_code", FieldKind::Plain, nullptr},
+        {"trunk_prefix", FieldKind::Plain, nullptr},
+        {"international_prefix", FieldKind::Plain, nullptr},
+        {"short_length", FieldKind::Plain, nullptr},
+        {"short_prefix", FieldKind::Plain, nullptr},
+        {"main_number", FieldKind::Plain, nullptr},
+    };
+    static const Shape shape{"numbering_settings", fields};
+    return shape;
+}
+
 void read(ObjectReader& in, DomainSettings& out) {
     in.flag("blocked", out.blocked, Presence::Optional);
     in.duration("expires_min_s", out.expires_min, {.min = 10, .max = 86400});
@@ -80,6 +117,7 @@ void read(ObjectReader& in, DomainSettings& out) {
         .format = Format::Language});
     in.text("time_zone", out.time_zone, {.length_min = 1, .length_max = 64,
         .format = Format::TimeZone});
+    in.object("numbering", out.numbering, Presence::Optional);
     in.finish();
 }
 
@@ -103,6 +141,7 @@ void write(ObjectWriter& out, const DomainSettings& value) {
     out.flag("offline_messages", value.offline_messages);
     out.text("language", value.language);
     out.text("time_zone", value.time_zone);
+    out.object("numbering", value.numbering);
 }
 
 template <>
@@ -127,6 +166,7 @@ const Shape& shape_of<DomainSettings>() {
         {"offline_messages", FieldKind::Plain, nullptr},
         {"language", FieldKind::Plain, nullptr},
         {"time_zone", FieldKind::Plain, nullptr},
+        {"numbering", FieldKind::Plain, &shape_of<NumberingSettings>()},
     };
     static const Shape shape{"domain_settings", fields};
     return shape;

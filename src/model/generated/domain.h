@@ -33,6 +33,33 @@ std::span<const std::string_view> names_of(SrtpUse);
 std::string_view to_string(SrtpUse value);
 std::optional<SrtpUse> parse_srtp_use(std::string_view text);
 
+// How numbers are written where the domain is.
+struct NumberingSettings {
+    // Digits of the country, like 49; empty: what is dialled is not brought into its international
+    // form.
+    std::string country_code;
+    // Digits of the area, without the trunk prefix, like 30; empty: numbers without an area are not
+    // brought into their international form.
+    std::string area_code;
+    // What comes before numbers of the own country; empty: nothing does.
+    std::string trunk_prefix = "0";
+    // What comes before numbers of other countries.
+    std::string international_prefix = "00";
+    // Digits of a short number; 0: there are none.
+    int short_length = 0;
+    // What makes a short number the number of an account, like +4930123.
+    std::string short_prefix;
+    // What callers of the domain are shown as in other domains when no representation says it, and
+    // they have no number of the domain's ranges.
+    std::string main_number;
+
+    friend bool operator==(const NumberingSettings&, const NumberingSettings&) = default;
+};
+void read(ObjectReader& in, NumberingSettings& out);
+void write(ObjectWriter& out, const NumberingSettings& value);
+template <>
+const Shape& shape_of<NumberingSettings>();
+
 // Settings of a domain.
 struct DomainSettings {
     // A blocked domain answers 403 to everything.
@@ -79,6 +106,8 @@ struct DomainSettings {
     std::string language = "en";
     // Time zone of schedules and reports.
     std::string time_zone = "UTC";
+    // How numbers are written where the domain is.
+    NumberingSettings numbering;
 
     friend bool operator==(const DomainSettings&, const DomainSettings&) = default;
 };

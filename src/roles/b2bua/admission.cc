@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "base/json_text.h"
 #include "call/identity.h"
 #include "call/route_of.h"
 #include "roles/b2bua/b2bua_role.h"
@@ -156,6 +155,20 @@ call::CallSettings B2buaRole::settings_of(const store::Entity<model::Domain>& do
     return settings;
 }
 
+namespace {
+
+// In another domain the addresses are of that one, so that who is called can dial what he sees.
+void show(const store::Catalog& catalog, routing::Route& route, call::CallFacts& facts) {
+    if (!route.shown) return;
+    facts.shown = call::ShownCaller{std::move(route.shown->number), std::move(route.shown->name)};
+    if (route.stages.empty()) return;
+    const DomainId called = route.stages.front().targets.front().domain;
+    const auto* domain = called == facts.domain ? nullptr : catalog.find_domain(called);
+    if (domain != nullptr) facts.shown->domain = domain->name;
+}
+
+}  // namespace
+
 void B2buaRole::on_invite(Step& step, ports::SipInbound& in, sip::ServerKey server) {
     const auto admitted = admit(step, in, server);
     if (!admitted) return;
@@ -207,7 +220,9 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
     question.anonymous = facts.hide_caller;
     question.turns = &group_turns_;
     question.dice = facts.call.bits.low;
+    question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
+    show(around_.catalog, found, invite.facts);
     if (found.turned) take_turn(*found.turned);
     auto feature = feature_request(found, facts, invite.in.flow.remote.text());
     call::CallRoute route = call::route_of(std::move(found));
@@ -244,15 +259,18 @@ void B2buaRole::on_page_message(Step& step, ports::SipInbound& in, sip::ServerKe
     routing::Question question{admitted->domain->id, admitted->account->id, admitted->dialled,
                                step.now.utc};
     question.kind = routing::Question::Kind::Message;
-    const routing::Route route = routing::route(around_.catalog, question);
+    question.plans = &plans_;
+    routing::Route route = routing::route(around_.catalog, question);
     if (route.stages.empty()) return refuse(step, in.message, server, route.refusal);
-    const call::CallFacts facts = facts_of(step, *admitted, in.message);
+    call::CallFacts facts = facts_of(step, *admitted, in.message);
+    show(around_.catalog, route, facts);
+    const routing::Target& target = route.stages.front().targets.front();
     PageRequest page{server,
                      {},
                      step.now.utc,
                      std::move(in.message),
-                     facts.domain,
-                     route.stages.front().targets.front().account,
+                     target.domain,
+                     target.account,
                      call::shown_caller(facts),
                      call::shown_callee(facts)};
     const sip::Message copy = page.message;
@@ -273,49 +291,6 @@ void B2buaRole::on_deliver(Step& step, ports::Letter letter) {
     const bool takes_more = !draining_ && !is_overloaded();
     if (!takes_more || !pages_.start(ctx, std::move(page)))
         step.out.reply(letter, ports::MessageDelivered{503});
-}
-
-// What would happen to a call, without making one.
-void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
-    const auto& test = get<ports::RouteTest>(letter.payload);
-    const auto* domain = around_.catalog.find_domain(test.domain);
-    if (domain == nullptr) {
-        const auto id = DomainId::parse(test.domain);
-        domain = id ? around_.catalog.find_domain(*id) : nullptr;
-    }
-    ports::RouteTestReply reply;
-    const store::AccountRecord* caller = nullptr;
-    if (domain != nullptr) {
-        caller = around_.catalog.find_account_by_login(domain->id, test.caller);
-        if (caller == nullptr) {
-            caller = around_.catalog.find_account_by_number(domain->id, test.caller);
-        }
-    }
-    if (caller == nullptr) {
-        const std::string_view field = domain == nullptr ? "domain" : "caller";
-        reply.error = make_error(ErrorCode::NotFound, field, "does not exist");
-        return step.out.reply(letter, std::move(reply));
-    }
-    routing::Question question{domain->id, caller->id, test.dialled, step.now.utc};
-    question.turns = &group_turns_;
-    const routing::Route route = routing::route(around_.catalog, question);
-    JsonWriter json;
-    json.begin_object().field("steps").begin_list();
-    for (const routing::Step& each : route.steps) {
-        json.begin_object().field("step").value(each.step);
-        json.field("reason").value(each.reason).end_object();
-    }
-    json.end_list().field("destinations").begin_list();
-    for (const routing::Stage& stage : route.stages) {
-        for (const routing::Target& target : stage.targets) {
-            json.begin_object().field("account").value(target.account.text());
-            json.field("number").value(target.number);
-            json.field("display_name").value(target.name).end_object();
-        }
-    }
-    json.end_list().field("sip_status").value(route.refusal).end_object();
-    reply.json = json.take();
-    step.out.reply(letter, std::move(reply));
 }
 
 }  // namespace tandem::roles::b2bua

@@ -148,7 +148,6 @@ class B2buaRole final : public ports::Role {
     void on_page_message(Step& step, ports::SipInbound& in, sip::ServerKey server);
     void on_deliver(Step& step, ports::Letter letter);
     void route_transfer(Step& step, call::Call& call, const call::Transfer::Wanted& wanted);
-    void on_route_test(Step& step, const ports::Letter& letter);
 
     void begin_call(Step& step, HeldInvite invite);
     void take_turn(RingGroupId group);
@@ -212,6 +211,9 @@ class B2buaRole final : public ports::Role {
     // --- queries.cc
     bool answer_query(Step& step, ports::Letter& letter);
 
+    // --- route_preview.cc
+    void on_route_test(Step& step, const ports::Letter& letter);
+
     ports::Surroundings around_;
     B2buaOptions options_;
     CallerCheck callers_;
@@ -222,6 +224,7 @@ class B2buaRole final : public ports::Role {
     Calls calls_;
     routing::GroupTurns group_turns_;
     size_t live_calls_ = 0;  // of them, those that have not ended
+    routing::DialPlans plans_;
     PageMessages pages_;
     CallLeases leases_;
     std::unordered_map<uint64_t, HeldInvite> held_invites_;  // that wait for a lease

@@ -148,6 +148,13 @@ bool Stage::add_feature_code(std::string_view json) {
     return true;
 }
 
+void Stage::add_rule(model::DialRule rule) {
+    rule.id = DialRuleId{{8, ++rules_}};
+    rule.domain = kDomain;
+    load(store::keys::in_domain(kDomain, store::DomainKind<model::DialRule>::segment, rule.id.bits),
+         model::encode_stored(rule, {}));
+}
+
 void Stage::register_phone(std::string_view number, uint16_t port, ports::Transport transport) {
     ports::Binding binding;
     binding.contact = "sip:" + std::string(number) + "@192.0.2.1:" + std::to_string(port);

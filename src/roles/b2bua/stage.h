@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/generated/dial_rule.h"
 #include "roles/b2bua/b2bua_role.h"
 #include "store/memory_store.h"
 
@@ -39,6 +40,7 @@ class Stage {
     bool add_feature_code(std::string_view json);
     // All its phones have registered anew, from there.
     void moved(std::string_view number, uint16_t port, ports::Transport transport);
+    void add_rule(model::DialRule rule);
     void change_domain(const std::function<void(model::Domain&)>& change);
     void change_survival(model::Survival survival);
     void change_instance(const std::function<void(model::B2buaSettings&)>& change);
@@ -122,6 +124,7 @@ class Stage {
     model::Domain domain_;
     model::B2buaSettings settings_;
     uint64_t branches_ = 0;
+    uint64_t rules_ = 0;
     uint32_t calls_ = 0;
     uint64_t groups_ = 0;
     uint64_t codes_ = 0;

@@ -160,16 +160,6 @@ std::string spoken(std::string_view kind) {
     return text;
 }
 
-struct Span {
-    std::string first;
-    std::string last;
-};
-// As strings of digits: a prefix stands for all its continuations.
-Span span_of(const model::NumberRange& range) {
-    if (!range.prefix.empty()) return {range.prefix, range.prefix + '\x7f'};
-    return {range.from, range.to + '\x7f'};
-}
-
 }  // namespace
 
 Error name_taken(std::string_view field) {
@@ -299,6 +289,7 @@ Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fr
     if (holder != nullptr && holder->id != domain.id) return name_taken("name");
     TRY(check_parent(catalog, domain));
     TRY(check_stays_in_group(catalog, domain));
+    TRY(check_moved_ranges(catalog, domain));
     const auto& s = domain.settings;
     if (s.expires_default < s.expires_min)
         return contradiction("settings.expires_default_s", "must be at least expires_min_s");
@@ -310,7 +301,10 @@ Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fr
     std::sort(algorithms.begin(), algorithms.end());
     if (std::adjacent_find(algorithms.begin(), algorithms.end()) != algorithms.end())
         return contradiction("settings.digest_algorithms", "names an algorithm twice");
-    return {};
+    const auto* before = catalog.find_domain(domain.id);
+    if (before == nullptr || before->settings.time_zone != s.time_zone)
+        TRY(check_time_zone(s.time_zone));
+    return check_numbering(s.numbering);
 }
 
 Result<void> check_rules(const Catalog& catalog, const model::Licence& licence, Fresh) {
@@ -337,28 +331,6 @@ Result<void> check_rules(const Catalog& catalog, const model::Account& account, 
             return name_taken("number");
     }
     return {};
-}
-
-Result<void> check_own_rules(const Catalog& catalog, const model::NumberRange& range, Fresh) {
-    const bool pair = !range.from.empty() || !range.to.empty();
-    if (range.prefix.empty() && !pair)
-        return make_error(ErrorCode::Missing, "prefix", "is required, or from and to");
-    if (!range.prefix.empty() && pair)
-        return contradiction("prefix", "must be empty when from and to are given");
-    if (pair && range.from.size() != range.to.size())
-        return contradiction("to", "must have as many digits as from");
-    if (pair && range.to < range.from) return contradiction("to", "must not be below from");
-    const Span mine = span_of(range);
-    Result<void> outcome;
-    catalog.visit<model::NumberRange>(range.domain, [&](const model::NumberRange& other) {
-        const Span theirs = span_of(other);
-        const bool apart = theirs.last < mine.first || mine.last < theirs.first;
-        if (other.id == range.id || apart) return true;
-        outcome = make_error(ErrorCode::Conflict, range.prefix.empty() ? "from" : "prefix",
-                             "overlaps another range of the domain");
-        return false;
-    });
-    return outcome;
 }
 
 Result<void> check_unused(const Catalog& catalog, const model::Site& site) {

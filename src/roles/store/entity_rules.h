@@ -46,11 +46,21 @@ Result<void> check_rules(const Catalog& catalog, const model::Account& account, 
 // Of the kinds of store/domain_kinds.h, beyond what they all must keep to.
 Result<void> check_own_rules(const Catalog& catalog, const model::NumberRange& range, Fresh fresh);
 
+Result<void> check_own_rules(const Catalog& catalog, const model::DialRule& rule, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::Schedule& schedule, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::Representation& representation,
+                             Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::Grant& grant, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::ApiToken& token, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::AccountService& set, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::RingGroup& group, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::FeatureCode& code, Fresh fresh);
+
+// Of a domain, by itself.
+Result<void> check_numbering(const model::NumberingSettings& numbering);
+Result<void> check_time_zone(std::string_view name);
+// Whether the external ranges of a domain that comes below another one fit there.
+Result<void> check_moved_ranges(const Catalog& catalog, const model::Domain& domain);
 
 Result<void> check_references(const Catalog& catalog, DomainId domain,
                               const std::vector<model::Reference>& references);
@@ -95,6 +105,8 @@ Result<void> check_unused(const Catalog& catalog, const model::Account& account)
 // Whether anything in the domain refers to the entity, and what.
 Result<void> check_unreferenced(const Catalog& catalog, DomainId domain,
                                 const model::Reference& to);
+// What has been handed down stays with those who have it.
+Result<void> check_unused(const Catalog& catalog, const model::NumberRange& range);
 template <store::IsDomainKind T>
 Result<void> check_unused(const Catalog& catalog, const T& value) {
     if constexpr (store::IsPerAccount<T>) return {};

@@ -8,6 +8,7 @@
 #include "roles/store/entity_reader.h"
 #include "roles/store/entity_rules.h"
 #include "roles/store/limits.h"
+#include "routing/dial_plan_check.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -128,6 +129,28 @@ Result<void> take_secrets(const WriteScope& scope, const EntityRequest&,
     return {};
 }
 
+// What is told about an entity in the answer to its change, and kept nowhere.
+template <typename T>
+void tell_findings(const WriteScope&, const T&, EntityChange&) {}
+void tell_findings(const WriteScope& scope, const model::DialRule& rule, EntityChange& change) {
+    model::DialRule told = rule;
+    told.findings = routing::check_in_plan(scope.catalog, rule);
+    change.reply.json = model::encode(told, Audience::Api);
+}
+
+// What two writes at once could each find free. Only numbers of the same tree can be wanted by two,
+// one above the other, so all of them wait for each other.
+Result<void> claim_range(const WriteScope& scope, const model::NumberRange& range, Claims& claims) {
+    if (range.kind != model::NumberKind::External) return {};
+    if (scope.licences.range_being_written(range) != nullptr)
+        return make_error(ErrorCode::Unavailable, "",
+                          "a range with some of these numbers is being written: try again");
+    Claim claim;
+    claim.range = range;
+    claims.push_back(std::move(claim));
+    return {};
+}
+
 // What a change takes of the licences at or above its domain.
 template <typename T>
 Result<Claims> claims_of(const WriteScope& scope, const Transition<T>& change) {
@@ -141,6 +164,9 @@ Result<Claims> claims_of(const WriteScope& scope, const Transition<T>& change) {
         if (is_new) TRY(claim_one(licences, change.after->domain, Quantity::Users, claims));
     } else if constexpr (std::is_same_v<T, model::Trunk>) {
         if (is_new) TRY(claim_one(licences, change.after->domain, Quantity::Trunks, claims));
+    } else if constexpr (std::is_same_v<T, model::NumberRange>) {
+        if (!is_new) TRY(claim_range(scope, *change.before, claims));
+        TRY(claim_range(scope, *change.after, claims));
     } else if constexpr (std::is_same_v<T, model::Licence>) {
         TRY(claim_licence(licences, *change.before, *change.after, claims));
     } else if constexpr (std::is_same_v<T, model::Domain>) {
@@ -193,6 +219,7 @@ Result<EntityChange> create(const WriteScope& scope, const EntityRequest& reques
     Claims claims = TRY(claims_of(scope, transition));
     EntityChange change = finish(scope, request, transition, {1, {}}, std::move(write));
     change.claims = std::move(claims);
+    tell_findings(scope, value, change);
     if constexpr (std::is_same_v<T, model::ApiToken>) {
         value.token = shown;
         change.reply.json = model::encode(value, Audience::Api);
@@ -249,6 +276,7 @@ Result<EntityChange> update(const WriteScope& scope, const EntityRequest& reques
     Claims claims = TRY(claims_of(scope, transition));
     EntityChange change = finish(scope, request, transition, envelope, std::move(write));
     change.claims = std::move(claims);
+    tell_findings(scope, after, change);
     return change;
 }
 
@@ -295,10 +323,15 @@ Result<EntityChange> remove(const WriteScope& scope, const EntityRequest& reques
     const Transition<T> transition{&before.value, nullptr};
     TRY(check_actor(scope.catalog, request, transition));
     TRY(check_unused(scope.catalog, before.value));
+    Claims claims;
+    if constexpr (std::is_same_v<T, model::NumberRange>)
+        TRY(claim_range(scope, before.value, claims));
     store::Member write;
     write.compares.push_back(Compare::mod_revision_is(stored->key, stored->mod_revision));
     remove_belongings(before.value, write);
-    return change_of(scope, request, transition, std::move(write));
+    EntityChange change = change_of(scope, request, transition, std::move(write));
+    change.claims = std::move(claims);
+    return change;
 }
 
 template <typename T>

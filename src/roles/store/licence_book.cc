@@ -4,6 +4,7 @@
 #include <string>
 
 #include "roles/store/limits.h"
+#include "routing/number_ranges.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -56,16 +57,33 @@ int64_t LicenceBook::taken(const Catalog& catalog, DomainId holder, Quantity qua
 }
 
 void LicenceBook::hold(const Claims& claims) {
-    for (const Claim& each : claims) claimed_[{each.holder, each.quantity}] += each.amount;
+    for (const Claim& each : claims) {
+        if (each.range)
+            ranges_.push_back(*each.range);
+        else
+            claimed_[{each.holder, each.quantity}] += each.amount;
+    }
 }
 
 void LicenceBook::release(const Claims& claims) {
     for (const Claim& each : claims) {
+        if (each.range) {
+            const auto written = std::ranges::find(ranges_, *each.range);
+            if (written != ranges_.end()) ranges_.erase(written);
+            continue;
+        }
         const auto found = claimed_.find({each.holder, each.quantity});
         if (found == claimed_.end()) continue;
         found->second -= each.amount;
         if (found->second == 0) claimed_.erase(found);
     }
+}
+
+const model::NumberRange* LicenceBook::range_being_written(const model::NumberRange& beside) const {
+    const auto span = routing::NumberSpan::of(beside);
+    for (const model::NumberRange& each : ranges_)
+        if (each.domain != beside.domain && routing::NumberSpan::of(each).meets(span)) return &each;
+    return nullptr;
 }
 
 Result<void> claim_one(LicenceScope scope, DomainId domain, Quantity quantity, Claims& claims) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Claim {
     DomainId holder;
     store::Quantity quantity = store::Quantity::Accounts;
     int64_t amount = 0;
+    std::optional<model::NumberRange> range;  // instead: an external one that is being written
 };
 using Claims = std::vector<Claim>;
 
@@ -26,6 +28,8 @@ class LicenceBook {
     int64_t taken(const store::Catalog& catalog, DomainId holder, store::Quantity quantity);
     void hold(const Claims& claims);
     void release(const Claims& claims);
+    // Of another domain, with some of the same numbers.
+    const model::NumberRange* range_being_written(const model::NumberRange& beside) const;
 
  private:
     using Place = std::pair<DomainId, store::Quantity>;
@@ -35,6 +39,7 @@ class LicenceBook {
     };
     std::map<Place, Counted> counted_;
     std::map<Place, int64_t> claimed_;
+    std::vector<model::NumberRange> ranges_;
 };
 
 struct LicenceScope {

@@ -15,6 +15,7 @@ struct KindResource {
     std::string_view kind;
     Resource resource;
 };
+// clang-format off
 constexpr KindResource kOfKinds[] = {
     {"domain", Resource::Settings},
     {"licence", Resource::Licences},
@@ -23,12 +24,16 @@ constexpr KindResource kOfKinds[] = {
     {"api_token", Resource::Tokens},
     {"account", Resource::Accounts},
     {"number_range", Resource::Numbers},
+    {"dial_rule", Resource::Routing},
+    {"schedule", Resource::Routing},
+    {"representation", Resource::Routing},
     {"trunk", Resource::Trunks},
     {"trunk_group", Resource::Trunks},
     {"ring_group", Resource::Services},
     {"feature_code", Resource::Services},
     {"account_service", Resource::Services},
 };
+// clang-format on
 
 std::optional<Resource> resource_of(const Route& route) {
     switch (route.action) {
@@ -49,6 +54,7 @@ std::optional<Resource> resource_of(const Route& route) {
         case Action::Cdr:
             return Resource::Cdr;
         case Action::RouteTest:
+        case Action::DialPlanCheck:
             return Resource::Routing;
         case Action::Audit:
         case Action::Configuration:

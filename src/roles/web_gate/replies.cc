@@ -147,6 +147,7 @@ void WebGate::note_done(Now now, const Pending& pending, const HttpResponse& res
         case Action::Bindings:
         case Action::Cdr:
         case Action::RouteTest:
+        case Action::DialPlanCheck:
         case Action::Audit:
         case Action::Configuration:
         case Action::LogLevel:

@@ -25,6 +25,7 @@ enum class Action : uint8_t {
     Binding,     // those of one account
     Cdr,         // history
     RouteTest,
+    DialPlanCheck,  // what is odd about a domain's dial rules
     Audit,          // who changed what
     Configuration,  // what a domain was: GET shows what differs, POST goes back
     Bulk,           // many creations, a line each

@@ -236,6 +236,9 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
         case Action::RouteTest:
             test_route(now, std::move(incoming), out);
             break;
+        case Action::DialPlanCheck:
+            check_dial_plan(incoming, out);
+            break;
         case Action::Audit:
             list_audit(now, std::move(incoming), out);
             break;
@@ -433,35 +436,6 @@ void WebGate::ask_harm(Now now, Incoming incoming, ports::Outbox& out) {
         return ask(now, std::move(incoming), ports::host_of(entry.node), *harm, out);
     }
     respond(incoming.letter, problem(404, "there is no such node"), out);
-}
-
-void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
-    const auto members = text_members(incoming.request().body, {"domain", "caller", "dialled"});
-    if (!members) {
-        respond(incoming.letter, problem(members.error()), out);
-        return;
-    }
-    ports::RouteTest test{(*members)[0], (*members)[1], (*members)[2]};
-    if (!incoming.match.domain.empty()) test.domain = incoming.match.domain;
-    for (const auto& [name, value] :
-         {std::pair<std::string_view, std::string_view>{"domain", test.domain},
-          {"caller", test.caller},
-          {"dialled", test.dialled}}) {
-        if (!value.empty()) continue;
-        respond(incoming.letter,
-                problem(make_error(ErrorCode::Missing, name, "this field is required")), out);
-        return;
-    }
-    const auto domain = find_domain(around_.catalog, test.domain);
-    const NeededRight right{model::Resource::Routing, model::Verb::Read};
-    if (!domain || !may(around_.catalog, incoming.principal, *domain, right)) {
-        const bool in_path = !incoming.match.domain.empty();
-        const Error unknown = make_error(ErrorCode::NotFound, "domain", "does not exist");
-        return respond(incoming.letter, problem(in_path ? 404 : 422, unknown), out);
-    }
-    if (!incoming.principal.is_operator()) test.domain = domain->text();
-    const auto b2b = around_.directory.pick(RoleKind::B2bua, 0);
-    ask(now, std::move(incoming), b2b.value_or(ports::Instance{}), std::move(test), out);
 }
 
 }  // namespace tandem::roles::web_gate

@@ -1,0 +1,99 @@
+// Where calls go, and what is odd about the rules that say so.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "app/cli/commands.h"
+#include "app/cli/show.h"
+#include "base/json_text.h"
+
+namespace tandem::cli {
+namespace {
+
+namespace json = boost::json;
+
+struct Asked {
+    std::string domain;
+    std::string caller;
+    std::string dialled;
+    std::string direction;
+    std::string at;
+};
+
+void print_result(const json::value& route) {
+    const std::string status = cell(route, "sip_status");
+    const std::string reason = cell(route, "sip_reason");
+    if (status != "0")
+        std::printf("result: refused with SIP status %s%s\n", status.c_str(),
+                    reason == "-" ? "" : (" (" + reason + ")").c_str());
+    for (const auto& each : route.at("destinations").as_array()) {
+        std::printf("result: rings %s (account %s of %s)\n", cell(each, "number").c_str(),
+                    cell(each, "account").c_str(), cell(each, "domain").c_str());
+    }
+    if (cell(route, "shown.number") != "-")
+        std::printf("shown:  %s %s\n", cell(route, "shown.number").c_str(),
+                    cell(route, "shown.display_name").c_str());
+}
+
+void test_route(Global& global, const Asked& asked) {
+    JsonWriter body;
+    body.begin_object().field("domain").value(asked.domain);
+    body.field("caller").value(asked.caller).field("dialled").value(asked.dialled);
+    if (!asked.direction.empty()) body.field("direction").value(asked.direction);
+    if (!asked.at.empty()) body.field("at").value(asked.at);
+    const auto answer =
+        global.client().call("POST", "/api/v1/route-test", body.end_object().take());
+    if (!answer.has_value()) return global.fail(answer.error());
+    const json::value route = json::parse(answer->body);
+    const auto* steps = route.as_object().if_contains("steps");
+    if (global.json || steps == nullptr) {
+        std::printf("%s\n", answer->body.c_str());
+        return;
+    }
+    int number = 0;
+    for (const auto& step : steps->as_array()) {
+        std::printf("%2d. %-16s %s\n", ++number, cell(step, "step").c_str(),
+                    cell(step, "reason").c_str());
+    }
+    print_result(route);
+}
+
+// Ends with 1 when there is a warning, so that scripts notice.
+void check_rules(Global& global, const std::string& domain) {
+    const auto answer =
+        global.client().call("GET", "/api/v1/domains/" + encode(domain) + "/dial-rules/check");
+    if (!answer.has_value()) return global.fail(answer.error());
+    const json::value plan = json::parse(answer->body);
+    const json::array& findings = plan.at("findings").as_array();
+    for (const json::value& each : findings)
+        if (cell(each, "severity") == "warning") global.exit_code = kExitRefused;
+    if (global.json) {
+        std::printf("%s\n", answer->body.c_str());
+        return;
+    }
+    std::printf("%s rules: %s\n", cell(plan, "rules").c_str(),
+                findings.empty() ? "nothing is odd" : "what is odd");
+    for (const json::value& each : findings)
+        std::printf("  %s: %s\n", cell(each, "severity").c_str(), cell(each, "text").c_str());
+}
+
+}  // namespace
+
+void add_route_commands(CLI::App& app, Global& global) {
+    static Asked asked;
+    auto* route = app.add_subcommand("route", "routing");
+    route->require_subcommand(1);
+    auto* test = route->add_subcommand("test", "explain a call without placing it");
+    test->add_option("domain", asked.domain, "name of the domain")->required();
+    test->add_option("caller", asked.caller, "login or number that calls")->required();
+    test->add_option("dialled", asked.dialled, "what it dials")->required();
+    test->add_option("--direction", asked.direction,
+                     "inner (the default), outer or cross: then the caller is any number");
+    test->add_option("--at", asked.at, "when, like 2026-12-24T08:00:00Z; now when left out");
+    test->callback([&] { test_route(global, asked); });
+    auto* check = app.get_subcommand("rule")->add_subcommand(
+        "check", "rules that never take a call, that clash, or that lead nowhere");
+    check->add_option("DOMAIN", asked.domain, "name of the domain")->required();
+    check->callback([&] { check_rules(global, asked.domain); });
+}
+
+}  // namespace tandem::cli

@@ -1,0 +1,60 @@
+// Where calls would go, and what is odd about the rules that say so.
+#include "base/json_text.h"
+#include "roles/web_gate/asking.h"
+#include "roles/web_gate/request_checks.h"
+#include "routing/dial_plan_check.h"
+#include "store/catalog.h"
+
+namespace tandem::roles::web_gate {
+namespace {
+
+Result<ports::RouteTest> route_test_of(std::string_view body, std::string_view domain) {
+    const auto members =
+        TRY(text_members(body, {"domain", "caller", "dialled", "direction", "at"}));
+    ports::RouteTest test{members[0], members[1], members[2], members[3]};
+    if (!domain.empty()) test.domain = domain;
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, std::string_view>{"domain", test.domain},
+          {"caller", test.caller},
+          {"dialled", test.dialled}}) {
+        if (value.empty()) return make_error(ErrorCode::Missing, name, "this field is required");
+    }
+    test.at_ms = TRY(time_in(members[4], "at"));
+    return test;
+}
+
+}  // namespace
+
+void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
+    auto test = route_test_of(incoming.request().body, incoming.match.domain);
+    if (!test) {
+        respond(incoming.letter, problem(test.error()), out);
+        return;
+    }
+    const auto domain = find_domain(around_.catalog, test->domain);
+    const NeededRight right{model::Resource::Routing, model::Verb::Read};
+    if (!domain || !may(around_.catalog, incoming.principal, *domain, right)) {
+        const bool in_path = !incoming.match.domain.empty();
+        const Error unknown = make_error(ErrorCode::NotFound, "domain", "does not exist");
+        return respond(incoming.letter, problem(in_path ? 404 : 422, unknown), out);
+    }
+    if (!incoming.principal.is_operator()) test->domain = domain->text();
+    const auto b2b = around_.directory.pick(ports::RoleKind::B2bua, 0);
+    ask(now, std::move(incoming), b2b.value_or(ports::Instance{}), std::move(*test), out);
+}
+
+void WebGate::check_dial_plan(const Incoming& incoming, ports::Outbox& out) {
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    JsonWriter json;
+    json.begin_object().field("rules");
+    json.value(static_cast<uint64_t>(around_.catalog.count<model::DialRule>(*domain)));
+    json.field("findings").begin_list();
+    for (const model::DialFinding& each : routing::check_dial_plan(around_.catalog, *domain))
+        json.raw(model::encode(each, model::Audience::Api));
+    ports::HttpResponse response;
+    response.body = json.end_list().end_object().take();
+    respond(incoming.letter, std::move(response), out);
+}
+
+}  // namespace tandem::roles::web_gate
