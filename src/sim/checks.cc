@@ -235,6 +235,7 @@ void Run::check_records() {
         for (const model::CdrLeg& leg : record.legs) ids.insert(leg.call_id);
         for (const std::string& id : ids) by_call_id[id].push_back(&record);
         if (record.survived) world_.count("records of calls that survived a death");
+        if (!record.forwards.empty()) world_.count("records of calls that were forwarded");
     }
     for (const auto& phone : phones_) {
         for (const auto& call : phone->calls()) {

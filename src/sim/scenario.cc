@@ -99,15 +99,18 @@ void Run::boot() {
 
 void Run::make_accounts() {
     int open = 0;
-    const auto post = [&](const std::string& path, std::string body) {
+    const auto send = [&](const char* method, const std::string& path, std::string body) {
         ++open;
-        site_.http("POST", path, std::move(body), [&, path](const ports::HttpResponse* response) {
+        site_.http(method, path, std::move(body), [&, path](const ports::HttpResponse* response) {
             --open;
             if (response == nullptr || response->status >= 300) {
-                world_.fail("POST " + path + ": " + (response ? response->body : "no answer"));
+                world_.fail("writing " + path + ": " + (response ? response->body : "no answer"));
             }
         });
         wait_for([&] { return open == 0; }, kBootPatience, "the API");
+    };
+    const auto post = [&](const std::string& path, std::string body) {
+        send("POST", path, std::move(body));
     };
     post("/api/v1/domains",
          R"({"name":"sim.test","settings":{"ring_timeout_s":15,"session_expires_s":90}})");
@@ -115,6 +118,13 @@ void Run::make_accounts() {
         post("/api/v1/domains/sim.test/accounts",
              json_of({{"login", number}, {"number", number}, {"password", "secret"}}));
     }
+    // Some calls go on, the last one's perhaps twice.
+    const auto forward = [&](const char* number, std::string body) {
+        const std::string account = std::string("/api/v1/domains/sim.test/accounts/") + number;
+        send("PATCH", account + "/services", std::move(body));
+    };
+    forward("1002", R"({"forward_busy":"1003","forward_unregistered":"1001"})");
+    forward("1004", R"({"forward_no_answer":"1002","forward_no_answer_after_s":5})");
     if (profile_.plan.shape != SiteShape::Grouped) return;
     site_.http("GET", "/api/v1/domains/sim.test", {}, [&](const ports::HttpResponse* response) {
         const auto domain =
