@@ -27,18 +27,20 @@ void Call::on_route(CallContext& ctx, Route route) {
     pump(ctx);
 }
 
-// Where the number of calls matters, the registrar is asked when it is known.
+// Where the number of calls matters, the registrar is asked when it is known. The call state of the
+// account's domain knows those of its calls that were made there.
 void Call::ask_for_devices(CallContext& ctx) {
-    const auto index = ctx.around.directory.active(ports::RoleKind::CallState, facts_.domain);
     for (size_t i = 0; i < destinations_.size(); ++i) {
         if (destinations_[i].stage != stage_) continue;
         const auto destination = static_cast<uint8_t>(i);
+        const DomainId domain = domain_of(facts_, destinations_[i]);
+        const auto index = ctx.around.directory.active(ports::RoleKind::CallState, domain);
         if (destinations_[i].calls_max == 0 || !index) {
             ask_where(ctx, Purpose::Bindings, destination);
             continue;
         }
         ports::CallsQuery query;
-        query.domain = facts_.domain;
+        query.domain = domain;
         query.account = destinations_[i].account;
         query.limit = 1;
         ask(ctx, *index, std::move(query), {Purpose::Count, kCountDeadline, destination});
