@@ -158,8 +158,10 @@ def entity_cycle(api, collection, item, body, change, wrong, **names):
         answer = api.call(method, path, 415, body=b"a=1",
                           headers={"Content-Type": "application/x-www-form-urlencoded"}, **{**names, **extra})
         expect(answer.json()["status"] == 415, "a problem document")
+        # Under another name, as that of the first one is taken.
+        base = {**body, "name": body["name"] + "2"} if method == "post" and "name" in body else body
         for field, value in wrong.items():
-            api.problem(method, path, 422, body={**body, field: value}, field=field, **{**names, **extra})
+            api.problem(method, path, 422, body={**base, field: value}, field=field, **{**names, **extra})
     for method, sent in (("get", None), ("patch", change), ("put", body), ("delete", None)):
         api.problem(method, item, 404, body=sent, **{**one, "id": "0" * 32})
     api.call("delete", item, 204, **one)
