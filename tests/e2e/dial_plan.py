@@ -96,7 +96,7 @@ def odd_rules_are_told(folder):
         expect(checked["rules"] == 3, f"{checked}")
         expect([each["code"] for each in checked["findings"]] == ["no-target", "conflict"], f"{checked}")
         told = run_cli(["rule", "check", "demo.test"], {"TANDEM_DATA": server.data, "TANDEM_URL": server.url})
-        expect(told.returncode == 1 and "warning: The rules 'late' and 'wide'" in told.stdout, f"{told}")
+        expect(told.returncode == 1 and "'late' takes them, by its name." in told.stdout, f"{told}")
         server.api("DELETE", f"{RULES}/late")
         server.api("DELETE", f"{RULES}/lost")
         expect("1 rules: nothing is odd" in cli(server, "rule", "check", "demo.test"), "clean")
@@ -112,10 +112,11 @@ def wrong_rules_are_refused(folder):
                 ({"reject_status": 200}, "reject_status", ""), ({"called_number": {"strip": 33}}, "called_number.strip", ""),
                 ({"dialled": "0X", "called_number": {"strip": 2}}, "called_number.strip", "leaves nothing"),
                 ({"action": "reject", "caller_name": {"replace": "x"}}, "action", "reject"),
-                ({"caller_number": {"prefix": "abc"}}, "caller_number.prefix", ""), ({"findings": []}, "findings", "")):
+                ({"caller_number": {"prefix": "abc"}}, "caller_number.prefix", "")):
             refused = operator.must(422, "post", RULES, {"name": "bad", **body})
             expect(refused["field"] == field and words in refused["detail"], f"{body}: {refused}")
         operator.must(422, "post", RULES, {"name": "check"})
+        operator.must(403, "post", RULES, {"name": "bad", "findings": []})
         add_rule(server, "one", 1)
         operator.must(409, "post", RULES, {"name": "one"})
         wrong = cli(server, "rule", "add", "demo.test", "two", "--dialled", "1[", code=1)

@@ -241,6 +241,7 @@ void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfe
     routing::Question question{call.facts().domain, wanted.account, wanted.dialled, step.now.utc};
     question.turns = &group_turns_;
     question.dice = call.id().bits.low;
+    question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
     if (found.turned) take_turn(*found.turned);
     const bool is_nothing = found.stages.empty() && !found.feature;

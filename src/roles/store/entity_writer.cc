@@ -138,10 +138,8 @@ void tell_findings(const WriteScope& scope, const model::DialRule& rule, EntityC
     change.reply.json = model::encode(told, Audience::Api);
 }
 
-// What two writes at once could each find free. Only numbers of the same tree can be wanted by two,
-// one above the other, so all of them wait for each other.
+// What two writes at once could each find free.
 Result<void> claim_range(const WriteScope& scope, const model::NumberRange& range, Claims& claims) {
-    if (range.kind != model::NumberKind::External) return {};
     if (scope.licences.range_being_written(range) != nullptr)
         return make_error(ErrorCode::Unavailable, "",
                           "a range with some of these numbers is being written: try again");

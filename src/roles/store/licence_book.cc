@@ -28,6 +28,12 @@ Error too_little(std::string field, const Catalog& catalog, const Holder& holder
                           std::to_string(wanted.amount) + " more");
 }
 
+bool may_clash(const model::NumberRange& one, const model::NumberRange& other) {
+    const bool are_external =
+        one.kind == model::NumberKind::External && other.kind == model::NumberKind::External;
+    return one.domain == other.domain || are_external;
+}
+
 Result<void> claim(LicenceScope scope, const Holder& holder, const Claim& wanted, std::string field,
                    Claims& claims) {
     const int64_t taken = scope.book.taken(scope.catalog, holder.domain, wanted.quantity);
@@ -82,7 +88,9 @@ void LicenceBook::release(const Claims& claims) {
 const model::NumberRange* LicenceBook::range_being_written(const model::NumberRange& beside) const {
     const auto span = routing::NumberSpan::of(beside);
     for (const model::NumberRange& each : ranges_)
-        if (each.domain != beside.domain && routing::NumberSpan::of(each).meets(span)) return &each;
+        if (each.id != beside.id && may_clash(each, beside) &&
+            routing::NumberSpan::of(each).meets(span))
+            return &each;
     return nullptr;
 }
 

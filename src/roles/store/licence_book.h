@@ -18,7 +18,7 @@ struct Claim {
     DomainId holder;
     store::Quantity quantity = store::Quantity::Accounts;
     int64_t amount = 0;
-    std::optional<model::NumberRange> range;  // instead: an external one that is being written
+    std::optional<model::NumberRange> range;  // instead: one that is being written
 };
 using Claims = std::vector<Claim>;
 
@@ -28,7 +28,7 @@ class LicenceBook {
     int64_t taken(const store::Catalog& catalog, DomainId holder, store::Quantity quantity);
     void hold(const Claims& claims);
     void release(const Claims& claims);
-    // Of another domain, with some of the same numbers.
+    // Another one with some of the same numbers, where both can't be had.
     const model::NumberRange* range_being_written(const model::NumberRange& beside) const;
 
  private:
