@@ -93,9 +93,10 @@ class Call {
     bool talks_to(uint8_t leg, std::string_view remote_tag) const;
     // The party at the other end of the dialog that is named; an error when it is none of ours.
     ports::ReplacedFound find_dialog(const ports::ReplacedQuery& query) const;
+    DomainId domain_of_leg(uint8_t leg) const { return domain_of(facts_, who_is(leg)); }
     bool is_dialog(uint8_t leg, const DialogName& name) const;
-    // A leg whose phone rings for the account (nil: for anybody); 0: none.
-    uint8_t ringing_leg(AccountId account) const;
+    // A leg whose phone rings for the account of the domain (nil: for anybody there); 0: none.
+    uint8_t ringing_leg(DomainId domain, AccountId account) const;
     ports::Instance media_gate() const { return media_gate_; }
     bool has_media() const { return media_open_; }
     // As the store has it, and in the middle of nothing.

@@ -160,14 +160,15 @@ bool Call::is_dialog(uint8_t leg, const DialogName& name) const {
            named->leg.local_tag() == name.to_tag && named->leg.has_dialog_with(name.from_tag);
 }
 
-uint8_t Call::ringing_leg(AccountId account) const {
+uint8_t Call::ringing_leg(DomainId domain, AccountId account) const {
     if (phase_ != Phase::Ringing) return 0;
     for (size_t i = 0; i < branches_.size(); ++i) {
         const Branch& each = *branches_[i];
         const bool is_asked = account.is_nil() || each.destination.account == account;
         const bool rings =
             each.state == BranchState::Inviting || each.state == BranchState::Ringing;
-        if (is_asked && rings) return static_cast<uint8_t>(i + 1);
+        const auto index = static_cast<uint8_t>(i + 1);
+        if (is_asked && rings && domain_of_leg(index) == domain) return index;
     }
     return 0;
 }
@@ -177,11 +178,11 @@ ports::ReplacedFound Call::find_dialog(const ports::ReplacedQuery& query) const 
     ports::ReplacedFound found;
     found.call = facts_.call;
     found.error = make_error(ErrorCode::NotFound, "dialog", "no such dialog here");
-    if (facts_.domain != query.domain) return found;
     for (size_t i = 0; i <= branches_.size(); ++i) {
         const auto index = static_cast<uint8_t>(i);
         const Party* named = party(index);
         if (named == nullptr || named->leg.call_id() != query.call_id) continue;
+        if (domain_of_leg(index) != query.domain) continue;
         const auto is = [&](std::string_view ours, std::string_view theirs) {
             return named->leg.local_tag() == ours && named->leg.remote_tag() == theirs;
         };
@@ -194,6 +195,7 @@ ports::ReplacedFound Call::find_dialog(const ports::ReplacedQuery& query) const 
         if (phase_ != Phase::Established || winner_ == 0) continue;
         if (!talks(index) || transfer_.is_under_way()) continue;
         const uint8_t other = peer_of(index);
+        if (domain_of_leg(other) != query.domain) continue;
         const Destination who = who_is(other);
         const sip::Leg& leg = party(other)->leg;
         found.error.reset();

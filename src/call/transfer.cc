@@ -28,7 +28,7 @@ int Transfer::refusal_of(const Call& call, const CallContext& ctx, uint8_t index
     const auto* named = ctx.around.catalog.find_domain(request.host);
     // INTEROP: phones that are set up with an address in place of a name write it here, too.
     if (named == nullptr) return request.by_address ? 0 : 404;
-    return named->id == call.facts_.domain ? 0 : 403;
+    return named->id == call.domain_of_leg(index) ? 0 : 403;
 }
 
 void Transfer::on_refer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event) {
@@ -81,7 +81,7 @@ void Transfer::offer_of_who_stays(Call& call) {
 
 std::optional<Transfer::Wanted> Transfer::route_wanted(const Call& call) const {
     if (stage_ != Stage::Routing) return std::nullopt;
-    return Wanted{call.who_is(referrer_).account, dialled_};
+    return Wanted{call.domain_of_leg(referrer_), call.who_is(referrer_).account, dialled_};
 }
 
 void Transfer::on_routed(Call& call, CallContext& ctx, int refusal) {
@@ -100,7 +100,7 @@ void Transfer::ask_owner(Call& call, CallContext& ctx) {
     owner_ = owners_.front();
     owners_.erase(owners_.begin());
     call.ask(ctx, owner_,
-             ports::ReplacedQuery{call.facts_.domain, dialog_->call_id, dialog_->to_tag,
+             ports::ReplacedQuery{call.domain_of_leg(referrer_), dialog_->call_id, dialog_->to_tag,
                                   dialog_->from_tag},
              {Purpose::Replaced, kReplacedDeadline});
 }
@@ -136,7 +136,13 @@ void Transfer::invite_replacing(Call& call, CallContext& ctx, const ports::Repla
     who.account = found.account;
     who.number = found.number;
     who.name = found.name;
+    who.domain = call.domain_of_leg(referrer_);
     call.add_branch(ctx, who, std::move(binding), std::nullopt);
+    // Nobody else is asked: what the call's own route had left is past.
+    call.destinations_.clear();
+    call.stages_.clear();
+    call.stage_ = 0;
+    call.stage_deadline_.reset();
     stage_ = Stage::Ringing;
     call.ring_deadline_ = ctx.now.mono + call.settings_.ring_timeout;
     call.open_branches(ctx);

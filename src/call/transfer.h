@@ -100,6 +100,7 @@ class Transfer {
 
     // A route that the owner is to find: what the referrer would reach by dialling it.
     struct Wanted {
+        DomainId domain;
         AccountId account;
         std::string dialled;
     };

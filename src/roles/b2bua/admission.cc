@@ -238,14 +238,15 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
 
 // Whoever transfers may do so to whom he could call himself.
 void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfer::Wanted& wanted) {
-    routing::Question question{call.facts().domain, wanted.account, wanted.dialled, step.now.utc};
+    routing::Question question{wanted.domain, wanted.account, wanted.dialled, step.now.utc};
+    question.plans = &plans_;
     question.turns = &group_turns_;
     question.dice = call.id().bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
     if (found.turned) take_turn(*found.turned);
     const bool is_nothing = found.stages.empty() && !found.feature;
-    const auto* domain = around_.catalog.find_domain(call.facts().domain);
+    const auto* domain = around_.catalog.find_domain(wanted.domain);
     call::Call::Route route = call::route_of(std::move(found));
     if (is_nothing && domain != nullptr && is_slot(domain->settings, wanted.dialled)) {
         route.park_for = domain->settings.park_timeout;

@@ -159,7 +159,7 @@ class B2buaRole final : public ports::Role {
         const Admitted& admitted;
     };
     bool takes_a_place(Step& step, const PlaceAsked& asked);
-    bool leads_somewhere(const Step& step, const PlaceAsked& asked) const;
+    bool leads_somewhere(const Step& step, const PlaceAsked& asked);
     void replace(Step& step, const PlaceAsked& asked);
     void pick_up(Step& step, const PlaceAsked& asked, std::string_view number);
     void take_in(Step& step, const PlaceAsked& asked, call::Call& call, uint8_t leg);

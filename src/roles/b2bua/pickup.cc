@@ -13,9 +13,10 @@ using call::Call;
 using sip::HeaderId;
 
 // Numbers and codes of the domain come before what its prefixes mean.
-bool B2buaRole::leads_somewhere(const Step& step, const PlaceAsked& asked) const {
-    const routing::Question question{asked.admitted.domain->id, asked.admitted.account->id,
-                                     asked.admitted.dialled, step.now.utc};
+bool B2buaRole::leads_somewhere(const Step& step, const PlaceAsked& asked) {
+    routing::Question question{asked.admitted.domain->id, asked.admitted.account->id,
+                               asked.admitted.dialled, step.now.utc};
+    question.plans = &plans_;
     const routing::Route route = routing::route(around_.catalog, question);
     return !route.stages.empty() || route.feature;
 }
@@ -50,7 +51,8 @@ void B2buaRole::replace(Step& step, const PlaceAsked& asked) {
     const auto token = around_.tokens.read(ports::TokenKind::Tag, name.to_tag);
     Call* call = token ? call_of_leg(token->unique) : nullptr;
     const uint8_t leg = token ? call::index_of(token->unique) : uint8_t{0};
-    const bool is_known = call != nullptr && call->facts().domain == asked.admitted.domain->id &&
+    const bool is_known = call != nullptr &&
+                          call->domain_of_leg(leg) == asked.admitted.domain->id &&
                           call->is_dialog(leg, name);
     const bool is_others = call == nullptr && token && token->owner != around_.self;
     if (is_others && !step.from_b2b) {
@@ -81,25 +83,26 @@ void B2buaRole::pick_up(Step& step, const PlaceAsked& asked, std::string_view nu
     for (const auto& [base, call] : calls_) {
         const call::CallFacts& facts = call->facts();
         const bool is_own = facts.caller_account == asked.admitted.account->id;
-        if (facts.domain != asked.admitted.domain->id || is_own) continue;
-        const uint8_t leg = call->ringing_leg(account);
+        if (is_own) continue;
+        const uint8_t leg = call->ringing_leg(asked.admitted.domain->id, account);
         if (leg == 0 || call->refusal_of(leg, true) != 0) continue;
         if (found == nullptr || facts.started < found->facts().started) found = call.get();
     }
     if (found == nullptr)
         return look_elsewhere(step, asked, {asked.admitted.domain->id, account, {}, {}});
-    take_in(step, asked, *found, found->ringing_leg(account));
+    take_in(step, asked, *found, found->ringing_leg(asked.admitted.domain->id, account));
 }
 
 void B2buaRole::take_in(Step& step, const PlaceAsked& asked, Call& call, uint8_t leg) {
     const store::AccountRecord& account = *asked.admitted.account;
     const std::string_view number = account.number().empty() ? account.login() : account.number();
-    call::NewcomerInvite invite{
-        leg,
-        {account.id, std::string(number), std::string(account.display_name())},
-        asked.server,
-        asked.in.flow,
-        std::move(asked.in.message)};
+    call::Destination who;
+    who.account = account.id;
+    who.number = number;
+    who.name = account.display_name();
+    who.domain = asked.admitted.domain->id;
+    call::NewcomerInvite invite{leg, std::move(who), asked.server, asked.in.flow,
+                                std::move(asked.in.message)};
     with_call(step, call, [&](auto& ctx) { call.take_in(ctx, std::move(invite)); });
 }
 
@@ -118,8 +121,9 @@ bool B2buaRole::is_slot(const model::DomainSettings& settings, std::string_view 
 void B2buaRole::fetch(Step& step, const PlaceAsked& asked) {
     Call* found = nullptr;
     for (const auto& [base, call] : calls_) {
-        const bool waits = call->facts().domain == asked.admitted.domain->id &&
-                           call->transfer().parked_at() == asked.admitted.dialled;
+        const bool waits =
+            call->transfer().parked_at() == asked.admitted.dialled &&
+            call->domain_of_leg(call->transfer().parked_leg()) == asked.admitted.domain->id;
         if (!waits || call->refusal_of(call->transfer().parked_leg(), false) != 0) continue;
         if (found == nullptr || call->facts().started < found->facts().started) found = call.get();
     }
