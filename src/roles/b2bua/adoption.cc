@@ -27,6 +27,8 @@ bool B2buaRole::is_ours(const ports::SipInbound& in) {
 
 // A request within a call that another had, and perhaps still has.
 bool B2buaRole::is_orphan(const ports::SipInbound& in) {
+    // Subscriptions are no calls: CS knows them.
+    if (in.message.is_request() && in.message.method() == sip::Method::Subscribe) return false;
     return in.previous_owner && in.previous_owner != around_.self && in.owner_key != 0 &&
            !is_ours(in);
 }

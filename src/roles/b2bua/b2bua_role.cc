@@ -109,6 +109,12 @@ void B2buaRole::dispatch(Step& step, Letter letter) {
 }
 
 void B2buaRole::on_notice(Step& step, Letter& letter) {
+    if (auto answered = subscribes_.on_letter(letter)) {
+        layer_.respond(step.now.mono, answered->server, std::move(answered->response),
+                       answered->contact, wire_);
+        deliver_layer_events(step);
+        return emit(step, nullptr);
+    }
     if (const auto* failed = get_if<ports::SipUndeliverable>(&letter.payload)) {
         const auto token = around_.tokens.read(ports::TokenKind::Branch, failed->branch);
         if (!token || token->owner != around_.self) return;
@@ -272,6 +278,7 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
     }
     call::CallContext ctx = context(step);
     pages_.on_timeout(ctx);
+    refuse_late_subscribes(step);
     give_up_picks(step);
     leases_.on_timeout(now, out);
     settle_licensed(step);
@@ -355,6 +362,7 @@ std::optional<Instant> B2buaRole::next_deadline() const {
     sooner(layer_.next_deadline());
     sooner(timers_.next_deadline());
     sooner(pages_.next_deadline());
+    sooner(subscribes_.next_deadline());
     sooner(leases_.next_deadline());
     if (!picks_.empty()) sooner(picks_.front().give_up);
     sooner(writer_.next_deadline());

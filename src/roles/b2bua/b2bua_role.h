@@ -22,6 +22,7 @@
 #include "roles/b2bua/call_leases.h"
 #include "roles/b2bua/caller.h"
 #include "roles/b2bua/page_message.h"
+#include "roles/b2bua/subscribe_relay.h"
 #include "routing/route.h"
 #include "sip/transaction/transaction_layer.h"
 #include "store/writer.h"
@@ -124,6 +125,9 @@ class B2buaRole final : public ports::Role {
     void on_fresh_request(Step& step, ports::SipInbound& in, const sip::RequestArrival& arrival);
     void answer_options(Step& step, const sip::Message& request, sip::ServerKey server);
     void refuse(Step& step, const sip::Message& request, sip::ServerKey server, int status);
+    void on_subscribe(Step& step, ports::SipInbound& in, sip::ServerKey server);
+    void pass_on_refresh(Step& step, ports::SipInbound& in, sip::ServerKey server);
+    void refuse_late_subscribes(Step& step);
     void trace_in(Step& step, call::Call& call, uint8_t leg, const ports::SipInbound& in);
 
     // --- admission.cc
@@ -226,6 +230,7 @@ class B2buaRole final : public ports::Role {
     size_t live_calls_ = 0;  // of them, those that have not ended
     routing::DialPlans plans_;
     PageMessages pages_;
+    SubscribeRelay subscribes_;
     CallLeases leases_;
     std::unordered_map<uint64_t, HeldInvite> held_invites_;  // that wait for a lease
     struct Pick {  // an INVITE that waits for CS to say where a call rings

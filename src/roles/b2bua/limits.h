@@ -8,6 +8,11 @@
 
 namespace tandem::roles::b2bua {
 
+// SUBSCRIBEs that wait for CS, which answers when its store has written. A phone repeats its
+// request until then, and hears nothing new.
+inline constexpr size_t kSubscribesMax = 10'000;
+inline constexpr Duration kSubscribeDeadline = 4s;
+
 // Calls of one instance when its settings say nothing: about 16 KiB each, 320 MiB.
 inline constexpr size_t kCallsMax = 20'000;
 // Calls that have ended and are kept for 32 s: those of 600 a second, which is more than an

@@ -13,7 +13,7 @@ using sip::Method;
 namespace {
 
 constexpr std::string_view kAllow =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, NOTIFY";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, SUBSCRIBE, NOTIFY";
 
 sip::Hop hop_of(const ports::Flow& flow) {
     return sip::Hop::of(flow, ports::is_reliable(flow.transport) ? sip::Reliability::Reliable
@@ -110,6 +110,8 @@ void B2buaRole::on_dialog_request(Step& step, ports::SipInbound& in,
     Call* call = token ? call_of_leg(token->unique) : nullptr;
     if (call == nullptr) {
         if (arrival.kind == sip::RequestArrival::Kind::Ack) return;
+        if (in.message.method() == Method::Subscribe)
+            return pass_on_refresh(step, in, arrival.server);
         ++counters_.unknown_dialogs;
         return refuse(step, in.message, arrival.server, 481);
     }
@@ -157,7 +159,7 @@ void B2buaRole::on_fresh_request(Step& step, ports::SipInbound& in,
         case Method::Update:
             return refuse(step, in.message, arrival.server, 481);
         case Method::Subscribe:
-            return refuse(step, in.message, arrival.server, 489);
+            return on_subscribe(step, in, arrival.server);
         case Method::Refer:
         case Method::Publish:
         case Method::Register:
@@ -167,6 +169,37 @@ void B2buaRole::on_fresh_request(Step& step, ports::SipInbound& in,
         case Method::Ack:
             return;
     }
+}
+
+// The proof of who asks goes inside as an asserted identity (RFC 3325), which no phone can bring.
+void B2buaRole::on_subscribe(Step& step, ports::SipInbound& in, sip::ServerKey server) {
+    const auto admitted = admit(step, in, server);
+    if (!admitted) return;
+    in.message.replace(HeaderId::PAssertedIdentity, "<sip:" + admitted->account->id.text() + "." +
+                                                        admitted->domain->id.text() +
+                                                        "@inside.invalid>");
+    sip::Message request = in.message;
+    if (!subscribes_.pass_on(step.now, around_, {std::move(in), server, admitted->domain->id},
+                             step.out))
+        refuse(step, request, server, 503);
+}
+
+// Within a dialog that a CS which is gone had begun.
+void B2buaRole::pass_on_refresh(Step& step, ports::SipInbound& in, sip::ServerKey server) {
+    const auto from = in.message.from();
+    const auto uri = from ? from->parsed_uri() : Result<sip::UriView>(from.error());
+    const auto* domain = uri ? around_.catalog.find_domain(uri->host()) : nullptr;
+    if (domain == nullptr) return refuse(step, in.message, server, 481);
+    sip::Message request = in.message;
+    in.message.remove(HeaderId::PAssertedIdentity);
+    if (!subscribes_.pass_on(step.now, around_, {std::move(in), server, domain->id}, step.out))
+        refuse(step, request, server, 503);
+}
+
+void B2buaRole::refuse_late_subscribes(Step& step) {
+    while (const auto late = subscribes_.take_late(step.now))
+        refuse(step, late->second, late->first, 503);
+    emit(step, nullptr);
 }
 
 void B2buaRole::refuse(Step& step, const sip::Message& request, sip::ServerKey server, int status) {

@@ -32,6 +32,7 @@ void Index::link(const CallSummary& summary) {
     for (const AccountId account : {summary.caller_account, summary.callee_account}) {
         if (!account.is_nil()) by_account_[account].insert(summary.call);
     }
+    for (const AccountId account : summary.ringing) by_account_[account].insert(summary.call);
     for (const std::string& header : summary.call_id_headers) {
         by_call_id_header_.insert_or_assign(header, summary.call);
     }
@@ -43,6 +44,7 @@ void Index::unlink(const CallSummary& summary) {
     drop(by_owner_, summary.owner.number, summary.call);
     drop(by_account_, summary.caller_account, summary.call);
     drop(by_account_, summary.callee_account, summary.call);
+    for (const AccountId account : summary.ringing) drop(by_account_, account, summary.call);
     for (const std::string& header : summary.call_id_headers) {
         const auto found = by_call_id_header_.find(header);
         if (found != by_call_id_header_.end() && found->second == summary.call) {

@@ -32,6 +32,31 @@ inline constexpr size_t kFollowedPage = 200;
 // A gate that has not got the last letter by then will not: it is told all again.
 inline constexpr Duration kFollowerLost = 1s;
 
+// --- Subscriptions (RFC 6665).
+// In seconds. Phones ask for an hour; a shorter one than a minute is a flood.
+inline constexpr uint32_t kSubscriptionMin = 60;
+inline constexpr uint32_t kSubscriptionDefault = 3'600;
+inline constexpr uint32_t kSubscriptionMax = 7'200;
+// Of one account: three key modules beside a phone have some 120 lamps.
+inline constexpr size_t kSubscriptionsOfAccountMax = 200;
+// About 1.5 kB each.
+inline constexpr size_t kSubscriptionsMax = 100'000;
+inline constexpr size_t kEventIdMax = 64;
+// Between two NOTIFYs of one subscription: what happens meanwhile is told together. Versions count
+// tenths of seconds from its beginning, so that they rise across a switch of CS, too.
+inline constexpr Duration kNotifyApart = 100ms;
+// After a switch all are told anew, so many a second.
+inline constexpr Duration kNotifyAllApart = 2ms;
+// How long that waits for the calls to be known.
+inline constexpr Duration kCallsKnownMax = 2s;
+// Whether an account is registered is asked of the registrar, for those that somebody watches.
+inline constexpr Duration kPresenceLook = 10s;
+// A page of subscriptions read from the store, and how long it is waited for.
+inline constexpr uint32_t kSubscriptionsPage = 500;
+inline constexpr Duration kSubscriptionsReadMax = 2s;
+// What comes while they are read waits.
+inline constexpr size_t kHeldMax = 1'000;
+
 // --- Licences of calls.
 // A B2B that is away for so long has lost its calls to others, who have reported them by then.
 inline constexpr Duration kLeasesGrace = 3s;

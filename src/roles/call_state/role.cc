@@ -1,6 +1,7 @@
 #include "roles/call_state/role.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "roles/call_state/limits.h"
 
@@ -21,15 +22,23 @@ void CallStateRole::start(Now now, ports::Outbox& out) {
 void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
     if (next_sweep_ && now.mono >= *next_sweep_) sweep(now, out);
     licences_.on_timeout(now.mono, out);
+    watchers_.on_timeout(now, out);
+}
+
+void CallStateRole::on_directory(Now, ports::Outbox&) {
+    if (!around_.directory.is_active(around_.self)) watchers_.end();
 }
 
 std::optional<Instant> CallStateRole::next_deadline() const {
-    const auto lease = licences_.next_deadline();
-    return lease && (!next_sweep_ || *lease < *next_sweep_) ? lease : next_sweep_;
+    std::optional<Instant> next = next_sweep_;
+    for (const auto& other : {licences_.next_deadline(), watchers_.next_deadline()})
+        if (other && (!next || *other < *next)) next = other;
+    return next;
 }
 
 // What B2Bs reported went to the former one: they tell all again.
-void CallStateRole::on_elected(Now now, const std::vector<store::Compare>&, ports::Outbox& out) {
+void CallStateRole::on_elected(Now now, const std::vector<store::Compare>& guards,
+                               ports::Outbox& out) {
     for (const auto& [number, owner] : owners_) (void)index_.remove_owner(Instance{number});
     owners_.clear();
     std::set<uint16_t> reachable;
@@ -38,6 +47,8 @@ void CallStateRole::on_elected(Now now, const std::vector<store::Compare>&, port
             reachable.insert(entry.instance.number);
     }
     licences_.begin(now.mono, std::move(reachable));
+    groups_seen_ = around_.directory.groups_version();
+    watchers_.begin(now, &guards, out);
     sweep(now, out);
 }
 
@@ -52,6 +63,9 @@ void CallStateRole::sweep(Now now, ports::Outbox& out) {
             owner.gone_since = now.mono;
     }
     followers_.on_timeout(now);
+    const uint64_t groups = around_.directory.groups_version();
+    if (std::exchange(groups_seen_, groups) != groups && around_.directory.is_active(around_.self))
+        watchers_.begin(now, nullptr, out);
     ask_owners(now.mono, out);
     drop_vanished(now, out);
 }
@@ -87,19 +101,24 @@ void CallStateRole::drop_vanished(Now now, ports::Outbox& out) {
 void CallStateRole::put(Now now, ports::CallSummary summary, ports::Outbox& out) {
     std::optional<ports::CallSummary> before;
     const CallId call = summary.call;
-    if (!followers_.empty()) {
+    if (!followers_.empty() || !watchers_.empty()) {
         if (const auto* known = index_.find(call)) before = *known;
     }
     if (!index_.put(std::move(summary))) {
         ++refused_;
         return;
     }
-    followers_.on_change(now, before ? &*before : nullptr, index_.find(call), out);
+    const ports::CallSummary* was = before ? &*before : nullptr;
+    followers_.on_change(now, was, index_.find(call), out);
+    watchers_.on_change(now, was, index_.find(call), out);
 }
 
 void CallStateRole::tell_removed(Now now, const std::vector<ports::CallSummary>& calls,
                                  ports::Outbox& out) {
-    for (const ports::CallSummary& each : calls) followers_.on_change(now, &each, nullptr, out);
+    for (const ports::CallSummary& each : calls) {
+        followers_.on_change(now, &each, nullptr, out);
+        watchers_.on_change(now, &each, nullptr, out);
+    }
 }
 
 void CallStateRole::on_report(Now now, ports::CallReport& report, ports::Outbox& out) {
@@ -110,6 +129,7 @@ void CallStateRole::on_report(Now now, ports::CallReport& report, ports::Outbox&
     index_.remove(before.call, before.owner);
     report.summary.phase = ports::CallPhase::Ending;
     followers_.on_change(now, &before, &report.summary, out);
+    watchers_.on_change(now, &before, nullptr, out);
 }
 
 void CallStateRole::on_report_all(Now now, ports::CallReportAll& report, ports::Outbox& out) {
@@ -119,7 +139,9 @@ void CallStateRole::on_report_all(Now now, ports::CallReportAll& report, ports::
     tell_removed(now, index_.end_all(report.owner), out);
     const auto owner = owners_.find(report.owner.number);
     if (owner != owners_.end()) owner->second.ask_again.reset();
-    if (is_whole()) followers_.tell_waiting(now, out);
+    if (!is_whole()) return;
+    followers_.tell_waiting(now, out);
+    watchers_.on_calls_known(now, out);
 }
 
 // All who can be reached have told what they have.
@@ -152,12 +174,30 @@ void CallStateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out)
         licences_.on_returned(now.mono, letter, out);
     } else if (const auto* held = get_if<ports::LeaseReport>(&letter.payload)) {
         licences_.on_report(now.mono, *held, out);
+    } else {
+        on_watcher_letter(now, std::move(letter), out);
+    }
+}
+
+void CallStateRole::on_watcher_letter(Now now, ports::Letter letter, ports::Outbox& out) {
+    if (holds_alternative<ports::SipInbound>(letter.payload)) {
+        watchers_.on_sip(now, std::move(letter), out);
+    } else if (const auto* failed = get_if<ports::SipUndeliverable>(&letter.payload)) {
+        watchers_.on_undeliverable(now, *failed, out);
+    } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
+        watchers_.on_store_reply(now, *reply, out);
+    } else if (const auto* bindings = get_if<ports::BindingsReply>(&letter.payload)) {
+        watchers_.on_bindings(now, letter.request, bindings, out);
+    } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
+        watchers_.on_bindings(now, letter.request, nullptr, out);
     }
 }
 
 std::vector<std::pair<std::string, double>> CallStateRole::figures() const {
     return {{"calls", static_cast<double>(index_.size())},
             {"calls_not_indexed_total", static_cast<double>(refused_)},
+            {"subscriptions", static_cast<double>(watchers_.size())},
+            {"notifies_total", static_cast<double>(watchers_.notified())},
             {"call_followers", static_cast<double>(followers_.size())},
             {"call_leases_refused_total", static_cast<double>(licences_.refused())}};
 }

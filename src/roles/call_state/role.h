@@ -9,6 +9,7 @@
 #include "roles/call_state/call_licences.h"
 #include "roles/call_state/followers.h"
 #include "roles/call_state/index.h"
+#include "roles/call_state/watchers.h"
 
 namespace tandem::roles::call_state {
 
@@ -17,7 +18,10 @@ std::unique_ptr<ports::Role> make_role(const ports::Surroundings& surroundings);
 class CallStateRole final : public ports::Role {
  public:
     explicit CallStateRole(const ports::Surroundings& surroundings)
-        : around_(surroundings), licences_(around_), followers_(around_, index_) {}
+        : around_(surroundings),
+          licences_(around_),
+          followers_(around_, index_),
+          watchers_(around_, index_) {}
 
     ports::RoleKind kind() const override { return ports::RoleKind::CallState; }
     void start(Now now, ports::Outbox& out) override;
@@ -25,6 +29,8 @@ class CallStateRole final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     void on_elected(Now now, const std::vector<store::Compare>& guards,
                     ports::Outbox& out) override;
+    void on_directory(Now now, ports::Outbox& out) override;
+    bool is_flushed() const override { return watchers_.is_flushed(); }
     std::optional<Instant> next_deadline() const override;
     void drain(Now, ports::Outbox&) override {}
     bool is_idle() const override { return true; }
@@ -47,14 +53,17 @@ class CallStateRole final : public ports::Role {
     void put(Now now, ports::CallSummary summary, ports::Outbox& out);
     void tell_removed(Now now, const std::vector<ports::CallSummary>& calls, ports::Outbox& out);
     bool is_whole() const;
+    void on_watcher_letter(Now now, ports::Letter letter, ports::Outbox& out);
 
     ports::Surroundings around_;
     Index index_;
     CallLicences licences_;
     Followers followers_;
+    Watchers watchers_;
     std::map<uint16_t, Owner> owners_;
     std::optional<Instant> next_sweep_;
     uint64_t directory_generation_ = 0;
+    uint64_t groups_seen_ = 0;  // version of the groups that subscriptions were read by
     uint64_t refused_ = 0;
 };
 

@@ -86,6 +86,8 @@ constexpr Meaning kMeanings[] = {
     {"calls_unprotected_total", Type::Counter, "Calls answered before their snapshot was stored."},
     {"calls_not_indexed_total", Type::Counter, "Calls beyond the room of the index."},
     {"call_leases_refused_total", Type::Counter, "Leases of calls that a licence had no room for."},
+    {"subscriptions", Type::Gauge, "Phones that are told how an account fares."},
+    {"notifies_total", Type::Counter, "NOTIFYs that were sent to them."},
     {"call_followers", Type::Gauge, "Streams of events of calls that are open."},
     {"call_setup_seconds", Type::Histogram,
      "From INVITE to the first news of the far end (RFC 6076 4.3)."},

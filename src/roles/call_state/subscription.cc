@@ -1,0 +1,111 @@
+#include "roles/call_state/subscription.h"
+
+#include <boost/json.hpp>
+
+#include "base/json_text.h"
+#include "sip/event_bodies.h"
+
+namespace tandem::roles::call_state {
+
+namespace json = boost::json;
+
+std::string_view to_string(Package package) {
+    switch (package) {
+        case Package::Dialog:
+            return "dialog";
+        case Package::Presence:
+            return "presence";
+    }
+    return "";
+}
+
+std::optional<Package> package_from(std::string_view text) {
+    for (const Package each : {Package::Dialog, Package::Presence})
+        if (text == to_string(each)) return each;
+    return std::nullopt;
+}
+
+std::string_view body_type(Package package) {
+    return package == Package::Dialog ? sip::dialog_info_type : sip::pidf_type;
+}
+
+std::string encode_subscription(const Subscription& subscription) {
+    JsonWriter out;
+    out.begin_object();
+    out.field("key").value(subscription.key);
+    out.field("domain").value(subscription.domain.text());
+    out.field("watcher").value(subscription.watcher.text());
+    out.field("watched").value(subscription.watched.text());
+    out.field("package").value(to_string(subscription.package));
+    out.field("event_id").value(subscription.event_id);
+    out.field("call_id").value(subscription.call_id);
+    out.field("local").value(subscription.local);
+    out.field("remote").value(subscription.remote);
+    out.field("local_tag").value(subscription.local_tag);
+    out.field("remote_tag").value(subscription.remote_tag);
+    out.field("target").value(subscription.target);
+    out.field("entity").value(subscription.entity);
+    out.field("flow").value(subscription.flow.text());
+    out.field("created").value(subscription.created.unix_ms);
+    out.field("expires").value(subscription.expires.unix_ms);
+    out.field("cseq").value(subscription.cseq);
+    return out.end_object().take();
+}
+
+namespace {
+
+std::string text_of(const json::object& object, std::string_view name) {
+    const json::value* member = object.if_contains(name);
+    if (member == nullptr || !member->is_string()) return {};
+    return std::string(member->get_string());
+}
+
+template <typename T>
+T number_of(const json::object& object, std::string_view name) {
+    const json::value* member = object.if_contains(name);
+    if (member == nullptr) return 0;
+    if (member->is_int64()) return static_cast<T>(member->get_int64());
+    return member->is_uint64() ? static_cast<T>(member->get_uint64()) : T{0};
+}
+
+}  // namespace
+
+std::optional<Subscription> decode_subscription(std::string_view text) {
+    boost::system::error_code error;
+    const json::value parsed = json::parse(json::string_view(text.data(), text.size()), error);
+    if (error || !parsed.is_object()) return std::nullopt;
+    const json::object& object = parsed.get_object();
+    const auto domain = DomainId::parse(text_of(object, "domain"));
+    const auto watcher = AccountId::parse(text_of(object, "watcher"));
+    const auto watched = AccountId::parse(text_of(object, "watched"));
+    const auto package = package_from(text_of(object, "package"));
+    const auto flow = ports::Flow::parse(text_of(object, "flow"));
+    if (!domain || !watcher || !watched || !package || !flow) return std::nullopt;
+    Subscription read;
+    read.key = number_of<uint64_t>(object, "key");
+    read.domain = *domain;
+    read.watcher = *watcher;
+    read.watched = *watched;
+    read.package = *package;
+    read.event_id = text_of(object, "event_id");
+    read.call_id = text_of(object, "call_id");
+    read.local = text_of(object, "local");
+    read.remote = text_of(object, "remote");
+    read.local_tag = text_of(object, "local_tag");
+    read.remote_tag = text_of(object, "remote_tag");
+    read.target = text_of(object, "target");
+    read.entity = text_of(object, "entity");
+    read.flow = *flow;
+    read.created = UtcTime{number_of<int64_t>(object, "created")};
+    read.expires = UtcTime{number_of<int64_t>(object, "expires")};
+    read.cseq = number_of<uint32_t>(object, "cseq");
+    if (read.key == 0 || read.call_id.empty() || read.target.empty()) return std::nullopt;
+    return read;
+}
+
+std::string store_key_of(const Subscription& subscription) {
+    return std::string(keys_of_subscriptions) + subscription.domain.text() + "/" +
+           to_hex({0, subscription.key}).substr(16);
+}
+
+}  // namespace tandem::roles::call_state

@@ -1,0 +1,233 @@
+#!/usr/bin/python3
+"""Lamps: SUBSCRIBE and NOTIFY (RFC 6665) of dialogs (RFC 4235) and presence (RFC 3863); refreshed, ended, refused, and
+kept over a restart of the server and the death of CS."""
+
+import os
+import re
+import signal
+import time
+
+from calling_phone import CallingPhone, header
+from calls import CALLEE_PORT, CALLER_PORT
+from harness import Failed, expect, main, running
+
+NODES = os.environ.get("TANDEM_TEST_NODES", "one")
+WATCHER_PORT = 5064
+
+
+class three_phones:  # pylint: disable=invalid-name
+    """A caller 1001, a registered callee 1002, and 1003 that watches."""
+
+    def __init__(self, folder, nodes=NODES):
+        self.server = running(folder, accounts=("1001", "1002", "1003"), nodes=nodes)
+
+    def __enter__(self):
+        server = self.server.__enter__()
+        self.phones = [CallingPhone(server, user, port).__enter__()
+                       for user, port in (("1001", CALLER_PORT), ("1002", CALLEE_PORT), ("1003", WATCHER_PORT))]
+        self.phones[1].register()
+        return (server, *self.phones)
+
+    def __exit__(self, *exception):
+        for phone in self.phones:
+            phone.__exit__()
+        self.server.__exit__(*exception)
+
+
+def subscribe(phone, uri="sip:1002@demo.test", event="dialog", expires=600, lines=""):
+    """The answer; the dialog of a 200 is kept."""
+    answer = phone.ask("SUBSCRIBE", uri, f"Event: {event}\r\nExpires: {expires}\r\n{lines}")
+    if answer.startswith("SIP/2.0 200"):
+        phone.dialog["to"] = header(answer, "To")
+        phone.dialog["target"] = phone.target_of(answer)
+    return answer
+
+
+def notified(phone, status="200 OK", timeout=5.0):
+    """The next NOTIFY, answered."""
+    notify = phone.wait_request("NOTIFY", timeout)
+    phone.respond(notify, status)
+    return notify
+
+
+def states(notify):
+    return re.findall(r"<state>(\w+)</state>", notify)
+
+
+def version(notify):
+    return int(re.search(r'version="(\d+)"', notify).group(1))
+
+
+def until(phone, wanted, timeout=5.0):
+    """NOTIFYs up to one with the states `wanted`."""
+    end = time.monotonic() + timeout
+    seen = []
+    while time.monotonic() < end:
+        notify = notified(phone, timeout=max(0.1, end - time.monotonic()))
+        seen.append(states(notify))
+        if seen[-1] == wanted:
+            return notify
+    raise Failed(f"{wanted} was not told: {seen}")
+
+
+def a_lamp_follows_a_call(folder):
+    with three_phones(folder) as (_, caller, callee, watcher):
+        answer = subscribe(watcher)
+        expect(answer.startswith("SIP/2.0 200"), answer)
+        expect(header(answer, "Expires") == "600" and header(answer, "Contact"), answer)
+        first = notified(watcher)
+        expect(header(first, "Event") == "dialog", first)
+        expect(re.match(r"active;expires=\d+", header(first, "Subscription-State")), first)
+        expect(header(first, "Content-Type") == "application/dialog-info+xml", first)
+        expect('state="full"' in first and 'entity="sip:1002@demo.test"' in first, first)
+        expect(states(first) == ["terminated"], f"nothing goes on: {first}")
+        caller.begin_call("1002")
+        invite = callee.wait_request("INVITE")
+        callee.learn_media(invite)
+        callee.respond(invite, "180 Ringing")
+        ringing = until(watcher, ["early"])
+        expect('direction="recipient"' in ringing and "sip:1001@demo.test" in ringing, ringing)
+        expect(version(ringing) > version(first), "versions rise")
+        to = callee.respond(invite, "200 OK", "", callee.sdp())
+        callee.dialog = {"call": header(invite, "Call-ID"), "cseq": 0, "from": to, "to": header(invite, "From"),
+                         "target": callee.target_of(invite)}
+        caller.finish_call()
+        callee.wait_request("ACK")
+        talking = until(watcher, ["confirmed"])
+        expect(version(talking) > version(ringing), "versions rise")
+        caller.hang_up(callee)
+        until(watcher, ["terminated"])
+
+
+def both_sides_of_a_call(folder):
+    with three_phones(folder) as (_, caller, callee, watcher):
+        expect(subscribe(watcher, "sip:1001@demo.test").startswith("SIP/2.0 200"), "to the caller")
+        notified(watcher)
+        caller.call("1002", callee)
+        talking = until(watcher, ["confirmed"])
+        expect('direction="initiator"' in talking and "sip:1002@demo.test" in talking, talking)
+        caller.hang_up(callee)
+        until(watcher, ["terminated"])
+
+
+def refreshed_and_ended(folder):
+    with three_phones(folder) as (server, _caller, _callee, watcher):
+        expect(subscribe(watcher).startswith("SIP/2.0 200"), "begun")
+        first = notified(watcher)
+        again = watcher.in_dialog("SUBSCRIBE", "Event: dialog\r\nExpires: 900\r\n")
+        answer = watcher.wait_response(again)
+        expect(answer.startswith("SIP/2.0 200") and header(answer, "Expires") == "900", answer)
+        full = notified(watcher)
+        expect(version(full) > version(first) and 'state="full"' in full, "all again at a refresh")
+        over = watcher.in_dialog("SUBSCRIBE", "Event: dialog\r\nExpires: 0\r\n")
+        expect(watcher.wait_response(over).startswith("SIP/2.0 200"), "ended")
+        last = notified(watcher)
+        expect(header(last, "Subscription-State").startswith("terminated"), last)
+        late = watcher.in_dialog("SUBSCRIBE", "Event: dialog\r\nExpires: 600\r\n")
+        expect(watcher.wait_response(late).startswith("SIP/2.0 481"), "it is over")
+        figures = [each["figures"]["subscriptions"] for node in server.api("GET", "/status")["nodes"]
+                   for each in node["instances"] if "subscriptions" in each["figures"]]
+        expect(figures == [0], f"nothing is left: {figures}")
+
+
+def a_look_without_a_subscription(folder):
+    with three_phones(folder) as (_, _caller, _callee, watcher):
+        answer = subscribe(watcher, expires=0)
+        expect(answer.startswith("SIP/2.0 200") and header(answer, "Expires") == "0", answer)
+        expect(header(notified(watcher), "Subscription-State").startswith("terminated"), "one NOTIFY")
+
+
+def what_is_refused(folder):
+    with three_phones(folder) as (server, _caller, _callee, watcher):
+        for status, options in ((489, {"event": "message-summary"}), (489, {"event": "unheard-of"}),
+                                (404, {"uri": "sip:4711@demo.test"}), (423, {"expires": 5}),
+                                (406, {"lines": "Accept: application/odd\r\n"})):
+            answer = subscribe(watcher, **options)
+            expect(answer.startswith(f"SIP/2.0 {status}"), f"{options}: {answer.splitlines()[0]}")
+            if status == 489:
+                expect("dialog" in header(answer, "Allow-Events"), answer)
+            if status == 423:
+                expect(header(answer, "Min-Expires") == "60", answer)
+        server.api("POST", "/domains", {"name": "other.test"})
+        server.api("POST", "/domains/other.test/accounts", {"login": "1002", "number": "1002", "password": "x"})
+        answer = subscribe(watcher, "sip:1002@other.test")
+        expect(answer[8:11] in ("403", "404"), f"of another domain: {answer.splitlines()[0]}")
+        stranger = watcher.request("SUBSCRIBE", "sip:1002@demo.test", "Event: dialog\r\n")
+        watcher.send(stranger)
+        expect(watcher.wait_response(stranger).startswith("SIP/2.0 407"), "who asks is proved")
+        forged = watcher.request("SUBSCRIBE", "sip:1002@demo.test",
+                                 "Event: dialog\r\nP-Asserted-Identity: <sip:a.b@inside.invalid>\r\n")
+        watcher.send(forged)
+        expect(watcher.wait_response(forged).startswith("SIP/2.0 407"), "whatever it says itself")
+
+
+def a_phone_that_has_forgotten(folder):
+    """RFC 6665 4.2.2: 481 to a NOTIFY ends it."""
+    with three_phones(folder) as (_, caller, callee, watcher):
+        expect(subscribe(watcher).startswith("SIP/2.0 200"), "begun")
+        notified(watcher, "481 Subscription Does Not Exist")
+        time.sleep(0.5)
+        caller.call("1002", callee)
+        try:
+            notify = watcher.wait_request("NOTIFY", 1.5)
+        except Failed:
+            notify = None
+        expect(notify is None, f"it is told nothing more: {notify}")
+        caller.hang_up(callee)
+
+
+def presence_of_phones_and_calls(folder):
+    with three_phones(folder) as (_, caller, callee, watcher):
+        expect(subscribe(watcher, event="presence").startswith("SIP/2.0 200"), "begun")
+        first = notified(watcher)
+        expect(header(first, "Content-Type") == "application/pidf+xml" and "<basic>open</basic>" in first, first)
+        caller.call("1002", callee)
+        busy = notified(watcher)
+        while "on-the-phone" not in busy:
+            busy = notified(watcher)
+        caller.hang_up(callee)
+        free = notified(watcher)
+        while "on-the-phone" in free:
+            free = notified(watcher)
+        callee.register(lines="Expires: 0\r\n")
+        gone = notified(watcher, timeout=15)
+        expect("<basic>closed</basic>" in gone, gone)
+
+
+def kept_over_a_restart(folder):
+    with three_phones(folder, "one") as (server, caller, callee, watcher):
+        expect(subscribe(watcher).startswith("SIP/2.0 200"), "begun")
+        first = notified(watcher)
+        server.stop()
+        server.start()
+        again = notified(watcher, timeout=15)
+        expect(version(again) > version(first) and states(again) == ["terminated"], f"all again: {again}")
+        callee.register()
+        caller.call("1002", callee)
+        until(watcher, ["confirmed"])
+        caller.hang_up(callee)
+        until(watcher, ["terminated"])
+        watcher.dialog["target"] = watcher.target_of(again)
+        refresh = watcher.in_dialog("SUBSCRIBE", "Event: dialog\r\nExpires: 600\r\n")
+        expect(watcher.wait_response(refresh).startswith("SIP/2.0 200"), "the dialog goes on")
+
+
+def kept_when_cs_dies(folder):
+    """During a call: after the switch the lamp still tells the truth."""
+    with three_phones(folder, "split") as (server, caller, callee, watcher):
+        expect(subscribe(watcher).startswith("SIP/2.0 200"), "begun")
+        notified(watcher)
+        caller.call("1002", callee)
+        talking = until(watcher, ["confirmed"])
+        node = [node["node"] for node in server.api("GET", "/status")["nodes"]
+                if any(each["role"] == "CS" for each in node["instances"])][0]
+        os.kill(server.pid_of(node), signal.SIGKILL)
+        again = until(watcher, ["confirmed"], 20)
+        expect(version(again) > version(talking), "versions rise")
+        caller.hang_up(callee)
+        until(watcher, ["terminated"])
+
+
+if __name__ == "__main__":
+    main(a_lamp_follows_a_call, both_sides_of_a_call, refreshed_and_ended, a_look_without_a_subscription, what_is_refused,
+         a_phone_that_has_forgotten, presence_of_phones_and_calls, kept_over_a_restart, kept_when_cs_dies)
