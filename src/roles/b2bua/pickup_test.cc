@@ -32,8 +32,61 @@ struct PickupTest : testing::Test {
         }
         return status;
     }
+    // Alice calls bob, whose phone rings; what it got.
+    ports::SipOutbound ring() {
+        stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
+        auto invite = stage.at(kBob).at(0);
+        stage.respond(kBob, invite, 180);
+        return invite;
+    }
+    // Carol's phone wants the place of bob's, as a lamp has told it the names of his dialog.
+    int take_place(const ports::SipOutbound& invite, std::string_view more = {}) {
+        const auto from = invite.message.from();
+        stage.call(kCarol, "1003", "1002", Stage::sdp(4200),
+                   "Replaces: " + std::string(invite.message.call_id()) + ";to-tag=" +
+                       std::string(from->tag()) + ";from-tag=phone5002" + std::string(more) + "\n");
+        return status_at_carol();
+    }
     Stage stage;
 };
+
+// RFC 3891 3.
+TEST_F(PickupTest, APhoneTakesThePlaceOfOneThatRings) {
+    const auto invite = ring();
+    EXPECT_EQ(take_place(invite, ";early-only"), 200);
+    EXPECT_EQ(stage.at(kBob).at(0).message.method(), sip::Method::Cancel);
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 200);
+}
+
+TEST_F(PickupTest, EarlyOnlyIsNotForOneThatTalks) {
+    const auto invite = ring();
+    stage.respond(kBob, invite, 200, Stage::sdp(4100));
+    EXPECT_EQ(take_place(invite, ";early-only"), 486);
+    EXPECT_EQ(take_place(invite), 200);
+}
+
+TEST_F(PickupTest, WhatHasEndedIsDeclined) {
+    const auto invite = ring();
+    stage.respond(kBob, invite, 200, Stage::sdp(4100));
+    stage.give(ports::CallHangup{stage.reports.back().summary.call, "over"}, kIndex, 1);
+    EXPECT_EQ(take_place(invite), 603);
+}
+
+TEST_F(PickupTest, NobodyTakesThePlaceOfACallerWhoWaits) {
+    ring();
+    const auto ringing = stage.at(kAlice).back();
+    const auto to = ringing.message.to();
+    stage.call(kCarol, "1003", "1002", Stage::sdp(4200),
+               "Replaces: call-of-1001;from-tag=caller;to-tag=" + std::string(to->tag()) + "\n");
+    EXPECT_EQ(status_at_carol(), 481);
+}
+
+TEST_F(PickupTest, BadAndUnknownNamesAreRefused) {
+    const auto invite = ring();
+    EXPECT_EQ(take_place(invite, "0"), 481);
+    EXPECT_EQ(take_place(invite, "\nJoin: a;to-tag=b;from-tag=c"), 400);
+    EXPECT_EQ(stage.at(kBob).size(), 0u);
+}
 
 TEST_F(PickupTest, NothingRingsAnywhere) {
     pick_up();
