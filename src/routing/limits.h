@@ -8,7 +8,7 @@ namespace tandem::routing {
 // Forwardings of one call, one after the other: a colleague, his mobile, the office, a mailbox; and
 // as many again. Beyond that somebody plays.
 inline constexpr size_t kForwardsMax = 8;
-// Rules of one dial plan: some 30 MB when compiled, and a fifth of a second to compile.
+// Rules of one dial plan: they take 0.14 s to compile (./dev bench routing).
 inline constexpr size_t dial_rules_max = 100'000;
 // Rules that are compiled at a time, of all domains together: those of one full plan and of many
 // small ones. The plans that were used the longest ago go.
@@ -16,7 +16,8 @@ inline constexpr size_t compiled_rules_max = 250'000;
 // A rule that is written is compared with the others while the plan has no more of them: some
 // milliseconds.
 inline constexpr size_t findings_on_write_max = 5'000;
-// Findings of a plan, and the work that looking for them may take: about half a second.
+// Findings of a plan, and the work that looking for them may take. 100 000 rules as people write
+// them take 0.12 s, a small part of it.
 inline constexpr size_t findings_max = 100;
 inline constexpr size_t finding_steps_max = 5'000'000;
 // Candidates for the same dialled mask are looked through up to so many; more have a tree of their

@@ -43,6 +43,10 @@ class Way {
     Question question_there(DomainId domain) const;
     std::optional<DomainId> owner_of(std::string_view number) const;
     Shown caller_of() const;
+    // What other domains have set is told to who asks for an explanation; the gate says who may.
+    bool shows_all_of(DomainId domain) const {
+        return domain == origin_ || question_.detail == Detail::Explained;
+    }
 
     void note(std::string step, std::string reason) {
         route_.steps.push_back({std::move(step), std::move(reason)});
@@ -115,7 +119,10 @@ void Way::enter(DomainId domain, DialDirection direction, std::string_view numbe
     const std::string_view form = read ? read->form_of(asked) : number;
     std::string title = title_of(*rule);
     title.front() = 'T';
-    note("rule", title + " takes the call: " + grounds(*rule, asked, form) + ".");
+    if (shows_all_of(domain))
+        note("rule", title + " takes the call: " + grounds(*rule, asked, form) + ".");
+    else
+        note("rule", "A rule of " + name_of(catalog_, domain) + " takes the call.");
     by_rule(*rule, domain, form, domain == origin_ ? question_.dialled : number);
 }
 
@@ -199,10 +206,13 @@ void Way::ring(DomainId domain, std::string_view number, std::string_view login)
         return refuse(404, "No account of " + where + " has the number or login " +
                                std::string(number) + ".");
     }
-    if (!account->enabled)
-        return refuse(480, "The account " + std::string(account->login()) + " is disabled.");
-    note("account", "The account " + std::string(account->login()) + " of " + where + " has this " +
-                        found_by + ".");
+    if (!account->enabled) {
+        const std::string login = shows_all_of(domain) ? std::string(account->login()) : "called";
+        return refuse(480, "The account " + login + " is disabled.");
+    }
+    const std::string who =
+        shows_all_of(domain) ? "The account " + std::string(account->login()) : "An account";
+    note("account", who + " of " + where + " has this " + found_by + ".");
     route_ = deliver(catalog_, asked, *account, std::move(route_));
 }
 

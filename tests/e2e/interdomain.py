@@ -78,6 +78,15 @@ def everything_is_closed_until_three_agree(folder):
         bob.hang_up(ann)
         wait_for(lambda: [each for each in server.api("GET", "/domains/north.test/cdr")["items"]
                           if each["result"] == "answered"], "the record of the call")
+        # Who has a say in north.test alone is not told what south.test has set.
+        operator = As(server, server.token())
+        token = operator.must(201, "post", "/domains/north.test/tokens", {"name": "viewer"})
+        operator.must(201, "post", "/domains/north.test/grants", {"token": token["id"], "rights": ["routing:read"]})
+        seen = As(server, token["token"]).must(200, "post", "/domains/north.test/route-test",
+                                               {"caller": "1001", "dialled": "71002"})
+        expect([each["step"] for each in seen["steps"]] == ["rule", "change", "cross", "representation", "redial"],
+               f"{seen}")
+        expect(seen["destinations"][0]["account"] == "" and "entry" not in str(seen), f"{seen}")
         # What was shown leads back, once the other way is open too.
         rule(server, "south.test", "to-north", dialled="8*", action="domain", to_domain=ids["north.test"],
              called_number={"strip": 1})

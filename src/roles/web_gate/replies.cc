@@ -203,7 +203,9 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
     if (const auto* state = get_if<ports::StoreState>(&payload))
         return store_response(*state, pending.method);
     if (const auto* test = get_if<ports::RouteTestReply>(&payload)) {
-        return route_response(*test, pending.match.domain);
+        if (test->error || pending.principal.is_operator())
+            return route_response(*test, pending.match.domain);
+        return ok(without_elsewhere(test->json));
     }
     if (const auto* harm = get_if<ports::HarmReply>(&payload)) return harm_response(*harm);
     if (const auto* status = get_if<ports::StatusReply>(&payload))

@@ -1,12 +1,17 @@
 // Where calls would go, and what is odd about the rules that say so.
+#include <boost/json.hpp>
+
 #include "base/json_text.h"
 #include "roles/web_gate/asking.h"
 #include "roles/web_gate/request_checks.h"
+#include "roles/web_gate/views.h"
 #include "routing/dial_plan_check.h"
 #include "store/catalog.h"
 
 namespace tandem::roles::web_gate {
 namespace {
+
+namespace json = boost::json;
 
 Result<ports::RouteTest> route_test_of(std::string_view body, std::string_view domain) {
     const auto members =
@@ -23,7 +28,29 @@ Result<ports::RouteTest> route_test_of(std::string_view body, std::string_view d
     return test;
 }
 
+// Of what another domain has set, these name nothing.
+bool is_told_to_others(std::string_view step) {
+    for (const std::string_view each : {"cross", "router", "representation", "refuse", "redial"})
+        if (step == each) return true;
+    return false;
+}
+
 }  // namespace
+
+std::string without_elsewhere(std::string_view route) {
+    json::value whole = json::parse(json::string_view(route.data(), route.size()));
+    bool is_elsewhere = false;
+    json::array told;
+    for (json::value& each : whole.at("steps").as_array()) {
+        const json::string& step = each.at("step").as_string();
+        is_elsewhere = is_elsewhere || step == "cross";
+        if (!is_elsewhere || is_told_to_others({step.data(), step.size()})) told.push_back(each);
+    }
+    whole.at("steps") = std::move(told);
+    if (!is_elsewhere) return json::serialize(whole);
+    for (json::value& each : whole.at("destinations").as_array()) each.at("account") = "";
+    return json::serialize(whole);
+}
 
 void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
     auto test = route_test_of(incoming.request().body, incoming.match.domain);
@@ -46,14 +73,14 @@ void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
 void WebGate::check_dial_plan(const Incoming& incoming, ports::Outbox& out) {
     const auto domain = domain_of(incoming, out);
     if (!domain) return;
-    JsonWriter json;
-    json.begin_object().field("rules");
-    json.value(static_cast<uint64_t>(around_.catalog.count<model::DialRule>(*domain)));
-    json.field("findings").begin_list();
+    JsonWriter writer;
+    writer.begin_object().field("rules");
+    writer.value(static_cast<uint64_t>(around_.catalog.count<model::DialRule>(*domain)));
+    writer.field("findings").begin_list();
     for (const model::DialFinding& each : routing::check_dial_plan(around_.catalog, *domain))
-        json.raw(model::encode(each, model::Audience::Api));
+        writer.raw(model::encode(each, model::Audience::Api));
     ports::HttpResponse response;
-    response.body = json.end_list().end_object().take();
+    response.body = writer.end_list().end_object().take();
     respond(incoming.letter, std::move(response), out);
 }
 

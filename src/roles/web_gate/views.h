@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ports/call_port.h"
@@ -22,6 +23,10 @@ std::string bindings_json(const ports::BindingsPage& page, UtcTime now);
 std::string bindings_json(const ports::BindingsReply& reply, AccountId account,
                           std::string_view login, UtcTime now);
 std::string trace_json(const ports::CallTrace& trace);
+
+// A route test as whoever has a say in the caller's domain alone may see it: without what another
+// domain has set.
+std::string without_elsewhere(std::string_view route);
 
 // {"nodes":[...]} of StatusReply texts; those that are no JSON objects are left out.
 std::string status_json(const std::vector<std::string>& nodes);
