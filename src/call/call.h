@@ -3,7 +3,7 @@
 // dialogs and offers are the legs' work (sip/dialog/leg.h); here is what joins them.
 //
 // Pure; owned by the B2B role instance, on its shard. After each step the owner looks at
-// next_deadline() and at what the call wants: wants_save(), wants_report(), take_record().
+// next_deadline() and at what the call wants: wants_save(), wants_report(), take_records().
 // RFC 3261 16.7 (choice of the failure told), RFC 5853 (what a B2BUA may do), RFC 7092.
 #pragma once
 
@@ -77,9 +77,9 @@ class Call {
     // Once, with the first news of the far end.
     bool take_first_progress() { return !std::exchange(progressed_, true); }
     bool record_due() const { return phase_ == Phase::Over || record_due_; }
-    std::string take_record(UtcTime now);  // the CDR as JSON, once; empty before and after
-    model::CallResult result() const;      // of a call that has ended
-    bool is_over() const;                  // nothing more comes: to be destroyed
+    std::vector<CallRecord> take_records(UtcTime now);  // once; none before and after
+    model::CallResult result() const;                   // of a call that has ended
+    bool is_over() const;                               // nothing more comes: to be destroyed
 
     // --- Facts.
     CallId id() const { return facts_.call; }
@@ -245,6 +245,12 @@ class Call {
     void end_leg(CallContext& ctx, uint8_t index, int status, std::string_view reason);
     void on_party_ended(CallContext& ctx, uint8_t index, const sip::LegEvent& event);
     void finish_if_done();
+
+    // --- record.cc
+    std::vector<DomainId> domains() const;  // that it has joined, the caller's first
+    DomainId home_of(AccountId account) const;
+    model::Cdr record(UtcTime now) const;
+    model::Cdr side_of(const model::Cdr& whole, DomainId domain) const;
 
     friend class Newcomer;
     friend class Transfer;

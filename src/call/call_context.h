@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "call/srtp_policy.h"
+#include "model/ids.h"
 #include "ports/letter.h"
 #include "routing/route.h"
 #include "sip/dialog/leg.h"
@@ -102,6 +103,12 @@ inline DomainId domain_of(const CallFacts& facts, const Destination& destination
 inline bool is_any_busy(const std::vector<Destination>& destinations) {
     return std::ranges::any_of(destinations, &Destination::busy);
 }
+
+// A CDR, as JSON. A call that has joined domains has one for each.
+struct CallRecord {
+    CdrId id;
+    std::string json;
+};
 
 // How a step of the route came about, for operators.
 struct RouteStepNote {

@@ -166,12 +166,98 @@ model::ForwardReason reason_of(routing::ForwardReason reason) {
 
 }  // namespace
 
-// The record has the call's own id: a second one of the same call is the same record, and is
-// dropped by the history.
-std::string Call::take_record(UtcTime now) {
+namespace {
+
+// Who calls, as whoever is called sees it.
+model::CdrParty shown_party(const CallFacts& facts) {
+    if (facts.hide_caller) return {};
+    if (facts.shown) return party_of(facts.shown->number, facts.shown->name, {});
+    return party_of(facts.caller_number, facts.caller_name, {});
+}
+
+// Each domain has a record of its own, by an id of its own, so that a retry makes no second one.
+CdrId record_id(CallId call, DomainId of, DomainId callers) {
+    if (of == callers) return CdrId{call.bits};
+    return CdrId{{call.bits.high, call.bits.low ^ of.bits.low ^ of.bits.high}};
+}
+
+// What happened to a party of another domain is not this domain's to know.
+template <typename T, typename IsOurs>
+void keep_ours(std::vector<T>& items, const IsOurs& is_ours) {
+    std::erase_if(items, [&](const T& item) { return !is_ours(item); });
+}
+
+}  // namespace
+
+std::vector<DomainId> Call::domains() const {
+    std::vector<DomainId> all{facts_.domain};
+    const auto add = [&](const Destination& to) {
+        const DomainId domain = domain_of(facts_, to);
+        if (std::ranges::find(all, domain) == all.end()) all.push_back(domain);
+    };
+    for (const auto& branch : branches_) add(branch->destination);
+    for (const Destination& each : destinations_) add(each);
+    return all;
+}
+
+// nil: an account that had no part in it.
+DomainId Call::home_of(AccountId account) const {
+    if (account.is_nil()) return {};
+    if (account == facts_.caller_account) return facts_.domain;
+    for (const auto& branch : branches_)
+        if (branch->destination.account == account) return domain_of(facts_, branch->destination);
+    for (const Destination& each : destinations_)
+        if (each.account == account) return domain_of(facts_, each);
+    return {};
+}
+
+// Of a call that joined domains each gets a record of its own side: the other one is a number.
+model::Cdr Call::side_of(const model::Cdr& whole, DomainId domain) const {
+    model::Cdr side = whole;
+    const bool is_callers = domain == facts_.domain;
+    side.id = record_id(facts_.call, domain, facts_.domain);
+    side.domain = domain;
+    side.direction = is_callers ? model::CallDirection::Outgoing : model::CallDirection::Incoming;
+    const auto is_ours = [&](const std::optional<AccountId>& account) {
+        return account && home_of(*account) == domain;
+    };
+    keep_ours(side.legs, [&](const model::CdrLeg& leg) {
+        const bool is_the_callers = leg.side == model::LegSide::Caller || !leg.party.account;
+        return is_the_callers ? is_callers : is_ours(leg.party.account);
+    });
+    keep_ours(side.forwards, [&](const auto& each) { return is_ours(each.by.account); });
+    keep_ours(side.transfers, [&](const auto& each) { return is_ours(each.by.account); });
+    if (!is_ours(side.callee.account)) {
+        const bool is_its_number = !is_callers && !side.legs.empty();
+        side.callee = is_its_number ? side.legs.front().party : model::CdrParty{};
+        if (!is_its_number) side.callee.number = facts_.dialled;
+    }
+    if (is_callers) return side;
+    side.caller = shown_party(facts_);
+    side.dialled = side.callee.number;
+    side.route.clear();
+    side.continued_in.reset();
+    return side;
+}
+
+// A second record of the same id is the same record, and is dropped by the history.
+std::vector<CallRecord> Call::take_records(UtcTime now) {
     if (record_taken_ || !record_due()) return {};
     record_taken_ = true;
+    const model::Cdr whole = record(now);
+    const std::vector<DomainId> all = domains();
+    std::vector<CallRecord> records;
+    for (const DomainId domain : all) {
+        const model::Cdr side = all.size() == 1 ? whole : side_of(whole, domain);
+        records.push_back({side.id, model::encode(side, model::Audience::Store)});
+    }
+    return records;
+}
+
+// All of it, as the caller's domain would have it if there were no other.
+model::Cdr Call::record(UtcTime now) const {
     model::Cdr cdr;
+    const model::CdrParty shown = shown_party(facts_);
     cdr.id = CdrId{facts_.call.bits};
     cdr.call = facts_.call;
     cdr.domain = facts_.domain;
@@ -217,14 +303,12 @@ std::string Call::take_record(UtcTime now) {
         model::CdrLeg leg = leg_of(branch->party, model::LegSide::Callee, statistics_);
         leg.party = party_of(branch->destination.number, branch->destination.name,
                              branch->destination.account);
-        if (!facts_.hide_caller) {
-            leg.shown_number = facts_.caller_number;
-            leg.shown_name = facts_.caller_name;
-        }
+        leg.shown_number = shown.number;
+        leg.shown_name = shown.display_name;
         cdr.legs.push_back(std::move(leg));
     }
     if (!cdr.legs.empty()) cdr.legs.front().party = cdr.caller;
-    return model::encode(cdr, model::Audience::Store);
+    return cdr;
 }
 
 model::CallResult Call::result() const {

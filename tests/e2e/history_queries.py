@@ -7,9 +7,11 @@ import os
 import time
 import urllib.request
 
+from calling_phone import CallingPhone
 from calls import CALLEE_PORT, CALLER_PORT, register
 from cli import answer, cli
 from harness import expect, finish_sipp, main, running, sipp, wait_for
+from interdomain import rule, two_domains
 from permissions import As, make_tree, sign_in
 
 NODES = os.environ.get("TANDEM_TEST_NODES", "one")
@@ -131,5 +133,36 @@ def forgotten_when_old(folder):
         expect(server.api("GET", "/audit")["items"], "nor is the log")
 
 
+def one_record_for_each_domain(folder):
+    """Of a call between two domains each has a record of its own side: the other one is a number."""
+    with running(folder, accounts=(), nodes=NODES) as server, \
+            CallingPhone(server, "1001", 5070, domain="north.test") as ann, \
+            CallingPhone(server, "1002", 5080, domain="south.test") as bob:
+        ids = two_domains(server)
+        ann.register()
+        bob.register()
+        rule(server, "north.test", "to-south", dialled="7*", action="domain", to_domain=ids["south.test"],
+             called_number={"strip": 1})
+        rule(server, "south.test", "entry", directions=["cross"])
+        server.api("POST", "/domains/south.test/representations",
+                   {"name": "north", "scope": "cross", "number": {"prefix": "8"}})
+        ann.call("71002", bob)
+        bob.hang_up(ann)
+        north, south = [wait_for(lambda name=name: server.api("GET", f"/domains/{name}/cdr")["items"], "a record")[0]
+                        for name in ("north.test", "south.test")]
+        expect(north["call"] == south["call"] and north["id"] != south["id"], f"{north} {south}")
+        expect((north["result"], south["result"]) == ("answered", "answered"), f"{north} {south}")
+        expect((north["direction"], south["direction"]) == ("outgoing", "incoming"), f"{north} {south}")
+        expect(north["caller"]["account"] and north["caller"]["number"] == "1001", f"{north}")
+        expect(north["dialled"] == "71002" and north["callee"]["number"] == "71002", f"{north}")
+        expect(not north["callee"].get("account"), f"of an account of another domain: {north}")
+        expect([leg["side"] for leg in north["legs"]] == ["caller"], f"{north}")
+        expect(south["callee"]["account"] and south["callee"]["number"] == "1002", f"{south}")
+        expect(south["caller"]["number"] == "81001" and not south["caller"].get("account"), f"{south}")
+        expect([leg["side"] for leg in south["legs"]] == ["callee"] and not south["route"], f"{south}")
+        expect(len(server.api("GET", "/cdr")["items"]) == 2, "and no third")
+
+
 if __name__ == "__main__":
-    main(by_every_filter, a_record_tells_all, as_csv, of_ones_own_domain_only, forgotten_when_old)
+    main(by_every_filter, a_record_tells_all, as_csv, of_ones_own_domain_only, one_record_for_each_domain,
+         forgotten_when_old)

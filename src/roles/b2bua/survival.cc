@@ -55,9 +55,9 @@ void B2buaRole::save(Step& step, Call& call) {
 // The record enters the outbox and the snapshot leaves the store in one transaction: a call is
 // never without either, and never has both.
 void B2buaRole::finish(Step& step, Call& call) {
-    const std::string record = call.take_record(step.now.utc);
-    if (record.empty()) return;
-    ++counters_.records;
+    const std::vector<call::CallRecord> records = call.take_records(step.now.utc);
+    if (records.empty()) return;
+    counters_.records += records.size();
     ++counters_.ended[std::string(model::to_string(call.result()))];
     report(step, call, true);
     const call::CallFacts& facts = call.facts();
@@ -67,7 +67,8 @@ void B2buaRole::finish(Step& step, Call& call) {
                                      " ended: " + std::string(model::to_string(call.result())),
                                  call.id().text(), facts.domain_name});
     store::Member member;
-    member.ops.push_back(store::Put{store::keys::cdr_outbox(CdrId{call.id().bits}), record});
+    for (const call::CallRecord& each : records)
+        member.ops.push_back(store::Put{store::keys::cdr_outbox(each.id), each.json});
     const bool stored = call.was_saved() || saving_.contains(call.base());
     if (stored) member.ops.push_back(store::Delete{call_key(call.id())});
     if (taken_over_.erase(call.base()) > 0) {
@@ -77,10 +78,10 @@ void B2buaRole::finish(Step& step, Call& call) {
     if (ticket) {
         tickets_[*ticket] = {call.base(), true};
     } else {
-        step.out.send(
-            around_.self, ports::kJournal,
-            ports::LogLine{ports::LogLine::Level::Error, "A CDR could not be written: " + record,
-                           call.id().text(), call.facts().domain_name});
+        step.out.send(around_.self, ports::kJournal,
+                      ports::LogLine{ports::LogLine::Level::Error,
+                                     "A CDR could not be written: " + records.front().json,
+                                     call.id().text(), call.facts().domain_name});
     }
     drain_writer(step);
 }
