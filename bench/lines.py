@@ -21,7 +21,7 @@ FOLDERS = [
      "src/call/snapshot_codec", "src/call/record", "src/model/"),
     ("media", "src/roles/media_gate", "src/runtime/media_ports/", "src/rtp/", "src/app/node/media_shard"),
     ("logic", "src/sip/transaction/", "src/sip/dialog/", "src/call/", "src/roles/b2bua/",
-     "src/roles/sip_gate/", "src/roles/call_state/", "src/roles/registrar/", "src/routing/",
+     "src/border/", "src/roles/sip_gate/", "src/roles/call_state/", "src/roles/registrar/", "src/routing/",
      "src/roles/host/", "src/ports/", "src/app/"),
     ("parsing", "src/sip/", "src/sdp/"),
     ("links", "src/wire/", "src/runtime/link/"),

@@ -3,8 +3,8 @@
 set(TANDEM_FOLDERS
     src/base src/sip src/sdp src/sip/transaction src/sip/dialog src/rtp src/stun src/audio src/model
     src/store src/routing src/scenario
-    src/cluster src/ports src/wire src/call
-    src/roles/sip_gate src/roles/registrar src/roles/b2bua src/roles/media_gate
+    src/cluster src/ports src/wire src/border src/call
+    src/roles/sip_gate src/roles/external_sip_gate src/roles/registrar src/roles/b2bua src/roles/media_gate
     src/roles/media_gate_controller src/roles/call_state src/roles/store src/roles/web_gate src/roles/host
     src/runtime src/sim src/app tests bench)
 

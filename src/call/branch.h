@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "call/call_context.h"
 #include "call/party_media.h"
@@ -47,6 +48,10 @@ struct Branch {
     bool ports_asked = false;
     bool ports_released = false;
     std::optional<sdp::Session> answer;  // its last, early or final
+    // Of a trunk: the proxies that have not been tried, and until when this one is to say something
+    // before the next is.
+    std::vector<ports::Binding> other_ways;
+    std::optional<Instant> first_word_by;
 
     bool is_pending() const {
         return state == BranchState::Opening || state == BranchState::Inviting ||

@@ -123,6 +123,7 @@ sip::LegSettings Call::leg_settings(CallContext& ctx, uint8_t index,
     settings.user_agent = settings_.user_agent;
     settings.provisionals = sip::Provisionals::ReliableIfCan;
     settings.extensions = leg_extensions();
+    if (index == 0) settings.credentials = facts_.trunk_credentials;
     return settings;
 }
 
@@ -181,6 +182,7 @@ void Call::follow_flow(CallContext& ctx, uint8_t leg, const ports::Flow& flow) {
 
 void Call::on_response(CallContext& ctx, uint8_t leg, const sip::ResponseArrival& arrival,
                        sip::Message response) {
+    if (Branch* to = branch(leg)) to->first_word_by.reset();
     if (Party* of = party(leg)) of->leg.on_response(ctx.leg, arrival, std::move(response));
     pump(ctx);
 }
@@ -207,6 +209,8 @@ void Call::on_reply(CallContext& ctx, ports::Letter reply) {
     if (!question) return;  // too late: its deadline has passed
     if (auto* bindings = get_if<ports::BindingsReply>(&reply.payload)) {
         on_bindings(ctx, *question, *bindings);
+    } else if (auto* ways = get_if<ports::TrunkReply>(&reply.payload)) {
+        on_ways(ctx, *question, *ways);
     } else if (const auto* placed = get_if<ports::MediaPlaced>(&reply.payload)) {
         on_placed(ctx, *placed);
     } else if (const auto* page = get_if<ports::CallsPage>(&reply.payload)) {
@@ -332,6 +336,7 @@ std::optional<Instant> Call::next_deadline() const {
     sooner(earliest, audit_at_);
     sooner(earliest, next_move_deadline());
     sooner(earliest, transfer_.next_deadline());
+    sooner(earliest, next_outside_deadline());
     if (phase_ < Phase::Ending) sooner(earliest, longest_);
     return earliest;
 }
@@ -367,6 +372,7 @@ void Call::run_timers(CallContext& ctx) {
     run_locate_timers(ctx);
     run_move_timers(ctx);
     transfer_.on_timeout(*this, ctx);
+    run_outside_timers(ctx);
     if (due(commit_deadline_)) flush_withheld(ctx);
     if (due(ring_deadline_) && seeks()) on_ring_timeout(ctx);
     if (due(stage_deadline_) && rings()) on_stage_timeout(ctx);

@@ -150,6 +150,15 @@ class Call {
     void wait_for_room(CallContext& ctx);
     void located(CallContext& ctx);
 
+    // --- outside.cc
+    void ask_for_ways(CallContext& ctx, uint8_t destination);
+    void on_ways(CallContext& ctx, const Question& question, ports::TrunkReply& reply);
+    bool try_next_way(CallContext& ctx, uint8_t index, int status);
+    void run_outside_timers(CallContext& ctx);
+    bool has_later_stage() const { return stage_ + 1u < stages_.size(); }
+    bool outside_has_answered() const;
+    std::optional<Instant> next_outside_deadline() const;
+
     // --- stages.cc
     bool next_stage(CallContext& ctx);
     void ask_for_devices(CallContext& ctx);

@@ -43,6 +43,7 @@ struct CallContext {
     sip::LegContext leg;  // shares the events with pump()
     ports::Outbox& out;
     const ports::Surroundings& around;
+    const SealKey& trunk_key;  // that passwords of trunks are sealed with
 };
 
 enum class Survival : uint8_t { None, Established, All };
@@ -79,9 +80,23 @@ struct CallFacts {
     std::optional<ShownCaller> shown;
     std::string dialled;
     UtcTime started;
+    // The trunk that the call came over. Snapshots do not keep the credentials: whoever restores
+    // the call gives them anew.
+    TrunkId trunk;
+    std::string trunk_name;
+    std::optional<sip::LegCredentials> trunk_credentials;
 };
 
-// One account that the route leads to.
+// The trunk that a destination is reached over, and how we show ourselves there.
+struct Outside {
+    TrunkId trunk;
+    std::string trunk_name;
+    std::string from;                                // name-addr
+    std::string identity;                            // of P-Asserted-Identity; empty: none
+    std::optional<sip::LegCredentials> credentials;  // as above
+};
+
+// One account that the route leads to, or a number outside.
 struct Destination {
     AccountId account;
     std::string number;
@@ -93,6 +108,7 @@ struct Destination {
     bool busy = false;                     // by the number of its calls
     std::vector<routing::Forward> path{};  // how the call comes to it from what was dialled
     DomainId domain;                       // whose account it is
+    std::optional<Outside> outside{};
 };
 
 // The call's domain, unless it went into another one.

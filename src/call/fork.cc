@@ -23,6 +23,7 @@ uint8_t Call::add_branch(CallContext& ctx, const Destination& destination, ports
     // An offer in a reliable provisional would have to be answered before the caller has seen it.
     settings.provisionals =
         offered() ? sip::Provisionals::ReliableIfCan : sip::Provisionals::Unreliable;
+    if (destination.outside) settings.credentials = destination.outside->credentials;
     const ProfilePlan plan = profile_for_callee(settings_.srtp, flow.transport);
     const MediaProfile first = profile.value_or(plan.first);
     auto fresh = std::make_unique<Branch>(
@@ -81,6 +82,14 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     const bool is_transfer = transfer_.is_under_way();
     invite.from = is_transfer ? transfer_.shown_from(*this) : shown_caller(facts_);
     invite.to = is_transfer ? transfer_.shown_to(*this) : shown_callee(facts_);
+    if (const auto& outside = to.destination.outside) {
+        if (!facts_.hide_caller) invite.from = outside->from;
+        invite.to = "<" + to.binding.contact + ">";
+        if (!outside->identity.empty())
+            invite.payload.headers.push_back({"P-Asserted-Identity", outside->identity});
+        const bool has_other = !to.other_ways.empty() || has_later_stage();
+        to.first_word_by = ctx.now.mono + (has_other ? kFirstWordOutside : kFirstWordOfLast);
+    }
     invite.call_id = ctx.around.tokens.text(
         {ports::TokenKind::CallIdHeader, ctx.around.self, leg_key(base(), index)});
     invite.routes = to.binding.path;
@@ -172,6 +181,7 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
         open_branches(ctx);
         return true;
     }
+    if (failed.destination.outside) return try_next_way(ctx, index, event.status);
     if (event.status == 430 && !failed.rebound) {
         const DomainId domain = domain_of(facts_, failed.destination);
         const auto registrar = ctx.around.directory.active(ports::RoleKind::Registrar, domain);
@@ -239,7 +249,8 @@ void Call::fail_if_exhausted(CallContext& ctx) {
     });
     if (asking || !to_ask_again_.empty()) return;
     const auto is_pending = [](const auto& branch) { return branch->is_pending(); };
-    if (std::ranges::any_of(branches_, is_pending) || next_stage(ctx)) return;
+    if (std::ranges::any_of(branches_, is_pending)) return;
+    if (!outside_has_answered() && next_stage(ctx)) return;
     const int status = best_status(is_any_busy(destinations_) ? 486 : 0);
     search_failed(ctx, ReleasedBy::Callee, status, status >= 600 ? "declined" : "");
 }

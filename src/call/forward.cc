@@ -92,7 +92,7 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     question.dice = facts_.call.bits.low;
     auto found = routing::forwarded(ctx.around.catalog, question, by.account, reason);
     if (!found) return;
-    Route further = route_of(std::move(*found));
+    Route further = route_of(std::move(*found), {ctx.around.catalog, ctx.trunk_key, facts_});
     std::ranges::move(further.notes, std::back_inserter(route_notes_));
     further.notes.clear();
     if (further.destinations.empty()) return;  // it leads nowhere: as if nothing were set

@@ -29,6 +29,10 @@ inline constexpr Duration kRingTimeout = 60s;
 // Looks for another way to a phone whose connection broke, one for each request that failed: a
 // minute of refreshes.
 inline constexpr uint8_t kFlowSearchesMax = 8;
+// A proxy of a trunk that says nothing to an INVITE, not even 100, for so long is passed by when
+// there is another. RFC 3261 17.1.1.2 would wait for 32 s, and a caller would not.
+inline constexpr Duration kFirstWordOutside = 4s;
+inline constexpr Duration kFirstWordOfLast = 10s;  // where there is no other
 // Letters between roles take well below a millisecond in one node and a few between nodes. A call
 // that waits longer than this fails cleanly instead of leaving its caller without a sign.
 inline constexpr Duration kBindingsDeadline = 2s;

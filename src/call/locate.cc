@@ -46,6 +46,8 @@ void Call::locate(CallContext& ctx) {
 // questions change nothing, so a successor may be asked when there is no answer.
 void Call::ask_where(CallContext& ctx, Purpose purpose, uint8_t destination) {
     if (!locate_give_up_) locate_give_up_ = ctx.now.mono + kLocateGiveUp;
+    if (purpose == Purpose::Bindings && destinations_[destination].outside)
+        return ask_for_ways(ctx, destination);
     const bool is_place = purpose == Purpose::Place;
     const ports::Directory& directory = ctx.around.directory;
     const auto to = is_place ? directory.active_of_site(RoleKind::MediaGateController)
@@ -61,7 +63,8 @@ void Call::ask_where(CallContext& ctx, Purpose purpose, uint8_t destination) {
 
 void Call::ask_where_again(CallContext& ctx, Purpose purpose, uint8_t destination) {
     if (ctx.now.mono >= *locate_give_up_) {
-        return search_failed(ctx, ReleasedBy::System, 503, "no registrar or media gate controller");
+        return search_failed(ctx, ReleasedBy::System, 503,
+                             "no registrar, media gate or trunk gate");
     }
     to_ask_again_.push_back({0, purpose, destination, ctx.now.mono + kLocateAgain});
 }
@@ -121,6 +124,10 @@ void Call::located(CallContext& ctx) {
         if (next_stage(ctx)) return;
         if (is_any_busy(destinations_))
             return search_failed(ctx, ReleasedBy::System, 486, "in as many calls as it takes");
+        const bool is_outside = std::ranges::any_of(
+            destinations_, [](const Destination& each) { return each.outside.has_value(); });
+        if (is_outside)
+            return search_failed(ctx, ReleasedBy::System, 503, "the trunk has no proxy");
         return search_failed(ctx, ReleasedBy::System, 480, "no device is registered");
     }
     if (transfer_.locates())
@@ -159,6 +166,7 @@ void Call::look_for_flow(CallContext& ctx, uint8_t index) {
     Party* of = party(index);
     if (of == nullptr || !talks(index)) return;
     const Destination who = who_is(index);
+    if (who.account.is_nil()) return;  // a trunk's proxy is where it is
     const DomainId domain = domain_of(facts_, who);
     const auto registrar = ctx.around.directory.active(RoleKind::Registrar, domain);
     if (!registrar || ++of->flow_searches > kFlowSearchesMax) return;

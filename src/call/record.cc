@@ -187,6 +187,15 @@ void keep_ours(std::vector<T>& items, const IsOurs& is_ours) {
     std::erase_if(items, [&](const T& item) { return !is_ours(item); });
 }
 
+// `reached` may be nobody.
+model::CallDirection direction_of(const CallFacts& facts, const Destination* reached) {
+    using model::CallDirection;
+    const bool is_outgoing = reached != nullptr && reached->outside;
+    if (facts.trunk.is_nil())
+        return is_outgoing ? CallDirection::Outgoing : CallDirection::Internal;
+    return is_outgoing ? CallDirection::Transit : CallDirection::Incoming;
+}
+
 }  // namespace
 
 std::vector<DomainId> Call::domains() const {
@@ -275,6 +284,7 @@ model::Cdr Call::record(UtcTime now) const {
     } else {
         cdr.callee.number = facts_.dialled;
     }
+    cdr.direction = direction_of(facts_, reached);
     cdr.dialled = facts_.dialled;
     cdr.start = facts_.started;
     cdr.answer = when(answered_);
@@ -303,11 +313,19 @@ model::Cdr Call::record(UtcTime now) const {
         model::CdrLeg leg = leg_of(branch->party, model::LegSide::Callee, statistics_);
         leg.party = party_of(branch->destination.number, branch->destination.name,
                              branch->destination.account);
+        if (const auto& outside = branch->destination.outside) {
+            leg.trunk = outside->trunk;
+            leg.trunk_name = outside->trunk_name;
+        }
         leg.shown_number = shown.number;
         leg.shown_name = shown.display_name;
         cdr.legs.push_back(std::move(leg));
     }
     if (!cdr.legs.empty()) cdr.legs.front().party = cdr.caller;
+    if (caller_ && !facts_.trunk.is_nil()) {
+        cdr.legs.front().trunk = facts_.trunk;
+        cdr.legs.front().trunk_name = facts_.trunk_name;
+    }
     return cdr;
 }
 
@@ -347,6 +365,11 @@ ports::CallSummary Call::summary(ports::Instance owner) const {
         summary.callee_account = far.account;
         if (std::ranges::any_of(transfer_.notes(), &TransferNote::of_callee))
             summary.callee = far.number;
+    }
+    summary.trunk = facts_.trunk_name;
+    for (const auto& branch : branches_) {
+        const auto& outside = branch->destination.outside;
+        if (outside && summary.trunk.empty()) summary.trunk = outside->trunk_name;
     }
     if (!transfer_.parked_at().empty()) summary.callee = transfer_.parked_at();
     summary.started = facts_.started;

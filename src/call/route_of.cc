@@ -1,10 +1,12 @@
 #include "call/route_of.h"
 
 #include "call/limits.h"
+#include "model/generated/trunk.h"
+#include "store/catalog.h"
 
 namespace tandem::call {
 
-Call::Route route_of(routing::Route from) {
+Call::Route route_of(routing::Route from, const Outward& outward) {
     Call::Route route;
     route.refusal = from.refusal;
     route.refusal_reason = std::move(from.refusal_reason);
@@ -24,6 +26,8 @@ Call::Route route_of(routing::Route from) {
             to.calls_max = target.calls_max;
             to.of_group = target.of_group;
             to.path = stage.path;
+            const auto* trunk = target.trunk ? outward.catalog.find_trunk(*target.trunk) : nullptr;
+            if (trunk != nullptr) to.outside = outside_of(*trunk, outward);
         }
     }
     for (routing::Step& step : from.steps) {

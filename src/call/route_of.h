@@ -2,9 +2,10 @@
 #pragma once
 
 #include "call/call.h"
+#include "call/outside_of.h"
 
 namespace tandem::call {
 
-Call::Route route_of(routing::Route from);
+Call::Route route_of(routing::Route from, const Outward& outward);
 
 }  // namespace tandem::call

@@ -239,6 +239,10 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
     out.set_number(from.destination.number);
     out.set_name(from.destination.name);
     out.set_destination_domain(octets(from.destination.domain));
+    if (const auto& outside = from.destination.outside) {
+        out.set_trunk(octets(outside->trunk));
+        out.set_trunk_name(outside->trunk_name);
+    }
     out.set_contact(from.contact);
     out.set_instance_id(from.instance_id);
     out.set_reg_id(from.reg_id);
@@ -287,6 +291,8 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     out.destination.number = in.number();
     out.destination.name = in.name();
     out.destination.domain = id_from<DomainId>(in.destination_domain());
+    if (!in.trunk().empty())
+        out.destination.outside = Outside{id_from<TrunkId>(in.trunk()), in.trunk_name()};
     out.contact = in.contact();
     out.instance_id = in.instance_id();
     out.reg_id = in.reg_id();
@@ -433,6 +439,8 @@ std::string encode(const CallSnapshot& snapshot) {
         out.set_shown_domain(facts.shown->domain);
     }
     out.set_dialled(facts.dialled);
+    if (!facts.trunk.is_nil()) out.set_trunk(octets(facts.trunk));
+    out.set_trunk_name(facts.trunk_name);
     out.set_started_ms(facts.started.unix_ms);
     out.set_answered_ms(snapshot.answered.unix_ms);
     out.set_winner(snapshot.winner);
@@ -464,6 +472,8 @@ Result<CallSnapshot> decode(std::string_view bytes) {
         out.facts.shown = ShownCaller{in.shown_number(), in.shown_name(), in.shown_domain()};
     out.facts.dialled = in.dialled();
     out.facts.started = {in.started_ms()};
+    if (!in.trunk().empty()) out.facts.trunk = id_from<TrunkId>(in.trunk());
+    out.facts.trunk_name = in.trunk_name();
     out.answered = {in.answered_ms()};
     out.media_gate = {static_cast<uint16_t>(in.media_gate())};
     out.media_open = in.media_open();

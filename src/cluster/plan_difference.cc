@@ -54,6 +54,7 @@ std::string_view leaves(const Layout& after, const RoleInstance& instance) {
         case model::RoleCode::Sg:
             return "its phones are served by the other SGs";
         case model::RoleCode::Esg:
+            return "its trunks are served by the other ESGs";
         case model::RoleCode::Ws:
         case model::RoleCode::Ivr:
         case model::RoleCode::Conf:

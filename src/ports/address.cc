@@ -12,7 +12,8 @@
 namespace tandem::ports {
 namespace {
 
-constexpr std::array<std::string_view, 8> kCodes{"SG", "SR", "B2B", "MG", "MGC", "CS", "ST", "WS"};
+constexpr std::array<std::string_view, 9> kCodes{"SG", "SR", "B2B", "MG", "MGC",
+                                                 "CS", "ST", "WS",  "ESG"};
 
 bool can_be_picked(const DirectoryEntry& entry, RoleKind kind) {
     return entry.kind == kind && entry.reachable && !entry.suspected && entry.weight != 0;

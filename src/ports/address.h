@@ -21,13 +21,14 @@ enum class RoleKind : uint8_t {
     CallState,
     Store,
     WebGate,
+    ExternalSipGate,
 };
 
 // Whether one copy of a group is active and the others are not.
 bool is_active_passive(RoleKind kind);
 // Of an Active-Passive role: whether a site may have several groups of it, which share the domains.
 bool has_domain_groups(RoleKind kind);
-std::string_view code_of(RoleKind kind);  // "SG", "SR", "B2B", "MG", "MGC", "CS", "ST", "WS"
+std::string_view code_of(RoleKind kind);  // "SG", "SR", "B2B", "MG", "MGC", "CS", "ST", "WS", "ESG"
 std::optional<RoleKind> role_kind_from_code(std::string_view code);
 
 // The number of a role instance, unique in the system, given in the logic layer (1..65000). Short
@@ -50,6 +51,7 @@ inline constexpr Instance kKeyValue{65004};    // the key-value store
 inline constexpr Instance kHistory{65005};     // CDR history, beside the store
 inline constexpr Instance kJournal{65006};     // logs, traces and HEP export of this node
 inline constexpr Instance kPasswords{65007};   // Argon2id, on a thread of this node
+inline constexpr Instance kResolver{65008};    // DNS
 
 // The host of a node: it starts and drains role instances, feeds the catalog and answers
 // StatusQuery. A node has one for each shard; only that of shard 0 is addressed from outside the

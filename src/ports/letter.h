@@ -25,6 +25,7 @@
 #include "ports/registrar_port.h"
 #include "ports/sip_port.h"
 #include "ports/token.h"
+#include "ports/trunk_port.h"
 #include "ports/web_port.h"
 #include "store/kv.h"
 
@@ -64,6 +65,8 @@ using Payloads = PayloadList<
     // registrar
     BindingsQuery, BindingsReply, BindingsList, BindingsPage, BindingRemove, BindingRemoved,
     MessageKeep, MessageKept, MessageDeliver, MessageDelivered,
+    // trunks
+    TrunkQuery, TrunkReply, TrunkStatesQuery, TrunkStates, ResolveQuery, ResolveReply,
     // media
     MediaPlace, MediaPlaced, MediaRequest, MediaReply, MediaStatisticsQuery, MediaEvent, MediaLoad,
     MediaReconcile, MediaPortOpen, MediaPortClose, MediaPortFailed,

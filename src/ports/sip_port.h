@@ -9,6 +9,7 @@
 
 #include "base/net_address.h"
 #include "base/result.h"
+#include "model/ids.h"
 #include "ports/address.h"
 #include "sip/message.h"
 
@@ -47,6 +48,7 @@ struct SipInbound {
         0;  // Token::unique of the branch, Contact or tag that named the receiver; 0: none
     Instance
         previous_owner;  // whom the directory's previous generation would have chosen, if another
+    TrunkId trunk;       // that a new request came over, as its gate has seen; nil: a phone's
 };
 
 // A message for a phone. A request has no Via and no Contact of ours: the gate writes both.

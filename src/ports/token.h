@@ -13,7 +13,15 @@
 
 namespace tandem::ports {
 
-enum class TokenKind : uint8_t { Branch = 'b', Contact = 'c', Tag = 't', CallIdHeader = 'i' };
+// Trunk: the user of the Contact that is registered with a provider; `unique` is key_of(trunk), and
+// any gate for trunks serves it.
+enum class TokenKind : uint8_t {
+    Branch = 'b',
+    Contact = 'c',
+    Tag = 't',
+    CallIdHeader = 'i',
+    Trunk = 'k',
+};
 
 // Of the key of a leg: the lower bits number it in its call, the others are the call's.
 inline constexpr unsigned leg_bits = 8;

@@ -55,6 +55,7 @@ Route follow(const Catalog& catalog, const Question& question, Forward forward, 
     tried.push_back(forward.by);
     Question next = question;
     next.caller = forward.by;
+    next.trunk = {};  // it is the account that calls on
     next.tried = tried;
     return go_on(catalog, next, std::move(forward), std::move(route));
 }

@@ -8,6 +8,7 @@
 #include "routing/limits.h"
 #include "routing/number_change.h"
 #include "routing/numbering.h"
+#include "routing/outside.h"
 #include "routing/representation.h"
 #include "routing/services.h"
 #include "sip/uri.h"
@@ -34,6 +35,7 @@ class Way {
     void by_rule(const DialRule& rule, DomainId domain, std::string_view form,
                  std::string_view dialled);
     void ring(DomainId domain, std::string_view number, std::string_view login);
+    bool leave(DomainId domain, const std::string& number);
     void hand_to_router(DomainId from, std::string_view number);
     void cross(DomainId from, DomainId to, std::string_view number, bool is_direct);
     bool represent(const Crossing& crossing, bool is_direct);
@@ -203,6 +205,7 @@ void Way::ring(DomainId domain, std::string_view number, std::string_view login)
             route_ = *std::move(found);
             return;
         }
+        if (leave(domain, std::string(number))) return;
         return refuse(404, "No account of " + where + " has the number or login " +
                                std::string(number) + ".");
     }
@@ -214,6 +217,16 @@ void Way::ring(DomainId domain, std::string_view number, std::string_view login)
         shows_all_of(domain) ? "The account " + std::string(account->login()) : "An account";
     note("account", who + " of " + where + " has this " + found_by + ".");
     route_ = deliver(catalog_, asked, *account, std::move(route_));
+}
+
+// Over the default trunk of the caller's domain, or to the number of the trunk that it came over.
+bool Way::leave(DomainId domain, const std::string& number) {
+    const bool is_inner = question_.direction == DialDirection::Inner;
+    if (domain != origin_ || (!is_inner && question_.trunk.is_nil())) return false;
+    auto found = leave_or_enter(catalog_, question_, number, route_);
+    if (!found) return false;
+    route_ = *std::move(found);
+    return true;
 }
 
 // As it is in the domain that the call has come to. Who sends it on from there is an account of

@@ -27,6 +27,7 @@ struct Target {
     bool goes_on = false;  // when it does not take the call: see forwarded() in delivery.h
     int calls_max = 0;     // in so many calls it is busy; 0: never by their number
     bool of_group = false;
+    std::optional<TrunkId> trunk{};  // the number is outside, and reached over it; no account then
 };
 
 // Why a call went on from somebody whom it was meant for.
@@ -72,6 +73,7 @@ struct Question {
     std::string_view caller_name{};
     Detail detail = Detail::Brief;
     DialPlans* plans = nullptr;  // of this catalog; null: each rule is asked, one after the other
+    TrunkId trunk{};             // that the call comes over; nil: it is an account's
 };
 
 struct Step {

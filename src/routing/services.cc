@@ -92,8 +92,8 @@ std::optional<Route> reach_service(const store::Catalog& catalog, const Question
     if (question.kind == Question::Kind::Message || !is_digits(number)) return std::nullopt;
     const auto* group = catalog.find_by_number<model::RingGroup>(question.domain, number);
     if (group != nullptr) return ring_group(catalog, question, *group, route);
-    // A code is for who dials it, not for where a call has been sent on to.
-    if (question.forwards > 0) return std::nullopt;
+    // A code is for who dials it, not for where a call has been sent on to, nor for outsiders.
+    if (question.forwards > 0 || !question.trunk.is_nil()) return std::nullopt;
     return use_feature(catalog, question, number, route);
 }
 

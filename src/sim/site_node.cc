@@ -209,6 +209,7 @@ void SiteNode::route_signalling(Letter letter) {
             sent = ends_.to_node(number_, way.node, letter);
             break;
         case To::Passwords:  // nobody signs in
+        case To::Resolver:   // nor has names
         case To::Host:
         case To::Nobody:
             break;

@@ -306,6 +306,10 @@ const Entity<model::Domain>* Catalog::find_domain(std::string_view name) const {
     return root_->domains_by_name.find(std::string_view(lower.data(), name.size()));
 }
 
+const Entity<model::Trunk>* Catalog::find_trunk(TrunkId id) const {
+    return root_->trunks.find(id.bits);
+}
+
 const Entity<model::Domain>* Catalog::find_domain(DomainId id) const {
     const DomainTrees* node = find_node(id);
     return node == nullptr ? nullptr : node->domain.get();
@@ -363,10 +367,12 @@ CatalogRoot& CatalogFeed::root() {
 void CatalogFeed::reset() {
     const uint64_t outline = root_->outline;
     const uint64_t changes = root_->changes;
+    const uint64_t trunk_changes = root_->trunk_changes;
     root_ = Catalog().root_;
     root().outline = outline + 1;  // never the same number for another state
     root().changes = changes + 1;
     root().changed_anywhere.fill(changes + 1);
+    root().trunk_changes = trunk_changes + 1;
 }
 
 void CatalogFeed::load(const KeyValue& item) {
@@ -440,8 +446,19 @@ Result<void> CatalogFeed::put_in_domain(const KeyValue& item, DomainId domain,
         else
             done = entity.error();
     }
+    if (kind == DomainKind<model::Trunk>::segment) follow_trunk(node, id);
     put_back(root(), held);
     return done;
+}
+
+void CatalogFeed::follow_trunk(const DomainNode& node, std::string_view id) {
+    const auto bits = bits128_from_hex(id);
+    if (!bits) return;
+    ++root().trunk_changes;
+    if (const auto* trunk = node.of<model::Trunk>().by_id.find(*bits))
+        root().trunks.put(trunk);
+    else
+        root().trunks.erase(*bits);
 }
 
 void CatalogFeed::erase(std::string_view key) {
@@ -476,6 +493,7 @@ void CatalogFeed::erase_in_domain(DomainId domain, std::string_view kind, std::s
         return true;
     });
     if (kind == "licence") node.licence = {};
+    if (kind == DomainKind<model::Trunk>::segment) follow_trunk(node, id);
     put_back(root(), held);
 }
 

@@ -67,6 +67,9 @@ struct CatalogRoot final : Counted {
     EntitiesById<model::RoleInstance> role_instances;
     PersistentTree<Entity<model::RoleInstance>, keying::ByNumber> role_instances_by_number;
     EntitiesById<model::DomainGroup> domain_groups;
+    // Those of all domains: gates look for them without knowing the domain.
+    EntitiesById<model::Trunk> trunks;
+    uint64_t trunk_changes = 0;
     Ref<Entity<model::SystemSettings>> system;
 };
 void release(const CatalogRoot* root);
@@ -141,6 +144,9 @@ class Catalog {
     const Entity<model::DomainGroup>* find_domain_group(DomainGroupId id) const {
         return root_->domain_groups.find(id.bits);
     }
+    // In whatever domain it is.
+    const Entity<model::Trunk>* find_trunk(TrunkId id) const;
+    uint64_t trunk_changes() const { return root_->trunk_changes; }  // counts them
     const Entity<model::SystemSettings>& system() const { return *root_->system; }
 
     // Visits in the order of the named key, after `after`, until `visit` answers false. An empty
@@ -182,6 +188,10 @@ class Catalog {
     template <typename Visit>
     void visit_role_instances(Visit&& visit) const {  // by number
         root_->role_instances_by_number.visit(visit);
+    }
+    template <typename Visit>
+    void visit_trunks(Visit&& visit) const {
+        root_->trunks.visit(visit);
     }
     template <typename Visit>
     void visit_domain_groups(Visit&& visit) const {
@@ -250,6 +260,7 @@ class CatalogFeed {
     void erase(std::string_view key);
     void note_outline(std::string_view key);
     Result<void> put_in_domain(const KeyValue& item, DomainId domain, std::string_view kind);
+    void follow_trunk(const DomainNode& node, std::string_view id);
     void erase_in_domain(DomainId domain, std::string_view kind, std::string_view id);
     CatalogRoot& root();  // the only copy, made when a snapshot holds it
 

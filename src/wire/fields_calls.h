@@ -19,6 +19,7 @@ void describe(A& a, ports::CallSummary& v) {
     a(10, v.answered);
     a(11, v.call_id_headers);
     a(12, v.is_protected);
+    a(14, v.trunk);
     a(17, v.ringing);
     a(18, v.end_status);
     a(19, v.end_reason);

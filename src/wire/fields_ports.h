@@ -7,7 +7,7 @@
 namespace tandem::wire {
 
 template <>
-inline constexpr ports::RoleKind last_of<ports::RoleKind> = ports::RoleKind::WebGate;
+inline constexpr ports::RoleKind last_of<ports::RoleKind> = ports::RoleKind::ExternalSipGate;
 template <>
 inline constexpr ports::Transport last_of<ports::Transport> = ports::Transport::Wss;
 template <>
@@ -58,6 +58,7 @@ void describe(A& a, ports::SipInbound& v) {
     a(3, v.message);
     a(4, v.owner_key);
     a(5, v.previous_owner);
+    a(6, v.trunk);
 }
 template <typename A>
 void describe(A& a, ports::SipOutbound& v) {
@@ -202,6 +203,46 @@ void describe(A& a, ports::MessageDeliver& v) {
 template <typename A>
 void describe(A& a, ports::MessageDelivered& v) {
     a(1, v.status);
+}
+
+// ---- trunks ----
+template <typename A>
+void describe(A& a, ports::TrunkQuery& v) {
+    a(1, v.domain);
+    a(2, v.trunk);
+    a(3, v.number);
+}
+template <typename A>
+void describe(A& a, ports::TrunkReply& v) {
+    a(1, v.ways);
+    a(2, v.failure);
+    a(3, v.ask_again);
+    a(4, v.seems_down);
+}
+template <typename A>
+void describe(A& a, ports::TrunkStatesQuery& v) {
+    a(1, v.domain);
+}
+template <typename A>
+void describe(A& a, ports::TrunkStates& v) {
+    a(1, v.items);
+}
+template <typename A>
+void describe(A& a, ports::ResolveQuery& v) {
+    a(1, v.host);
+    a(2, v.port);
+    a(3, v.any_transport);
+    a(4, v.transport);
+}
+template <typename A>
+void describe(A& a, ports::ResolveReply::Place& v) {
+    a(1, v.transport);
+    a(2, v.address);
+}
+template <typename A>
+void describe(A& a, ports::ResolveReply& v) {
+    a(1, v.places);
+    a(2, v.failure);
 }
 
 }  // namespace tandem::wire

@@ -174,6 +174,18 @@ inline constexpr uint32_t payload_number<ports::AuditQuery> = 193;
 template <>
 inline constexpr uint32_t payload_number<ports::AuditPage> = 194;
 template <>
+inline constexpr uint32_t payload_number<ports::TrunkQuery> = 160;
+template <>
+inline constexpr uint32_t payload_number<ports::TrunkReply> = 161;
+template <>
+inline constexpr uint32_t payload_number<ports::ResolveQuery> = 162;
+template <>
+inline constexpr uint32_t payload_number<ports::ResolveReply> = 163;
+template <>
+inline constexpr uint32_t payload_number<ports::TrunkStatesQuery> = 164;
+template <>
+inline constexpr uint32_t payload_number<ports::TrunkStates> = 165;
+template <>
 inline constexpr uint32_t payload_number<ports::StoreStateQuery> = 140;
 template <>
 inline constexpr uint32_t payload_number<ports::StoreMove> = 141;

@@ -82,7 +82,8 @@ def body_for(path, method):
 def one_of_each(operator, contract, domain):
     """Path of a collection in a domain -> id of an entity in it."""
     bodies = {"accounts": {"login": "1003"}, "users": {"login": "third"}, "tokens": {"name": "program"},
-              "number-ranges": {"prefix": "77"}}
+              "number-ranges": {"prefix": "77"},
+              "trunk-groups": {"name": "lines"}, "trunks": {"name": "line", "mode": "peer", "proxies": ["192.0.2.7"]}}
     found = {}
     for path in contract.document["paths"]:
         if not path.startswith(V1 + "/domains/{domain}/") or not path.endswith("/{id}"):

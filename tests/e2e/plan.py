@@ -42,7 +42,7 @@ def tells_what_the_layout_is_worth(folder):
         expect("warning: Everything is on one server" in shown, shown)
         expect("If server server1 dies: SR 1 has no other copy" in shown, shown)
         plan = answer(server, "plan")
-        expect(len(plan["roles"]) == 8 and len(plan["losses"]) == 9, f"{plan}")
+        expect(len(plan["roles"]) == 9 and len(plan["losses"]) == 10, f"{plan}")
         path = os.path.join(folder, "exported.json")
         cli(server, "plan", "export", path)
         with open(path, encoding="utf-8") as file:
@@ -82,7 +82,7 @@ def adds_moves_and_removes(folder):
         done = cli(server, "plan", "apply", "-", "--yes", stdin=json.dumps(plan))
         expect("Drain and stop B2B 20 on server server1, node 3" in done, done)
         wait_for(lambda: 20 not in serving(server), "it has gone", 20)
-        expect(numbers(server) == set(range(1, 9)), "what was there at first")
+        expect(numbers(server) == set(range(1, 10)), "what was there at first")
 
 
 def with_answer(server, path, typed):
@@ -121,13 +121,13 @@ def spoilt(server):
             (lambda p: role(p, "SG").update(weight=-1), "roles[6].weight", "from 0 to 1000"),
             (lambda p: role(p, "SG").update(server="server9"), "roles[6].server", "there is no server 'server9'"),
             (lambda p: role(p, "SG").update(interfaces=["eth9"]), "roles[6].interfaces[0]", "no interface 'eth9'"),
-            (lambda p: p["roles"].append({**second, "number": 0}), "roles[8].number", "from 1 to 65000"),
-            (lambda p: p["roles"].append("B2B"), "roles[8]", "must be an object"),
+            (lambda p: p["roles"].append({**second, "number": 0}), "roles[9].number", "from 1 to 65000"),
+            (lambda p: p["roles"].append("B2B"), "roles[9]", "must be an object"),
             (lambda p: p.pop("roles"), "roles", "is required")):
         yield plan_with(change), 422, field, words
     for change, field, words in (
-            (lambda p: p["roles"].append({**second, "number": 6}), "roles[8].number", "have the same number"),
-            (lambda p: p["roles"].append({**second, "role": "SG"}), "roles[8].sip_gate.udp_port",
+            (lambda p: p["roles"].append({**second, "number": 6}), "roles[9].number", "have the same number"),
+            (lambda p: p["roles"].append({**second, "role": "SG"}), "roles[9].sip_gate.udp_port",
              "both want UDP port 5060 on server server1"),
             (lambda p: role(p, "WS")["web_gate"].update(http_port=5060), "roles[7].web_gate.http_port",
              "both want TCP port 5060"),
@@ -167,7 +167,7 @@ def applies_what_was_judged_only(folder):
 
 def single_edits_are_judged_too(folder):
     with running(folder, accounts=()) as server:
-        refused = cli(server, "role", "add", "--role", "SG", "--server", "server1", "--number", "9", code=1)
+        refused = cli(server, "role", "add", "--role", "SG", "--server", "server1", "--number", "19", code=1)
         expect("sip_gate.udp_port" in refused and "both want UDP port 5060" in refused, refused)
         refused = cli(server, "role", "set", "8", "--web-gate.https-port", "5061", code=1)
         expect("web_gate.https_port" in refused and re.search("both want TCP port 5061", refused), refused)

@@ -234,6 +234,11 @@ def entities(api):
                  {"name": "quiet", "prefix": "*26", "action": "do-not-disturb-on"}, {"prefix": "*27"},
                  {"prefix": "x", "action": "sing"}, **demo)
     account = {**demo, "id": "1001"}
+    entity_cycle(api, inside + "trunks", inside + "trunks/{id}",
+                 {"name": "line", "mode": "peer", "proxies": ["192.0.2.7", "192.0.2.8:5080;tcp"]},
+                 {"incoming_number": "1001"}, {"mode": "sell", "ping_s": -1, "proxies": "192.0.2.7"}, **demo)
+    entity_cycle(api, inside + "trunk-groups", inside + "trunk-groups/{id}", {"name": "lines", "members": []},
+                 {"order": "spread"}, {"order": "random"}, **demo)
     for path, change, wrong in ((inside + "licence", {"accounts_max": 50}, {"users_max": -1}),
                                 (inside + "accounts/{id}/services", {"forward_busy": "1002"}, {"forward_always": "1001"}),
                                 (V1 + "/settings", {"user_agent": "Acme"}, {"hep_target": "nowhere"})):
@@ -334,7 +339,10 @@ def live(api):
     server = api.server
     demo = {"domain": "demo.test"}
     inside = V1 + "/domains/{domain}/"
-    for port in range(5070, 5073):
+    api.call("post", inside + "trunks", 201, {"name": "peer", "mode": "peer", "proxies": ["127.0.0.1:5999"]}, **demo)
+    wait_for(lambda: [each["name"] for each in
+                      api.call("get", inside + "trunk-states", 200, **demo).json()["items"]] == ["peer"], "its state")
+    for port in range(5270, 5273):
         register(server, "1001", port)
         register(server, "1002", port + 10)
     pages(api, inside + "bindings", 4, **demo)

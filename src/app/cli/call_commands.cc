@@ -112,6 +112,18 @@ void add_bindings(CLI::App& app, Global& global, Asked& asked) {
                    {"USER-AGENT", "user_agent"}},
                   "nobody is registered");
     });
+    auto* trunks = app.add_subcommand("trunks", "how the trunks of a domain are");
+    trunks->add_option("domain", asked.domain, "name of the domain")->required();
+    trunks->callback([&] {
+        show_list(global, within(asked.domain, "trunk-states"),
+                  {{"NAME", "name"},
+                   {"MODE", "mode"},
+                   {"UP", "up"},
+                   {"REGISTERED-UNTIL", "registered_until"},
+                   {"PROXIES", "proxies"},
+                   {"ERROR", "error"}},
+                  "no enabled trunks");
+    });
     auto* unbind = app.add_subcommand("unbind", "forget registered devices of an account");
     unbind->add_option("domain", asked.domain, "name of the domain")->required();
     unbind->add_option("login", asked.id, "login of the account")->required();

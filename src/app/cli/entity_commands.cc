@@ -93,7 +93,9 @@ Result<std::string> id_named(Global& global, const Command& command, const std::
                              const std::string& text) {
     const EntityKind* kind = kind_of(entity);
     if (kind == nullptr || kind->name == nullptr || text.empty() || is_id(text)) return text;
-    const Answer answer = TRY(global.client().call("GET", kind->path(command.domain, text)));
+    // What a domain itself refers to is in it.
+    const std::string& domain = command.kind->in_domain ? command.domain : command.name;
+    const Answer answer = TRY(global.client().call("GET", kind->path(domain, text)));
     return cell(json::parse(answer.body), "id");
 }
 

@@ -2,6 +2,7 @@
 
 #include "roles/b2bua/b2bua_role.h"
 #include "roles/call_state/role.h"
+#include "roles/external_sip_gate/external_sip_gate.h"
 #include "roles/media_gate/role.h"
 #include "roles/media_gate_controller/role.h"
 #include "roles/registrar/registrar.h"
@@ -57,6 +58,9 @@ std::unique_ptr<ports::Role> NodeRoleFactory::make(ports::RoleKind kind,
             return roles::call_state::make_role(around);
         case ports::RoleKind::Store:
             return std::make_unique<roles::store_role::StoreRole>(around, keys_.seal, authority_);
+        case ports::RoleKind::ExternalSipGate:
+            return std::make_unique<roles::external_sip_gate::ExternalSipGate>(
+                around, keys_.call_ids, keys_.seal);
         case ports::RoleKind::WebGate:
             return std::make_unique<roles::web_gate::WebGate>(
                 around, roles::web_gate::Gatekeeper(admin_token_, session_key(keys_.seal)));

@@ -259,6 +259,8 @@ void Node::route(ports::Letter letter) {
             return http_->handle(std::move(letter));
         case To::Journal:
             return journal_->handle(letter);
+        case To::Resolver:
+            return resolve(letter);
         case To::Passwords:
             sent = passwords_->send(std::move(letter));
             break;
@@ -276,6 +278,31 @@ void Node::route(ports::Letter letter) {
             break;
     }
     if (!sent) answer_unreachable(letter);  // NOLINT(bugprone-use-after-move): refused, it stays
+}
+
+void Node::resolve(const ports::Letter& letter) {
+    const auto* query = get_if<ports::ResolveQuery>(&letter.payload);
+    if (query == nullptr) return;
+    sip::LocateRequest request;
+    request.host = query->host;
+    if (query->port != 0) request.port = query->port;
+    const bool over_tcp = query->transport == ports::Transport::Tcp;
+    if (!query->any_transport)
+        request.transport = over_tcp ? sip::TargetTransport::Tcp : sip::TargetTransport::Udp;
+    request.supported = {sip::TargetTransport::Udp, sip::TargetTransport::Tcp};
+    const auto answer = [this, to = letter.from, number = letter.request](auto located) {
+        ports::ResolveReply reply;
+        if (!located) reply.failure = located.error().message;
+        if (located) {
+            for (const sip::Target& target : *located) {
+                const bool is_tcp = target.transport == sip::TargetTransport::Tcp;
+                reply.places.push_back(
+                    {is_tcp ? ports::Transport::Tcp : ports::Transport::Udp, target.address});
+            }
+        }
+        shard_.deliver({ports::kResolver, to, number, std::move(reply)});
+    };
+    resolver_->locate(request, rng_, answer);
 }
 
 bool Node::send_to_node(uint16_t node, ports::Letter& letter) {

@@ -74,6 +74,7 @@ class Node final : public runtime::Driver, public runtime::LinkEvents {
     void take_from_store(ports::Letter letter);
     void drive(Now now);
     void route(ports::Letter letter);
+    void resolve(const ports::Letter& letter);
     bool send_to_node(uint16_t node, ports::Letter& letter);
     bool send_to_store(ports::Letter& letter);
     uint16_t node_of_history(const ports::Letter& letter) const;  // 0: nobody's

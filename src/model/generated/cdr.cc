@@ -233,6 +233,8 @@ void read(ObjectReader& in, CdrLeg& out) {
     in.text("call_id", out.call_id, {.length_max = 256, .format = Format::Text});
     in.object("party", out.party, Presence::Optional);
     in.enumeration("side", out.side, names_of(LegSide{}), Presence::Optional);
+    if (in.has_value("trunk")) in.id("trunk", out.trunk.emplace().bits, Presence::Optional);
+    in.text("trunk_name", out.trunk_name, {.length_max = 63, .format = Format::Text});
     in.text("user_agent", out.user_agent, {.length_max = 256, .format = Format::Text});
     if (in.has_value("start_utc_ms")) in.time("start_utc_ms", out.start.emplace(),
         Presence::Optional);
@@ -251,6 +253,8 @@ void write(ObjectWriter& out, const CdrLeg& value) {
     out.text("call_id", value.call_id);
     out.object("party", value.party);
     out.text("side", to_string(value.side));
+    if (value.trunk) out.id("trunk", (*value.trunk).bits);
+    out.text("trunk_name", value.trunk_name);
     out.text("user_agent", value.user_agent);
     if (value.start) out.integer("start_utc_ms", (*value.start).unix_ms);
     if (value.answer) out.integer("answer_utc_ms", (*value.answer).unix_ms);
@@ -268,6 +272,8 @@ const Shape& shape_of<CdrLeg>() {
         {"call_id", FieldKind::Plain, nullptr},
         {"party", FieldKind::Plain, &shape_of<CdrParty>()},
         {"side", FieldKind::Plain, nullptr},
+        {"trunk", FieldKind::Plain, nullptr},
+        {"trunk_name", FieldKind::Plain, nullptr},
         {"user_agent", FieldKind::Plain, nullptr},
         {"start_utc_ms", FieldKind::Plain, nullptr},
         {"answer_utc_ms", FieldKind::Plain, nullptr},
@@ -402,6 +408,7 @@ void add_references(const CdrTransfer& value, const ReferencePlace& at,
 void add_references(const CdrLeg& value, const ReferencePlace& at,
                     References& out) {
     add_references(value.party, at.within("party", -1), out);
+    if (value.trunk) out.add(at, "trunk", -1, "trunk", (*value.trunk).bits);
 }
 
 void add_references(const Cdr& value, const ReferencePlace& at,

@@ -139,6 +139,10 @@ struct CdrLeg {
     CdrParty party;
     // Which side of the call.
     LegSide side = LegSide::Callee;
+    // The trunk that the leg went over; none: it is a device's.
+    std::optional<TrunkId> trunk;
+    // That trunk's name at the time.
+    std::string trunk_name;
     // User-Agent or Server of the device.
     std::string user_agent;
     // When it was begun.

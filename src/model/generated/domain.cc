@@ -113,6 +113,10 @@ void read(ObjectReader& in, DomainSettings& out) {
     in.enumeration("srtp", out.srtp, names_of(SrtpUse{}), Presence::Optional);
     in.flag("full_traces", out.full_traces, Presence::Optional);
     in.flag("offline_messages", out.offline_messages, Presence::Optional);
+    if (in.has_value("default_trunk")) in.id("default_trunk", out.default_trunk.emplace().bits,
+        Presence::Optional);
+    if (in.has_value("default_trunk_group")) in.id("default_trunk_group",
+        out.default_trunk_group.emplace().bits, Presence::Optional);
     in.text("language", out.language, {.length_min = 2, .length_max = 35,
         .format = Format::Language});
     in.text("time_zone", out.time_zone, {.length_min = 1, .length_max = 64,
@@ -139,6 +143,8 @@ void write(ObjectWriter& out, const DomainSettings& value) {
     out.text("srtp", to_string(value.srtp));
     out.flag("full_traces", value.full_traces);
     out.flag("offline_messages", value.offline_messages);
+    if (value.default_trunk) out.id("default_trunk", (*value.default_trunk).bits);
+    if (value.default_trunk_group) out.id("default_trunk_group", (*value.default_trunk_group).bits);
     out.text("language", value.language);
     out.text("time_zone", value.time_zone);
     out.object("numbering", value.numbering);
@@ -164,6 +170,8 @@ const Shape& shape_of<DomainSettings>() {
         {"srtp", FieldKind::Plain, nullptr},
         {"full_traces", FieldKind::Plain, nullptr},
         {"offline_messages", FieldKind::Plain, nullptr},
+        {"default_trunk", FieldKind::Plain, nullptr},
+        {"default_trunk_group", FieldKind::Plain, nullptr},
         {"language", FieldKind::Plain, nullptr},
         {"time_zone", FieldKind::Plain, nullptr},
         {"numbering", FieldKind::Plain, &shape_of<NumberingSettings>()},
@@ -217,9 +225,17 @@ void keep_fixed(const Domain& from, Domain& to) {
     to.certificate_key_sealed = from.certificate_key_sealed;
 }
 
+void add_references(const DomainSettings& value, const ReferencePlace& at,
+                    References& out) {
+    if (value.default_trunk) out.add(at, "default_trunk", -1, "trunk", (*value.default_trunk).bits);
+    if (value.default_trunk_group) out.add(at, "default_trunk_group", -1, "trunk_group",
+        (*value.default_trunk_group).bits);
+}
+
 void add_references(const Domain& value, const ReferencePlace& at,
                     References& out) {
     if (value.parent) out.add(at, "parent", -1, "domain", (*value.parent).bits);
+    add_references(value.settings, at.within("settings", -1), out);
 }
 
 }  // namespace tandem::model

@@ -102,6 +102,10 @@ struct DomainSettings {
     // Whether a MESSAGE (RFC 3428) that no device takes is stored until one registers, for a week
     // at most; otherwise its sender is told 480.
     bool offline_messages = true;
+    // The trunk that numbers go to which nobody in the domain has; none: such calls are refused.
+    std::optional<TrunkId> default_trunk;
+    // The same, with a group of trunks; not together with default_trunk.
+    std::optional<TrunkGroupId> default_trunk_group;
     // Language of prompts and letters.
     std::string language = "en";
     // Time zone of schedules and reports.

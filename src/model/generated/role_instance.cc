@@ -89,6 +89,30 @@ const Shape& shape_of<SipGateSettings>() {
     return shape;
 }
 
+void read(ObjectReader& in, ExternalSipGateSettings& out) {
+    in.integer("udp_port", out.udp_port, {.min = 0, .max = 65535});
+    in.integer("tcp_port", out.tcp_port, {.min = 0, .max = 65535});
+    in.integer("source_rate_max", out.source_rate_max, {.min = 0, .max = 100000});
+    in.finish();
+}
+
+void write(ObjectWriter& out, const ExternalSipGateSettings& value) {
+    out.integer("udp_port", value.udp_port);
+    out.integer("tcp_port", value.tcp_port);
+    out.integer("source_rate_max", value.source_rate_max);
+}
+
+template <>
+const Shape& shape_of<ExternalSipGateSettings>() {
+    static const FieldShape fields[] = {
+        {"udp_port", FieldKind::Plain, nullptr},
+        {"tcp_port", FieldKind::Plain, nullptr},
+        {"source_rate_max", FieldKind::Plain, nullptr},
+    };
+    static const Shape shape{"external_sip_gate_settings", fields};
+    return shape;
+}
+
 void read(ObjectReader& in, WebGateSettings& out) {
     in.integer("http_port", out.http_port, {.min = 0, .max = 65535});
     in.integer("https_port", out.https_port, {.min = 0, .max = 65535});
@@ -218,6 +242,8 @@ void read(ObjectReader& in, RoleInstance& out) {
     in.integer("weight", out.weight, {.min = 0, .max = 1000});
     in.id_list("interfaces", out.interfaces, {.items_max = 32});
     if (in.has_value("sip_gate")) in.object("sip_gate", out.sip_gate.emplace(), Presence::Optional);
+    if (in.has_value("external_sip_gate")) in.object("external_sip_gate",
+        out.external_sip_gate.emplace(), Presence::Optional);
     if (in.has_value("web_gate")) in.object("web_gate", out.web_gate.emplace(), Presence::Optional);
     if (in.has_value("media_gate")) in.object("media_gate", out.media_gate.emplace(),
         Presence::Optional);
@@ -240,6 +266,7 @@ void write(ObjectWriter& out, const RoleInstance& value) {
     out.integer("weight", value.weight);
     out.id_list("interfaces", value.interfaces);
     if (value.sip_gate) out.object("sip_gate", *value.sip_gate);
+    if (value.external_sip_gate) out.object("external_sip_gate", *value.external_sip_gate);
     if (value.web_gate) out.object("web_gate", *value.web_gate);
     if (value.media_gate) out.object("media_gate", *value.media_gate);
     if (value.b2bua) out.object("b2bua", *value.b2bua);
@@ -261,6 +288,7 @@ const Shape& shape_of<RoleInstance>() {
         {"weight", FieldKind::Plain, nullptr},
         {"interfaces", FieldKind::Plain, nullptr},
         {"sip_gate", FieldKind::Plain, &shape_of<SipGateSettings>()},
+        {"external_sip_gate", FieldKind::Plain, &shape_of<ExternalSipGateSettings>()},
         {"web_gate", FieldKind::Plain, &shape_of<WebGateSettings>()},
         {"media_gate", FieldKind::Plain, &shape_of<MediaGateSettings>()},
         {"b2bua", FieldKind::Plain, &shape_of<B2buaSettings>()},

@@ -60,6 +60,23 @@ void write(ObjectWriter& out, const SipGateSettings& value);
 template <>
 const Shape& shape_of<SipGateSettings>();
 
+// How an ESG listens. Nothing is bound before there is a trunk.
+struct ExternalSipGateSettings {
+    // SIP over UDP with providers; 0: off.
+    int udp_port = 5070;
+    // SIP over TCP with providers; 0: off.
+    int tcp_port = 5070;
+    // Most requests a second from one address that is no trunk's; 0: no bound.
+    int source_rate_max = 50;
+
+    friend bool operator==(const ExternalSipGateSettings&, const ExternalSipGateSettings&)
+        = default;
+};
+void read(ObjectReader& in, ExternalSipGateSettings& out);
+void write(ObjectWriter& out, const ExternalSipGateSettings& value);
+template <>
+const Shape& shape_of<ExternalSipGateSettings>();
+
 // How a WS listens.
 struct WebGateSettings {
     // HTTP; 0: off.
@@ -165,6 +182,8 @@ struct RoleInstance {
     std::vector<InterfaceId> interfaces;
     // Settings of an SG.
     std::optional<SipGateSettings> sip_gate;
+    // Settings of an ESG.
+    std::optional<ExternalSipGateSettings> external_sip_gate;
     // Settings of a WS.
     std::optional<WebGateSettings> web_gate;
     // Settings of an MG.

@@ -8,12 +8,60 @@
 
 namespace tandem::model {
 
+std::span<const std::string_view> names_of(TrunkMode) {
+    static constexpr std::string_view names[] = {"register", "peer"};
+    return names;
+}
+
+std::string_view to_string(TrunkMode value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<TrunkMode> parse_trunk_mode(std::string_view text) {
+    const auto names = names_of(TrunkMode{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<TrunkMode>(found - names.begin());
+}
+
+std::span<const std::string_view> names_of(TrunkCaller) {
+    static constexpr std::string_view names[] = {"trunk", "caller"};
+    return names;
+}
+
+std::string_view to_string(TrunkCaller value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<TrunkCaller> parse_trunk_caller(std::string_view text) {
+    const auto names = names_of(TrunkCaller{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<TrunkCaller>(found - names.begin());
+}
+
 void read(ObjectReader& in, Trunk& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.id("domain", out.domain.bits, Presence::Optional);
     in.text("name", out.name, {.length_min = 1, .length_max = 63, .format = Format::Name,
         .presence = Presence::Required});
     in.flag("enabled", out.enabled, Presence::Optional);
+    in.enumeration("mode", out.mode, names_of(TrunkMode{}), Presence::Optional);
+    in.text_list("proxies", out.proxies, {.items_min = 1, .items_max = 8}, {.length_min = 1,
+        .length_max = 280, .format = Format::Token});
+    in.text("sip_domain", out.sip_domain, {.length_max = 253, .format = Format::Token});
+    in.text("user", out.user, {.length_max = 64, .format = Format::Login});
+    in.text("auth_user", out.auth_user, {.length_max = 128, .format = Format::Token});
+    in.input_only("password", {.length_min = 1, .length_max = 128, .format = Format::Text});
+    in.bytes("password_sealed", out.password_sealed, 256);
+    in.duration("expires_s", out.expires, {.min = 30, .max = 86400});
+    in.duration("ping_s", out.ping, {.min = 0, .max = 3600});
+    in.enumeration("caller_from", out.caller_from, names_of(TrunkCaller{}), Presence::Optional);
+    in.text("caller_number", out.caller_number, {.length_max = 32, .format = Format::Number});
+    in.flag("identity", out.identity, Presence::Optional);
+    in.text("incoming_number", out.incoming_number, {.length_max = 32, .format = Format::Number});
+    in.text_list("addresses", out.addresses, {.items_max = 64}, {.length_min = 2,
+        .length_max = 49, .format = Format::Token});
     in.finish();
 }
 
@@ -22,6 +70,19 @@ void write(ObjectWriter& out, const Trunk& value) {
     out.id("domain", (value.domain).bits);
     out.text("name", value.name);
     out.flag("enabled", value.enabled);
+    out.text("mode", to_string(value.mode));
+    out.text_list("proxies", value.proxies);
+    out.text("sip_domain", value.sip_domain);
+    out.text("user", value.user);
+    out.text("auth_user", value.auth_user);
+    if (out.shows_secrets()) out.bytes("password_sealed", value.password_sealed);
+    out.integer("expires_s", (value.expires).count());
+    out.integer("ping_s", (value.ping).count());
+    out.text("caller_from", to_string(value.caller_from));
+    out.text("caller_number", value.caller_number);
+    out.flag("identity", value.identity);
+    out.text("incoming_number", value.incoming_number);
+    out.text_list("addresses", value.addresses);
 }
 
 template <>
@@ -31,6 +92,20 @@ const Shape& shape_of<Trunk>() {
         {"domain", FieldKind::ReadOnly, nullptr},
         {"name", FieldKind::Plain, nullptr},
         {"enabled", FieldKind::Plain, nullptr},
+        {"mode", FieldKind::Plain, nullptr},
+        {"proxies", FieldKind::Plain, nullptr},
+        {"sip_domain", FieldKind::Plain, nullptr},
+        {"user", FieldKind::Plain, nullptr},
+        {"auth_user", FieldKind::Plain, nullptr},
+        {"password", FieldKind::InputOnly, nullptr},
+        {"password_sealed", FieldKind::ReadOnly, nullptr},
+        {"expires_s", FieldKind::Plain, nullptr},
+        {"ping_s", FieldKind::Plain, nullptr},
+        {"caller_from", FieldKind::Plain, nullptr},
+        {"caller_number", FieldKind::Plain, nullptr},
+        {"identity", FieldKind::Plain, nullptr},
+        {"incoming_number", FieldKind::Plain, nullptr},
+        {"addresses", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"trunk", fields};
     return shape;
@@ -39,6 +114,7 @@ const Shape& shape_of<Trunk>() {
 void keep_fixed(const Trunk& from, Trunk& to) {
     to.id = from.id;
     to.domain = from.domain;
+    to.password_sealed = from.password_sealed;
 }
 
 void add_references(const Trunk& value, const ReferencePlace& at,

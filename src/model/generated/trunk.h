@@ -18,6 +18,16 @@
 
 namespace tandem::model {
 
+enum class TrunkMode { Register, Peer };
+std::span<const std::string_view> names_of(TrunkMode);
+std::string_view to_string(TrunkMode value);
+std::optional<TrunkMode> parse_trunk_mode(std::string_view text);
+
+enum class TrunkCaller { Trunk, Caller };
+std::span<const std::string_view> names_of(TrunkCaller);
+std::string_view to_string(TrunkCaller value);
+std::optional<TrunkCaller> parse_trunk_caller(std::string_view text);
+
 // A line to a provider, a gateway or a foreign PBX.
 struct Trunk {
     // Identity of the trunk, given at its creation.
@@ -28,6 +38,36 @@ struct Trunk {
     std::string name;
     // A disabled trunk neither registers nor carries calls.
     bool enabled = true;
+    // Register: we register with the provider and are called at what we have registered. Peer: the
+    // other side is known by its address.
+    TrunkMode mode = TrunkMode::Register;
+    // Where the other side is, in the order of trying: host, host:port or host:port;tcp. UDP when
+    // no transport is named; without a port DNS is asked (RFC 3263), and 5060 is taken when it
+    // knows none.
+    std::vector<std::string> proxies;
+    // The provider's domain, in From, To and Request-URI; empty: the host of the first proxy.
+    std::string sip_domain;
+    // User part of our address at the provider. Required to register.
+    std::string user;
+    // User name of digest authentication; empty: the user.
+    std::string auth_user;
+    // The sealed password (model/secret.h). Secret.
+    Bytes password_sealed;
+    // How long we ask to be registered. The provider may grant less.
+    std::chrono::seconds expires{600};
+    // How often each proxy is asked whether it is there (OPTIONS); 0: never.
+    std::chrono::seconds ping{30};
+    // Who calls, as From says. Trunk: caller_number, or the user. Caller: the caller's own number.
+    TrunkCaller caller_from = TrunkCaller::Trunk;
+    // Number that is shown for all callers of the trunk; empty: the user.
+    std::string caller_number;
+    // Whether P-Asserted-Identity tells the caller's own number (RFC 3325).
+    bool identity = true;
+    // Number of the domain that is called when the one dialled leads nowhere; empty: none.
+    std::string incoming_number;
+    // Addresses or networks that calls of the trunk come from, beside those of its proxies. With
+    // any here, what comes in for a registered trunk must come from them or from its proxies.
+    std::vector<std::string> addresses;
 
     friend bool operator==(const Trunk&, const Trunk&) = default;
 };

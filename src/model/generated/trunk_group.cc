@@ -8,12 +8,29 @@
 
 namespace tandem::model {
 
+std::span<const std::string_view> names_of(TrunkOrder) {
+    static constexpr std::string_view names[] = {"listed", "spread"};
+    return names;
+}
+
+std::string_view to_string(TrunkOrder value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<TrunkOrder> parse_trunk_order(std::string_view text) {
+    const auto names = names_of(TrunkOrder{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<TrunkOrder>(found - names.begin());
+}
+
 void read(ObjectReader& in, TrunkGroup& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.id("domain", out.domain.bits, Presence::Optional);
     in.text("name", out.name, {.length_min = 1, .length_max = 63, .format = Format::Name,
         .presence = Presence::Required});
-    in.id_list("members", out.members, {.items_max = 64});
+    in.id_list("members", out.members, {.items_max = 16});
+    in.enumeration("order", out.order, names_of(TrunkOrder{}), Presence::Optional);
     in.finish();
 }
 
@@ -22,6 +39,7 @@ void write(ObjectWriter& out, const TrunkGroup& value) {
     out.id("domain", (value.domain).bits);
     out.text("name", value.name);
     out.id_list("members", value.members);
+    out.text("order", to_string(value.order));
 }
 
 template <>
@@ -31,6 +49,7 @@ const Shape& shape_of<TrunkGroup>() {
         {"domain", FieldKind::ReadOnly, nullptr},
         {"name", FieldKind::Plain, nullptr},
         {"members", FieldKind::Plain, nullptr},
+        {"order", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"trunk_group", fields};
     return shape;

@@ -18,6 +18,11 @@
 
 namespace tandem::model {
 
+enum class TrunkOrder { Listed, Spread };
+std::span<const std::string_view> names_of(TrunkOrder);
+std::string_view to_string(TrunkOrder value);
+std::optional<TrunkOrder> parse_trunk_order(std::string_view text);
+
 // Trunks that stand in for one another.
 struct TrunkGroup {
     // Identity of the trunk group, given at its creation.
@@ -28,6 +33,8 @@ struct TrunkGroup {
     std::string name;
     // Its trunks, the first first.
     std::vector<TrunkId> members;
+    // With which trunk a call begins. Listed: the first. Spread: each call with another one.
+    TrunkOrder order = TrunkOrder::Listed;
 
     friend bool operator==(const TrunkGroup&, const TrunkGroup&) = default;
 };

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "call/identity.h"
 #include "call/route_of.h"
+#include "model/generated/trunk.h"
 #include "roles/b2bua/b2bua_role.h"
 #include "roles/b2bua/limits.h"
 #include "routing/route.h"
@@ -58,6 +59,7 @@ std::optional<B2buaRole::Admitted> B2buaRole::admit(Step& step, const ports::Sip
     }
     const auto hops = request.max_forwards();
     if (hops && *hops && **hops == 0) return refused(483);
+    if (!in.trunk.is_nil()) return admit_from_trunk(step, in, server);
     // A request of ours that came back: some contact leads to us. RFC 3261 16.3 step 4.
     const auto from = request.from();
     if (from && around_.tokens.read(ports::TokenKind::Tag, from->tag())) return refused(482);
@@ -79,7 +81,7 @@ std::optional<B2buaRole::Admitted> B2buaRole::admit(Step& step, const ports::Sip
         case CallerCheck::Verdict::Passed:
             break;
     }
-    return Admitted{placement.domain, outcome.account, std::move(placement.dialled)};
+    return Admitted{placement.domain, outcome.account, std::move(placement.dialled), nullptr};
 }
 
 namespace {
@@ -105,12 +107,16 @@ call::CallFacts B2buaRole::facts_of(Step& step, const Admitted& admitted,
         facts.call = CallId::mint(step.now.utc, around_.rng);
     } while (calls_.contains(call::base_of(facts.call)) ||
              held_invites_.contains(call::base_of(facts.call)) || call::base_of(facts.call) == 0);
-    const store::AccountRecord& account = *admitted.account;
     facts.domain = admitted.domain->id;
     facts.domain_name = admitted.domain->name;
-    facts.caller_account = account.id;
-    facts.caller_number = account.number().empty() ? account.login() : account.number();
-    facts.caller_name = account.display_name();
+    if (admitted.trunk != nullptr) {
+        show_trunk_caller(*admitted.trunk, invite, facts);
+    } else {
+        const store::AccountRecord& account = *admitted.account;
+        facts.caller_account = account.id;
+        facts.caller_number = account.number().empty() ? account.login() : account.number();
+        facts.caller_name = account.display_name();
+    }
     facts.hide_caller = wants_privacy(invite);
     facts.dialled = admitted.dialled;
     facts.started = step.now.utc;
@@ -176,7 +182,8 @@ void B2buaRole::on_invite(Step& step, ports::SipInbound& in, sip::ServerKey serv
         ++counters_.refused_overload;
         return refuse(step, in.message, server, 503);
     }
-    if (takes_a_place(step, {in, server, *admitted})) return;
+    const bool is_own = admitted->account != nullptr;  // places are for accounts
+    if (is_own && takes_a_place(step, {in, server, *admitted})) return;
     admit_licensed(step, {facts_of(step, *admitted, in.message), std::move(in), server});
 }
 
@@ -218,6 +225,10 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
     ++counters_.calls;
     routing::Question question{facts.domain, facts.caller_account, facts.dialled, step.now.utc};
     question.anonymous = facts.hide_caller;
+    question.trunk = facts.trunk;
+    if (!facts.trunk.is_nil()) question.direction = model::DialDirection::Outer;
+    if (!facts.trunk.is_nil()) question.caller_number = facts.caller_number;
+    if (!facts.trunk.is_nil()) question.caller_name = facts.caller_name;
     question.turns = &group_turns_;
     question.dice = facts.call.bits.low;
     question.plans = &plans_;
@@ -225,7 +236,8 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
     show(around_.catalog, found, invite.facts);
     if (found.turned) take_turn(*found.turned);
     auto feature = feature_request(found, facts, invite.in.flow.remote.text());
-    call::CallRoute route = call::route_of(std::move(found));
+    call::CallRoute route =
+        call::route_of(std::move(found), {around_.catalog, options_.keys.credentials, facts});
     route.feature = std::move(feature);
     auto fresh = std::make_unique<call::Call>(std::move(invite.facts), settings_of(*domain));
     call::Call& call = add(std::move(fresh));
@@ -247,7 +259,8 @@ void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfe
     if (found.turned) take_turn(*found.turned);
     const bool is_nothing = found.stages.empty() && !found.feature;
     const auto* domain = around_.catalog.find_domain(wanted.domain);
-    call::Call::Route route = call::route_of(std::move(found));
+    call::Call::Route route = call::route_of(
+        std::move(found), {around_.catalog, options_.keys.credentials, call.facts()});
     if (is_nothing && domain != nullptr && is_slot(domain->settings, wanted.dialled)) {
         route.park_for = domain->settings.park_timeout;
     }
@@ -255,6 +268,7 @@ void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfe
 }
 
 void B2buaRole::on_page_message(Step& step, ports::SipInbound& in, sip::ServerKey server) {
+    if (!in.trunk.is_nil()) return refuse(step, in.message, server, 405);
     const auto admitted = admit(step, in, server);
     if (!admitted) return;
     if (in.message.body().size() > kPageBytesMax) return refuse(step, in.message, server, 413);

@@ -40,7 +40,11 @@ B2buaRole::B2buaRole(const ports::Surroundings& around, B2buaOptions options)
 }
 
 call::CallContext B2buaRole::context(Step& step) {
-    return {step.now, {step.now.mono, layer_, wire_, around_.rng, events_}, step.out, around_};
+    return {step.now,
+            {step.now.mono, layer_, wire_, around_.rng, events_},
+            step.out,
+            around_,
+            options_.keys.credentials};
 }
 
 void B2buaRole::start(Now now, ports::Outbox& out) {
@@ -157,8 +161,8 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
 ports::Instance B2buaRole::gate_for(const ports::Flow& flow) const {
     const auto* own = around_.directory.find(flow.gate);
     if (own != nullptr && own->reachable) return flow.gate;
-    const auto other =
-        around_.directory.heir(ports::RoleKind::SipGate, flow.remote.port, flow.gate);
+    const auto kind = own == nullptr ? ports::RoleKind::SipGate : own->kind;
+    const auto other = around_.directory.heir(kind, flow.remote.port, flow.gate);
     return other.value_or(flow.gate);
 }
 

@@ -133,8 +133,9 @@ class B2buaRole final : public ports::Role {
     // --- admission.cc
     struct Admitted {
         const store::Entity<model::Domain>* domain = nullptr;
-        const store::AccountRecord* account = nullptr;
+        const store::AccountRecord* account = nullptr;  // nullptr: `trunk` says who calls
         std::string dialled;
+        const store::Entity<model::Trunk>* trunk = nullptr;
     };
     // An INVITE that may become a call.
     struct HeldInvite {
@@ -175,6 +176,12 @@ class B2buaRole final : public ports::Role {
     bool cancel_pick(Step& step, sip::ServerKey server);
     void hand_over(Step& step, ports::SipInbound in, sip::ServerKey server, ports::Instance to);
     bool follow_handed(Step& step, ports::SipInbound& in);
+    // --- trunk_calls.cc
+    std::optional<Admitted> admit_from_trunk(Step& step, const ports::SipInbound& in,
+                                             sip::ServerKey server);
+    void show_trunk_caller(const model::Trunk& trunk, const sip::Message& invite,
+                           call::CallFacts& facts) const;
+    void give_credentials(call::CallSnapshot& snapshot) const;
 
     // --- licensed.cc
     void admit_licensed(Step& step, HeldInvite invite);

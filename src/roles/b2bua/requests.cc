@@ -173,6 +173,7 @@ void B2buaRole::on_fresh_request(Step& step, ports::SipInbound& in,
 
 // The proof of who asks goes inside as an asserted identity (RFC 3325), which no phone can bring.
 void B2buaRole::on_subscribe(Step& step, ports::SipInbound& in, sip::ServerKey server) {
+    if (!in.trunk.is_nil()) return refuse(step, in.message, server, 489);
     const auto admitted = admit(step, in, server);
     if (!admitted) return;
     in.message.replace(HeaderId::PAssertedIdentity, "<sip:" + admitted->account->id.text() + "." +

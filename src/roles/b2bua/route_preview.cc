@@ -54,7 +54,10 @@ std::string json_of(const store::Catalog& catalog, const routing::Route& route) 
         for (const routing::Target& target : stage.targets) {
             const auto* domain = catalog.find_domain(target.domain);
             json.begin_object().field("domain").value(domain == nullptr ? "" : domain->name);
-            json.field("account").value(target.account.text());
+            if (target.trunk)
+                json.field("trunk").value(target.trunk->text());
+            else
+                json.field("account").value(target.account.text());
             json.field("number").value(target.number);
             json.field("display_name").value(target.name).end_object();
         }

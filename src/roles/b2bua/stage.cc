@@ -63,7 +63,8 @@ Stage::Stage() : now{Instant{1000s}, UtcTime{1'800'000'000'000}} {
                        {kController, ports::RoleKind::MediaGateController},
                        {kMedia, ports::RoleKind::MediaGate},
                        {kIndex, ports::RoleKind::CallState},
-                       {kStore, ports::RoleKind::Store}});
+                       {kStore, ports::RoleKind::Store},
+                       {kTrunkGate, ports::RoleKind::ExternalSipGate}});
     domain_.id = kDomain;
     domain_.name = "acme.test";
     domain_.realm = "acme.test";
@@ -80,6 +81,28 @@ void Stage::load(std::string key, std::string value) {
 void Stage::change_domain(const std::function<void(model::Domain&)>& change) {
     change(domain_);
     load(store::keys::domain(kDomain), model::encode_stored(domain_, {}));
+}
+
+void Stage::add_trunk(model::Trunk trunk, std::vector<uint16_t> ports) {
+    trunk.domain = kDomain;
+    trunk.password_sealed = model::seal_text("line-secret", SealKey{}, rng_);
+    trunk_ports_ = std::move(ports);
+    load(store::keys::in_domain(kDomain, "trunk", trunk.id.bits), model::encode_stored(trunk, {}));
+    change_domain([&](model::Domain& domain) { domain.settings.default_trunk = trunk.id; });
+}
+
+void Stage::add_trunk_group(std::vector<TrunkId> members) {
+    model::TrunkGroup group;
+    group.id = TrunkGroupId{{9, 9}};
+    group.domain = kDomain;
+    group.name = "lines";
+    group.members = std::move(members);
+    load(store::keys::in_domain(kDomain, "trunk-group", group.id.bits),
+         model::encode_stored(group, {}));
+    change_domain([&](model::Domain& domain) {
+        domain.settings.default_trunk.reset();
+        domain.settings.default_trunk_group = group.id;
+    });
 }
 
 void Stage::change_survival(model::Survival survival) {
@@ -240,6 +263,18 @@ void Stage::play(Letter& letter) {
         ports::CallsPage page;
         if (rings_at) page.calls.emplace_back().owner = rings_at;
         answer(std::move(page));
+    } else if (const auto* wanted = get_if<ports::TrunkQuery>(&letter.payload)) {
+        ports::TrunkReply reply;
+        if (trunk_is_unknown) reply.failure = "there is no such trunk";
+        for (const uint16_t port : trunk_ports_) {
+            if (trunk_is_unknown) break;
+            ports::Binding way;
+            way.contact = "sip:" + wanted->number + "@provider.test";
+            way.flow = flow_of(port, ports::Transport::Udp);
+            way.flow.gate = kTrunkGate;
+            reply.ways.push_back(std::move(way));
+        }
+        answer(std::move(reply));
     } else if (holds_alternative<ports::MediaPlace>(letter.payload)) {
         if (has_room) return answer(ports::MediaPlaced{kMedia, std::nullopt});
         answer(ports::MediaPlaced{{}, make_error(ErrorCode::Unavailable, "", "no room")});
@@ -354,6 +389,16 @@ void Stage::from_phone(uint16_t port, std::string_view text, uint64_t owner_key)
     in.message = parsed(text);
     in.owner_key = owner_key;
     give(std::move(in), kGate);
+}
+
+void Stage::from_trunk(TrunkId trunk, uint16_t port, std::string_view text) {
+    ports::SipInbound in;
+    in.flow = flow_of(port, ports::Transport::Udp);
+    in.flow.gate = kTrunkGate;
+    in.local = {*IpAddress::parse("198.51.100.1"), 5070};
+    in.message = parsed(text);
+    in.trunk = trunk;
+    give(std::move(in), kTrunkGate);
 }
 
 std::vector<ports::SipOutbound> Stage::at(uint16_t port) {

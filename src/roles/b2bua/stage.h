@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "model/generated/dial_rule.h"
+#include "model/generated/trunk.h"
+#include "model/generated/trunk_group.h"
 #include "roles/b2bua/b2bua_role.h"
 #include "store/memory_store.h"
 
@@ -23,6 +25,7 @@ inline constexpr ports::Instance kController{4};
 inline constexpr ports::Instance kMedia{5};
 inline constexpr ports::Instance kIndex{6};
 inline constexpr ports::Instance kStore{7};
+inline constexpr ports::Instance kTrunkGate{18};
 
 class Stage {
  public:
@@ -42,6 +45,10 @@ class Stage {
     void moved(std::string_view number, uint16_t port, ports::Transport transport);
     void add_rule(model::DialRule rule);
     void change_domain(const std::function<void(model::Domain&)>& change);
+    // The domain's default trunk, with proxies at these ports and the password "line-secret".
+    void add_trunk(model::Trunk trunk, std::vector<uint16_t> ports);
+    void add_trunk_group(std::vector<TrunkId> members);  // the domain's default
+    bool trunk_is_unknown = false;                       // to its gate, which says so
     void change_survival(model::Survival survival);
     void change_instance(const std::function<void(model::B2buaSettings&)>& change);
     void restart();  // the instance dies; the next incarnation starts
@@ -65,6 +72,8 @@ class Stage {
 
     // --- Phones. A message is text with LF; Content-Length is added.
     void from_phone(uint16_t port, std::string_view text, uint64_t owner_key = 0);
+    // What its gate says came over the trunk.
+    void from_trunk(TrunkId trunk, uint16_t port, std::string_view text);
     void give(ports::Payload payload, ports::Instance from, uint64_t request = 0);
     // What went to the phone at `port` since the last look, oldest first.
     std::vector<ports::SipOutbound> at(uint16_t port);
@@ -117,6 +126,7 @@ class Stage {
     std::set<CallId> contexts_;
     uint16_t media_first_port_ = 30000;
     std::map<std::string, AccountId, std::less<>> accounts_;
+    std::vector<uint16_t> trunk_ports_;
     std::unique_ptr<B2buaRole> role_;
     ports::Outbox out_;
     std::vector<ports::SipOutbound> sent_;

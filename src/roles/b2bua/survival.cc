@@ -167,6 +167,7 @@ void B2buaRole::restore(Step& step, const std::string& key, std::string_view val
         std::chrono::milliseconds(step.now.utc.unix_ms - snapshot->saved.utc.unix_ms);
     const Duration by = (step.now.mono - snapshot->saved.mono) - wall;
     for (call::PartySnapshot& party : snapshot->parties) sip::shift(party.leg, by);
+    give_credentials(*snapshot);
     if (snapshot->ringing) resume_ringing(step, *snapshot);
     auto call = std::make_unique<Call>(Call::restore(std::move(*snapshot), step.now));
     ++counters_.restored;

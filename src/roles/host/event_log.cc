@@ -37,6 +37,8 @@ std::string_view to_string(EventKind kind) {
             return "drill";
         case EventKind::Load:
             return "load";
+        case EventKind::Trunk:
+            return "trunk";
     }
     return {};
 }

@@ -27,6 +27,7 @@ enum class EventKind : uint8_t {
     Store,        // where the data of the site are
     Drill,        // somebody harms this node on purpose
     Load,         // new work is spread among copies in another way
+    Trunk,        // a trunk has registered, or a proxy of it answers no more
 };
 std::string_view to_string(EventKind kind);
 

@@ -15,6 +15,7 @@ Way LetterRouter::way_of(const ports::Letter& letter) const {
     if (to == ports::kHttp) return {Way::To::Http};
     if (to == ports::kJournal) return {Way::To::Journal};
     if (to == ports::kPasswords) return {Way::To::Passwords};
+    if (to == ports::kResolver) return {Way::To::Resolver};
     if (to == ports::kKeyValue || to == ports::kHistory) return {Way::To::Store};
     if (is_local_media(to)) return {Way::To::Media};
     const ports::DirectoryEntry* entry = host_.directory().find(to);

@@ -11,7 +11,18 @@
 namespace tandem::roles::host {
 
 struct Way {
-    enum class To { Host, Media, Transport, Http, Journal, Passwords, Store, Node, Nobody };
+    enum class To {
+        Host,
+        Media,
+        Transport,
+        Http,
+        Journal,
+        Passwords,
+        Resolver,
+        Store,
+        Node,
+        Nobody
+    };
     To to = To::Nobody;
     uint16_t node = 0;  // with To::Node
 };

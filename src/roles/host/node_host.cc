@@ -147,7 +147,10 @@ void NodeHost::on_own_letter(Now now, ports::Letter letter) {
     } else if (const auto* asked = get_if<ports::EntityRequest>(&letter.payload)) {
         outbox_.reply(letter, events_for(*asked));
     } else if (auto* line = get_if<ports::LogLine>(&letter.payload)) {
-        tell(now, {EventKind::Store, 0, std::move(line->text)}, line->level);
+        const auto* teller = find(letter.from);
+        const EventKind kind = teller == nullptr ? EventKind::Store : EventKind::Trunk;
+        const uint16_t who = teller == nullptr ? uint16_t{0} : letter.from.number;
+        tell(now, {kind, who, std::move(line->text)}, line->level);
     } else if (const auto* harm = get_if<ports::HarmRequest>(&letter.payload)) {
         outbox_.reply(letter, harm_ ? harm_(*harm) : no_drills());
     } else if (auto* level = get_if<ports::LogLevelSet>(&letter.payload)) {

@@ -24,6 +24,7 @@ std::optional<ports::RoleKind> kind_of(model::RoleCode code) {
         case model::RoleCode::St:
             return ports::RoleKind::Store;
         case model::RoleCode::Esg:
+            return ports::RoleKind::ExternalSipGate;
         case model::RoleCode::Ivr:
         case model::RoleCode::Conf:
         case model::RoleCode::Svc:

@@ -2,13 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include "roles/sip_gate/egress.h"
-#include "roles/sip_gate/limits.h"
+#include "border/egress.h"
+#include "border/limits.h"
 #include "sip/parser.h"
 #include "store/catalog.h"
 
 namespace tandem::roles::sip_gate {
 namespace {
+
+using namespace border;  // NOLINT(google-build-using-namespace)
 
 using ports::Flow;
 using ports::RoleKind;

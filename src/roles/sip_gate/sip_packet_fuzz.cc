@@ -8,6 +8,7 @@
 #include "store/catalog.h"
 
 using namespace tandem;
+using namespace tandem::border;
 using namespace tandem::roles::sip_gate;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -11,6 +11,9 @@ struct KindsDesk : ::testing::Test, EntityDesk {
         ASSERT_EQ(create("domain", "", R"({"name":"acme.test"})"), "ok");
         ASSERT_EQ(create("domain", "", R"({"name":"other.test"})"), "ok");
     }
+    static std::string trunk_named(std::string_view name) {
+        return R"({"mode":"peer","proxies":["192.0.2.7"],"name":")" + std::string(name) + "\"}";
+    }
     std::string make(std::string_view kind, std::string_view body) {
         EXPECT_EQ(create(std::string(kind), "acme.test", std::string(body)), "ok") << body;
         return last_id;
@@ -18,18 +21,18 @@ struct KindsDesk : ::testing::Test, EntityDesk {
 };
 
 TEST_F(KindsDesk, NamesAreOneOfAKindAndFoundByIt) {
-    make("trunk", R"({"name":"line"})");
-    EXPECT_EQ(create("trunk", "acme.test", R"({"name":"line"})"), "conflict name");
-    EXPECT_EQ(create("trunk", "other.test", R"({"name":"line"})"), "ok");
+    make("trunk", trunk_named("line"));
+    EXPECT_EQ(create("trunk", "acme.test", trunk_named("line")), "conflict name");
+    EXPECT_EQ(create("trunk", "other.test", trunk_named("line")), "ok");
     EXPECT_EQ(create("trunk_group", "acme.test", R"({"name":"line"})"), "ok");
     const store::Catalog catalog = feed.snapshot();
     EXPECT_TRUE(read_entity(catalog, request(EntityVerb::Read, "trunk", "acme.test", "line", "")));
     EXPECT_FALSE(read_entity(catalog, request(EntityVerb::Read, "trunk", "acme.test", "no", "")));
     // A name that has become free is free.
     EXPECT_EQ(patch("trunk", "acme.test", "line", R"({"name":"main"})"), "ok");
-    EXPECT_EQ(create("trunk", "acme.test", R"({"name":"line"})"), "ok");
+    EXPECT_EQ(create("trunk", "acme.test", trunk_named("line")), "ok");
     EXPECT_EQ(remove("trunk", "acme.test", "main"), "ok");
-    EXPECT_EQ(create("trunk", "acme.test", R"({"name":"main"})"), "ok");
+    EXPECT_EQ(create("trunk", "acme.test", trunk_named("main")), "ok");
 }
 
 TEST_F(KindsDesk, ANumberReachesOneThingOfTheDomain) {
@@ -55,8 +58,8 @@ TEST_F(KindsDesk, AnAccountAndAGroupCantTakeANumberAtOnce) {
 }
 
 TEST_F(KindsDesk, WhatIsReferredToIsThereAndStays) {
-    const std::string trunk = make("trunk", R"({"name":"line"})");
-    ASSERT_EQ(create("trunk", "other.test", R"({"name":"theirs"})"), "ok");
+    const std::string trunk = make("trunk", trunk_named("line"));
+    ASSERT_EQ(create("trunk", "other.test", trunk_named("theirs")), "ok");
     const std::string theirs = last_id;
     const auto group_of = [](const std::string& first, const std::string& second) {
         return R"({"name":"lines","members":[")" + first + R"(",")" + second + "\"]}";
@@ -65,7 +68,7 @@ TEST_F(KindsDesk, WhatIsReferredToIsThereAndStays) {
         EXPECT_EQ(create("trunk_group", "acme.test", group_of(trunk, wrong)),
                   "not_found members[1]");
     }
-    make("trunk_group", group_of(trunk, trunk));
+    make("trunk_group", R"({"name":"lines","members":[")" + trunk + "\"]}");
     const auto refused = prepare(request(EntityVerb::Remove, "trunk", "acme.test", "line", ""));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().message, "the trunk group 'lines' still uses it (members[0])");

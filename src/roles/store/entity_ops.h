@@ -31,6 +31,7 @@ template <typename T>
 void add_references(const T& value, store::Member& write) {
     DomainId domain;
     if constexpr (requires { value.domain; }) domain = value.domain;
+    if constexpr (std::is_same_v<T, model::Domain>) domain = value.id;
     for (const model::Reference& each : model::references_of(value)) {
         const store::Compare there = store::Compare::exists(key_of(domain, each));
         if (std::find(write.compares.begin(), write.compares.end(), there) == write.compares.end())

@@ -46,6 +46,7 @@ Result<void> check_settings_owner(const model::RoleInstance& role) {
         model::RoleCode owner;
         std::string_view field;
     } all[] = {{role.sip_gate.has_value(), model::RoleCode::Sg, "sip_gate"},
+               {role.external_sip_gate.has_value(), model::RoleCode::Esg, "external_sip_gate"},
                {role.web_gate.has_value(), model::RoleCode::Ws, "web_gate"},
                {role.media_gate.has_value(), model::RoleCode::Mg, "media_gate"},
                {role.b2bua.has_value(), model::RoleCode::B2b, "b2bua"},
@@ -297,6 +298,14 @@ Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fr
         return contradiction("settings.expires_max_s", "must be at least expires_default_s");
     if (s.session_expires < s.session_min)
         return contradiction("settings.session_expires_s", "must be at least session_min_s");
+    if (s.default_trunk && catalog.find<model::Trunk>(domain.id, *s.default_trunk) == nullptr)
+        return missing("settings.default_trunk", "there is no such trunk in the domain");
+    if (s.default_trunk_group &&
+        catalog.find<model::TrunkGroup>(domain.id, *s.default_trunk_group) == nullptr)
+        return missing("settings.default_trunk_group", "there is no such group in the domain");
+    if (s.default_trunk && s.default_trunk_group)
+        return contradiction("settings.default_trunk_group",
+                             "must be empty when default_trunk is given");
     auto algorithms = s.digest_algorithms;
     std::sort(algorithms.begin(), algorithms.end());
     if (std::adjacent_find(algorithms.begin(), algorithms.end()) != algorithms.end())

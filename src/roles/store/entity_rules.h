@@ -45,6 +45,8 @@ Result<void> check_rules(const Catalog& catalog, const model::Account& account, 
 
 // Of the kinds of store/domain_kinds.h, beyond what they all must keep to.
 Result<void> check_own_rules(const Catalog& catalog, const model::NumberRange& range, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::Trunk& trunk, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::TrunkGroup& group, Fresh fresh);
 
 Result<void> check_own_rules(const Catalog& catalog, const model::DialRule& rule, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::Schedule& schedule, Fresh fresh);
@@ -107,9 +109,13 @@ Result<void> check_unreferenced(const Catalog& catalog, DomainId domain,
                                 const model::Reference& to);
 // What has been handed down stays with those who have it.
 Result<void> check_unused(const Catalog& catalog, const model::NumberRange& range);
+Result<void> check_not_default(const Catalog& catalog, const model::Trunk& trunk);
+Result<void> check_not_default(const Catalog& catalog, const model::TrunkGroup& group);
 template <store::IsDomainKind T>
 Result<void> check_unused(const Catalog& catalog, const T& value) {
     if constexpr (store::IsPerAccount<T>) return {};
+    if constexpr (requires { check_not_default(catalog, value); })
+        TRY(check_not_default(catalog, value));
     return check_unreferenced(catalog, value.domain,
                               {"id", store::DomainKind<T>::name, value.id.bits});
 }

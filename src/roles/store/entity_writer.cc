@@ -87,6 +87,12 @@ Result<void> complete(const WriteScope& scope, std::string_view body, const mode
         return make_error(ErrorCode::Missing, "password", "is required when the login changes");
     return {};
 }
+Result<void> complete(const WriteScope& scope, std::string_view body, const model::Trunk*,
+                      model::Trunk& trunk) {
+    if (const auto password = model::text_member(body, "password"))
+        trunk.password_sealed = model::seal_text(*password, scope.site_key, scope.rng);
+    return {};
+}
 // A certificate and its key are judged together, whichever of them has changed.
 Result<void> complete(const WriteScope& scope, std::string_view body, const model::SystemSettings*,
                       model::SystemSettings& system) {

@@ -24,7 +24,7 @@ TEST_F(Desk, TheFirstStartFillsAnEmptyStoreOnce) {
         EXPECT_EQ(role.node, 1);
         return true;
     });
-    EXPECT_EQ(roles, "1ST 2CS 3MGC 4MG 5SR 6B2B 7SG 8WS ");
+    EXPECT_EQ(roles, "1ST 2CS 3MGC 4MG 5SR 6B2B 7SG 8WS 9ESG ");
     EXPECT_EQ(catalog.find_role_instance(7)->sip_gate->udp_port, 5060);
     EXPECT_FALSE(commit(first_start({}, now, rng))) << "the store is not empty any more";
 }
@@ -86,15 +86,15 @@ TEST_F(Desk, RefusesWithTheFieldsName) {
          "out_of_range address"},
         {"role_instance", "", R"({"role":"SG","number":7,"server":")" + server + "\"}",
          "conflict number"},
-        {"role_instance", "", R"({"role":"SG","number":9,"b2bua":{},"server":")" + server + "\"}",
+        {"role_instance", "", R"({"role":"SG","number":19,"b2bua":{},"server":")" + server + "\"}",
          "out_of_range b2bua"},
-        {"role_instance", "", R"({"role":"MG","number":9,"server":")" + server + "\"}",
+        {"role_instance", "", R"({"role":"MG","number":19,"server":")" + server + "\"}",
          "conflict media_gate.rtp_port_min"},
         {"nonsense", "", "{}", "not_found "},
     };
     for (const auto& c : cases) EXPECT_EQ(create(c.kind, c.domain, c.body), c.outcome) << c.body;
     EXPECT_EQ(create("role_instance", "",
-                     R"({"role":"MG","number":9,"server":")" + server +
+                     R"({"role":"MG","number":19,"server":")" + server +
                          R"(","media_gate":{"rtp_port_min":40000,"rtp_port_max":40999}})"),
               "ok");
 }

@@ -31,8 +31,8 @@ model::RoleInstance role_instance(const FirstStart& plan, const PlannedRole& pla
 
 std::vector<PlannedRole> elementary_roles() {
     using model::RoleCode;
-    return {{RoleCode::St}, {RoleCode::Cs},  {RoleCode::Mgc}, {RoleCode::Mg},
-            {RoleCode::Sr}, {RoleCode::B2b}, {RoleCode::Sg},  {RoleCode::Ws}};
+    return {{RoleCode::St},  {RoleCode::Cs}, {RoleCode::Mgc}, {RoleCode::Mg}, {RoleCode::Sr},
+            {RoleCode::B2b}, {RoleCode::Sg}, {RoleCode::Ws},  {RoleCode::Esg}};
 }
 
 store::Member first_start(const FirstStart& plan, UtcTime now, Rng& rng) {

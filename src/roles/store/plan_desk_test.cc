@@ -76,7 +76,7 @@ struct PlanDesk : testing::Test, EntityDesk {
     }
 };
 
-constexpr const char* kElementary = "1ST 2CS 3MGC 4MG 5SR 6B2B 7SG 8WS ";
+constexpr const char* kElementary = "1ST 2CS 3MGC 4MG 5SR 6B2B 7SG 8WS 9ESG ";
 
 TEST_F(PlanDesk, ShowsTheLayoutAsADocument) {
     const EntityReply shown = show_plan(feed.snapshot());
@@ -84,7 +84,7 @@ TEST_F(PlanDesk, ShowsTheLayoutAsADocument) {
     EXPECT_EQ(json::value_to<std::string>(plan.at("version")), shown.etag);
     ASSERT_EQ(plan.at("findings").as_array().size(), 1u) << "it is on one server";
     EXPECT_EQ(plan.at("findings").at(0).at("code").as_string(), "one-server");
-    EXPECT_EQ(plan.at("losses").as_array().size(), 9u) << "of the server and of each instance";
+    EXPECT_EQ(plan.at("losses").as_array().size(), 10u) << "of the server and of each instance";
     EXPECT_EQ(plan.at("losses").at(0).at("server").as_string(), "server-1");
     const json::object& gate = plan.at("roles").at(6).as_object();
     EXPECT_EQ(gate.at("server").as_string(), "server-1") << "by name";
@@ -106,7 +106,7 @@ TEST_F(PlanDesk, AppliesAllAtOnce) {
     EXPECT_EQ(numbers(), kElementary) << "judging writes nothing";
     const std::string before = version();
     ASSERT_EQ(apply(plan, before), "ok");
-    EXPECT_EQ(numbers(), "1ST 3MGC 4MG 5SR 6B2B 7SG 8WS 20B2B ");
+    EXPECT_EQ(numbers(), "1ST 3MGC 4MG 5SR 6B2B 7SG 8WS 9ESG 20B2B ");
     const store::Catalog catalog = feed.snapshot();
     EXPECT_EQ(catalog.find_role_instance(6)->node, 2);
     EXPECT_EQ(catalog.find_role_instance(7)->weight, 50);
@@ -133,7 +133,7 @@ TEST_F(PlanDesk, RefusesWhatIsWrongAndNamesTheField) {
         {[](json::object& d) { d.erase("roles"); }, "missing roles"},
         {[](json::object& d) { d["roles"] = 5; }, "malformed roles"},
         {[](json::object& d) { d["rolls"] = 5; }, "unknown_field rolls"},
-        {[](json::object& d) { d["roles"].as_array().emplace_back(5); }, "malformed roles[8]"},
+        {[](json::object& d) { d["roles"].as_array().emplace_back(5); }, "malformed roles[9]"},
         {[](json::object& d) { role(d, 6)["weigth"] = 5; }, "unknown_field roles[6].weigth"},
         {[](json::object& d) { role(d, 6)["weight"] = 5000; }, "out_of_range roles[6].weight"},
         {[](json::object& d) { role(d, 6)["role"] = "XX"; }, "out_of_range roles[6].role"},
@@ -168,10 +168,10 @@ TEST_F(PlanDesk, RefusesWhatIsWrongAndNamesTheField) {
          },
          "out_of_range roles[3].media_gate.rtp_port_min"},
         {[](json::object& d) { d["roles"].as_array().push_back(b2b(6)); },
-         "conflict roles[8].number"},
+         "conflict roles[9].number"},
         {[](json::object& d) {
              json::object gate = role(d, 6);
-             gate["number"] = 9;
+             gate["number"] = 19;
              d["roles"].as_array().insert(d["roles"].as_array().begin(), gate);
          },
          "conflict roles[0].sip_gate.udp_port"},
@@ -197,7 +197,7 @@ TEST_F(PlanDesk, TellsOfErrorsWithoutRefusingToJudge) {
     const json::value judged = json::parse(reply->json);
     EXPECT_EQ(judged.at("findings").at(0).at("code").as_string(), "number-twice");
     EXPECT_EQ(judged.at("findings").at(0).at("fields").as_array(),
-              (json::array{"roles[5].number", "roles[8].number"}));
+              (json::array{"roles[5].number", "roles[9].number"}));
     EXPECT_EQ(judged.at("findings").at(1).at("code").as_string(), "port-clash");
     const auto refused = prepare_plan_of(plan);
     ASSERT_FALSE(refused);
@@ -241,12 +241,14 @@ TEST_F(PlanDesk, FieldsOfANewerVersionSurvive) {
 
 TEST_F(PlanDesk, SingleEditsAreRefusedForErrorsThatTheyBring) {
     const std::string server = server_id();
-    EXPECT_EQ(create("role_instance", "", R"({"role":"SG","number":9,"server":")" + server + "\"}"),
-              "conflict sip_gate.udp_port");
+    EXPECT_EQ(
+        create("role_instance", "", R"({"role":"SG","number":19,"server":")" + server + "\"}"),
+        "conflict sip_gate.udp_port");
     EXPECT_EQ(create("role_instance", "",
-                     R"({"role":"SG","number":9,"enabled":false,"server":")" + server + "\"}"),
+                     R"({"role":"SG","number":19,"enabled":false,"server":")" + server + "\"}"),
               "ok");
-    EXPECT_EQ(patch("role_instance", "", "9", R"({"enabled":true})"), "conflict sip_gate.udp_port");
+    EXPECT_EQ(patch("role_instance", "", "19", R"({"enabled":true})"),
+              "conflict sip_gate.udp_port");
     EXPECT_EQ(patch("role_instance", "", "8", R"({"web_gate":{"https_port":5061}})"),
               "conflict web_gate.https_port");
     EXPECT_EQ(patch("role_instance", "", "8", R"({"enabled":false})"), "ok") << "a role may rest";

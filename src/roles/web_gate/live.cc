@@ -64,7 +64,10 @@ void WebGate::find_call(Now now, Incoming incoming, ports::Outbox& out) {
     ask_call_state(now, std::move(incoming), {*domain, *call, {}, 1}, out);
 }
 
+// Of a domain: its devices, or its trunks.
 void WebGate::list_bindings(Now now, Incoming incoming, ports::Outbox& out) {
+    if (incoming.match.route->action == Action::TrunkStates)
+        return list_trunk_states(now, std::move(incoming), out);
     const auto page = page_of(incoming.request());
     if (!page) {
         respond(incoming.letter, problem(page.error()), out);
@@ -75,6 +78,23 @@ void WebGate::list_bindings(Now now, Incoming incoming, ports::Outbox& out) {
     const auto registrar = around_.directory.active(RoleKind::Registrar, *domain);
     ask(now, std::move(incoming), registrar.value_or(ports::Instance{}),
         ports::BindingsList{*domain, page->after, page->limit}, out);
+}
+
+// Each gate knows the trunks that it looks after.
+void WebGate::list_trunk_states(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    std::vector<ports::Instance> gates;
+    for (const ports::DirectoryEntry& each : around_.directory.entries()) {
+        if (each.kind == RoleKind::ExternalSipGate && each.reachable)
+            gates.push_back(each.instance);
+    }
+    if (gates.empty())
+        return respond(incoming.letter, problem(503, "no gate for trunks can be reached"), out);
+    const uint64_t request = remember(now, std::move(incoming), reply_deadline);
+    pending_.at(request).awaited = gates.size();
+    for (const ports::Instance each : gates)
+        out.send(around_.self, each, ports::TrunkStatesQuery{*domain}, request);
 }
 
 void WebGate::on_account_bindings(Now now, Incoming incoming, ports::Outbox& out) {

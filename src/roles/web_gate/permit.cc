@@ -51,6 +51,8 @@ std::optional<Resource> resource_of(const Route& route) {
         case Action::Bindings:
         case Action::Binding:
             return Resource::Bindings;
+        case Action::TrunkStates:
+            return Resource::Trunks;
         case Action::Cdr:
             return Resource::Cdr;
         case Action::RouteTest:

@@ -20,6 +20,13 @@ HttpResponse ok(std::string body) {
     return response;
 }
 
+// Values of JSON, as members of a list.
+std::string list_of(const std::vector<std::string>& values) {
+    std::string list;
+    for (const std::string& value : values) list += (list.empty() ? "" : ",") + value;
+    return list;
+}
+
 HttpResponse no_content() {
     HttpResponse response;
     response.status = 204;
@@ -145,6 +152,7 @@ void WebGate::note_done(Now now, const Pending& pending, const HttpResponse& res
         case Action::CallTrace:
         case Action::CallEvents:
         case Action::Bindings:
+        case Action::TrunkStates:
         case Action::Cdr:
         case Action::RouteTest:
         case Action::DialPlanCheck:
@@ -175,6 +183,8 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
     if (const auto* page = get_if<ports::BindingsPage>(&payload)) {
         return ok(bindings_json(*page, now.utc));
     }
+    if (const auto* states = get_if<ports::TrunkStates>(&payload))
+        return on_node(pending, list_of(states->items));
     if (const auto* reply = get_if<ports::BindingsReply>(&payload)) {
         const auto domain = find_domain(around_.catalog, pending.match.domain);
         const auto account = domain ? find_account(around_.catalog, *domain, pending.match.id)
@@ -212,7 +222,8 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
         return on_node(pending, status->json);
     if (holds_alternative<ports::Unreachable>(payload)) {
         const Action action = pending.match.route->action;
-        if (action == Action::Status || action == Action::Metrics || action == Action::Events) {
+        if (action == Action::Status || action == Action::Metrics || action == Action::Events ||
+            action == Action::TrunkStates) {
             // A node that is gone or late is left out.
             const bool late = !get<ports::Unreachable>(payload).who;
             if (!late && pending.awaited > 0) --pending.awaited;
@@ -340,6 +351,11 @@ HttpResponse WebGate::nodes_response(const Pending& pending) {
         HttpResponse response = ok(metrics_text(pending.answers, known));
         response.content_type = "text/plain; version=0.0.4; charset=utf-8";
         return response;
+    }
+    if (pending.match.route->action == Action::TrunkStates) {
+        std::vector<std::string> known = pending.answers;
+        std::erase(known, std::string());
+        return ok("{\"items\":[" + list_of(known) + "],\"next\":null}");
     }
     if (pending.match.route->action == Action::Events) {
         const auto page = events_of(request_of(pending.question));

@@ -23,6 +23,7 @@ enum class Action : uint8_t {
     CallEvents,  // what happens to the calls of a domain, as it happens
     Bindings,    // live registrations of a domain
     Binding,     // those of one account
+    TrunkStates,
     Cdr,         // history
     RouteTest,
     DialPlanCheck,  // what is odd about a domain's dial rules

@@ -58,6 +58,7 @@ void write_call(JsonWriter& json, const ports::CallSummary& call, const DomainNa
     if (!call.caller_account.is_nil()) {
         json.field("caller_account").value(call.caller_account.text());
     }
+    if (!call.trunk.empty()) json.field("trunk").value(call.trunk);
     if (!call.callee_account.is_nil()) {
         json.field("callee_account").value(call.callee_account.text());
     }

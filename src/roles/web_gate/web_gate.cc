@@ -221,6 +221,7 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
         case Action::CallTrace:
             find_call(now, std::move(incoming), out);
             break;
+        case Action::TrunkStates:
         case Action::Bindings:
             list_bindings(now, std::move(incoming), out);
             break;

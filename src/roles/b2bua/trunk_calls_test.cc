@@ -1,0 +1,245 @@
+// Calls to and from outside, as the B2B sees them.
+#include <gtest/gtest.h>
+
+#include "model/generated/cdr.h"
+#include "roles/b2bua/stage.h"
+#include "sip/headers.h"
+
+namespace tandem::roles::b2bua {
+namespace {
+
+using sip::HeaderId;
+
+constexpr uint16_t kAlice = 5001, kFirst = 6001, kSecond = 6002;
+constexpr TrunkId kLine{{9, 1}};
+
+model::Trunk line() {
+    model::Trunk trunk;
+    trunk.id = kLine;
+    trunk.name = "line";
+    trunk.proxies = {"192.0.2.1:6001"};
+    trunk.sip_domain = "provider.test";
+    trunk.user = "4930100";
+    return trunk;
+}
+
+struct TrunkCallsTest : testing::Test {
+    TrunkCallsTest() {
+        stage.add_account("1001");
+        stage.register_phone("1001", kAlice);
+        stage.add_trunk(line(), {kFirst, kSecond});
+    }
+    ports::SipOutbound call_out(std::string_view headers = {}) {
+        stage.call(kAlice, "1001", "+493055", Stage::sdp(4000), headers);
+        return stage.one_at(kFirst);
+    }
+    static std::string invite_from_outside(std::string_view user, std::string_view to,
+                                           std::string_view more = {}) {
+        return "INVITE sip:" + std::string(user) +
+               "@198.51.100.1:5070 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1:6001;branch=z9hG4bKo\n"
+               "Max-Forwards: 70\nFrom: \"Out\" <sip:4930999@provider.test>;tag=o\nTo: <sip:" +
+               std::string(to) + "@provider.test>\nCall-ID: from-outside\nCSeq: 1 INVITE\n" +
+               "Contact: <sip:o@192.0.2.1:6001>\n" + std::string(more) +
+               "Content-Type: application/sdp\n\n" + Stage::sdp(4200);
+    }
+    model::Cdr record() {
+        const auto records = stage.records();
+        EXPECT_EQ(records.size(), 1u);
+        auto cdr = model::decode<model::Cdr>(records.at(0), model::Source::Store);
+        return cdr ? std::move(*cdr) : model::Cdr{};
+    }
+
+    Stage stage;
+};
+
+TEST_F(TrunkCallsTest, ANumberOfNobodyGoesOutAndIsProved) {
+    const auto invite = call_out();
+    EXPECT_EQ(invite.message.request_uri(), "sip:+493055@provider.test");
+    EXPECT_EQ(invite.flow.gate, kTrunkGate);
+    EXPECT_TRUE(invite.message.header(HeaderId::From)
+                    ->starts_with("\"Name of 1001\" <sip:4930100@provider.test>;tag="));
+    EXPECT_EQ(*invite.message.header(HeaderId::PAssertedIdentity),
+              "\"Name of 1001\" <sip:1001@provider.test>");
+    stage.respond(kFirst, invite, 407, {},
+                  "Proxy-Authenticate: Digest realm=\"provider.test\", nonce=\"n\"\n");
+    auto again = stage.at(kFirst);
+    ASSERT_EQ(again.size(), 2u);  // the ACK, and the INVITE with proof
+    EXPECT_NE(again[1].message.header(HeaderId::ProxyAuthorization)->find("username=\"4930100\""),
+              std::string_view::npos);
+    stage.respond(kFirst, again[1], 200, Stage::sdp(4100));
+    EXPECT_EQ(stage.one_at(kFirst).message.method(), sip::Method::Ack);
+    const auto answer = stage.one_at(kAlice);
+    ASSERT_EQ(answer.message.status(), 200);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 2));
+    EXPECT_EQ(stage.reports.back().summary.trunk, "line");
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", answer.message, 3));
+    stage.respond(kFirst, stage.one_at(kFirst), 200);
+    const model::Cdr cdr = record();
+    EXPECT_EQ(cdr.direction, model::CallDirection::Outgoing);
+    ASSERT_EQ(cdr.legs.size(), 2u);
+    EXPECT_EQ(cdr.legs[1].trunk, kLine);
+    EXPECT_EQ(cdr.legs[1].trunk_name, "line");
+    EXPECT_FALSE(cdr.legs[0].trunk);
+    EXPECT_EQ(cdr.callee.number, "+493055");
+}
+
+TEST_F(TrunkCallsTest, AnAnonymousCallerIsNotShown) {
+    const auto invite = call_out("Privacy: id\n");
+    EXPECT_NE(invite.message.header(HeaderId::From)->find("anonymous.invalid"),
+              std::string_view::npos);
+    EXPECT_EQ(*invite.message.header(HeaderId::Privacy), "id");
+}
+
+TEST_F(TrunkCallsTest, AProxyThatFailsIsFollowedByTheNext) {
+    stage.respond(kFirst, call_out(), 503);
+    EXPECT_EQ(stage.one_at(kFirst).message.method(), sip::Method::Ack);
+    const auto second = stage.one_at(kSecond);
+    ASSERT_EQ(second.message.method(), sip::Method::Invite);
+    stage.respond(kSecond, second, 503);
+    for (const auto& sip : stage.at(kAlice)) EXPECT_NE(sip.message.status(), 200);
+    EXPECT_TRUE(stage.at(kFirst).empty());
+}
+
+TEST_F(TrunkCallsTest, ASilentProxyIsPassedBy) {
+    call_out();
+    stage.advance(5s);
+    EXPECT_EQ(stage.one_at(kSecond).message.method(), sip::Method::Invite);
+}
+
+TEST_F(TrunkCallsTest, NobodyWaitsForASilentLastProxyForHalfAMinute) {
+    stage.add_trunk(line(), {kFirst});
+    call_out();
+    stage.advance(11s);
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 480);
+}
+
+TEST_F(TrunkCallsTest, ATrunkOfAGroupIsFollowedByTheNext) {
+    model::Trunk other = line();
+    other.id = TrunkId{{9, 2}};
+    other.name = "other";
+    stage.add_trunk(other, {kFirst, kSecond});
+    stage.add_trunk_group({kLine, other.id});
+    // Each of the two trunks has both proxies here.
+    stage.respond(kFirst, call_out(), 503);
+    EXPECT_EQ(stage.at(kFirst).size(), 1u);  // the ACK
+    stage.respond(kSecond, stage.one_at(kSecond), 503);
+    auto again = stage.at(kFirst);
+    ASSERT_EQ(again.size(), 1u);
+    EXPECT_EQ(again[0].message.method(), sip::Method::Invite);
+    stage.at(kSecond);
+    stage.respond(kFirst, again[0], 403);
+    stage.at(kFirst);
+    EXPECT_TRUE(stage.at(kSecond).empty());
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 403);
+}
+
+TEST_F(TrunkCallsTest, BusyEndsTheSearchInAGroup) {
+    model::Trunk other = line();
+    other.id = TrunkId{{9, 2}};
+    other.name = "other";
+    stage.add_trunk(other, {kFirst});
+    stage.add_trunk_group({kLine, other.id});
+    stage.respond(kFirst, call_out(), 486);
+    EXPECT_EQ(stage.at(kFirst).size(), 1u);  // the ACK only
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 486);
+}
+
+TEST_F(TrunkCallsTest, OneThatHasSaidAWordIsWaitedFor) {
+    stage.respond(kFirst, call_out(), 100);
+    stage.advance(20s);
+    EXPECT_TRUE(stage.at(kSecond).empty());
+}
+
+TEST_F(TrunkCallsTest, BusyIsTheAnswerOfTheCalledParty) {
+    stage.respond(kFirst, call_out(), 486);
+    EXPECT_TRUE(stage.at(kSecond).empty());
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 486);
+}
+
+TEST_F(TrunkCallsTest, ATrunkWithoutAWayAnswers503) {
+    stage.trunk_is_unknown = true;
+    stage.call(kAlice, "1001", "+493055", Stage::sdp(4000));
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 503);
+}
+
+TEST_F(TrunkCallsTest, ACallFromOutsideReachesAnAccountUnasked) {
+    stage.from_trunk(
+        kLine, kFirst,
+        invite_from_outside("1001", "1001", "P-Asserted-Identity: <sip:+4930777@provider.test>\n"));
+    const auto invite = stage.one_at(kAlice);
+    ASSERT_EQ(invite.message.method(), sip::Method::Invite);
+    EXPECT_TRUE(invite.message.header(HeaderId::From)
+                    ->starts_with("\"Out\" <sip:+4930777@acme.test>;tag="));
+    stage.respond(kAlice, invite, 200, Stage::sdp(4100));
+    stage.at(kAlice);
+    auto sent = stage.at(kFirst);
+    ASSERT_FALSE(sent.empty());
+    EXPECT_EQ(sent.back().message.status(), 200);
+    EXPECT_EQ(sent.back().flow.gate, kTrunkGate);
+}
+
+TEST_F(TrunkCallsTest, WhatComesToOurContactIsDialledInTo) {
+    ports::TokenMint tokens({11, 22});
+    const std::string contact =
+        tokens.text({ports::TokenKind::Trunk, kTrunkGate, ports::key_of(kLine)});
+    stage.from_trunk(kLine, kFirst, invite_from_outside(contact, "1001"));
+    EXPECT_EQ(stage.one_at(kAlice).message.method(), sip::Method::Invite);
+}
+
+TEST_F(TrunkCallsTest, ACallFromOutsideDoesNotGoOutAgain) {
+    stage.from_trunk(kLine, kFirst, invite_from_outside("+49301111", "+49301111"));
+    EXPECT_EQ(stage.at(kFirst).back().message.status(), 404);
+}
+
+TEST_F(TrunkCallsTest, TheTrunksNumberTakesWhatNobodyHas) {
+    model::Trunk trunk = line();
+    trunk.incoming_number = "1001";
+    stage.add_trunk(trunk, {kFirst});
+    stage.from_trunk(kLine, kFirst, invite_from_outside("+49301111", "+49301111"));
+    EXPECT_EQ(stage.one_at(kAlice).message.method(), sip::Method::Invite);
+}
+
+TEST_F(TrunkCallsTest, MessagesOfTrunksAreNotTaken) {
+    std::string text = invite_from_outside("1001", "1001");
+    for (size_t at; (at = text.find("INVITE")) != text.npos;) text.replace(at, 6, "MESSAGE");
+    stage.from_trunk(kLine, kFirst, text);
+    EXPECT_EQ(stage.one_at(kFirst).message.status(), 405);
+}
+
+TEST_F(TrunkCallsTest, PlacesInCallsAndSubscriptionsAreForAccounts) {
+    std::string text = invite_from_outside("1001", "1001");
+    for (size_t at; (at = text.find("INVITE")) != text.npos;) text.replace(at, 6, "SUBSCRIBE");
+    stage.from_trunk(kLine, kFirst, text);
+    EXPECT_EQ(stage.one_at(kFirst).message.status(), 489);
+    stage.from_trunk(kLine, kFirst,
+                     invite_from_outside("1001", "1001", "Replaces: c;to-tag=a;from-tag=b\n"));
+    EXPECT_EQ(stage.one_at(kAlice).message.method(), sip::Method::Invite);
+}
+
+// Its next incarnation can still prove who we are.
+TEST_F(TrunkCallsTest, ARestoredCallKnowsItsTrunk) {
+    const auto invite = call_out();
+    stage.respond(kFirst, invite, 200, Stage::sdp(4100));
+    stage.at(kFirst);
+    const auto answer = stage.one_at(kAlice);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 2));
+    stage.restart();
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", answer.message, 3));
+    ports::SipOutbound bye;
+    for (auto& sip : stage.at(kFirst))
+        if (sip.message.method() == sip::Method::Bye) bye = std::move(sip);
+    ASSERT_EQ(bye.message.method(), sip::Method::Bye);
+    EXPECT_EQ(bye.flow.gate, kTrunkGate);
+    stage.respond(kFirst, bye, 407, {},
+                  "Proxy-Authenticate: Digest realm=\"provider.test\", nonce=\"n\"\n");
+    const auto again = stage.one_at(kFirst);
+    EXPECT_TRUE(again.message.has(HeaderId::ProxyAuthorization)) << again.message.to_text();
+    stage.respond(kFirst, again, 200);
+    const model::Cdr cdr = record();
+    EXPECT_TRUE(cdr.survived);
+    EXPECT_EQ(cdr.direction, model::CallDirection::Outgoing);
+    EXPECT_EQ(cdr.legs.at(1).trunk_name, "line");
+}
+
+}  // namespace
+}  // namespace tandem::roles::b2bua

@@ -1,0 +1,92 @@
+#include "roles/external_sip_gate/peers.h"
+
+#include <algorithm>
+
+#include "model/trunk_proxy.h"
+#include "ports/trunk_port.h"
+#include "routing/route.h"
+#include "sip/uri.h"
+#include "store/catalog.h"
+
+namespace tandem::roles::external_sip_gate {
+namespace {
+
+std::string user_of(const Result<sip::UriView>& uri) {
+    return uri && uri->has_user ? uri->decoded_user() : std::string();
+}
+
+}  // namespace
+
+void Peers::read(const store::Catalog& catalog) {
+    *this = {};
+    catalog.visit_trunks([&](const model::Trunk& trunk) {
+        if (!trunk.enabled) return true;
+        by_key_[ports::key_of(trunk.id)] = trunk.id;
+        trunks_[trunk.id] = !trunk.addresses.empty();
+        for (const std::string& text : trunk.addresses) {
+            if (const auto network = IpNetwork::parse(text)) peers_.push_back({*network, trunk.id});
+        }
+        for (const std::string& text : trunk.proxies) {
+            const auto proxy = model::TrunkProxy::parse(text);
+            const auto ip = proxy ? IpAddress::parse(proxy->host) : std::nullopt;
+            if (ip) learn(trunk.id, *ip);
+        }
+        return true;
+    });
+    for (const Peer& each : peers_) networks_.push_back(each.network);
+}
+
+void Peers::learn(TrunkId trunk, const IpAddress& address) {
+    if (!trunks_.contains(trunk) || comes_from(trunk, address)) return;
+    const uint8_t bits = address.family == AddressFamily::V4 ? 32 : 128;
+    peers_.push_back({{address, bits}, trunk});
+    networks_.push_back(peers_.back().network);
+}
+
+bool Peers::comes_from(TrunkId trunk, const IpAddress& source) const {
+    return std::ranges::any_of(peers_, [&](const Peer& each) {
+        return each.trunk == trunk && each.network.contains(source);
+    });
+}
+
+std::optional<TrunkId> Peers::trunk_of(const sip::Message& request, const IpAddress& source,
+                                       const store::Catalog& catalog,
+                                       const ports::TokenMint& tokens) const {
+    const auto uri = request.parsed_request_uri();
+    if (uri && uri->has_user) {
+        const auto token = tokens.read(ports::TokenKind::Trunk, uri->user);
+        const auto named = token ? by_key_.find(token->unique) : by_key_.end();
+        if (named != by_key_.end()) {
+            const bool fits = !trunks_.at(named->second) || comes_from(named->second, source);
+            return fits ? std::optional(named->second) : std::nullopt;
+        }
+    }
+    std::vector<TrunkId> candidates;
+    for (const Peer& each : peers_) {
+        const bool is_new = std::ranges::find(candidates, each.trunk) == candidates.end();
+        if (is_new && each.network.contains(source)) candidates.push_back(each.trunk);
+    }
+    if (candidates.size() < 2)
+        return candidates.empty() ? std::nullopt : std::optional(candidates.front());
+    // Several at one provider: the one that is called, by its user or by a number of its domain.
+    const std::string called = user_of(uri);
+    const auto to = request.to();
+    const std::string meant = to ? user_of(to->parsed_uri()) : std::string();
+    std::vector<TrunkId> by_user;
+    std::vector<TrunkId> by_number;
+    for (const TrunkId id : candidates) {
+        const auto* trunk = catalog.find_trunk(id);
+        if (trunk == nullptr) continue;
+        const bool is_user =
+            !trunk->user.empty() && (trunk->user == called || trunk->user == meant);
+        if (is_user) by_user.push_back(id);
+        const std::string number = routing::normalised(called);
+        if (catalog.find_account_by_number(trunk->domain, number) != nullptr)
+            by_number.push_back(id);
+    }
+    if (by_user.size() == 1) return by_user.front();
+    if (by_number.size() == 1) return by_number.front();
+    return std::nullopt;
+}
+
+}  // namespace tandem::roles::external_sip_gate

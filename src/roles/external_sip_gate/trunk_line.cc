@@ -1,0 +1,330 @@
+#include "roles/external_sip_gate/trunk_line.h"
+
+#include <algorithm>
+
+#include "roles/external_sip_gate/limits.h"
+#include "sip/status.h"
+#include "sip/tag.h"
+#include "sip/uri.h"
+
+namespace tandem::roles::external_sip_gate {
+
+using ports::Transport;
+using sip::HeaderId;
+
+namespace {
+
+constexpr uint16_t kRegister = 0;  // the purpose; any other is the number of the place pinged
+constexpr uint16_t kSipPort = 5060;
+
+Transport transport_of(const model::TrunkProxy& proxy) {
+    return proxy.transport == model::ProxyTransport::Tcp ? Transport::Tcp : Transport::Udp;
+}
+
+void sooner(std::optional<Instant>& earliest, std::optional<Instant> other) {
+    if (other && (!earliest || *other < *earliest)) earliest = other;
+}
+
+}  // namespace
+
+TrunkLine::TrunkLine(model::Trunk trunk, LineSecrets secrets, Rng& rng)
+    : trunk_(std::move(trunk)),
+      secrets_(std::move(secrets)),
+      ping_call_id_(sip::make_call_id(rng)),
+      ping_tag_(sip::make_tag(rng)) {
+    for (const std::string& text : trunk_.proxies) {
+        if (auto proxy = model::TrunkProxy::parse(text)) names_.push_back({std::move(*proxy)});
+    }
+    for (size_t i = 0; i < names_.size(); ++i) {
+        Name& name = names_[i];
+        const auto ip = IpAddress::parse(name.proxy.host);
+        if (!ip) {
+            name.ask_at = Instant{};
+            continue;
+        }
+        const uint16_t port = name.proxy.port == 0 ? kSipPort : name.proxy.port;
+        places_.push_back({++last_number_, i, transport_of(name.proxy), {*ip, port}});
+        name.known = true;
+    }
+    if (trunk_.mode != model::TrunkMode::Register) return;
+    RegistrationSettings settings;
+    settings.domain = model::provider_domain(trunk_);
+    settings.user = trunk_.user;
+    settings.auth_user = trunk_.auth_user;
+    settings.password = secrets_.password;
+    settings.expires_s = static_cast<uint32_t>(trunk_.expires.count());
+    settings.user_agent = secrets_.user_agent;
+    registration_.emplace(std::move(settings), secrets_.contact_token, rng);
+}
+
+// --- Names.
+
+std::optional<TrunkLine::Question> TrunkLine::next_question(Instant now) {
+    if (leaves_) return std::nullopt;
+    for (size_t i = 0; i < names_.size(); ++i) {
+        Name& name = names_[i];
+        if (!name.ask_at || *name.ask_at > now) continue;
+        name.ask_at = now + resolve_deadline;  // again, should no answer come
+        name.asked = true;
+        Question question{i, {name.proxy.host, name.proxy.port}};
+        question.query.any_transport = name.proxy.transport == model::ProxyTransport::Any;
+        question.query.transport = transport_of(name.proxy);
+        return question;
+    }
+    return std::nullopt;
+}
+
+void TrunkLine::on_resolved(Instant now, size_t proxy, const ports::ResolveReply& reply) {
+    if (proxy >= names_.size() || !names_[proxy].asked) return;
+    Name& name = names_[proxy];
+    name.asked = false;
+    name.ask_at = now + (reply.places.empty() ? resolve_retry : resolve_again);
+    if (reply.places.empty()) {
+        if (!name.known) complain("has no address for " + name.proxy.host + ": " + reply.failure);
+        return;  // what was known before serves on
+    }
+    name.known = true;
+    replace_places(now, proxy, reply.places);
+}
+
+// Places that stay keep what is known of them.
+void TrunkLine::replace_places(Instant, size_t proxy,
+                               const std::vector<ports::ResolveReply::Place>& found) {
+    std::vector<Place> fresh;
+    for (const auto& each : found) {
+        const auto old = std::ranges::find_if(places_, [&](const Place& place) {
+            return place.proxy == proxy && place.transport == each.transport &&
+                   place.address == each.address;
+        });
+        if (old != places_.end()) {
+            fresh.push_back(*old);
+        } else {
+            if (++last_number_ == kRegister) ++last_number_;
+            fresh.push_back({last_number_, proxy, each.transport, each.address});
+        }
+    }
+    std::erase_if(places_, [&](const Place& place) { return place.proxy == proxy; });
+    const size_t room = places_max - std::min(places_max, places_.size());
+    if (fresh.size() > room) fresh.resize(room);
+    const auto at =
+        std::ranges::find_if(places_, [&](const Place& place) { return place.proxy > proxy; });
+    places_.insert(at, fresh.begin(), fresh.end());
+}
+
+bool TrunkLine::has_unresolved() const {
+    return std::ranges::any_of(names_, [](const Name& name) { return !name.known; });
+}
+
+TrunkLine::Place* TrunkLine::place_of(uint16_t number) {
+    const auto found = std::ranges::find(places_, number, &Place::number);
+    return found == places_.end() ? nullptr : &*found;
+}
+
+// The first that is not known to be away, or the first.
+TrunkLine::Place* TrunkLine::best_place() {
+    const auto found = std::ranges::find_if(
+        places_, [](const Place& place) { return place.health != Health::Down; });
+    if (found != places_.end()) return &*found;
+    return places_.empty() ? nullptr : &places_.front();
+}
+
+TrunkLine::Place* TrunkLine::next_place() {
+    if (places_.empty()) return nullptr;
+    const Place* now = place_of(registrar_);
+    const size_t index = now == nullptr ? 0 : static_cast<size_t>(now - places_.data()) + 1;
+    return &places_[index % places_.size()];
+}
+
+// --- What is due.
+
+void TrunkLine::run(Instant now, Rng& rng, std::vector<Sending>& out) {
+    run_pings(now, out);
+    if (registration_) run_registration(now, rng, out);
+}
+
+void TrunkLine::run_registration(Instant now, Rng& rng, std::vector<Sending>& out) {
+    const auto deadline = registration_->next_deadline();
+    if (deadline && *deadline <= now) {
+        if (registration_->state() == Registration::State::Asking) {
+            if (Place* silent = place_of(registrar_)) mark(now, *silent, Health::Down);
+            settle(now, registration_->on_unanswered(now, "the registrar does not answer"), rng);
+        } else {
+            registration_->on_timeout(now);
+        }
+    }
+    if (said_registered_ && !registration_->is_registered(now)) {
+        said_registered_ = false;
+        complain("is not registered any more");
+    }
+    const bool is_at_rest = registration_->state() == Registration::State::Due && tried_ == 0;
+    Place* registrar = place_of(registrar_);
+    if (registrar == nullptr || (is_at_rest && registrar->health == Health::Down)) {
+        registrar = best_place();
+    }
+    if (registrar == nullptr) return;  // no address yet
+    registrar_ = registrar->number;
+    if (auto request = registration_->next_request(now, rng)) {
+        out.push_back(
+            {std::move(*request), registrar->transport, registrar->address, kRegister, true});
+    }
+}
+
+void TrunkLine::settle(Instant now, Registration::Outcome outcome, Rng& rng) {
+    switch (outcome) {
+        case Registration::Outcome::Pending:
+        case Registration::Outcome::Again:
+            return;
+        case Registration::Outcome::Done: {
+            tried_ = 0;
+            const Place* place = place_of(registrar_);
+            if (leaves_ || said_registered_ || place == nullptr) return;
+            said_registered_ = true;
+            said_failure_.clear();
+            return say("is registered at " + place->address.text());
+        }
+        case Registration::Outcome::TryNext:
+            break;
+    }
+    if (said_failure_ != registration_->failure()) {
+        said_failure_ = registration_->failure();
+        complain("could not register: " + said_failure_);
+    }
+    const Place* next = next_place();
+    if (next == nullptr || ++tried_ >= places_.size()) {
+        tried_ = 0;
+        if (const Place* best = best_place()) registrar_ = best->number;
+        return registration_->wait(now, rng);
+    }
+    registrar_ = next->number;
+    registration_->move_on();
+}
+
+// RFC 3261 11: any answer shows that somebody is there, but 503 and 408 that he is of no use.
+sip::Message TrunkLine::next_ping() {
+    const std::string us = trunk_.user.empty() ? "ping" : sip::escape_user(trunk_.user);
+    sip::Message ping =
+        sip::Message::request(sip::Method::Options, "sip:" + model::provider_domain(trunk_));
+    ping.append(HeaderId::From,
+                "<sip:" + us + "@" + model::provider_domain(trunk_) + ">;tag=" + ping_tag_);
+    ping.append(HeaderId::To, "<sip:" + model::provider_domain(trunk_) + ">");
+    ping.append(HeaderId::CallId, ping_call_id_);
+    ping.append(HeaderId::CSeq, std::to_string(++pings_) + " OPTIONS");
+    ping.append(HeaderId::Accept, "application/sdp");
+    if (!secrets_.user_agent.empty()) ping.append(HeaderId::UserAgent, secrets_.user_agent);
+    return ping;
+}
+
+void TrunkLine::run_pings(Instant now, std::vector<Sending>& out) {
+    if (trunk_.ping.count() == 0 || leaves_) return;
+    for (Place& place : places_) {
+        if (place.ping_until && *place.ping_until <= now) mark(now, place, Health::Down);
+        if (place.ping_until || (place.ping_at && *place.ping_at > now)) continue;
+        place.ping_until = now + ping_deadline;
+        out.push_back({next_ping(), place.transport, place.address, place.number, false});
+    }
+}
+
+void TrunkLine::mark(Instant now, Place& place, Health health) {
+    const Health before = std::exchange(place.health, health);
+    const Duration pause = health == Health::Down ? std::min<Duration>(ping_again, trunk_.ping)
+                                                  : Duration(trunk_.ping);
+    place.ping_until.reset();
+    place.ping_at = now + pause;
+    if (before == health) return;
+    if (health == Health::Down) complain("does not reach " + place.address.text());
+    if (before == Health::Down) say("reaches " + place.address.text() + " again");
+    if (!registration_ || leaves_) return;
+    const auto state = registration_->state();
+    // One that comes back may have forgotten us, and one that is gone does not bring us calls.
+    const bool came_back = before == Health::Down && health == Health::Up;
+    const bool is_idle = state == Registration::State::Waiting ||
+                         (state == Registration::State::Registered && place.number == registrar_);
+    if (came_back && is_idle) return registration_->move_on();
+    if (health == Health::Down && place.number == registrar_ &&
+        state == Registration::State::Registered) {
+        register_elsewhere();
+    }
+}
+
+void TrunkLine::register_elsewhere() {
+    const Place* best = best_place();
+    if (best == nullptr || best->number == registrar_ || best->health == Health::Down) return;
+    registrar_ = best->number;
+    registration_->move_on();
+}
+
+void TrunkLine::on_response(Instant now, uint16_t purpose, const sip::Message& response, Rng& rng) {
+    const int status = response.status();
+    if (!sip::is_final(status)) return;
+    if (purpose == kRegister) {
+        if (!registration_) return;
+        Place* registrar = place_of(registrar_);
+        const bool is_there = status != 408 && status != 503;
+        const auto outcome = registration_->on_response(now, response, rng);
+        if (registrar != nullptr && is_there) registrar->health = Health::Up;
+        return settle(now, outcome, rng);
+    }
+    Place* place = place_of(purpose);
+    if (place == nullptr) return;
+    mark(now, *place, status == 408 || status == 503 ? Health::Down : Health::Up);
+}
+
+void TrunkLine::on_unanswered(Instant now, uint16_t purpose, std::string_view why, Rng& rng) {
+    if (purpose == kRegister) {
+        if (registration_) settle(now, registration_->on_unanswered(now, why), rng);
+        return;
+    }
+    if (Place* place = place_of(purpose)) mark(now, *place, Health::Down);
+}
+
+std::optional<Instant> TrunkLine::next_deadline() const {
+    std::optional<Instant> earliest;
+    if (registration_) sooner(earliest, registration_->next_deadline());
+    if (leaves_) return earliest;
+    for (const Name& name : names_) sooner(earliest, name.ask_at);
+    if (trunk_.ping.count() == 0) return earliest;
+    for (const Place& place : places_) {
+        sooner(earliest, place.ping_until ? *place.ping_until : place.ping_at.value_or(Instant{}));
+    }
+    return earliest;
+}
+
+void TrunkLine::leave(Instant now) {
+    leaves_ = true;
+    if (registration_) registration_->leave(now);
+}
+
+bool TrunkLine::is_gone() const {
+    return leaves_ && (!registration_ || registration_->state() == Registration::State::Gone);
+}
+
+// --- What is known.
+
+bool TrunkLine::is_up(Instant now) const {
+    if (registration_ && !registration_->is_registered(now)) return false;
+    return !is_unreachable();
+}
+
+bool TrunkLine::is_unreachable() const {
+    return std::ranges::none_of(places_,
+                                [](const Place& place) { return place.health != Health::Down; });
+}
+
+// Those that seem to be away come last, but come: a provider may answer INVITE and no OPTIONS.
+std::vector<TrunkLine::Way> TrunkLine::ways_to(Instant now, std::string_view number) const {
+    std::vector<const Place*> order;
+    const auto rank = [&](const Place& place) {
+        if (place.health == Health::Down) return 2;
+        return is_registered(now) && place.number == registrar_ ? 0 : 1;
+    };
+    for (const Place& place : places_) order.push_back(&place);
+    std::ranges::stable_sort(order, {}, [&](const Place* place) { return rank(*place); });
+    std::vector<Way> ways;
+    for (const Place* place : order) {
+        ways.push_back({"sip:" + sip::escape_user(number) + "@" + model::provider_domain(trunk_),
+                        place->transport, place->address});
+    }
+    return ways;
+}
+
+}  // namespace tandem::roles::external_sip_gate

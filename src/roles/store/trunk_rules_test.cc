@@ -1,0 +1,75 @@
+// What must hold in trunks, their groups, and the domain that uses them.
+#include <gtest/gtest.h>
+
+#include "model/secret.h"
+#include "roles/store/entity_desk_test.h"
+
+namespace tandem::roles::store_role {
+namespace {
+
+struct TrunkDesk : ::testing::Test, EntityDesk {
+    void SetUp() override {
+        ASSERT_EQ(create("domain", "", R"({"name":"acme.test"})"), "ok");
+        ASSERT_EQ(create("domain", "", R"({"name":"other.test"})"), "ok");
+    }
+    std::string make(std::string_view body) {
+        return create("trunk", "acme.test", std::string(body));
+    }
+};
+
+TEST_F(TrunkDesk, NamesTheFieldThatIsWrong) {
+    EXPECT_EQ(make(R"({"name":"a","proxies":["h"],"user":"u","password":"p"})"), "ok");
+    EXPECT_EQ(make(R"({"name":"b","proxies":["h"],"user":"u"})"), "missing password");
+    EXPECT_EQ(make(R"({"name":"b","proxies":["h"],"password":"p"})"), "missing user");
+    EXPECT_EQ(make(R"({"name":"b","user":"u","password":"p"})"), "missing proxies");
+    EXPECT_EQ(make(R"({"name":"b","mode":"peer","proxies":["h","h;sctp"]})"),
+              "malformed proxies[1]");
+    EXPECT_EQ(make(R"({"name":"b","mode":"peer","proxies":["h"],"addresses":["192.0.2.1/33"]})"),
+              "malformed addresses[0]");
+    EXPECT_EQ(make(R"({"name":"b","mode":"peer","proxies":["h"],"addresses":["192.0.2.1"]})"),
+              "ok");
+}
+
+TEST_F(TrunkDesk, KeepsAPasswordSealedWhenOtherFieldsChange) {
+    ASSERT_EQ(make(R"({"name":"a","proxies":["h"],"user":"u","password":"p"})"), "ok");
+    ASSERT_EQ(patch("trunk", "acme.test", "a", R"({"expires_s":120})"), "ok");
+    const auto catalog = feed.snapshot();
+    const auto* domain = catalog.find_domain("acme.test");
+    const auto* trunk = catalog.find_by_name<model::Trunk>(domain->id, "a");
+    ASSERT_NE(trunk, nullptr);
+    EXPECT_EQ(model::unseal_text(trunk->password_sealed, key), "p");
+    EXPECT_EQ(catalog.find_trunk(trunk->id), trunk);
+}
+
+TEST_F(TrunkDesk, WhatTheDomainUsesIsNotRemoved) {
+    ASSERT_EQ(make(R"({"name":"a","mode":"peer","proxies":["h"]})"), "ok");
+    const std::string trunk = last_id;
+    ASSERT_EQ(create("trunk_group", "acme.test", R"({"name":"g","members":[")" + trunk + "\"]}"),
+              "ok");
+    const std::string group = last_id;
+    EXPECT_EQ(create("trunk_group", "acme.test",
+                     R"({"name":"h","members":[")" + trunk + "\",\"" + trunk + "\"]}"),
+              "out_of_range members[1]");
+    EXPECT_EQ(create("trunk_group", "other.test", R"({"name":"g","members":[")" + trunk + "\"]}"),
+              "not_found members[0]");
+    const auto use = [&](std::string_view domain, std::string settings) {
+        return patch("domain", "", std::string(domain), R"({"settings":{)" + settings + "}}");
+    };
+    EXPECT_EQ(use("other.test", R"("default_trunk":")" + trunk + "\""),
+              "not_found settings.default_trunk");
+    EXPECT_EQ(use("acme.test",
+                  R"("default_trunk":")" + trunk + R"(","default_trunk_group":")" + group + "\""),
+              "out_of_range settings.default_trunk_group");
+    EXPECT_EQ(use("acme.test", R"("default_trunk_group":")" + group + "\""), "ok");
+    EXPECT_EQ(remove("trunk_group", "acme.test", "g"), "conflict id");
+    EXPECT_EQ(remove("trunk", "acme.test", "a"), "conflict id");
+    EXPECT_EQ(use("acme.test", R"("default_trunk_group":null,"default_trunk":")" + trunk + "\""),
+              "ok");
+    EXPECT_EQ(remove("trunk_group", "acme.test", "g"), "ok");
+    EXPECT_EQ(remove("trunk", "acme.test", "a"), "conflict id");
+    EXPECT_EQ(use("acme.test", R"("default_trunk":null)"), "ok");
+    EXPECT_EQ(remove("trunk", "acme.test", "a"), "ok");
+}
+
+}  // namespace
+}  // namespace tandem::roles::store_role

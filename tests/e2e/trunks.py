@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Trunks: lines to providers that we register with, and to peers that are known by their address.
+
+    trunks.py [TEST...]
+"""
+
+import os
+import time
+from types import SimpleNamespace
+
+from calling_phone import CallingPhone, header
+from calls import figures, nothing_left
+from crash import kill_node, nodes_of, serving_again
+from harness import expect, main, running, wait_for
+from kamailio import Kamailio
+from provider import Provider
+
+NODES = os.environ.get("TANDEM_TEST_NODES", "one")
+PROVIDER, SECOND = 5080, 5090
+OUTSIDE = "+49305550199"
+
+
+def add_trunk(server, name="line", default=True, **fields):
+    trunk = server.api("POST", "/domains/demo.test/trunks", {"name": name, **fields})
+    if default:
+        server.api("PATCH", "/domains/demo.test", {"settings": {"default_trunk": trunk["id"]}})
+    return trunk
+
+
+def registered_trunk(server, **fields):
+    return add_trunk(server, **{"proxies": [f"127.0.0.1:{PROVIDER}"], "sip_domain": "provider.test", "user": "4930100",
+                                "password": "line-secret", **fields})
+
+
+def cdr_of(server):
+    records = wait_for(lambda: server.api("GET", "/domains/demo.test/cdr")["items"], "a CDR")
+    return records[0]
+
+
+def is_registered(server, provider):
+    wait_for(lambda: provider.registered and figures(server, ["trunks_registered"])["trunks_registered"] == 1,
+             "the trunk registers")
+
+
+def a_registered_trunk_carries_calls_both_ways(folder):
+    with running(folder, nodes=NODES) as server, Provider(server, PROVIDER) as provider, \
+            CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        registered_trunk(server)
+        is_registered(server, provider)
+
+        state = server.api("GET", "/domains/demo.test/trunk-states")["items"]
+        expect(len(state) == 1 and state[0]["up"] and state[0]["registered"] and state[0]["registered_until"], f"{state}")
+        expect(state[0]["proxies"] == [{"address": "127.0.0.1:5080", "transport": "UDP", "state": "up"}], f"{state}")
+
+        phone.call(OUTSIDE, provider)
+        invite = provider.invite
+        expect(invite.startswith(f"INVITE sip:{OUTSIDE}@provider.test SIP/2.0"), invite.splitlines()[0])
+        expect("<sip:4930100@provider.test>" in header(invite, "From"), header(invite, "From"))
+        expect("<sip:1001@provider.test>" in header(invite, "P-Asserted-Identity"), invite)
+        expect("Proxy-Authorization" in invite, "the INVITE is proved")
+        expect("demo.test" not in invite and "5066" not in invite, f"the inside shows: {invite}")
+        shown = server.api("GET", "/calls")["items"][0]
+        expect(shown["trunk"] == "line", f"{shown}")
+        phone.talks_with(provider)
+        phone.hang_up(provider)
+        record = cdr_of(server)
+        expect(record["direction"] == "outgoing" and record["result"] == "answered", f"{record}")
+        expect(record["legs"][1]["trunk_name"] == "line" and record["callee"]["number"] == OUTSIDE, f"{record}")
+
+        provider.call_in("1001", phone)
+        expect("<sip:493055555@demo.test>" in header(phone.invite, "From"), header(phone.invite, "From"))
+        phone.talks_with(provider)
+        provider.hang_up(phone)
+        record = wait_for(lambda: [r for r in server.api("GET", "/domains/demo.test/cdr")["items"]
+                                   if r["direction"] == "incoming"], "the CDR of the incoming call")[0]
+        expect(record["legs"][0]["trunk_name"] == "line" and record["caller"]["number"] == "493055555", f"{record}")
+        nothing_left(server)
+
+
+def an_incoming_call_that_nobody_has_goes_to_the_trunks_number(folder):
+    with running(folder, nodes=NODES) as server, Provider(server, PROVIDER) as provider, \
+            CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        registered_trunk(server)
+        is_registered(server, provider)
+        # Not out again over the domain's default trunk.
+        expect(provider.refused_in("4930100") == 404, "nobody has the number")
+        server.api("PATCH", "/domains/demo.test/trunks/line", {"incoming_number": "1001"})
+        is_registered(server, provider)
+        provider.call_in("4930100", phone)
+        provider.hang_up(phone)
+        expect(provider.times("INVITE") == 0, "a call from outside went out again")
+
+
+def a_peer_is_known_by_its_address(folder):
+    with running(folder, nodes=NODES) as server, \
+            Provider(server, PROVIDER, address="127.0.0.2", challenges=False) as peer, \
+            Provider(server, PROVIDER, address="127.0.0.3", challenges=False) as stranger, \
+            CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        add_trunk(server, mode="peer", proxies=[f"127.0.0.2:{PROVIDER}"], caller_from="caller", identity=False)
+        wait_for(lambda: peer.times("OPTIONS"), "the peer is pinged")
+        phone.call("0305550199", peer)
+        expect("<sip:1001@127.0.0.2:5080>" in header(peer.invite, "From"), header(peer.invite, "From"))
+        expect(header(peer.invite, "P-Asserted-Identity") is None, "it was not wanted")
+        phone.hang_up(peer)
+        ours = "sip:1001@127.0.0.1:5070"
+        peer.call_in("1001", phone, uri=ours)
+        peer.talks_with(phone)
+        peer.hang_up(phone)
+
+        expect(stranger.refused_in("1001", uri=ours) == 403, "a stranger is refused")
+        expect(stranger.ask("REGISTER", "sip:demo.test")[8:11] == "403", "nobody registers here")
+        expect(stranger.ask("OPTIONS", "sip:127.0.0.1:5070")[8:11] == "200", "but anybody may ask whether we are there")
+        server.api("PATCH", "/domains/demo.test/trunks/line", {"addresses": ["127.0.0.3"]})
+        stranger.call_in("1001", phone, uri=ours)
+        stranger.hang_up(phone)
+        server.api("PATCH", "/domains/demo.test/trunks/line", {"enabled": False})
+        expect(peer.refused_in("1001", uri=ours) == 403, "a disabled trunk carries no calls")
+        expect(phone.try_call("0305550199") == 404, "nor out")
+
+
+def the_next_proxy_takes_over(folder):
+    """One that answers 503 and one that says nothing are passed by."""
+    with running(folder, nodes=NODES) as server, Provider(server, PROVIDER, challenges=False) as first, \
+            Provider(server, SECOND, challenges=False) as second, CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        add_trunk(server, mode="peer", proxies=[f"127.0.0.1:{PROVIDER}", f"127.0.0.1:{SECOND}"], ping_s=0)
+        first.refuses = "503 Service Unavailable"
+        phone.call(OUTSIDE, second)
+        phone.hang_up(second)
+        expect(first.times("INVITE") == 1, "the first was tried")
+        first.refuses, first.silent = None, True
+        began = time.monotonic()
+        phone.begin_call(OUTSIDE)
+        second.invite = second.wait_request("INVITE", 8)
+        expect(3 < time.monotonic() - began < 6, "after the time for the first word")
+        second.pending.insert(0, second.invite)
+        second.take()
+        phone.finish_call()
+        phone.hang_up(second)
+        first.silent, first.refuses = False, "486 Busy Here"
+        expect(phone.try_call(OUTSIDE) == 486, "busy is an answer of the called party")
+
+
+def trunks_of_a_group_stand_in_for_one_another(folder):
+    with running(folder, nodes=NODES) as server, Provider(server, PROVIDER, challenges=False) as first, \
+            Provider(server, SECOND, challenges=False) as second, CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        members = [add_trunk(server, name, default=False, mode="peer", proxies=[f"127.0.0.1:{port}"], ping_s=1)["id"]
+                   for name, port in (("one", PROVIDER), ("two", SECOND))]
+        group = server.api("POST", "/domains/demo.test/trunk-groups", {"name": "lines", "members": members})
+        server.api("PATCH", "/domains/demo.test", {"settings": {"default_trunk_group": group["id"]}})
+        server.api("DELETE", "/domains/demo.test/trunk-groups/lines", expected=409)
+        server.api("DELETE", "/domains/demo.test/trunks/one", expected=409)
+        phone.call(OUTSIDE, first)
+        phone.hang_up(first)
+        first.refuses = "503 Service Unavailable"
+        phone.call(OUTSIDE, second)
+        phone.hang_up(second)
+        first.refuses = "486 Busy Here"
+        expect(phone.try_call(OUTSIDE) == 486, "busy is an answer")
+        first.silent = True
+        wait_for(lambda: not [each for each in server.api("GET", "/domains/demo.test/trunk-states")["items"]
+                              if each["name"] == "one"][0]["up"], "the first is known to be away", 15)
+        began = time.monotonic()
+        phone.call(OUTSIDE, second)
+        expect(time.monotonic() - began < 2, "nobody waits for what is known to be away")
+        phone.hang_up(second)
+
+
+def it_registers_elsewhere_and_returns(folder):
+    with running(folder, nodes=NODES) as server, Provider(server, PROVIDER) as first, \
+            Provider(server, SECOND) as second:
+        first.silent = True
+        registered_trunk(server, proxies=[f"127.0.0.1:{PROVIDER}", f"127.0.0.1:{SECOND}"], ping_s=1)
+        wait_for(lambda: second.registered, "the second proxy is asked", 15)
+        expect(server.logged("trunk line of demo.test does not reach 127.0.0.1:5080"), "the log says what is away")
+        told = [each["text"] for each in server.api("GET", "/events")["items"] if each["kind"] == "trunk"]
+        expect(any("is registered at 127.0.0.1:5090" in text for text in told), f"{told}")
+        first.silent, second.silent = False, True
+        wait_for(lambda: first.registered, "it registers with the first again", 15)
+        second.silent = False
+        # Disabled, it takes its contact back.
+        server.api("PATCH", "/domains/demo.test/trunks/line", {"enabled": False})
+        wait_for(lambda: not first.registered, "it takes leave")
+
+
+def it_registers_as_long_as_the_registrar_asks(folder):
+    with running(folder, nodes=NODES) as server, Provider(server, PROVIDER) as provider:
+        provider.least_expires = 900
+        registered_trunk(server, expires_s=60)
+        is_registered(server, provider)
+        lasts = [header(text, "Expires") for text in provider.heard if text.startswith("REGISTER")]
+        expect(lasts[0] == "60" and lasts[-1] == "900", f"{lasts}")
+        # A short one is refreshed before it ends.
+        provider.expires, provider.least_expires = 6, 0
+        server.api("PATCH", "/domains/demo.test/trunks/line", {"expires_s": 30})
+        before = provider.times("REGISTER")
+        wait_for(lambda: provider.times("REGISTER") >= before + 3, "it is refreshed", 15)
+        expect(figures(server, ["trunks_registered"])["trunks_registered"] == 1, "and stays")
+
+
+def a_wrong_password_is_not_tried_again_and_again(folder):
+    with running(folder, nodes=NODES) as server, Provider(server, PROVIDER) as provider:
+        registered_trunk(server, password="wrong")
+        wait_for(lambda: server.logged("refuses user or password"), "the log says why")
+        state = server.api("GET", "/domains/demo.test/trunk-states")["items"][0]
+        expect(not state["up"] and not state["registered"] and "password" in state["error"], f"{state}")
+        time.sleep(2)
+        expect(provider.times("REGISTER") == 2, f"{provider.times('REGISTER')} times")
+        expect(not server.logged("wrong"), "the password is in the log")
+        server.api("PATCH", "/domains/demo.test/trunks/line", {"password": "line-secret"})
+        is_registered(server, provider)
+
+
+def kamailio_dies_and_comes_back_during_a_call(folder):
+    """The sound goes on, new calls fail soon, and when the provider is back, without its registrations, the call can be
+    ended and new ones come in."""
+    with running(folder, nodes=NODES) as server, Kamailio(folder) as kamailio, \
+            Provider(SimpleNamespace(address=kamailio.address), 5085, address="127.0.0.3", challenges=False) as outside, \
+            CallingPhone(server, "1001", 5066) as phone:
+        outside.server_port = 5080
+        phone.register()
+        add_trunk(server, proxies=["127.0.0.2:5080"], sip_domain="provider.test", user="4930100",
+                  password="line-secret", ping_s=1)
+
+        def state():
+            return server.api("GET", "/domains/demo.test/trunk-states")["items"][0]
+        wait_for(lambda: state()["registered"], "the trunk registers")
+        phone.call(OUTSIDE, outside)
+        phone.talks_with(outside)
+        kamailio.kill()
+        wait_for(lambda: not state()["up"], "its death is seen", 15)
+        phone.talks_with(outside)
+        with CallingPhone(server, "1002", 5068) as other:
+            other.register()
+            other.begin_call("055")
+            answer = other.wait_response(other.last_request, 15)
+            other.acknowledge_failure(other.last_request, answer)
+            expect(int(answer[8:11]) >= 480, answer)
+        kamailio.start()
+        wait_for(lambda: state()["up"], "it is registered again", 15)
+        wait_for(lambda: server.logged("reaches 127.0.0.2:5080 again"), "the log says so")
+        time.sleep(1)
+        phone.hang_up(outside)
+        outside.call_in("1001", phone, uri="sip:4930100@provider.test")
+        outside.talks_with(phone)
+        outside.hang_up(phone)
+
+
+def calls_survive_a_crash(folder):
+    """The node of the B2BUA, or of everything, dies: the call can be ended from either side, and a request of ours
+    is still proved."""
+    with running(folder, nodes=NODES) as server, Provider(server, PROVIDER) as provider, \
+            CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        registered_trunk(server)
+        is_registered(server, provider)
+        phone.call(OUTSIDE, provider)
+        wait_for(lambda: server.api("GET", "/calls")["items"][0]["protected"], "the call is saved")
+        provider.registered.clear()
+        nodes = nodes_of(server)
+        for node in {nodes["ESG"], nodes["B2B"]}:
+            kill_node(server, node)
+        serving_again(server)
+        wait_for(lambda: provider.registered, "it registers again", 15)
+        phone.hang_up(provider)
+        record = cdr_of(server)
+        expect(record["survived"] and record["legs"][1]["trunk_name"] == "line", f"{record}")
+
+
+def bad_trunks_are_refused(folder):
+    good = {"name": "x", "proxies": ["sip.example.net"], "user": "u", "password": "p"}
+    with running(folder) as server:
+        for change, field in (({"proxies": []}, "proxies"), ({"proxies": ["host:0"]}, "proxies[0]"),
+                              ({"proxies": ["a.test", "b.test;tls"]}, "proxies[1]"), ({"user": ""}, "user"),
+                              ({"password": None}, "password"), ({"addresses": ["10.0.0.0/8", "ten"]}, "addresses[1]"),
+                              ({"mode": "sell"}, "mode"), ({"name": "Ü"}, "name"), ({"ping_s": -1}, "ping_s"),
+                              ({"incoming_number": "abc"}, "incoming_number")):
+            body = {k: v for k, v in {**good, **change}.items() if v is not None}
+            refused = server.api("POST", "/domains/demo.test/trunks", body, expected=422)
+            expect(refused["field"] == field, f"{change}: {refused}")
+        made = add_trunk(server, **good)
+        expect("p" not in [made.get("password"), made.get("password_sealed")], f"{made}")
+        expect("password_sealed" not in made, f"{made}")
+        in_use = server.api("DELETE", "/domains/demo.test/trunks/x", expected=409)
+        expect("default_trunk" in in_use["detail"], f"{in_use}")
+        refused = server.api("PATCH", "/domains/demo.test", {"settings": {"default_trunk": "0" * 32}}, expected=422)
+        expect(refused["field"] == "settings.default_trunk", f"{refused}")
+        server.api("PATCH", "/domains/demo.test", {"settings": {"default_trunk": None}})
+        server.api("DELETE", "/domains/demo.test/trunks/x")
+
+
+if __name__ == "__main__":
+    main(a_registered_trunk_carries_calls_both_ways, an_incoming_call_that_nobody_has_goes_to_the_trunks_number,
+         a_peer_is_known_by_its_address, the_next_proxy_takes_over, trunks_of_a_group_stand_in_for_one_another, it_registers_elsewhere_and_returns,
+         it_registers_as_long_as_the_registrar_asks, a_wrong_password_is_not_tried_again_and_again,
+         kamailio_dies_and_comes_back_during_a_call, calls_survive_a_crash, bad_trunks_are_refused)
