@@ -34,7 +34,7 @@ struct CallSummary {
     std::vector<AccountId> ringing;            // accounts whose phones ring now
     int end_status = 0;                        // SIP status that ended it; 0: it goes on
     std::string end_reason;
-    std::string trunk;                         // name; of a call from or to outside
+    std::string trunk;  // name; of a call from or to outside
 };
 
 struct CallReport {  // B2B to CS, on each change of phase

@@ -28,9 +28,9 @@ struct TrunkReply {
     // One for each proxy that may be there, the first to be tried first. `contact` is the
     // Request-URI.
     std::vector<Binding> ways;
-    std::string failure;     // why there are none
+    std::string failure;      // why there are none
     bool seems_down = false;  // none of its proxies answers what the gate asks them
-    bool ask_again = false;  // soon there may be some: names are being looked up
+    bool ask_again = false;   // soon there may be some: names are being looked up
 };
 
 // How the trunks of a domain are that the asked gate looks after, for operators: JSON objects.

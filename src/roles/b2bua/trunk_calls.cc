@@ -22,7 +22,7 @@ std::string user_of(const Result<sip::UriView>& uri) {
 std::string dialled_in(const sip::Message& invite, const model::Trunk& trunk,
                        const ports::TokenMint& tokens) {
     const auto uri = invite.parsed_request_uri();
-    const std::string called = user_of(uri);
+    std::string called = user_of(uri);
     const bool is_ours = uri && tokens.read(ports::TokenKind::Trunk, uri->user).has_value();
     if (!called.empty() && !is_ours && called != trunk.user) return called;
     const auto to = invite.to();

@@ -11,8 +11,6 @@
 
 namespace tandem::roles::external_sip_gate {
 
-using ports::Transport;
-
 namespace {
 
 // Who asked for a transaction: the number of the line, and its purpose.

@@ -317,9 +317,11 @@ std::vector<TrunkLine::Way> TrunkLine::ways_to(Instant now, std::string_view num
         if (place.health == Health::Down) return 2;
         return is_registered(now) && place.number == registrar_ ? 0 : 1;
     };
+    order.reserve(places_.size());
     for (const Place& place : places_) order.push_back(&place);
     std::ranges::stable_sort(order, {}, [&](const Place* place) { return rank(*place); });
     std::vector<Way> ways;
+    ways.reserve(order.size());
     for (const Place* place : order) {
         ways.push_back({"sip:" + sip::escape_user(number) + "@" + model::provider_domain(trunk_),
                         place->transport, place->address});

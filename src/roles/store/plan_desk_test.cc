@@ -97,7 +97,7 @@ TEST_F(PlanDesk, ShowsTheLayoutAsADocument) {
 TEST_F(PlanDesk, AppliesAllAtOnce) {
     json::object plan = document();
     json::object second = b2b(20);
-    second["interfaces"] = {"default"};
+    second["interfaces"] = json::array{"default"};
     plan["roles"].as_array().push_back(second);
     role(plan, 6)["weight"] = 50;
     role(plan, 5)["node"] = 2;

@@ -24,7 +24,7 @@ enum class Action : uint8_t {
     Bindings,    // live registrations of a domain
     Binding,     // those of one account
     TrunkStates,
-    Cdr,         // history
+    Cdr,  // history
     RouteTest,
     DialPlanCheck,  // what is odd about a domain's dial rules
     Audit,          // who changed what
