@@ -24,6 +24,11 @@ constexpr bool refuses_description(int status) {
     return status == 488 || status == 415 || status == 606;
 }
 
+// What says that this proxy can't, not that the called party won't.
+constexpr bool may_be_elsewhere(int status) {
+    return status == 408 || status == 430 || status == 500 || (status >= 502 && status <= 504);
+}
+
 // Q.850 cause of a SIP status (RFC 4497 8.4.1, RFC 6432), for Reason headers and CDRs.
 int cause_of(int status);
 

@@ -194,17 +194,18 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
            follow_redirection(ctx, index, event.message);
 }
 
-namespace {
-
-// Of all devices that failed, and of `otherwise`, unless that is 0; 480 where there is neither.
-}  // namespace
-
-// Of those that have been asked by now, of the call or of its transfer.
+// Of those that have been asked by now, of the call or of its transfer, and of `otherwise`, unless
+// that is 0; 480 where there is neither. Where a provider has answered, the proxies before it that
+// could not do not count.
 int Call::best_status(int otherwise) const {
     std::vector<int> statuses;
     if (otherwise != 0) statuses.push_back(otherwise);
+    const bool is_answered = outside_has_answered();
     for (size_t i = first_asked(); i <= branches_.size(); ++i) {
         const Branch& each = *branches_[i - 1];
+        const bool is_passed_by =
+            is_answered && each.destination.outside && may_be_elsewhere(each.party.status);
+        if (is_passed_by) continue;
         if (each.state == BranchState::Failed) statuses.push_back(shown_failure(each.party.status));
     }
     return statuses.empty() ? 480 : best_failure(statuses);

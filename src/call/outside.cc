@@ -4,6 +4,7 @@
 
 #include "call/ask.h"
 #include "call/call.h"
+#include "call/failure.h"
 #include "call/limits.h"
 
 namespace tandem::call {
@@ -43,15 +44,6 @@ void Call::on_ways(CallContext& ctx, const Question& question, ports::TrunkReply
     open_branches(ctx);
     fail_if_exhausted(ctx);
 }
-
-namespace {
-
-// What says that this proxy can't, not that the called party won't.
-bool may_be_elsewhere(int status) {
-    return status == 408 || status == 430 || status == 500 || (status >= 502 && status <= 504);
-}
-
-}  // namespace
 
 bool Call::try_next_way(CallContext& ctx, uint8_t index, int status) {
     Branch& failed = *branch(index);

@@ -48,7 +48,7 @@ def processes(folder):
     with Site(folder) as site:
         server = site.first
         pids = server.pids()
-        expect(len(pids) == 9, f"a parent and eight nodes: {pids}")
+        expect(len(pids) == 10, f"a parent and nine nodes: {pids}")
         began = time.monotonic()
         server.pause(0.5)
         expect(time.monotonic() - began >= 0.5, "paused")

@@ -103,7 +103,7 @@ def a_whole_server_is_killed(folder):
         out, errors = process.communicate(timeout=180)
         expect(process.returncode == 0, f"{out} {errors}")
         report = json.loads(out)
-        expect(len(report["roles"]) == 8 and report["answered"] >= 2, f"{report}")
+        expect(len(report["roles"]) == 9 and report["answered"] >= 2, f"{report}")
 
 
 def a_whole_server_is_paused(folder):

@@ -36,7 +36,7 @@ def on_disk(server):
         return set()
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         try:
-            return {row[0] for row in database.execute("SELECT id FROM cdr")}
+            return {row[0] for row in database.execute("SELECT lower(hex(id)) FROM record_body")}
         except sqlite3.OperationalError:
             return set()
 

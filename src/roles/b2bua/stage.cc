@@ -415,7 +415,7 @@ ports::SipOutbound Stage::one_at(uint16_t port) {
     auto found = at(port);
     if (found.size() == 1) return std::move(found.front());
     ports::SipOutbound none;
-    none.message = sip::Message::response(999, "there were " + std::to_string(found.size()));
+    none.message = sip::Message::response(699, "there were " + std::to_string(found.size()));
     for (const auto& sip : found) {
         none.message.append("X-Seen", sip.message.is_request()
                                           ? sip.message.method_token()

@@ -102,7 +102,7 @@ TEST_F(TrunkCallsTest, AProxyThatFailsIsFollowedByTheNext) {
 
 TEST_F(TrunkCallsTest, ASilentProxyIsPassedBy) {
     call_out();
-    stage.advance(5s);
+    stage.advance(4200ms);  // the INVITE is repeated half a second later
     EXPECT_EQ(stage.one_at(kSecond).message.method(), sip::Method::Invite);
 }
 
