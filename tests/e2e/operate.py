@@ -181,8 +181,8 @@ def listeners_and_roles_change_while_a_call_goes_on(folder):
             gate = role_of(server, "SG")
             settings = gate.get("sip_gate", {})
 
-            server.api("PATCH", f"/roles/{gate['id']}", {"sip_gate": {**settings, "tcp_port": 5070}})
-            wait_for(lambda: answers_sip(5070, socket.SOCK_STREAM), "SIP over TCP at its new port")
+            server.api("PATCH", f"/roles/{gate['id']}", {"sip_gate": {**settings, "tcp_port": 5075}})
+            wait_for(lambda: answers_sip(5075, socket.SOCK_STREAM), "SIP over TCP at its new port")
             wait_for(lambda: not answers_sip(5060, socket.SOCK_STREAM), "nothing at the old one")
             expect(answers_sip(5060), "UDP stays")
             caller.talks_with(callee)
