@@ -23,20 +23,11 @@ struct Asked {
 };
 
 std::string path_of(const Asked& asked) {
-    std::string path = asked.domain.empty() ? std::string("/api/v1/audit")
-                                            : "/api/v1/domains/" + encode(asked.domain) + "/audit";
-    char mark = '?';
-    for (const auto& [name, value] :
-         {std::pair<const char*, const std::string&>{"kind", asked.kind},
-          {"entity", asked.entity},
-          {"actor", asked.actor},
-          {"from", asked.from},
-          {"to", asked.to}}) {
-        if (value.empty()) continue;
-        path += mark + std::string(name) + "=" + encode(value);
-        mark = '&';
-    }
-    return path;
+    return filtered(within(asked.domain, "audit"), {{"kind", asked.kind},
+                                                    {"entity", asked.entity},
+                                                    {"actor", asked.actor},
+                                                    {"from", asked.from},
+                                                    {"to", asked.to}});
 }
 
 void sign_in(Global& global, const Asked& asked) {

@@ -11,11 +11,6 @@
 namespace tandem::cli {
 namespace {
 
-std::string within(const std::string& domain, const char* resource) {
-    return domain.empty() ? std::string("/api/v1/") + resource
-                          : "/api/v1/domains/" + encode(domain) + "/" + resource;
-}
-
 void show_trace(Global& global, const std::string& call, bool full) {
     const auto answer = global.client().call("GET", "/api/v1/calls/" + encode(call) + "/trace");
     if (!answer.has_value()) return global.fail(answer.error());

@@ -24,25 +24,15 @@ struct Asked {
 };
 
 std::string path_of(const Asked& asked, const char* more) {
-    std::string path = asked.domain.empty() ? std::string("/api/v1/cdr")
-                                            : "/api/v1/domains/" + encode(asked.domain) + "/cdr";
-    path += more;
-    char mark = path.find('?') == std::string::npos ? '?' : '&';
-    for (const auto& [name, value] :
-         {std::pair<const char*, const std::string&>{"number", asked.number},
-          {"account", asked.account},
-          {"call", asked.call},
-          {"direction", asked.direction},
-          {"result", asked.result},
-          {"status", asked.status},
-          {"duration_min_s", asked.duration_min},
-          {"from", asked.from},
-          {"to", asked.to}}) {
-        if (value.empty()) continue;
-        path += mark + std::string(name) + "=" + encode(value);
-        mark = '&';
-    }
-    return path;
+    return filtered(within(asked.domain, "cdr") + more, {{"number", asked.number},
+                                                         {"account", asked.account},
+                                                         {"call", asked.call},
+                                                         {"direction", asked.direction},
+                                                         {"result", asked.result},
+                                                         {"status", asked.status},
+                                                         {"duration_min_s", asked.duration_min},
+                                                         {"from", asked.from},
+                                                         {"to", asked.to}});
 }
 
 void add_filters(CLI::App& command, Asked& asked) {

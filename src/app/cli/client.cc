@@ -208,6 +208,21 @@ std::string encode(std::string_view text) {
     return out;
 }
 
+std::string within(const std::string& domain, const char* collection) {
+    return domain.empty() ? std::string("/api/v1/") + collection
+                          : "/api/v1/domains/" + encode(domain) + "/" + collection;
+}
+
+std::string filtered(std::string path, Filters filters) {
+    char mark = path.find('?') == std::string::npos ? '?' : '&';
+    for (const auto& [name, value] : filters) {
+        if (value.empty()) continue;
+        path += mark + std::string(name) + "=" + encode(value);
+        mark = '&';
+    }
+    return path;
+}
+
 std::string default_url() {
     const std::string url = environment("TANDEM_URL");
     return url.empty() ? "http://127.0.0.1:8080" : url;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -45,6 +47,11 @@ class Client {
 
 // A part of a path or a query value, percent-encoded (RFC 3986 2.1).
 std::string encode(std::string_view text);
+// The path of what a domain has of a collection; without a domain, of what all have.
+std::string within(const std::string& domain, const char* collection);
+// The path with those filters in its query that have a value.
+using Filters = std::initializer_list<std::pair<const char*, const std::string&>>;
+std::string filtered(std::string path, Filters filters);
 
 // $TANDEM_URL, else http://127.0.0.1:8080.
 std::string default_url();
