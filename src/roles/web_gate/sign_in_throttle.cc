@@ -51,7 +51,11 @@ void SignInThrottle::uncount(const std::string& key) {
 
 void SignInThrottle::count(Instant now, const std::string& key, int bound, Duration pause) {
     if (entries_.size() >= failures_counted_max && !entries_.contains(key)) {
-        std::erase_if(entries_, [&](const auto& each) { return each.second.forgotten_at <= now; });
+        if (now >= sweep_at_) {
+            sweep_at_ = now + failures_of_address_pause;
+            std::erase_if(entries_,
+                          [&](const auto& each) { return each.second.forgotten_at <= now; });
+        }
         // All are fresh: an attack from everywhere. Those of addresses must not be crowded out by
         // the many names that one of them may try.
         if (entries_.size() >= failures_counted_max) {

@@ -38,6 +38,7 @@ class SignInThrottle {
     std::chrono::seconds wait_of(Instant now, const std::string& key) const;
 
     std::unordered_map<std::string, Entry> entries_;
+    Instant sweep_at_;  // of what is forgotten, while the table is full: it takes looking at all
 };
 
 }  // namespace tandem::roles::web_gate
