@@ -1,5 +1,5 @@
-// The role CS: what no single B2B can know. For now the index of calls; it is rebuilt from the
-// reports of their owners, so a take-over starts by asking each of them for all it has.
+// The role CS: what no single B2B can know. The index of calls is rebuilt from the reports of their
+// owners, so a take-over starts by asking each of them for all it has.
 #pragma once
 
 #include <map>
