@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
     add_cdr_commands(app, global);
     add_route_commands(app, global);
     add_audit_commands(app, global);
+    add_past_commands(app, global);
     add_bulk_command(app, global);
     add_backup_command(app, global);
     add_demo_command(app, global);

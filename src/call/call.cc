@@ -49,7 +49,9 @@ std::string_view to_string(BranchState state) {
 }
 
 Call::Call(CallFacts facts, CallSettings settings)
-    : facts_(std::move(facts)), settings_(std::move(settings)) {}
+    : facts_(std::move(facts)), settings_(std::move(settings)) {
+    sides_.push_back({facts_.domain, !facts_.trunk.is_nil()});
+}
 
 Branch* Call::branch(uint8_t index) {
     if (index == 0 || index > branches_.size()) return nullptr;

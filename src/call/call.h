@@ -22,6 +22,7 @@
 #include "call/newcomer.h"
 #include "call/phase.h"
 #include "call/question.h"
+#include "call/sides.h"
 #include "call/trace.h"
 #include "call/transfer.h"
 #include "model/generated/cdr.h"
@@ -50,6 +51,13 @@ class Call {
 
     const Transfer& transfer() const { return transfer_; }
     void on_route(CallContext& ctx, Route route);
+
+    // Domains that it is about to count in, once: its owner says whether their licences have room
+    // for it. `refusal` is 0, or what its caller is to be told.
+    std::vector<Side> take_sides_wanted();
+    void on_licensed(CallContext& ctx, int refusal, std::string_view reason);
+    // Where it counts, the caller's domain first.
+    const std::vector<Side>& sides() const { return sides_; }
 
     // A phone wants the place of one of its legs; first, whether it may (0, or a status).
     int refusal_of(uint8_t leg, bool early_only) const;
@@ -102,8 +110,12 @@ class Call {
     // As the store has it, and in the middle of nothing.
     bool is_at_rest() const;
     bool was_saved() const { return kept_; }  // the store has something of it
-    ports::CallSummary summary(ports::Instance owner) const;
-    std::string detail_json() const;
+    // As one of its domains sees it.
+    ports::CallSummary summary(ports::Instance owner, DomainId domain) const;
+    ports::CallSummary summary(ports::Instance owner) const {
+        return summary(owner, facts_.domain);
+    }
+    std::string detail_json(DomainId side = {}) const;  // nil: all of it
     const Trace& trace() const { return trace_; }
     Trace& trace() { return trace_; }
 
@@ -158,6 +170,17 @@ class Call {
     bool has_later_stage() const { return stage_ + 1u < stages_.size(); }
     bool outside_has_answered() const;
     std::optional<Instant> next_outside_deadline() const;
+
+    // --- sides.cc
+    std::vector<Side> sides_of(const Destination& to) const;
+    bool is_licensed();
+    void count_in(const std::vector<Side>& sides);
+    int refused_beforehand() const { return is_any_busy(destinations_) ? 486 : licence_refusal_; }
+    DomainId domain_of_forward(const routing::Forward& forward) const;
+    void keep_side(ports::CallSummary& summary, DomainId domain) const;
+    ShownCaller shown_in(DomainId domain) const;
+    std::string domain_name(const CallContext& ctx, DomainId domain) const;
+    std::vector<routing::Forward> own_path(const Destination& to) const;
 
     // --- stages.cc
     bool next_stage(CallContext& ctx);
@@ -259,6 +282,7 @@ class Call {
     std::vector<DomainId> domains() const;  // that it has joined, the caller's first
     DomainId home_of(AccountId account) const;
     model::Cdr record(UtcTime now) const;
+    ports::CallSummary whole_summary(ports::Instance owner) const;
     model::Cdr side_of(const model::Cdr& whole, DomainId domain) const;
 
     friend class Newcomer;
@@ -278,6 +302,11 @@ class Call {
     std::vector<Duration> stages_;  // see Route
     uint8_t stage_ = 0;             // the present one
     std::vector<routing::Forward> forwards_;
+    std::vector<Side> sides_;
+    std::vector<Side> sides_asked_;  // whether the licences have room
+    bool sides_wanted_ = false;      // nobody has taken the question up yet
+    int licence_refusal_ = 0;        // of some destination
+    std::string licence_reason_;
     std::optional<ports::EntityRequest> feature_;  // asked for instead of a call
     std::optional<Instant> stage_deadline_;
     std::vector<Question> questions_;

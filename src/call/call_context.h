@@ -43,7 +43,8 @@ struct CallContext {
     sip::LegContext leg;  // shares the events with pump()
     ports::Outbox& out;
     const ports::Surroundings& around;
-    const SealKey& trunk_key;  // that passwords of trunks are sealed with
+    const SealKey& trunk_key;             // that passwords of trunks are sealed with
+    routing::DialPlans* plans = nullptr;  // compiled; the owner's
 };
 
 enum class Survival : uint8_t { None, Established, All };
@@ -109,6 +110,8 @@ struct Destination {
     std::vector<routing::Forward> path{};  // how the call comes to it from what was dialled
     DomainId domain;                       // whose account it is
     std::optional<Outside> outside{};
+    std::optional<ShownCaller> shown{};  // whom it sees as its caller, if another than the others
+    bool is_refused = false;             // by a licence (sides.h)
 };
 
 // The call's domain, unless it went into another one.

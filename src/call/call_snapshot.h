@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "call/branch.h"
 #include "call/call_context.h"
+#include "call/sides.h"
 #include "call/transfer.h"
 
 namespace tandem::call {
@@ -42,6 +43,7 @@ struct CallSnapshot {
     TransferSnapshot transfer;
     UtcTime answered;
     std::vector<routing::Forward> forwards;
+    std::vector<Side> sides;
     std::vector<PartySnapshot> parties;  // caller first; while it rings all pending branches
 };
 

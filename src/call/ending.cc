@@ -26,6 +26,8 @@ void Call::end(CallContext& ctx, ReleasedBy by, int status, std::string_view rea
     audit_at_.reset();
     exchange_.reset();
     questions_.clear();
+    sides_asked_.clear();
+    sides_wanted_ = false;
     to_ask_again_.clear();
     flush_withheld(ctx);
     transfer_.on_call_ends(*this, ctx);

@@ -80,8 +80,13 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     sip::OutgoingInvite invite;
     invite.request_uri = to.binding.contact;
     const bool is_transfer = transfer_.is_under_way();
-    invite.from = is_transfer ? transfer_.shown_from(*this) : shown_caller(facts_);
-    invite.to = is_transfer ? transfer_.shown_to(*this) : shown_callee(facts_);
+    const bool hides = is_transfer ? transfer_.hides_caller(*this) : facts_.hide_caller;
+    invite.from = is_transfer ? transfer_.shown_from(ctx, *this) : shown_caller(facts_);
+    invite.to = is_transfer ? transfer_.shown_to(ctx, *this, index) : shown_callee(facts_);
+    if (const auto& shown = to.destination.shown) {
+        if (!hides) invite.from = shown_address(shown->name, shown->number, shown->domain);
+        if (!is_transfer) invite.to = shown_address("", facts_.dialled, shown->domain);
+    }
     if (const auto& outside = to.destination.outside) {
         if (!facts_.hide_caller) invite.from = outside->from;
         invite.to = "<" + to.binding.contact + ">";
@@ -93,10 +98,10 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     invite.call_id = ctx.around.tokens.text(
         {ports::TokenKind::CallIdHeader, ctx.around.self, leg_key(base(), index)});
     invite.routes = to.binding.path;
-    const bool hides = is_transfer ? transfer_.hides_caller(*this) : facts_.hide_caller;
-    if (is_transfer) invite.payload.headers = transfer_.invite_headers(*this);
+    if (is_transfer) invite.payload.headers = transfer_.invite_headers(ctx, *this);
     if (hides) invite.payload.headers.push_back({"Privacy", "id"});
-    for (sip::HeaderField& each : history_headers(to.destination.path, facts_.domain_name))
+    for (sip::HeaderField& each : history_headers(
+             own_path(to.destination), domain_name(ctx, domain_of(facts_, to.destination))))
         invite.payload.headers.push_back(std::move(each));
     if (offered()) {
         invite.payload.sdp = to.party.media.describe(*offered(), SdpRole::Offer, ctx.leg.rng);
@@ -248,11 +253,11 @@ void Call::fail_if_exhausted(CallContext& ctx) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Rebind ||
                q.purpose == Purpose::Count;
     });
-    if (asking || !to_ask_again_.empty()) return;
+    if (asking || !to_ask_again_.empty() || !sides_asked_.empty()) return;
     const auto is_pending = [](const auto& branch) { return branch->is_pending(); };
     if (std::ranges::any_of(branches_, is_pending)) return;
     if (!outside_has_answered() && next_stage(ctx)) return;
-    const int status = best_status(is_any_busy(destinations_) ? 486 : 0);
+    const int status = best_status(refused_beforehand());
     search_failed(ctx, ReleasedBy::Callee, status, status >= 600 ? "declined" : "");
 }
 

@@ -90,6 +90,11 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     question.tried = tried;
     question.forwards = forwards_.size();
     question.dice = facts_.call.bits.low;
+    question.plans = ctx.plans;
+    const ShownCaller here = shown_in(question.domain);
+    const routing::Original original{
+        facts_.domain, {facts_.caller_number, facts_.caller_name}, {here.number, here.name}};
+    question.original = &original;
     auto found = routing::forwarded(ctx.around.catalog, question, by.account, reason);
     if (!found) return;
     Route further = route_of(std::move(*found), {ctx.around.catalog, ctx.trunk_key, facts_});

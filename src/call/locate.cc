@@ -118,12 +118,15 @@ void Call::located(CallContext& ctx) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Place ||
                q.purpose == Purpose::Count;
     };
-    const bool waiting = std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty();
+    const bool waiting = std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty() ||
+                         !sides_asked_.empty();
     if (waiting || (phase_ != Phase::Locating && !transfer_.locates())) return;
     if (std::ranges::none_of(branches_, is_pending)) {
         if (next_stage(ctx)) return;
         if (is_any_busy(destinations_))
             return search_failed(ctx, ReleasedBy::System, 486, "in as many calls as it takes");
+        if (licence_refusal_ != 0)
+            return search_failed(ctx, ReleasedBy::System, licence_refusal_, licence_reason_);
         const bool is_outside = std::ranges::any_of(
             destinations_, [](const Destination& each) { return each.outside.has_value(); });
         if (is_outside)

@@ -175,12 +175,6 @@ model::CdrParty shown_party(const CallFacts& facts) {
     return party_of(facts.caller_number, facts.caller_name, {});
 }
 
-// Each domain has a record of its own, by an id of its own, so that a retry makes no second one.
-CdrId record_id(CallId call, DomainId of, DomainId callers) {
-    if (of == callers) return CdrId{call.bits};
-    return CdrId{{call.bits.high, call.bits.low ^ of.bits.low ^ of.bits.high}};
-}
-
 // What happened to a party of another domain is not this domain's to know.
 template <typename T, typename IsOurs>
 void keep_ours(std::vector<T>& items, const IsOurs& is_ours) {
@@ -196,6 +190,17 @@ model::CallDirection direction_of(const CallFacts& facts, const Destination* rea
     return is_outgoing ? CallDirection::Transit : CallDirection::Incoming;
 }
 
+// Of one that has joined domains.
+model::CallDirection direction_of(const std::vector<Side>& sides, DomainId domain,
+                                  bool is_callers) {
+    using model::CallDirection;
+    const auto found = std::ranges::find(sides, domain, &Side::domain);
+    const bool comes_in = found != sides.end() && found->comes_in;
+    const bool goes_out = found != sides.end() && found->goes_out;
+    if (comes_in && goes_out) return CallDirection::Transit;
+    return is_callers && !comes_in ? CallDirection::Outgoing : CallDirection::Incoming;
+}
+
 }  // namespace
 
 std::vector<DomainId> Call::domains() const {
@@ -206,6 +211,8 @@ std::vector<DomainId> Call::domains() const {
     };
     for (const auto& branch : branches_) add(branch->destination);
     for (const Destination& each : destinations_) add(each);
+    for (const Side& each : sides_)  // of those who have sent it on
+        if (std::ranges::find(all, each.domain) == all.end()) all.push_back(each.domain);
     return all;
 }
 
@@ -217,6 +224,8 @@ DomainId Call::home_of(AccountId account) const {
         if (branch->destination.account == account) return domain_of(facts_, branch->destination);
     for (const Destination& each : destinations_)
         if (each.account == account) return domain_of(facts_, each);
+    for (const routing::Forward& each : forwards_)
+        if (each.by == account) return each.domain;
     return {};
 }
 
@@ -224,25 +233,30 @@ DomainId Call::home_of(AccountId account) const {
 model::Cdr Call::side_of(const model::Cdr& whole, DomainId domain) const {
     model::Cdr side = whole;
     const bool is_callers = domain == facts_.domain;
-    side.id = record_id(facts_.call, domain, facts_.domain);
+    side.id = CdrId{side_id(facts_.call, domain, facts_.domain).bits};
     side.domain = domain;
-    side.direction = is_callers ? model::CallDirection::Outgoing : model::CallDirection::Incoming;
+    side.direction = direction_of(sides_, domain, is_callers);
     const auto is_ours = [&](const std::optional<AccountId>& account) {
         return account && home_of(*account) == domain;
     };
     keep_ours(side.legs, [&](const model::CdrLeg& leg) {
-        const bool is_the_callers = leg.side == model::LegSide::Caller || !leg.party.account;
-        return is_the_callers ? is_callers : is_ours(leg.party.account);
+        if (leg.side == model::LegSide::Caller) return is_callers;
+        return domain_of_leg(leg_of_call_id(leg.call_id)) == domain;
     });
-    keep_ours(side.forwards, [&](const auto& each) { return is_ours(each.by.account); });
+    side.forwards.clear();
+    for (size_t i = 0; i < forwards_.size() && i < whole.forwards.size(); ++i)
+        if (domain_of_forward(forwards_[i]) == domain) side.forwards.push_back(whole.forwards[i]);
     keep_ours(side.transfers, [&](const auto& each) { return is_ours(each.by.account); });
     if (!is_ours(side.callee.account)) {
         const bool is_its_number = !is_callers && !side.legs.empty();
         side.callee = is_its_number ? side.legs.front().party : model::CdrParty{};
         if (!is_its_number) side.callee.number = facts_.dialled;
+        const bool has_sent_on = !is_callers && !is_its_number && !side.forwards.empty();
+        if (has_sent_on) side.callee = side.forwards.front().by;
     }
     if (is_callers) return side;
-    side.caller = shown_party(facts_);
+    const ShownCaller caller = shown_in(domain);
+    side.caller = party_of(caller.number, caller.name, {});
     side.dialled = side.callee.number;
     side.route.clear();
     side.continued_in.reset();
@@ -317,8 +331,10 @@ model::Cdr Call::record(UtcTime now) const {
             leg.trunk = outside->trunk;
             leg.trunk_name = outside->trunk_name;
         }
-        leg.shown_number = shown.number;
-        leg.shown_name = shown.display_name;
+        const auto& own = branch->destination.shown;
+        const bool has_own = own && !facts_.hide_caller;
+        leg.shown_number = has_own ? own->number : shown.number;
+        leg.shown_name = has_own ? own->name : shown.display_name;
         cdr.legs.push_back(std::move(leg));
     }
     if (!cdr.legs.empty()) cdr.legs.front().party = cdr.caller;
@@ -333,7 +349,7 @@ model::CallResult Call::result() const {
     return result_of(end_status_, when(answered_).has_value());
 }
 
-ports::CallSummary Call::summary(ports::Instance owner) const {
+ports::CallSummary Call::whole_summary(ports::Instance owner) const {
     ports::CallSummary summary;
     summary.call = facts_.call;
     summary.domain = facts_.domain;
@@ -428,14 +444,21 @@ void write_party(JsonWriter& json, const Party& party) {
 
 }  // namespace
 
-std::string Call::detail_json() const {
+std::string Call::detail_json(DomainId side) const {
+    const bool is_whole = side.is_nil() || sides_.size() < 2;
+    const bool is_callers = is_whole || side == facts_.domain;
+    const auto is_ours = [&](DomainId domain) { return is_whole || domain == side; };
     JsonWriter json;
     json.begin_object();
-    json.field("id").value(facts_.call.text());
-    json.field("domain").value(facts_.domain_name);
+    if (is_callers) {
+        json.field("id").value(facts_.call.text());
+        json.field("domain").value(facts_.domain_name);
+    } else {
+        json.field("id").value(side_id(facts_.call, side, facts_.domain).text());
+    }
     json.field("phase").value(to_string(phase_));
-    json.field("caller").value(facts_.caller_number);
-    json.field("dialled").value(facts_.dialled);
+    json.field("caller").value(is_callers ? facts_.caller_number : shown_in(side).number);
+    json.field("dialled").value(is_callers ? facts_.dialled : summary({}, side).callee);
     json.field("start").value(to_rfc3339(facts_.started));
     if (answered_.unix_ms != 0) json.field("answer").value(to_rfc3339(answered_));
     json.field("protected").value(saved_);
@@ -445,6 +468,7 @@ std::string Call::detail_json() const {
     json.field("transferring").value(transfer_.is_under_way());
     json.field("transfers").begin_list();
     for (const TransferNote& note : transfer_.notes()) {
+        if (!is_ours(domain_of(facts_, note.by))) continue;
         json.begin_object().field("at").value(to_rfc3339(note.at));
         json.field("kind").value(model::to_string(note.kind));
         json.field("by").value(note.by.number);
@@ -453,17 +477,19 @@ std::string Call::detail_json() const {
     json.end_list();
     json.field("route").begin_list();
     for (const RouteStepNote& note : route_notes_) {
+        if (!is_callers) break;
         json.begin_object().field("step").value(note.step);
         json.field("reason").value(note.reason).end_object();
     }
     json.end_list();
     json.field("legs").begin_list();
-    if (caller_) {
+    if (caller_ && is_callers) {
         json.begin_object().field("side").value("caller");
         write_party(json, *caller_);
         json.end_object();
     }
     for (const auto& branch : branches_) {
+        if (!is_ours(domain_of(facts_, branch->destination))) continue;
         json.begin_object().field("side").value("callee");
         json.field("state").value(to_string(branch->state));
         json.field("number").value(branch->destination.number);

@@ -6,6 +6,17 @@
 
 namespace tandem::call {
 
+namespace {
+
+// With an address of the domain, so that who is called can dial what he sees.
+ShownCaller shown_there(const routing::Shown& shown, DomainId domain,
+                        const store::Catalog& catalog) {
+    const auto* there = catalog.find_domain(domain);
+    return {shown.number, shown.name, there == nullptr ? std::string() : there->name};
+}
+
+}  // namespace
+
 Call::Route route_of(routing::Route from, const Outward& outward) {
     Call::Route route;
     route.refusal = from.refusal;
@@ -26,6 +37,7 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
             to.calls_max = target.calls_max;
             to.of_group = target.of_group;
             to.path = stage.path;
+            if (stage.shown) to.shown = shown_there(*stage.shown, target.domain, outward.catalog);
             const auto* trunk = target.trunk ? outward.catalog.find_trunk(*target.trunk) : nullptr;
             if (trunk != nullptr) to.outside = outside_of(*trunk, outward);
         }

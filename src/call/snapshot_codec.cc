@@ -358,12 +358,14 @@ void encode(const routing::Forward& from, proto::SnapshotForward& out) {
     out.set_name(from.name);
     out.set_to(from.to);
     out.set_reason(static_cast<uint32_t>(from.reason));
+    out.set_domain(octets(from.domain));
 }
 
 routing::Forward decode(const proto::SnapshotForward& in) {
     routing::Forward out{id_from<AccountId>(in.by()), in.number(), in.name(), in.to()};
     if (in.reason() <= static_cast<uint32_t>(routing::ForwardReason::Unregistered))
         out.reason = static_cast<routing::ForwardReason>(in.reason());
+    if (!in.domain().empty()) out.domain = id_from<DomainId>(in.domain());
     return out;
 }
 
@@ -449,6 +451,12 @@ std::string encode(const CallSnapshot& snapshot) {
     out.set_held(snapshot.held);
     out.set_ringing(snapshot.ringing);
     for (const routing::Forward& each : snapshot.forwards) encode(each, *out.add_forwards());
+    for (const Side& each : snapshot.sides) {
+        proto::SnapshotSide& side = *out.add_sides();
+        side.set_domain(octets(each.domain));
+        side.set_comes_in(each.comes_in);
+        side.set_goes_out(each.goes_out);
+    }
     out.set_near(snapshot.near);
     encode_transfer(snapshot.transfer, out);
     encode_settings(snapshot.settings, out);
@@ -480,6 +488,8 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     out.held = in.held();
     out.ringing = in.ringing();
     for (const proto::SnapshotForward& each : in.forwards()) out.forwards.push_back(decode(each));
+    for (const proto::SnapshotSide& each : in.sides())
+        out.sides.push_back({id_from<DomainId>(each.domain()), each.comes_in(), each.goes_out()});
     out.settings = decode_settings(in);
     if (out.facts.call.is_nil()) return malformed("call.id");
     bool has_caller = false;

@@ -37,5 +37,17 @@ TEST(SnapshotCodec, KeepsWhatIsShownOfTheCaller) {
     EXPECT_NE(shown_caller(changed->facts), shown_caller(plain->facts));
 }
 
+TEST(SnapshotCodec, KeepsWhereTheCallCounts) {
+    CallSnapshot call = some_call();
+    call.facts.domain = DomainId{{1, 1}};
+    call.sides = {{DomainId{{1, 1}}, false, true}, {DomainId{{1, 2}}, true, false}};
+    call.forwards = {{{}, "300", "sales", "9", routing::ForwardReason::Busy, DomainId{{1, 2}}}};
+    const auto read = decode(encode(call));
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(read->sides, call.sides);
+    ASSERT_EQ(read->forwards.size(), 1u);
+    EXPECT_EQ(read->forwards[0].domain, call.forwards[0].domain);
+}
+
 }  // namespace
 }  // namespace tandem::call

@@ -30,8 +30,9 @@ void Call::on_route(CallContext& ctx, Route route) {
 // Where the number of calls matters, the registrar is asked when it is known. The call state of the
 // account's domain knows those of its calls that were made there.
 void Call::ask_for_devices(CallContext& ctx) {
+    if (!is_licensed()) return;
     for (size_t i = 0; i < destinations_.size(); ++i) {
-        if (destinations_[i].stage != stage_) continue;
+        if (destinations_[i].stage != stage_ || destinations_[i].is_refused) continue;
         const auto destination = static_cast<uint8_t>(i);
         const DomainId domain = domain_of(facts_, destinations_[i]);
         const auto index = ctx.around.directory.active(ports::RoleKind::CallState, domain);

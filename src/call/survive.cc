@@ -85,6 +85,7 @@ CallSnapshot Call::save(Now now) {
     snapshot.winner = winner_;
     snapshot.answered = answered_;
     snapshot.forwards = forwards_;
+    if (sides_.size() > 1 || sides_.front().goes_out) snapshot.sides = sides_;
     snapshot.ringing = phase_ == Phase::Ringing;
     save_is_of_answer_ = !snapshot.ringing;
     snapshot.parties.reserve(2);
@@ -125,6 +126,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     call.transfer_.restore(std::move(snapshot.transfer));
     call.answered_ = snapshot.answered;
     call.forwards_ = std::move(snapshot.forwards);
+    for (const Side& each : snapshot.sides) add_side(call.sides_, each);
     call.saved_ = !snapshot.ringing;
     call.kept_ = true;
     call.survived_ = true;
@@ -151,6 +153,9 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
         if (snapshot.ringing) call.destinations_.push_back(branch->destination);
         call.branches_.push_back(std::move(branch));
     }
+    if (snapshot.sides.empty() && call.winner_ != 0)  // an older program's
+        for (const Side& each : call.sides_of(call.who_is(call.winner_)))
+            add_side(call.sides_, each);
     return call;
 }
 

@@ -81,7 +81,12 @@ void Transfer::offer_of_who_stays(Call& call) {
 
 std::optional<Transfer::Wanted> Transfer::route_wanted(const Call& call) const {
     if (stage_ != Stage::Routing) return std::nullopt;
-    return Wanted{call.domain_of_leg(referrer_), call.who_is(referrer_).account, dialled_};
+    const uint8_t leg = call.peer_of(referrer_);
+    const Destination stays = call.who_is(leg);
+    return Wanted{call.domain_of_leg(referrer_),
+                  call.who_is(referrer_).account,
+                  dialled_,
+                  {call.domain_of_leg(leg), {stays.number, stays.name}, who_stays(call)}};
 }
 
 void Transfer::on_routed(Call& call, CallContext& ctx, int refusal) {
@@ -175,25 +180,42 @@ void Transfer::recall(Call& call) {
 
 // --- The newcomer's INVITE. It sees who stays as its caller.
 
-std::string Transfer::shown_from(const Call& call) const {
-    const Destination stays = call.who_is(call.peer_of(referrer_));
-    if (hides_caller(call)) return shown_caller(call.facts_);
-    return shown_address(stays.name, stays.number, call.facts_.domain_name);
+// As the domain of whoever transfers knows him: the caller from another one as he was shown, the
+// called one by what was dialled.
+routing::Shown Transfer::who_stays(const Call& call) const {
+    const uint8_t leg = call.peer_of(referrer_);
+    const DomainId here = call.domain_of_leg(referrer_);
+    if (call.domain_of_leg(leg) == here) {
+        Destination stays = call.who_is(leg);
+        return {std::move(stays.number), std::move(stays.name)};
+    }
+    if (leg != 0) return {call.facts_.dialled, {}};
+    ShownCaller shown = call.shown_in(here);
+    return {std::move(shown.number), std::move(shown.name)};
 }
 
-std::string Transfer::shown_to(const Call& call) const {
-    return shown_address("", dialled_, call.facts_.domain_name);
+std::string Transfer::shown_from(const CallContext& ctx, const Call& call) const {
+    if (hides_caller(call)) return shown_caller(call.facts_);
+    const routing::Shown stays = who_stays(call);
+    return shown_address(stays.name, stays.number,
+                         call.domain_name(ctx, call.domain_of_leg(referrer_)));
+}
+
+std::string Transfer::shown_to(const CallContext& ctx, const Call& call, uint8_t newcomer) const {
+    return shown_address("", dialled_, call.domain_name(ctx, call.domain_of_leg(newcomer)));
 }
 
 bool Transfer::hides_caller(const Call& call) const {
     return call.facts_.hide_caller && call.peer_of(referrer_) == 0;
 }
 
-std::vector<sip::HeaderField> Transfer::invite_headers(const Call& call) const {
+std::vector<sip::HeaderField> Transfer::invite_headers(const CallContext& ctx,
+                                                       const Call& call) const {
     std::vector<sip::HeaderField> headers;
     const Destination by = call.who_is(referrer_);
+    const std::string domain = call.domain_name(ctx, call.domain_of_leg(referrer_));
     // RFC 3892 2: the referrer, whom we know by his account.
-    headers.push_back({"Referred-By", shown_address("", by.number, call.facts_.domain_name)});
+    headers.push_back({"Referred-By", shown_address("", by.number, domain)});
     if (replaces_.empty()) return headers;
     headers.push_back({"Replaces", replaces_});
     // A phone that does not know it would ring as for any other call.
@@ -318,6 +340,7 @@ void Transfer::stop(Call& call) {
     replaces_.clear();
     other_ = {};
     parked_until_.reset();
+    call.sides_asked_.clear();
     call.ring_deadline_.reset();
     call.stage_deadline_.reset();
     call.to_ask_again_.clear();

@@ -87,22 +87,24 @@ class Transfer {
     bool is_parked() const { return stage_ == Stage::Parked; }
     std::string_view parked_at() const { return is_parked() ? dialled_ : std::string_view(); }
     uint8_t parked_leg() const { return referrer_; }
+    uint8_t referrer() const { return referrer_; }
     bool is_under_way() const { return stage_ != Stage::None; }
     bool locates() const { return stage_ == Stage::Locating; }
     bool rings() const { return stage_ == Stage::Ringing; }
     bool searches() const { return locates() || rings(); }
     const std::optional<sdp::Session>& offer() const { return offer_; }
     size_t first_branch() const { return first_branch_; }
-    std::string shown_from(const Call& call) const;
-    std::string shown_to(const Call& call) const;
+    std::string shown_from(const CallContext& ctx, const Call& call) const;
+    std::string shown_to(const CallContext& ctx, const Call& call, uint8_t newcomer) const;
     bool hides_caller(const Call& call) const;
-    std::vector<sip::HeaderField> invite_headers(const Call& call) const;
+    std::vector<sip::HeaderField> invite_headers(const CallContext& ctx, const Call& call) const;
 
     // A route that the owner is to find: what the referrer would reach by dialling it.
     struct Wanted {
         DomainId domain;
         AccountId account;
         std::string dialled;
+        routing::Original stays;
     };
     std::optional<Wanted> route_wanted(const Call& call) const;
 
@@ -123,6 +125,7 @@ class Transfer {
     };
     int refusal_of(const Call& call, const CallContext& ctx, uint8_t index,
                    const ReferRequest& request) const;
+    routing::Shown who_stays(const Call& call) const;
     void ask_owner(Call& call, CallContext& ctx);
     void invite_replacing(Call& call, CallContext& ctx, const ports::ReplacedFound& found);
     void complete(Call& call, CallContext& ctx);

@@ -16,6 +16,7 @@
 #include "model/generated/representation.h"
 #include "model/generated/ring_group.h"
 #include "model/generated/role_instance.h"
+#include "model/generated/route_expectation.h"
 #include "model/generated/schedule.h"
 #include "model/generated/server.h"
 #include "model/generated/site.h"

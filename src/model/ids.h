@@ -11,6 +11,7 @@ using ScheduleId = Id<struct ScheduleTag>;
 using ConsentId = Id<struct ConsentTag>;
 using RepresentationId = Id<struct RepresentationTag>;
 using RouteExpectationId = Id<struct RouteExpectationTag>;
+using RouteExpectationId = Id<struct RouteExpectationTag>;
 using TrunkId = Id<struct TrunkTag>;
 using TrunkGroupId = Id<struct TrunkGroupTag>;
 using RingGroupId = Id<struct RingGroupTag>;

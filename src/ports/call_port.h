@@ -35,6 +35,9 @@ struct CallSummary {
     int end_status = 0;                        // SIP status that ended it; 0: it goes on
     std::string end_reason;
     std::string trunk;  // name; of a call from or to outside
+    // What a domain sees of a call that another one has made: an id of its own, and here the
+    // call's. nil: it is the whole call, or the side of the domain that made it.
+    CallId whole;
 };
 
 struct CallReport {  // B2B to CS, on each change of phase
@@ -88,7 +91,8 @@ struct CallsPage {
 
 // To the owner of a call.
 struct CallDetailQuery {
-    CallId call;
+    CallId call;    // the whole
+    DomainId side;  // what of it this domain may see; nil: all
 };
 struct CallDetail {
     std::optional<Error> error;
@@ -176,7 +180,8 @@ struct LeaseReport {  // B2B to CS, before each CallReportAll: all that it holds
 
 // SIP messages of one call, oldest first, bounded; for the ladder.
 struct CallTraceQuery {
-    CallId call;
+    CallId call;    // the whole
+    DomainId side;  // as above
 };
 struct CallTraceEntry {
     UtcTime at;

@@ -90,6 +90,7 @@ struct EntityRequest {
     bool dry_run = false;       // judges a change, and writes nothing
     std::string password_hash;  // of the password in the body, where a user has one
     bool end_sessions = false;  // of the user: those that there are, are over
+    bool force = false;         // though it breaks expected routes (route_checks.h)
 };
 struct EntityReply {
     std::optional<Error> error;

@@ -44,7 +44,8 @@ std::string_view target_for(const AccountService& set, ForwardReason reason) {
 Forward forward_by(DomainId domain, const AccountRecord& account, ForwardReason reason,
                    std::string to) {
     Target here = target_of(domain, account);
-    return {account.id, std::move(here.number), std::move(here.name), std::move(to), reason};
+    return {account.id, std::move(here.number), std::move(here.name), std::move(to), reason,
+            domain};
 }
 
 Route follow(const Catalog& catalog, const Question& question, Forward forward, Route route) {
@@ -105,7 +106,11 @@ Route go_on(const Catalog& catalog, Question question, Forward forward, Route ro
     Route rest = routing::route(catalog, question);
     rest.steps.insert(rest.steps.begin(), std::make_move_iterator(route.steps.begin()),
                       std::make_move_iterator(route.steps.end()));
-    for (Stage& each : rest.stages) each.path.insert(each.path.begin(), forward);
+    for (Stage& each : rest.stages) {
+        each.path.insert(each.path.begin(), forward);
+        if (!each.shown) each.shown = rest.shown;
+    }
+    rest.shown.reset();  // that is for where the call goes on, not for where it came from
     rest.forwards.insert(rest.forwards.begin(), std::move(forward));
     return rest;
 }

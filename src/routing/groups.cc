@@ -69,8 +69,10 @@ void add_stages(std::vector<Target> targets, const model::RingGroup& group, Rout
 // What is behind the group's own stages. A refusal there counts when nothing is before it.
 Route overflow(const Catalog& catalog, const Question& question, const model::RingGroup& group,
                Route route) {
-    Route rest = go_on(catalog, question,
-                       {{}, group.number, group.name, group.overflow, ForwardReason::NoAnswer}, {});
+    Route rest = go_on(
+        catalog, question,
+        {{}, group.number, group.name, group.overflow, ForwardReason::NoAnswer, question.domain},
+        {});
     std::ranges::move(rest.steps, std::back_inserter(route.steps));
     if (route.stages.empty()) {
         route.refusal = rest.refusal;
@@ -86,6 +88,7 @@ Route overflow(const Catalog& catalog, const Question& question, const model::Ri
 Route ring_group(const Catalog& catalog, const Question& question, const model::RingGroup& group,
                  Route route) {
     std::vector<Target> targets = targets_of(catalog, question, group);
+    route.group = group.id;
     if (group.strategy == RingStrategy::RoundRobin) {
         take_turns(targets, question, group.id);
         route.turned = group.id;

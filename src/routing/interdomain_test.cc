@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "model/generated/account.h"
+#include "model/generated/account_service.h"
 #include "model/generated/domain.h"
 #include "model/generated/representation.h"
+#include "model/generated/trunk.h"
 #include "routing/number_ranges.h"
 #include "routing/representation.h"
 #include "routing/route.h"
@@ -170,6 +172,80 @@ TEST_F(InterdomainTest, WhoPassesACallOnSaysHowItIsShown) {
     EXPECT_EQ(found.stages[0].targets[0].domain, kSouth);
     EXPECT_EQ(found.shown->number, "21001")
         << "of the true number, not of what was shown in between";
+}
+
+// An account of the domain that it came to sends it on.
+TEST_F(InterdomainTest, WhoeverSendsACallOnIsNotShownAsItsCaller) {
+    add_rule(kNorth, DialDirection::Inner, DialAction::Domain, kSouth);
+    add_rule(kSouth, DialDirection::Cross, DialAction::Internal);
+    add_rule(kSouth, DialDirection::Inner, DialAction::Domain, kEast);
+    add_rule(kEast, DialDirection::Cross, DialAction::Internal);
+    add_shown(kSouth, RepresentationScope::Cross, "8");
+    model::AccountService set;
+    set.id = catalog.find_account_by_login(kSouth, "1001")->id;
+    set.domain = kSouth;
+    set.forward_always = "5551001";
+    load(store::keys::in_domain(kSouth, store::DomainKind<model::AccountService>::segment,
+                                set.id.bits),
+         set);
+    const Route closed = ask(kNorth, "1001");
+    EXPECT_EQ(closed.refusal, 403) << "nothing says how north's caller is shown in east";
+    const std::tuple<DomainId, RepresentationScope, const char*> places[] = {
+        {kTop, RepresentationScope::Global, "4"},
+        {kNorth, RepresentationScope::Inner, "3"},
+        {kSouth, RepresentationScope::Inner, "2"},
+        {kEast, RepresentationScope::Cross, "1"}};
+    for (const auto& [domain, scope, prefix] : places) {
+        add_shown(domain, scope, prefix);
+        const Route found = ask(kNorth, "1001");
+        ASSERT_FALSE(found.stages.empty());
+        EXPECT_EQ(found.stages[0].targets[0].domain, kEast);
+        ASSERT_TRUE(found.stages[0].shown);
+        EXPECT_EQ(found.stages[0].shown->number, std::string(prefix) + "1001");
+        ASSERT_EQ(found.stages[0].path.size(), 1u);
+        EXPECT_EQ(found.stages[0].path[0].domain, kSouth);
+    }
+}
+
+TEST_F(InterdomainTest, SentBackACallerIsHimself) {
+    add_account(kNorth, "1002");
+    add_rule(kNorth, DialDirection::Inner, DialAction::Domain, kSouth);
+    add_rule(kNorth, DialDirection::Cross, DialAction::Internal);
+    add_rule(kSouth, DialDirection::Cross, DialAction::Internal);
+    add_rule(kSouth, DialDirection::Inner, DialAction::Domain, kNorth);
+    add_shown(kSouth, RepresentationScope::Cross, "8");
+    model::AccountService set;
+    set.id = catalog.find_account_by_login(kSouth, "1001")->id;
+    set.domain = kSouth;
+    set.forward_always = "1002";
+    load(store::keys::in_domain(kSouth, store::DomainKind<model::AccountService>::segment,
+                                set.id.bits),
+         set);
+    const Route found = ask(kNorth, "1001");
+    ASSERT_FALSE(found.stages.empty());
+    EXPECT_EQ(found.stages[0].targets[0].number, "1002");
+    EXPECT_EQ(found.stages[0].shown->number, "1001");
+}
+
+TEST_F(InterdomainTest, WhatNoDomainHasGoesOverTheCallersTrunk) {
+    add_rule(kNorth, DialDirection::Inner, DialAction::Router);
+    EXPECT_EQ(ask(kNorth, "004940555").refusal, 404);
+    model::Trunk trunk;
+    trunk.name = "line";
+    trunk.proxies = {"192.0.2.7"};
+    add(kNorth, trunk);
+    TrunkId id;
+    catalog.visit<model::Trunk>(kNorth, [&](const model::Trunk& each) {
+        id = each.id;
+        return true;
+    });
+    model::Domain north = *catalog.find_domain(kNorth);
+    north.settings.default_trunk = id;
+    load(store::keys::domain(kNorth), north);
+    const Route out = ask(kNorth, "004940555");
+    ASSERT_FALSE(out.stages.empty());
+    EXPECT_EQ(out.stages[0].targets[0].trunk, id);
+    EXPECT_EQ(ask(kNorth, "00493025").refusal, 403) << "a number of south's is never tried outside";
 }
 
 TEST_F(InterdomainTest, LoopsEnd) {

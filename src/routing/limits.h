@@ -30,6 +30,9 @@ inline constexpr size_t international_digits_max = 15;
 // Digits of a number that is dialled without its area: what is shorter is an extension or a
 // service.
 inline constexpr size_t local_digits_min = 5;
+// Expected routes of a domain: each is asked twice before a change is accepted.
+inline constexpr size_t route_expectations_max = 200;
+
 // Representations of a domain: they are looked through for each call that leaves or enters it.
 inline constexpr size_t representations_max = 1'000;
 // Domains that one call may go through: more than any organisation has levels that forward to each

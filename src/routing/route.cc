@@ -26,6 +26,8 @@ class Way {
  public:
     Way(const store::Catalog& catalog, const Question& question)
         : catalog_(catalog), question_(question), origin_(question.domain) {}
+    Way(const Way&) = delete;
+    Way& operator=(const Way&) = delete;
 
     Route take();
 
@@ -42,7 +44,7 @@ class Way {
     void show_changed(const DialRule& rule);
     const DialRule* taker_of(DomainId domain, const PlanQuestion& asked);
     model::NumberingSettings numbering_of(DomainId domain) const;
-    Question question_there(DomainId domain) const;
+    Question question_there(DomainId domain);
     std::optional<DomainId> owner_of(std::string_view number) const;
     Shown caller_of() const;
     // What other domains have set is told to who asks for an explanation; the gate says who may.
@@ -64,7 +66,9 @@ class Way {
     DomainId origin_;                // the caller's
     std::vector<DomainId> crossed_;  // in this order, the origin first
     Shown true_caller_;
-    Shown caller_;  // as the present domain sees him
+    Shown caller_;       // as the rules of the present domain know him
+    Shown shown_;        // as whoever is called is to see him
+    Original original_;  // for those who send the call on
 };
 
 Route Way::take() {
@@ -76,10 +80,12 @@ Route Way::take() {
     if (number != question_.dialled)
         note("normalise", "Without separators this is " + number + ".");
     caller_ = true_caller_ = caller_of();
+    const Shown before = question_.original == nullptr ? true_caller_ : question_.original->here;
+    shown_ = before;
     crossed_.push_back(origin_);
     enter(origin_, question_.direction, number);
-    const bool is_changed = crossed_.size() > 1 || !(caller_ == true_caller_);
-    if (is_changed && !route_.shown) route_.shown = caller_;
+    const bool is_changed = crossed_.size() > 1 || !(shown_ == before);
+    if (is_changed && !route_.shown) route_.shown = shown_;
     return std::move(route_);
 }
 
@@ -171,13 +177,12 @@ void Way::by_rule(const DialRule& rule, DomainId domain, std::string_view form,
 // What the rule makes of the caller, for whoever comes next.
 void Way::show_changed(const DialRule& rule) {
     if (!changes(rule.caller_number) && !changes(rule.caller_name)) return;
-    Shown shown{changed(rule.caller_number, caller_.number),
-                changed(rule.caller_name, caller_.name)};
-    if (shown.number.empty()) shown.number = caller_.number;
-    if (shown == caller_) return;
-    note("change", "The caller " + caller_.number + " (" + caller_.name + ") is shown as " +
+    Shown shown{changed(rule.caller_number, shown_.number), changed(rule.caller_name, shown_.name)};
+    if (shown.number.empty()) shown.number = shown_.number;
+    if (shown == shown_) return;
+    note("change", "The caller " + shown_.number + " (" + shown_.name + ") is shown as " +
                        shown.number + " (" + shown.name + ").");
-    caller_ = std::move(shown);
+    shown_ = std::move(shown);
 }
 
 // Of an own number of the domain: whom it rings. `number` as the plans have left it, `login` as it
@@ -231,8 +236,14 @@ bool Way::leave(DomainId domain, const std::string& number) {
 
 // As it is in the domain that the call has come to. Who sends it on from there is an account of
 // that domain; feature codes are for accounts alone.
-Question Way::question_there(DomainId domain) const {
+Question Way::question_there(DomainId domain) {
     Question question = question_;
+    original_ = {origin_, true_caller_, shown_};
+    if (question_.original != nullptr) {
+        original_ = *question_.original;
+        original_.here = shown_;
+    }
+    question.original = &original_;
     question.domain = domain;
     question.direction = DialDirection::Inner;
     if (domain != origin_) question.caller = {};
@@ -255,6 +266,7 @@ void Way::hand_to_router(DomainId from, std::string_view number) {
     std::string_view form = number;
     if (!abroad.empty()) owner = owner_of(form = abroad);
     if (!owner) owner = owner_of(form = number);
+    if (!owner && leave(from, std::string(number))) return;
     if (!owner)
         return refuse(404, "No domain has a range with the number " + std::string(number) + ".");
     note("router", "The number " + std::string(form) + " belongs to " + name_of(catalog_, *owner) +
@@ -274,7 +286,12 @@ void Way::cross(DomainId from, DomainId to, std::string_view number, bool is_dir
         return refuse(403, "The domain " + domain->name + " is blocked.");
     note("cross", "The call goes from " + name_of(catalog_, from) + " to " + domain->name +
                       (is_direct ? ", directly." : ", by the Domain Router."));
-    if (!represent({origin_, from, to, true_caller_}, is_direct)) return;
+    Crossing crossing{origin_, from, to, true_caller_};
+    if (question_.original != nullptr) {
+        crossing.origin = question_.original->domain;
+        crossing.caller = question_.original->caller;
+    }
+    if (!represent(crossing, is_direct)) return;
     crossed_.push_back(to);
     enter(to, DialDirection::Cross, number);
 }
@@ -282,7 +299,15 @@ void Way::cross(DomainId from, DomainId to, std::string_view number, bool is_dir
 // The third consent of a direct call; a call by the router may do without.
 bool Way::represent(const Crossing& crossing, bool is_direct) {
     std::string reason;
+    if (crossing.to == crossing.origin) {  // somebody has sent it back to the caller's domain
+        caller_ = shown_ = crossing.caller;
+        return true;
+    }
     auto shown = represented(catalog_, crossing, reason);
+    if (!shown && !is_direct && !question_.trunk.is_nil()) {
+        reason = "The caller, who is outside, is shown by his own number.";
+        shown = crossing.caller;
+    }
     if (!shown && !is_direct) shown = shown_by_default(catalog_, crossing, reason);
     if (!shown) {
         refuse(403, "Nothing says how the caller " + crossing.caller.number +
@@ -291,7 +316,7 @@ bool Way::represent(const Crossing& crossing, bool is_direct) {
         return false;
     }
     note("representation", reason);
-    caller_ = std::move(*shown);
+    caller_ = shown_ = std::move(*shown);
     return true;
 }
 
@@ -299,19 +324,19 @@ bool Way::represent(const Crossing& crossing, bool is_direct) {
 void note_redial(const store::Catalog& catalog, const Question& question, Route& route) {
     if (route.stages.empty() || question.caller.is_nil()) return;
     const Target& called = route.stages.front().targets.front();
-    if (called.domain == question.domain || !route.shown) return;
-    Question back{called.domain, called.account, route.shown->number, question.when};
+    const Shown* shown = first_shown(route);
+    if (called.domain == question.domain || shown == nullptr) return;
+    Question back{called.domain, called.account, shown->number, question.when};
     back.plans = question.plans;
     const Route redial = tandem::routing::route(catalog, back);
     const bool is_there =
         !redial.stages.empty() && redial.stages.front().targets.front().account == question.caller;
     route.steps.push_back(
-        {"redial", is_there
-                       ? "Who is called and dials " + route.shown->number + " reaches the caller."
-                       : "Who is called and dials " + route.shown->number +
-                             " does not reach the caller: " +
-                             (redial.stages.empty() ? redial.steps.back().reason
-                                                    : "it rings somebody else.")});
+        {"redial", is_there ? "Who is called and dials " + shown->number + " reaches the caller."
+                            : "Who is called and dials " + shown->number +
+                                  " does not reach the caller: " +
+                                  (redial.stages.empty() ? redial.steps.back().reason
+                                                         : "it rings somebody else.")});
 }
 
 }  // namespace
@@ -328,6 +353,11 @@ std::string normalised(std::string_view dialled) {
             return std::string(dialled);
     }
     return digits.empty() ? std::string(dialled) : digits;
+}
+
+const Shown* first_shown(const Route& route) {
+    if (!route.stages.empty() && route.stages.front().shown) return &*route.stages.front().shown;
+    return route.shown ? &*route.shown : nullptr;
 }
 
 Route route(const store::Catalog& catalog, const Question& question) {

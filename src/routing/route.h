@@ -39,6 +39,22 @@ struct Forward {
     std::string name;
     std::string to;  // as it was set
     ForwardReason reason = ForwardReason::Always;
+    DomainId domain{};  // whose account or group it is
+};
+
+// Who calls, as whoever is called is to see it.
+struct Shown {
+    std::string number;
+    std::string name;
+    friend bool operator==(const Shown&, const Shown&) = default;
+};
+
+// Who calls, of a call that somebody has sent on: a domain that it comes to then is shown him, not
+// whoever sent it.
+struct Original {
+    DomainId domain;
+    Shown caller;
+    Shown here;  // as the domain sees him that the call goes on from
 };
 
 // Targets that ring at once. When none of them has answered, the next stage begins.
@@ -46,6 +62,7 @@ struct Stage {
     std::vector<Target> targets;
     std::chrono::seconds ring_for{0};  // 0: for as long as the domain lets a phone ring
     std::vector<Forward> path{};       // how the call comes to it from what was dialled
+    std::optional<Shown> shown{};      // the caller there, where it is not as the route has it
 };
 
 // How often groups whose members take turns have been called.
@@ -66,8 +83,9 @@ struct Question {
     // Of a call that goes on: whom it was meant for, and how often it has gone on.
     std::span<const AccountId> tried{};
     size_t forwards = 0;
-    const GroupTurns* turns = nullptr;  // null: nobody counts them
-    uint64_t dice = 0;                  // any number, another one for each call
+    const Original* original = nullptr;  // null: the caller himself
+    const GroupTurns* turns = nullptr;   // null: nobody counts them
+    uint64_t dice = 0;                   // any number, another one for each call
     model::DialDirection direction = model::DialDirection::Inner;
     std::string_view caller_number{};  // of a caller without an account
     std::string_view caller_name{};
@@ -88,13 +106,6 @@ struct FeatureUse {
     std::string change;  // merge patch of an account_service
 };
 
-// Who calls, as whoever is called is to see it.
-struct Shown {
-    std::string number;
-    std::string name;
-    friend bool operator==(const Shown&, const Shown&) = default;
-};
-
 struct Route {
     std::vector<Stage> stages;
     int refusal = 0;             // SIP status when there are no stages, and no feature
@@ -103,10 +114,13 @@ struct Route {
     std::optional<FeatureUse> feature;
     std::vector<Step> steps;
     std::vector<Forward> forwards;      // that led to the first stage, or to the refusal
+    std::optional<RingGroupId> group;   // that rings first
     std::optional<RingGroupId> turned;  // the group that began with the next one of its members
 };
 
 Route route(const store::Catalog& catalog, const Question& question);
+// Who calls, as the first who ring see him; null: as he is.
+const Shown* first_shown(const Route& route);
 
 // The enabled account that a sip: or tel: URI of the domain names; nullopt: none, or another host.
 std::optional<Target> account_of_uri(const store::Catalog& catalog, DomainId domain,

@@ -16,6 +16,7 @@ struct NumberRange;
 struct DialRule;
 struct Schedule;
 struct Representation;
+struct RouteExpectation;
 struct Trunk;
 struct TrunkGroup;
 struct RingGroup;
@@ -45,6 +46,10 @@ struct DomainKind<model::Schedule> {
 template <>
 struct DomainKind<model::Representation> {
     static constexpr std::string_view name = "representation", segment = "representation";
+};
+template <>
+struct DomainKind<model::RouteExpectation> {
+    static constexpr std::string_view name = "route_expectation", segment = "route-expectation";
 };
 template <>
 struct DomainKind<model::Trunk> {
@@ -103,8 +108,8 @@ struct KindList {
 
 using DomainKinds =
     KindList<model::NumberRange, model::DialRule, model::Schedule, model::Representation,
-             model::Trunk, model::TrunkGroup, model::RingGroup, model::FeatureCode,
-             model::AccountService, model::Grant, model::ApiToken>;
+             model::RouteExpectation, model::Trunk, model::TrunkGroup, model::RingGroup,
+             model::FeatureCode, model::AccountService, model::Grant, model::ApiToken>;
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };

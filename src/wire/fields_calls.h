@@ -23,6 +23,7 @@ void describe(A& a, ports::CallSummary& v) {
     a(17, v.ringing);
     a(18, v.end_status);
     a(19, v.end_reason);
+    a(39, v.whole);
 }
 template <typename A>
 void describe(A& a, ports::CallEvent& v) {
@@ -76,6 +77,7 @@ void describe(A& a, ports::CallsPage& v) {
 template <typename A>
 void describe(A& a, ports::CallDetailQuery& v) {
     a(1, v.call);
+    a(2, v.side);
 }
 template <typename A>
 void describe(A& a, ports::CallDetail& v) {
@@ -94,6 +96,7 @@ void describe(A& a, ports::CallHangupDone& v) {
 template <typename A>
 void describe(A& a, ports::CallTraceQuery& v) {
     a(1, v.call);
+    a(2, v.side);
 }
 template <typename A>
 void describe(A& a, ports::CallTraceEntry& v) {

@@ -112,6 +112,7 @@ void describe(A& a, ports::EntityRequest& v) {
     a(11, v.dry_run);
     a(12, v.password_hash);
     a(13, v.end_sessions);
+    a(60, v.force);
 }
 template <typename A>
 void describe(A& a, ports::EntityReply& v) {

@@ -102,6 +102,56 @@ def odd_rules_are_told(folder):
         expect("1 rules: nothing is odd" in cli(server, "rule", "check", "demo.test"), "clean")
 
 
+def expected_routes_hold_up_changes_that_break_them(folder):
+    with running(folder, accounts=("1001", "1002", "1003"), nodes=NODES) as server:
+        cli(server, "route", "expect", "demo.test", "colleague", "1001", "1002", "--account", "1002")
+        cli(server, "route", "expect", "demo.test", "barred", "1001", "0900123", "--refused", "404")
+        server.api("POST", "/domains/demo.test/route-expectations",
+                   {"name": "night", "caller": "1001", "dialled": "7", "outcome": "account", "target": "1003",
+                    "called_number": "1003", "at_utc_ms": 1_900_000_000_000}, expected=201)
+        def tandem(*arguments):
+            return run_cli(arguments, {"TANDEM_DATA": server.data, "TANDEM_URL": server.url})
+        shown = tandem("route", "check", "demo.test")
+        expect(shown.returncode == 1 and "FAILS  night: account 1003, called number 1003, but found refused with 404"
+               in shown.stdout and "holds  colleague: account 1002" in shown.stdout, shown.stdout)
+        add_rule(server, "seven", 10, dialled="7", called_number={"strip": 1, "prefix": "1003"})
+        checked = server.api("GET", "/domains/demo.test/route-expectations/check")
+        expect(checked["all_hold"] and len(checked["items"]) == 3, f"{checked}")
+        # Told before, whatever the setting; refused only with it.
+        barrier = {"name": "barrier", "order": 1, "dialled": "1*", "action": "reject"}
+        would = server.api("POST", RULES + "?dry_run=true", barrier)
+        expect([(each["name"], each["holds"], each["after"]) for each in would["routes"]] ==
+               [("colleague", False, "refused with 403")], f"{would}")
+        expect(len(server.api("GET", RULES)["items"]) == 1, "a dry run writes nothing")
+        server.api("PATCH", "/domains/demo.test", {"settings": {"routes_checked": True}})
+        refused = server.api("POST", RULES, barrier, expected=409)
+        expect(refused["field"] == "force" and "colleague (account 1002, would be refused with 403" in refused["detail"],
+               f"{refused}")
+        # Whatever would send the call elsewhere, not rules alone.
+        for method, path, body in (
+                ("PATCH", "/domains/demo.test/accounts/1002", {"enabled": False}),
+                ("PATCH", "/domains/demo.test/accounts/1002/services", {"forward_always": "1003"}),
+                ("DELETE", "/domains/demo.test/accounts/1002", None), ("DELETE", RULES + "/seven", None)):
+            server.api(method, path, body, expected=409)
+        expect(server.api("GET", "/domains/demo.test/accounts/1002")["enabled"], "nothing was changed")
+        server.api("PATCH", "/domains/demo.test/accounts/1003", {"display_name": "Carl"})  # breaks nothing
+        failed = tandem("rule", "add", "demo.test", "barrier", "--order", "1", "--dialled", "1*",
+                         "--action", "reject")
+        expect(failed.returncode == 1 and "colleague" in failed.stderr, failed.stderr)
+        cli(server, "rule", "add", "demo.test", "barrier", "--order", "1", "--dialled", "1*", "--action", "reject",
+            "--force")
+        expect(tandem("route", "check", "demo.test").returncode == 1, "it has broken it")
+        # What is broken already holds nothing up, least of all what mends it.
+        server.api("PATCH", RULES + "/seven", {"order": 11})
+        server.api("DELETE", RULES + "/barrier")
+        expect(server.api("GET", "/domains/demo.test/route-expectations/check")["all_hold"], "mended")
+        for wrong, field in (({"outcome": "account", "sip_status": 404}, "sip_status"),
+                             ({"outcome": "refused", "target": "1002"}, "target"), ({"outcome": "odd"}, "outcome")):
+            answer = server.api("POST", "/domains/demo.test/route-expectations",
+                                {"name": "wrong", "caller": "1001", "dialled": "1", **wrong}, expected=422)
+            expect(answer["field"] == field, f"{answer}")
+
+
 def wrong_rules_are_refused(folder):
     with running(folder, accounts=("1001",), nodes=NODES) as server:
         operator = As(server, server.token())
@@ -184,4 +234,5 @@ def numbers_have_several_forms(folder):
 
 
 if __name__ == "__main__":
-    main(schedules_say_when, numbers_have_several_forms, rules_choose_change_and_refuse, route_test_explains_each_rule, odd_rules_are_told, wrong_rules_are_refused)
+    main(schedules_say_when, numbers_have_several_forms, rules_choose_change_and_refuse, route_test_explains_each_rule,
+         odd_rules_are_told, expected_routes_hold_up_changes_that_break_them, wrong_rules_are_refused)

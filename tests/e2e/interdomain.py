@@ -7,8 +7,13 @@
 import os
 
 from calling_phone import CallingPhone, header
+from calls import figures, nothing_left
 from harness import expect, main, running, wait_for
 from permissions import As
+from presence import subscribe, until
+from provider import Provider
+from restart import calls_or_none
+from transfer import notified, offered_again, refer
 
 NODES = os.environ.get("TANDEM_TEST_NODES", "one")
 
@@ -183,5 +188,287 @@ def ranges_are_handed_down(folder):
         expect(codes.count(201) == 1, f"{codes}")
 
 
+def open_both_ways(server):
+    """north.test reaches south.test by 7..., south.test reaches north.test by 8..., and what is shown leads back."""
+    ids = two_domains(server)
+    for here, there, out, back in (("north.test", "south.test", "7", "8"), ("south.test", "north.test", "8", "7")):
+        rule(server, here, "out", dialled=out + "*", action="domain", to_domain=ids[there],
+             called_number={"strip": 1})
+        rule(server, there, "in", directions=["cross"], from_domain=ids[here])
+        represent(server, there, "cross", back, other_domain=ids[here])
+    return ids
+
+
+def represent(server, domain, scope, prefix, **fields):
+    server.api("POST", f"/domains/{domain}/representations",
+               {"name": f"{scope}-{prefix}", "scope": scope, "number": {"prefix": prefix}, **fields}, expected=201)
+
+
+class Four:
+    """Ann and Dora of north.test (1001, 1002), Carl and Bob of south.test (1001, 1002); both domains let each other in."""
+
+    def __init__(self, folder):
+        self.running = running(folder, accounts=(), nodes=NODES)
+
+    def __enter__(self):
+        self.server = self.running.__enter__()
+        self.ids = open_both_ways(self.server)
+        self.phones = [CallingPhone(self.server, user, 5100 + 10 * n, domain=domain) for n, (user, domain) in enumerate((
+            ("1001", "north.test"), ("1002", "north.test"), ("1001", "south.test"), ("1002", "south.test")))]
+        for phone in self.phones:
+            phone.__enter__()
+            phone.register()
+        self.ann, self.dora, self.carl, self.bob = self.phones
+        return self
+
+    def __exit__(self, *exception):
+        for phone in self.phones:
+            phone.__exit__(*exception)
+        self.running.__exit__(*exception)
+
+    def calls(self, domain):
+        return self.server.api("GET", f"/domains/{domain}/calls")["items"]
+
+    def records(self, domain, count):
+        return wait_for(lambda: (found := self.server.api("GET", f"/domains/{domain}/cdr")["items"]) and
+                        len(found) >= count and found, f"{count} records of {domain}")
+
+    def licence(self, domain, **fields):
+        self.server.api("PATCH", f"/domains/{domain}/licence", fields)
+
+    def refused(self, name):
+        return figures(self.server, [f"calls_refused_licence_{name}_total"])[f"calls_refused_licence_{name}_total"]
+
+    def services(self, domain, account, **fields):
+        self.server.api("PATCH", f"/domains/{domain}/accounts/{account}/services", fields)
+
+
+def each_domain_sees_its_own_side(folder):
+    with Four(folder) as test:
+        server, ann, bob, carl = test.server, test.ann, test.bob, test.carl
+        expect(subscribe(carl, "sip:1002@south.test").startswith("SIP/2.0 200"), "Bob's lamp")
+        until(carl, [])
+        ann.call("71002", bob)
+        north = wait_for(lambda: test.calls("north.test"), "a call of north.test")
+        south = wait_for(lambda: test.calls("south.test"), "a call of south.test")
+        expect(len(north) == len(south) == 1 and north[0]["id"] != south[0]["id"], f"{north} {south}")
+        north, south = north[0], south[0]
+        expect((north["caller"], north["callee"]) == ("1001", "71002"), f"{north}")
+        expect((south["caller"], south["callee"]) == ("81001", "1002"), f"{south}")
+        expect("caller_account" in north and "callee_account" not in north, f"{north}")
+        expect("callee_account" in south and "caller_account" not in south, f"{south}")
+        expect(len(north["call_ids"]) == len(south["call_ids"]) == 1 and north["call_ids"] != south["call_ids"],
+               f"{north} {south}")
+        until(carl, ["confirmed"])
+        # Whoever has a say in south.test alone sees that domain's half of the call, and can end it.
+        operator = As(server, server.token())
+        token = operator.must(201, "post", "/domains/south.test/tokens", {"name": "desk"})
+        operator.must(201, "post", "/domains/south.test/grants", {"token": token["id"], "rights": ["calls:write"]})
+        desk = As(server, token["token"])
+        desk.must(404, "get", f"/calls/{north['id']}")
+        seen = desk.must(200, "get", f"/calls/{south['id']}")
+        expect([leg["side"] for leg in seen["legs"]] == ["callee"] and not seen["route"], f"{seen}")
+        expect(seen["caller"] == "81001" and seen["dialled"] == "1002" and "north.test" not in str(seen), f"{seen}")
+        ladder = str(desk.must(200, "get", f"/calls/{south['id']}/trace"))
+        expect(str(bob.port) in ladder and str(ann.port) not in ladder, ladder)
+        whole = operator.must(200, "get", f"/calls/{south['id']}")
+        expect([leg["side"] for leg in whole["legs"]] == ["caller", "callee"], f"{whole}")
+        desk.must(204, "delete", f"/calls/{south['id']}")
+        for phone in (ann, bob):
+            phone.respond(phone.wait_request("BYE"), "200 OK")
+        until(carl, [])
+        mine, yours = test.records("north.test", 1)[0], test.records("south.test", 1)[0]
+        expect(mine["direction"] == "outgoing" and yours["direction"] == "incoming", f"{mine} {yours}")
+        expect(mine["callee"] == {"number": "71002", "display_name": ""}, f"{mine}")
+        expect(yours["caller"]["number"] == "81001" and "account" not in yours["caller"], f"{yours}")
+        expect(yours["callee"]["number"] == yours["dialled"] == "1002" and not yours["route"], f"{yours}")
+        expect([leg["side"] for leg in mine["legs"]] == ["caller"], f"{mine}")
+        expect([leg["side"] for leg in yours["legs"]] == ["callee"], f"{yours}")
+        nothing_left(server)
+
+
+def both_licences_have_to_have_room(folder):
+    with Four(folder) as test:
+        ann, bob, carl, dora = test.ann, test.bob, test.carl, test.dora
+        test.licence("south.test", concurrent_calls_in_max=1)
+        test.licence("north.test", concurrent_calls_out_max=10)
+        ann.call("71002", bob)
+        expect(dora.try_call("71001") == 486, "south.test takes one call at once")
+        expect(test.refused("in") == 1, "counted")
+        mine, yours = test.records("north.test", 1)[0], test.records("south.test", 1)[0]
+        for record in (mine, yours):
+            expect(record["result"] == "busy" and record["reason"] == "as many calls in as the licence has", f"{record}")
+        expect(not any(leg["side"] == "callee" for leg in mine["legs"] + yours["legs"]), "Carl's phone was not asked")
+        # Its own calls out, and calls inside, are others.
+        carl.call("81002", dora)
+        carl.hang_up(dora)
+        test.licence("south.test", concurrent_calls_in_max=10)
+        test.licence("north.test", concurrent_calls_out_max=1)
+        expect(dora.try_call("71001") == 486 and test.refused("out") == 1, "north.test makes one call at once")
+        bob.hang_up(ann)
+        nothing_left(test.server)
+        dora.call("71001", carl)
+        carl.hang_up(dora)
+        test.licence("north.test", concurrent_calls_out_max=None)
+        # What counts all calls, and those of a second, counts in both domains, too.
+        test.licence("south.test", concurrent_calls_max=0)
+        expect(ann.try_call("71002") == 486 and test.refused("concurrent") == 1, "south.test has no calls at all")
+        test.licence("south.test", concurrent_calls_max=None, calls_per_second_max=0)
+        expect(ann.try_call("71002") == 503 and test.refused("rate") == 1, "none begins in a second")
+        test.licence("south.test", calls_per_second_max=None)
+        nothing_left(test.server)
+        ann.call("71002", bob)
+        ann.hang_up(bob)
+
+
+def restarted_calls_still_count(folder):
+    with Four(folder) as test:
+        test.licence("south.test", concurrent_calls_in_max=1)
+        test.ann.call("71002", test.bob)
+        wait_for(lambda: all(each["protected"] for each in test.calls("south.test")), "its snapshot is in the store")
+        test.server.kill_nodes()
+        test.server.wait_healthy()
+        wait_for(lambda: calls_or_none(test.server) == 2, "the call is back in both domains")
+        expect(test.dora.try_call("71001") == 486, "the call still counts in south.test")
+        test.bob.hang_up(test.ann)
+
+
+def calls_go_on_to_other_domains(folder):
+    with Four(folder) as test:
+        server, ann, bob, carl, dora = test.server, test.ann, test.bob, test.carl, test.dora
+        # Back to the caller's domain, where he is himself.
+        test.services("south.test", "1002", forward_always="81002")
+        ann.call("71002", dora)
+        expect(header(dora.invite, "From").startswith('"Ann of north.test" <sip:1001@north.test>'), dora.invite)
+        expect("south.test" not in dora.invite, dora.invite)
+        south = wait_for(lambda: test.calls("south.test"), "south.test knows of it")[0]
+        expect((south["caller"], south["callee"]) == ("81001", "1002"), f"{south}")
+        dora.hang_up(ann)
+        yours = test.records("south.test", 1)[0]
+        expect(yours["direction"] == "transit" and not yours["legs"], f"{yours}")
+        expect([each["to"] for each in yours["forwards"]] == ["81002"] and yours["callee"]["number"] == "1002",
+               f"{yours}")
+        mine = test.records("north.test", 1)[0]
+        expect([leg["side"] for leg in mine["legs"]] == ["caller", "callee"] and not mine["forwards"], f"{mine}")
+        # A circle over both ends: nobody's account has a call twice.
+        test.services("north.test", "1002", forward_always="71002")
+        found = route(server, "north.test", "1001", "71002")
+        expect(found["sip_status"] == 482 and "has had this call already" in reason_of(found), f"{found}")
+        expect(ann.try_call("71002") == 482, "the circle is cut")
+        test.services("north.test", "1002", forward_always="")
+        # When he is busy.
+        test.services("south.test", "1002", forward_always="", forward_busy="81002")
+        ann.begin_call("71002")
+        bob.respond(bob.wait_request("INVITE"), "486 Busy Here")
+        bob.wait_request("ACK")
+        dora.take()
+        ann.finish_call()
+        dora.wait_request("ACK")
+        expect("<sip:1001@north.test>" in header(dora.invite, "From"), dora.invite)
+        ann.hang_up(dora)
+        # A licence of the one who sends it on counts, too.
+        test.licence("south.test", concurrent_calls_out_max=0)
+        ann.begin_call("71002")
+        bob.respond(bob.wait_request("INVITE"), "486 Busy Here")
+        bob.wait_request("ACK")
+        refused = ann.wait_response(ann.last_request)
+        ann.acknowledge_failure(ann.last_request, refused)
+        expect(refused.startswith("SIP/2.0 486"), refused)
+        wait_for(lambda: test.refused("out") == 1, "counted")
+        nothing_left(server)
+
+
+def who_decides_how_a_caller_is_shown(folder):
+    """The called domain, whoever sends the call on, the caller's, the one at the top: in this order."""
+    with Four(folder) as test:
+        server, ids = test.server, test.ids
+        server.make_domain("west.test", accounts=("1001",))
+        west = server.api("GET", "/domains/west.test")["id"]
+        rule(server, "west.test", "in", directions=["cross"])
+        rule(server, "south.test", "west", directions=["inner", "cross"], order=1, dialled="9*", action="domain",
+             to_domain=west, called_number={"strip": 1})
+        test.services("south.test", "1002", forward_always="91001")
+
+        def shown():
+            """By a rule of south.test, and by an account of it."""
+            by_rule, by_account = (route(server, "north.test", "1001", dialled) for dialled in ("791001", "71002"))
+            expect(by_rule.get("sip_status") == by_account.get("sip_status"), f"{by_rule} {by_account}")
+            if not by_rule["destinations"]:
+                return reason_of(by_account)
+            expect(by_rule["shown"]["number"] == by_account["shown"]["number"], f"{by_rule} {by_account}")
+            return by_account["shown"]["number"]
+        expect("a representation is missing" in shown(), shown())
+        for domain, scope, prefix in (("top.test", "global", "11"), ("north.test", "inner", "12"),
+                                      ("south.test", "inner", "13"), ("west.test", "cross", "14")):
+            represent(server, domain, scope, prefix)
+            expect(shown() == prefix + "1001", f"{domain}: {shown()}")
+        with CallingPhone(server, "1001", 5150, domain="west.test") as eve:
+            eve.register()
+            test.ann.call("71002", eve)
+            expect("<sip:141001@west.test>" in header(eve.invite, "From"), eve.invite)
+            expect("@north.test" not in eve.invite and "south.test" not in eve.invite, eve.invite)
+            eve.hang_up(test.ann)
+            three = [test.records(domain, 1)[0] for domain in ("north.test", "south.test", "west.test")]
+            expect([each["direction"] for each in three] == ["outgoing", "transit", "incoming"], f"{three}")
+        expect(ids, "")
+
+
+def transfers_across_domains(folder):
+    with Four(folder) as test:
+        ann, bob, carl, dora = test.ann, test.bob, test.carl, test.dora
+
+        def transfer(by, stays, to, number):
+            expect(refer(by, f"<sip:{number}@{by.domain}>") == 202, "the REFER is accepted")
+            to.take()
+            notified(by, 200)
+            to.wait_request("ACK")
+            offered_again(stays)
+            by.respond(by.wait_request("BYE"), "200 OK")
+        ann.call("71002", bob)
+        transfer(bob, ann, carl, "1001")
+        expect('"Ann of north.test" <sip:81001@south.test>' in header(carl.invite, "From"), carl.invite)
+        expect("north.test>" not in carl.invite, carl.invite)
+        carl.hang_up(ann)
+        ann.call("71002", bob)
+        transfer(ann, bob, dora, "1002")
+        expect("<sip:71002@north.test>" in header(dora.invite, "From"), dora.invite)
+        dora.hang_up(bob)
+        # Into the domain of the one who stays.
+        ann.call("71002", bob)
+        transfer(bob, ann, dora, "81002")
+        expect('"Ann of north.test" <sip:1001@north.test>' in header(dora.invite, "From"), dora.invite)
+        dora.hang_up(ann)
+        nothing_left(test.server)
+
+
+def what_no_domain_has_goes_over_the_callers_trunk(folder):
+    with Four(folder) as test, Provider(test.server, 5080, address="127.0.0.2", challenges=False) as provider:
+        server = test.server
+        rule(server, "north.test", "world", order=1, dialled="+*", action="router")
+        rule(server, "south.test", "numbers", order=1, directions=["cross"], dialled="+4930*",
+             called_number={"keep_last": 4})
+        found = route(server, "north.test", "1001", "004940555")
+        expect(found["sip_status"] == 404 and "No domain has a range" in reason_of(found), f"{found}")
+        trunk = server.api("POST", "/domains/north.test/trunks", {
+            "name": "line", "mode": "peer", "proxies": ["127.0.0.2:5080"], "caller_from": "caller", "identity": False})
+        server.api("PATCH", "/domains/north.test", {"settings": {"default_trunk": trunk["id"]}})
+        wait_for(lambda: provider.times("OPTIONS"), "the peer is pinged")
+        test.ann.call("004940555", provider)
+        test.ann.hang_up(provider)
+        # A number of south.test is never tried outside, nor does south.test use the trunk.
+        expect(test.ann.try_call("00493029999") == 404, "nobody has it")
+        # From outside over the trunk and on to south.test: the stranger is himself, unless something says otherwise.
+        server.api("DELETE", "/domains/south.test/representations/cross-8")
+        rule(server, "north.test", "from-outside", order=1, directions=["outer"], dialled="+*", action="router")
+        provider.call_in("+49302001002", test.bob, uri="sip:+49302001002@127.0.0.1:5070")
+        expect("<sip:493055555@south.test>" in header(test.bob.invite, "From"), test.bob.invite)
+        provider.hang_up(test.bob)
+        north = [each for each in test.records("north.test", 3) if each["direction"] == "transit"]
+        expect(north and test.records("south.test", 1)[0]["direction"] == "incoming", f"{north}")
+
+
 if __name__ == "__main__":
-    main(everything_is_closed_until_three_agree, the_router_follows_the_ranges, loops_are_cut, ranges_are_handed_down)
+    main(everything_is_closed_until_three_agree, the_router_follows_the_ranges, loops_are_cut, ranges_are_handed_down,
+         each_domain_sees_its_own_side, both_licences_have_to_have_room, restarted_calls_still_count,
+         calls_go_on_to_other_domains, who_decides_how_a_caller_is_shown, transfers_across_domains,
+         what_no_domain_has_goes_over_the_callers_trunk)

@@ -8,9 +8,11 @@ import subprocess
 import time
 import urllib.request
 
+from calling_phone import CallingPhone
 from calls import CALLEE_PORT, CALLER_PORT, figures, register
 from harness import TANDEM, Failed, expect, finish_sipp, main, running, sipp, wait_for
 from permissions import As
+from provider import Provider
 
 NODES = os.environ.get("TANDEM_TEST_NODES", "one")
 
@@ -86,6 +88,39 @@ def calls_at_once(folder):
         time.sleep(0.3)
         sipp("caller", server, keys={"user": "1001", "callee": "1002"}, port=CALLER_PORT + 4)
         finish_sipp(again)
+
+
+def calls_in_and_out(folder):
+    """Of calls with the world, each direction has a figure of its own; calls inside have none of them."""
+    with running(folder, nodes=NODES) as server, CallingPhone(server, "1001", 5066) as ann, \
+            CallingPhone(server, "1002", 5076) as bob, \
+            Provider(server, 5080, address="127.0.0.2", challenges=False) as provider:
+        for phone in (ann, bob):
+            phone.register()
+        trunk = server.api("POST", "/domains/demo.test/trunks",
+                           {"name": "line", "mode": "peer", "proxies": ["127.0.0.2:5080"]})
+        server.api("PATCH", "/domains/demo.test", {"settings": {"default_trunk": trunk["id"]}})
+        wait_for(lambda: provider.times("OPTIONS"), "the peer is pinged")
+        licence(server, concurrent_calls_in_max=1, concurrent_calls_out_max=0)
+        ours = "sip:1001@127.0.0.1:5070"
+        provider.call_in("1001", ann, uri=ours)
+        dialog = provider.dialog
+        expect(provider.refused_in("1002", uri="sip:1002@127.0.0.1:5070") == 486, "a second call from outside")
+        expect(bob.try_call("0305550199") == 486, "no call out")
+        provider.expect_no_invite()
+        counted = figures(server, ["calls_refused_licence_in_total", "calls_refused_licence_out_total"])
+        expect(list(counted.values()) == [1, 1], f"{counted}")
+        record = [each for each in wait_for(lambda: server.api("GET", "/domains/demo.test/cdr")["items"], "its record")
+                  if each["caller"]["number"] == "1002"]
+        expect(record[0]["reason"] == "as many calls out as the licence has" and record[0]["result"] == "busy", f"{record}")
+        provider.dialog = dialog
+        provider.hang_up(ann)
+        ann.call("1002", bob)
+        licence(server, concurrent_calls_out_max=1)
+        ann.hang_up(bob)
+        bob.call("0305550199", provider)
+        expect(ann.try_call("0305550199") == 486, "a second call out")
+        bob.hang_up(provider)
 
 
 def a_blocked_domain_answers_403(folder):
@@ -172,6 +207,59 @@ def tree_lines(domains, accounts):
                "value": {"login": login, "number": login, "password": "secret-" + login}}
 
 
+def back_to_a_change(folder):
+    """The history of a domain's configuration, what differs between two changes, and the way back to one of them."""
+    with running(folder) as server:
+        def tandem(*arguments, check=True):
+            done = subprocess.run([TANDEM, "--url", server.url, *arguments], capture_output=True, text=True, timeout=20,
+                                  env={**os.environ, "TANDEM_TOKEN": server.token()}, check=False)
+            expect(not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}")
+            return done.stdout if check else done
+
+        def history():
+            text = tandem("--json", "domain", "history", "demo.test")
+            return [(each["action"], each["kind"], each.get("name"), each["id"]) for each in json.loads(text)["items"]]
+        path = "/domains/demo.test"
+        rules = path + "/dial-rules"
+        server.api("POST", rules, {"name": "one", "dialled": "91*"})
+        server.api("PATCH", path + "/accounts/1001", {"display_name": "Ann"})
+        mark = wait_for(lambda: (seen := history()) and seen[0][:3] == ("change", "account", "1001") and seen[0][3],
+                        "the change is in the history")
+        server.api("PATCH", path + "/accounts/1001", {"display_name": "Anna"})
+        server.api("DELETE", rules + "/one")
+        server.api("POST", rules, {"name": "two", "dialled": "92*"})
+        last = wait_for(lambda: (seen := history()) and seen[0][:3] == ("create", "dial_rule", "two") and seen[0][3],
+                        "all of it")
+        expect("display_name" in tandem("domain", "history", "demo.test", "--kind", "account"), "fields are named")
+        forwards = tandem("domain", "diff", "demo.test", "--from", mark)
+        for line in ('change account 1001', 'display_name: "Ann" -> "Anna"', "remove dial_rule one", "create dial_rule two"):
+            expect(line in forwards, forwards)
+        expect(tandem("domain", "diff", "demo.test", "--from", last) == "nothing differs\n", "nothing since the last")
+        between = server.api("GET", f"{path}/configuration?change={mark}&until_change={last}")
+        expect(len(between["items"]) == 3 and not server.api(
+            "GET", f"{path}/configuration?change={last}&until=9999999999999")["items"], f"{between}")
+        before = server.api("GET", rules)
+        tandem("domain", "rollback", "demo.test", "--to", mark, "--dry-run")
+        expect(server.api("GET", rules) == before, "a dry run writes nothing")
+        # As one change: where a part of it can't be, nothing is.
+        server.api("POST", path + "/accounts", {"login": "2001"})
+        server.api("DELETE", path + "/accounts/2001")
+        server.api("PATCH", path + "/licence", {"accounts_max": 2})
+        has_it = wait_for(lambda: [each[3] for each in history() if each[:3] == ("create", "account", "2001")], "made")[0]
+        refused = tandem("domain", "rollback", "demo.test", "--to", has_it, check=False)
+        expect(refused.returncode == 1 and "accounts_max" in refused.stderr, refused.stderr)
+        expect(server.api("GET", rules) == before, "nothing of it was done")
+        tandem("domain", "rollback", "demo.test", "--to", mark)
+        expect([each["name"] for each in server.api("GET", rules)["items"]] == ["one"], "the rules of then")
+        expect(server.api("GET", path + "/accounts/1001")["display_name"] == "Ann", "as it was after that change")
+        wait_for(lambda: any(each[0] == "roll-back" for each in history()), "the roll-back is a change itself")
+        operator = As(server, server.token())
+        for wrong in ("0" * 32, "0" * 30 + "zz"):
+            operator.must(404, "post", path + "/configuration", {"change": wrong})
+        operator.must(422, "post", path + "/configuration", {})
+        operator.must(422, "post", path + "/configuration", {"change": mark, "at": "1"})
+
+
 def many_at_once(folder):
     """A tree of 100 domains with 3000 accounts; what is wrong is refused by line; the same again changes nothing."""
     with running(folder, accounts=(), nodes=NODES) as server:
@@ -211,5 +299,5 @@ def many_at_once(folder):
 
 
 if __name__ == "__main__":
-    main(handed_down_in_the_api, devices_at_once, calls_at_once, a_blocked_domain_answers_403, dry_runs_write_nothing,
-         rolled_back, many_at_once)
+    main(handed_down_in_the_api, devices_at_once, calls_at_once, calls_in_and_out, a_blocked_domain_answers_403,
+         dry_runs_write_nothing, rolled_back, back_to_a_change, many_at_once)

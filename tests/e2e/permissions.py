@@ -3,10 +3,12 @@
 walks every path of the contract with identifiers of another domain."""
 
 import json
+import re
 import time
 import urllib.error
 import urllib.request
 
+from calling_phone import CallingPhone, header
 from calls import CALLEE_PORT, CALLER_PORT, register
 from harness import expect, finish_sipp, main, running, sipp, wait_for
 from rest import METHODS, V1, Contract
@@ -79,18 +81,42 @@ def body_for(path, method):
     return {"caller": "1001", "dialled": "1002"} if path.endswith("route-test") else {}
 
 
+def least_of(contract, path):
+    """A body with what the contract requires of a new entity, and nothing else."""
+    item = contract.document["paths"][path].get("post")
+    if item is None:
+        return None
+    schema = contract.resolve(contract.resolve(item)["requestBody"]["content"]["application/json"]["schema"])
+    body = {}
+    for name in schema.get("required", []):
+        field = contract.resolve(schema["properties"][name])
+        kind = field.get("type", "string")
+        value = {"integer": field.get("minimum", 1), "number": 1, "boolean": False, "array": [], "object": {}}
+        body[name] = field["enum"][0] if "enum" in field else value.get(kind, "99")
+    return body
+
+
 def one_of_each(operator, contract, domain):
-    """Path of a collection in a domain -> id of an entity in it."""
+    """Path of a collection in a domain -> id of an entity in it. Those that are not named here, such as are yet to come,
+    are made of what the contract requires."""
     bodies = {"accounts": {"login": "1003"}, "users": {"login": "third"}, "tokens": {"name": "program"},
-              "number-ranges": {"prefix": "77"},
+              "number-ranges": {"prefix": "77"}, "dial-rules": {"name": "rule", "dialled": "5*"},
+              "schedules": {"name": "office"}, "representations": {"name": "shown"},
+              "route-expectations": {"name": "kept", "caller": "1001", "dialled": "1002", "outcome": "account"},
+              "ring-groups": {"name": "sales", "number": "300"},
+              "feature-codes": {"name": "quiet", "prefix": "*26", "action": "do-not-disturb-on"},
               "trunk-groups": {"name": "lines"}, "trunks": {"name": "line", "mode": "peer", "proxies": ["192.0.2.7"]}}
     found = {}
     for path in contract.document["paths"]:
         if not path.startswith(V1 + "/domains/{domain}/") or not path.endswith("/{id}"):
             continue
         collection = path.split("/")[5]
-        if collection in bodies:
-            operator.call("post", f"{V1}/domains/{domain}/{collection}", bodies[collection])
+        body = bodies.get(collection)
+        if body is None and path.removesuffix("/{id}") in contract.document["paths"]:
+            body = least_of(contract, path.removesuffix("/{id}"))
+        if body is not None:
+            status, _ = operator.call("post", f"{V1}/domains/{domain}/{collection}", body)
+            expect(status == 201 or collection not in bodies, f"{collection}: {status}")
         status, page = operator.call("get", f"{V1}/domains/{domain}/{collection}")
         items = page["items"] if status == 200 else []
         found[collection] = items[0].get("id", UNKNOWN) if items else UNKNOWN
@@ -111,9 +137,10 @@ def other_domains_do_not_exist(folder):
         program = As(server, token["token"])
         before = json.dumps([operator.call("get", f"{V1}/domains/b.test/{each}")[1] for each in foreign])
         walked = 0
-        for path, method in contract.operations():
-            item = contract.document["paths"][path][method]
-            if item.get("security") == [] or path in ("/metrics", V1 + "/session", V1 + "/bulk"):
+        for template, method in contract.operations():
+            item = contract.document["paths"][template][method]
+            path = re.sub(r"\{(?!domain\}|id\})\w+\}", "1001", template)  # what else a path may name
+            if item.get("security") == [] or template in ("/metrics", V1 + "/session", V1 + "/bulk"):
                 continue
             walked += 1
             body = body_for(path, method)
@@ -205,6 +232,82 @@ def calls_of_other_domains_are_not_seen(folder):
             finish_sipp(each)
         wait_for(lambda: any(each["action"] == "done" and call in each["what"]
                              for each in boss.must(200, "get", "/audit")["items"]), "the hang-up is in the log")
+
+
+def calls_into_other_domains_end_at_the_border(folder):
+    """By SIP, whatever a phone of a.test tries: b.test has consented to nothing. Its phones hear of none of it."""
+    with running(folder, accounts=()) as server:
+        operator, ids = make_tree(server)
+        operator.must(201, "post", "/domains/a.test/accounts", {"login": "spy", "number": "1009", "password": "secret-spy"})
+        operator.must(201, "post", "/domains/b.test/accounts", {"login": "3003", "number": "3003", "password": "secret-3003"})
+        boss = sign_in(server, "a.test", "boss")
+        with CallingPhone(server, "spy", 5100, domain="a.test") as spy, \
+                CallingPhone(server, "1001", 5110, domain="a.test") as ann, \
+                CallingPhone(server, "3003", 5120, domain="b.test") as bob, \
+                CallingPhone(server, "1001", 5130, domain="b.test") as carl, \
+                CallingPhone(server, "spy", 5140, domain="b.test") as intruder:
+            for phone in (spy, ann, bob, carl):
+                phone.register()
+
+            def refused(response, what):
+                expect(response is not None and 400 <= int(response[8:11]) < 700, f"{what}: {response}")
+                return int(response[8:11])
+
+            def invited(phone, uri, lines=""):
+                response = phone.ask("INVITE", uri, lines, phone.sdp())
+                response = response or phone.wait_response(phone.last_request)
+                phone.acknowledge_failure(phone.last_request, response)
+                return refused(response, f"{phone.user}@{phone.domain} to {uri}")
+            # With the credentials of a.test there is nothing to be had of b.test, under either name.
+            expect(intruder.try_register() >= 400, "a login of a.test registers at b.test")
+            for phone in (spy, intruder):
+                for uri in ("sip:3003@b.test", "sip:1001@b.test", "sip:3003@b.test;transport=udp"):
+                    invited(phone, uri)
+                    refused(phone.ask("MESSAGE", uri, "", "hello", "text/plain"), "a MESSAGE")
+                    refused(phone.ask("SUBSCRIBE", uri, "Event: dialog\r\nExpires: 60\r\n"), "a SUBSCRIBE")
+            expect(invited(spy, "sip:3003@a.test") == 404, "its numbers are not a.test's")
+            # Whatever the administrator of a.test sets up there.
+            status, _ = boss.call("post", V1 + "/domains/a.test/dial-rules", {
+                "name": "away", "dialled": "7*", "action": "domain", "to_domain": ids["b.test"],
+                "called_number": {"strip": 1}})
+            if status == 201:
+                boss.must(201, "post", "/domains/a.test/representations", {"name": "all", "scope": "inner"})
+                expect(invited(spy, "sip:73003@a.test") == 403, "one consent of three")
+            boss.must(201, "post", "/domains/a.test/dial-rules", {"name": "world", "dialled": "+*", "action": "router"})
+            expect(invited(spy, "sip:+493003@a.test") in (403, 404), "by the router")
+            for target in ("3003", "73003"):
+                boss.must(200, "patch", "/domains/a.test/accounts/1002/services", {"forward_always": target})
+                expect(invited(spy, "sip:1002@a.test") in (403, 404), f"forwarded to {target}")
+            line = operator.must(201, "post", "/domains/b.test/trunks",
+                                 {"name": "line", "mode": "peer", "proxies": ["127.0.0.9"]})
+            boss.must(422, "patch", "/domains/a.test", {"settings": {"default_trunk": line["id"]}})
+            # Into a call of b.test: by picking up, by taking a place, by a transfer.
+            carl.begin_call("3003")
+            invite = bob.wait_request("INVITE")
+            bob.respond(invite, "180 Ringing")
+            for number in ("*8", "*83003"):
+                expect(invited(spy, f"sip:{number}@a.test") in (404, 480), f"picked up by {number}")
+            ringing = carl.wait_response(carl.last_request, least=180)
+            tags = [re.search(r"tag=([^;>\s]+)", header(ringing, each)).group(1) for each in ("To", "From")]
+            invited(spy, "sip:3003@a.test", f"Replaces: {header(ringing, 'Call-ID')};to-tag={tags[0]};from-tag={tags[1]}\r\n")
+            to = bob.respond(invite, "200 OK", "", bob.sdp())
+            bob.dialog = {"call": header(invite, "Call-ID"), "cseq": 0, "from": to, "to": header(invite, "From"),
+                          "target": bob.target_of(invite)}
+            carl.finish_call()
+            bob.wait_request("ACK")
+            spy.call("1001", ann)
+            for target in ("<sip:3003@b.test>", f"<sip:3003@b.test?Replaces={header(ringing, 'Call-ID')}>"):
+                request = spy.in_dialog("REFER", f"Refer-To: {target}\r\n")
+                refused(spy.wait_response(request), f"a REFER to {target}")
+            spy.hang_up(ann)
+            carl.hang_up(bob)
+            for phone in (bob, carl):
+                heard = [each.split("\r\n")[0] for each in phone.pending if not each.startswith("SIP/2.0")]
+                expect(not heard, f"{phone.user}@b.test heard {heard}")
+        calls = [each for each in operator.must(200, "get", "/domains/b.test/cdr")["items"]
+                 if each["caller"]["number"] != "1001" or each["result"] != "answered"]
+        expect(not [each for each in calls if each["legs"] and any(leg["side"] == "callee" for leg in each["legs"])],
+               f"{calls}")
 
 
 def sessions_and_tokens_end(folder):
@@ -384,4 +487,4 @@ def the_log_tells_all(folder):
 
 if __name__ == "__main__":
     main(other_domains_do_not_exist, references_to_other_domains_do_not_exist, calls_of_other_domains_are_not_seen,
-         sessions_and_tokens_end, nobody_gets_more_than_he_has, parents_rule_children, the_log_tells_all)
+         calls_into_other_domains_end_at_the_border, sessions_and_tokens_end, nobody_gets_more_than_he_has, parents_rule_children, the_log_tells_all)

@@ -225,6 +225,10 @@ def entities(api):
     entity_cycle(api, inside + "representations", inside + "representations/{id}",
                  {"name": "outside", "number": {"prefix": "+4930"}}, {"order": 7},
                  {"caller": "1[", "scope": "odd", "other_domain": "1" * 32}, **demo)
+    entity_cycle(api, inside + "route-expectations", inside + "route-expectations/{id}",
+                 {"name": "sales", "caller": "1001", "dialled": "1002", "outcome": "account"}, {"target": "1002"},
+                 {"outcome": "odd", "caller": "", "sip_status": 200}, **demo)
+    api.call("get", inside + "route-expectations/check", 200, **demo)
     entity_cycle(api, inside + "schedules", inside + "schedules/{id}",
                  {"name": "office", "hours": [{"days": ["mon"], "from": "08:00", "to": "17:00"}]},
                  {"time_zone": "Europe/Berlin"}, {"time_zone": "Europe/Nowhere", "hours": 5}, **demo)

@@ -46,30 +46,6 @@ void sign_in(Global& global, const Asked& asked) {
     std::printf("%s\n", cell(boost::json::parse(answer->body), "token").c_str());
 }
 
-void roll_back(Global& global, const Asked& asked, bool dry_run) {
-    JsonWriter body;
-    body.begin_object().field("at").value(asked.to).end_object();
-    const std::string path = "/api/v1/domains/" + encode(asked.domain) + "/configuration" +
-                             (dry_run ? "?dry_run=true" : "");
-    const auto answer = global.client().call("POST", path, body.take());
-    if (!answer.has_value()) return global.fail(answer.error());
-    if (global.json) {
-        std::printf("%s\n", answer->body.c_str());
-        return;
-    }
-    const boost::json::value done = boost::json::parse(answer->body);
-    for (const auto& item : done.at("items").as_array()) {
-        std::printf("%s %s %s\n", cell(item, "action").c_str(), cell(item, "kind").c_str(),
-                    cell(item, "name").c_str());
-        if (cell(item, "action") != "change") continue;
-        for (const auto& each : item.at("changes").as_array())
-            std::printf("    %s: %s -> %s\n", cell(each, "field").c_str(),
-                        boost::json::serialize(each.at("before")).c_str(),
-                        boost::json::serialize(each.at("after")).c_str());
-    }
-    if (done.at("items").as_array().empty()) std::printf("nothing differs\n");
-}
-
 }  // namespace
 
 void add_audit_commands(CLI::App& app, Global& global) {
@@ -102,12 +78,6 @@ void add_audit_commands(CLI::App& app, Global& global) {
     session->add_option("--password-from", asked.password_file, "file that has it; -: stdin")
         ->default_val("-");
     session->callback([&] { sign_in(global, asked); });
-    static bool dry_run = false;
-    auto* back = app.add_subcommand("roll-back", "make a domain what it was at a past time");
-    back->add_option("domain", asked.domain, "name of the domain")->required();
-    back->add_option("--to", asked.to, "the time, like 2026-11-25T08:00:00Z")->required();
-    back->add_flag("--dry-run", dry_run, "only show what would change");
-    back->callback([&] { roll_back(global, asked, dry_run); });
     app.add_subcommand("whoami", "who the token belongs to, and what it opens")->callback([&] {
         show_one(global, "/api/v1/session");
     });

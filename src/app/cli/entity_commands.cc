@@ -27,9 +27,17 @@ struct Command {
     std::string etag;                // the version that may be changed
     std::vector<std::string> unset;  // fields to go back to their defaults
     bool replace = false;
+    bool force = false;    // though it breaks expected routes
+    bool dry_run = false;  // only say what would be
     std::deque<Typed> fields;
 
-    std::string path() const { return kind->path(domain, kind->name ? name : ""); }
+    std::string path() const { return kind->path(domain, kind->name ? name : "") + query(); }
+    std::string query() const {
+        std::string text;
+        if (force) text += "?force=true";
+        if (dry_run) text += text.empty() ? "?dry_run=true" : "&dry_run=true";
+        return text;
+    }
 };
 
 Command& new_command(const EntityKind& kind) {
@@ -72,6 +80,11 @@ void add_fields(CLI::App* app, Command& command, bool fresh) {
     }
     app->add_option("--from-json", command.file,
                     "JSON file to take fields from; -: standard input");
+}
+
+void add_flags(CLI::App* app, Command& command) {
+    app->add_flag("--force", command.force, "though it breaks expected routes of the domain");
+    app->add_flag("--dry-run", command.dry_run, "only say what would change");
 }
 
 Result<json::object> read_object(const std::string& path) {
@@ -137,7 +150,8 @@ void write(Global& global, const Command& command, bool fresh) {
     const auto body = body_of(global, command, fresh);
     if (!body.has_value()) return global.fail(body.error());
     if (fresh) {
-        return send_change(global, {"POST", command.kind->path(command.domain), *body, {}}, "made");
+        const std::string path = command.kind->path(command.domain) + command.query();
+        return send_change(global, {"POST", path, *body, {}}, "made");
     }
     const char* method = command.replace ? "PUT" : "PATCH";
     send_change(global, {method, command.path(), *body, command.etag}, "changed");
@@ -166,6 +180,7 @@ void add_writing(CLI::App* group, Global& global, const EntityKind& kind) {
         ->allow_extra_args(false);
     app->add_flag("--replace", set.replace, "what is not given goes back to its default");
     app->add_option("--if-match", set.etag, "only if it still has this version");
+    add_flags(app, set);
     app->callback([&] { write(global, set, false); });
     if (kind.name == nullptr || kind.part != nullptr) return;
 
@@ -177,11 +192,13 @@ void add_writing(CLI::App* group, Global& global, const EntityKind& kind) {
             ->required();
     }
     add_fields(app, add, true);
+    add_flags(app, add);
     app->callback([&] { write(global, add, true); });
 
     Command& remove = new_command(kind);
     app = group->add_subcommand("remove", "remove one; refused while something belongs to it");
     add_name(app, remove);
+    add_flags(app, remove);
     app->callback([&] {
         send_change(global, {"DELETE", remove.path(), {}, {}}, "removed " + remove.name);
     });

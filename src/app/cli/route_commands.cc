@@ -1,8 +1,11 @@
 // Where calls go, and what is odd about the rules that say so.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
+#include <iterator>
 
 #include "app/cli/commands.h"
+#include "app/cli/forms.h"
 #include "app/cli/show.h"
 #include "base/json_text.h"
 
@@ -76,6 +79,92 @@ void check_rules(Global& global, const std::string& domain) {
         std::printf("  %s: %s\n", cell(each, "severity").c_str(), cell(each, "text").c_str());
 }
 
+// Which of the domain's expected routes hold. Ends with 1 when one does not.
+void check_expected(Global& global, const std::string& domain) {
+    const auto answer = global.client().call(
+        "GET", "/api/v1/domains/" + encode(domain) + "/route-expectations/check");
+    if (!answer.has_value()) return global.fail(answer.error());
+    const json::value checked = json::parse(answer->body);
+    if (!checked.at("all_hold").as_bool()) global.exit_code = kExitRefused;
+    if (global.json) {
+        std::printf("%s\n", answer->body.c_str());
+        return;
+    }
+    const json::array& items = checked.at("items").as_array();
+    if (items.empty()) std::printf("no expected routes\n");
+    for (const json::value& each : items) {
+        const bool holds = each.at("holds").as_bool();
+        std::printf("%-6s %s: %s", holds ? "holds" : "FAILS", cell(each, "name").c_str(),
+                    cell(each, "expected").c_str());
+        std::printf(holds ? "\n" : ", but found %s\n", cell(each, "found").c_str());
+    }
+}
+
+struct Expected {
+    std::string domain;
+    std::string name;
+    std::string caller;
+    std::string dialled;
+    std::string at;
+    std::string called_number;
+    std::string shown_number;
+    bool from_outside = false;
+    std::string targets[5];
+    std::string refused;
+    CLI::Option* refusal = nullptr;
+};
+constexpr const char* kOutcomes[] = {"account", "group", "trunk", "domain", "feature"};
+
+void expect_route(Global& global, const Expected& expected) {
+    json::object body{{"name", expected.name},
+                      {"caller", expected.caller},
+                      {"dialled", expected.dialled},
+                      {"from_outside", expected.from_outside},
+                      {"called_number", expected.called_number},
+                      {"shown_number", expected.shown_number}};
+    for (size_t i = 0; i < std::size(kOutcomes); ++i) {
+        if (expected.targets[i].empty()) continue;
+        body["outcome"] = kOutcomes[i];
+        body["target"] = expected.targets[i];
+    }
+    if (expected.refusal->count() > 0) {
+        body["outcome"] = "refused";
+        if (!expected.refused.empty()) body["sip_status"] = std::atoi(expected.refused.c_str());
+    }
+    if (!expected.at.empty()) {
+        FormField time;
+        time.type = "time";
+        const auto at = typed_value(time, expected.at);
+        if (!at.has_value()) return global.fail(at.error());
+        body["at_utc_ms"] = *at;
+    }
+    const std::string path = "/api/v1/domains/" + encode(expected.domain) + "/route-expectations";
+    send_change(global, {"POST", path, json::serialize(body), {}}, "made");
+}
+
+void add_expect(CLI::App& route, Global& global) {
+    static Expected expected;
+    auto* app = route.add_subcommand(
+        "expect", "keep where a call goes, to be asked again before the routing changes");
+    app->add_option("DOMAIN", expected.domain, "name of the domain")->required();
+    app->add_option("NAME", expected.name, "its name")->required();
+    app->add_option("CALLER", expected.caller, "login or number that calls")->required();
+    app->add_option("DIALLED", expected.dialled, "what it dials")->required();
+    auto* what = app->add_option_group("expected", "what it leads to");
+    what->require_option(1);
+    for (size_t i = 0; i < std::size(kOutcomes); ++i)
+        what->add_option(std::string("--") + kOutcomes[i], expected.targets[i],
+                         "its login, number or name");
+    expected.refusal =
+        what->add_option("--refused", expected.refused, "a refusal, with this SIP status if given")
+            ->expected(0, 1);
+    app->add_option("--called-number", expected.called_number, "as it is in the end");
+    app->add_option("--shown-number", expected.shown_number, "of the caller");
+    app->add_flag("--from-outside", expected.from_outside, "the caller is any number then");
+    app->add_option("--at", expected.at, "when, like 2026-12-24T08:00:00Z; left out: at any time");
+    app->callback([&global] { expect_route(global, expected); });
+}
+
 }  // namespace
 
 void add_route_commands(CLI::App& app, Global& global) {
@@ -90,6 +179,10 @@ void add_route_commands(CLI::App& app, Global& global) {
                      "inner (the default), outer or cross: then the caller is any number");
     test->add_option("--at", asked.at, "when, like 2026-12-24T08:00:00Z; now when left out");
     test->callback([&] { test_route(global, asked); });
+    add_expect(*route, global);
+    auto* routes = route->add_subcommand("check", "which expected routes of a domain hold");
+    routes->add_option("DOMAIN", asked.domain, "name of the domain")->required();
+    routes->callback([&] { check_expected(global, asked.domain); });
     auto* check = app.get_subcommand("rule")->add_subcommand(
         "check", "rules that never take a call, that clash, or that lead nowhere");
     check->add_option("DOMAIN", asked.domain, "name of the domain")->required();

@@ -121,6 +121,7 @@ void read(ObjectReader& in, DomainSettings& out) {
         .format = Format::Language});
     in.text("time_zone", out.time_zone, {.length_min = 1, .length_max = 64,
         .format = Format::TimeZone});
+    in.flag("routes_checked", out.routes_checked, Presence::Optional);
     in.object("numbering", out.numbering, Presence::Optional);
     in.finish();
 }
@@ -147,6 +148,7 @@ void write(ObjectWriter& out, const DomainSettings& value) {
     if (value.default_trunk_group) out.id("default_trunk_group", (*value.default_trunk_group).bits);
     out.text("language", value.language);
     out.text("time_zone", value.time_zone);
+    out.flag("routes_checked", value.routes_checked);
     out.object("numbering", value.numbering);
 }
 
@@ -174,6 +176,7 @@ const Shape& shape_of<DomainSettings>() {
         {"default_trunk_group", FieldKind::Plain, nullptr},
         {"language", FieldKind::Plain, nullptr},
         {"time_zone", FieldKind::Plain, nullptr},
+        {"routes_checked", FieldKind::Plain, nullptr},
         {"numbering", FieldKind::Plain, &shape_of<NumberingSettings>()},
     };
     static const Shape shape{"domain_settings", fields};

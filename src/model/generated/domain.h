@@ -110,6 +110,9 @@ struct DomainSettings {
     std::string language = "en";
     // Time zone of schedules and reports.
     std::string time_zone = "UTC";
+    // Whether a change that breaks an expected route of the domain (route-expectations) is refused;
+    // force makes it all the same.
+    bool routes_checked = false;
     // How numbers are written where the domain is.
     NumberingSettings numbering;
 

@@ -168,7 +168,10 @@ void show(const store::Catalog& catalog, routing::Route& route, call::CallFacts&
     if (!route.shown) return;
     facts.shown = call::ShownCaller{std::move(route.shown->number), std::move(route.shown->name)};
     if (route.stages.empty()) return;
-    const DomainId called = route.stages.front().targets.front().domain;
+    // Where somebody has sent it on, this is what his domain sees.
+    const routing::Stage& first = route.stages.front();
+    const bool is_sent_on = first.shown && !first.path.empty();
+    const DomainId called = is_sent_on ? first.path.front().domain : first.targets.front().domain;
     const auto* domain = called == facts.domain ? nullptr : catalog.find_domain(called);
     if (domain != nullptr) facts.shown->domain = domain->name;
 }
@@ -251,12 +254,16 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
 // Whoever transfers may do so to whom he could call himself.
 void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfer::Wanted& wanted) {
     routing::Question question{wanted.domain, wanted.account, wanted.dialled, step.now.utc};
-    question.plans = &plans_;
+    question.original = &wanted.stays;
     question.turns = &group_turns_;
     question.dice = call.id().bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
     if (found.turned) take_turn(*found.turned);
+    for (routing::Stage& stage : found.stages) {
+        const bool is_elsewhere = stage.targets.front().domain != wanted.domain;
+        if (is_elsewhere && !stage.shown) stage.shown = found.shown;
+    }
     const bool is_nothing = found.stages.empty() && !found.feature;
     const auto* domain = around_.catalog.find_domain(wanted.domain);
     call::Call::Route route = call::route_of(

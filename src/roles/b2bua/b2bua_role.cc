@@ -44,7 +44,8 @@ call::CallContext B2buaRole::context(Step& step) {
             {step.now.mono, layer_, wire_, around_.rng, events_},
             step.out,
             around_,
-            options_.keys.credentials};
+            options_.keys.credentials,
+            &plans_};
 }
 
 void B2buaRole::start(Now now, ports::Outbox& out) {
@@ -70,7 +71,7 @@ Call& B2buaRole::add(std::unique_ptr<Call> call) {
     if (place != nullptr && is_live(*place)) --live_calls_;
     if (is_live(*call)) {
         ++live_calls_;
-        leases_.take_over(call->base(), call->facts().domain);
+        leases_.take_over(call->base(), call->sides());
     }
     place = std::move(call);
     return *place;
@@ -217,6 +218,8 @@ void B2buaRole::settle(Step& step, Call& stepped) {
     Call& call = *left;
     if (const auto wanted = call.transfer().route_wanted(call))
         return route_transfer(step, call, *wanted);
+    if (const auto sides = call.take_sides_wanted(); !sides.empty() && license(step, call, sides))
+        return;
     if (call.wants_save() && call.phase() < call::Phase::Ending) save(step, call);
     // Of its end the index hears with the record, so that nothing comes after that.
     if (call.take_report_due() && call.phase() < call::Phase::Ending) report(step, call, false);
@@ -423,15 +426,19 @@ bool B2buaRole::is_idle() const {
 
 std::vector<std::pair<std::string, double>> B2buaRole::figures() const {
     const auto& layer = layer_.counters();
+    const auto refused = [&](store::Quantity quantity) {
+        return static_cast<double>(leases_.refused(quantity));
+    };
     std::vector<std::pair<std::string, double>> all = {
         {"calls", static_cast<double>(live_calls_)},
         {"calls_ended_and_kept", static_cast<double>(calls_.size() - live_calls_)},
         {"calls_total", static_cast<double>(counters_.calls)},
         {"calls_refused_overload_total", static_cast<double>(counters_.refused_overload)},
         {"calls_refused_total", static_cast<double>(counters_.refused_other)},
-        {"calls_refused_licence_concurrent_total",
-         static_cast<double>(counters_.refused_call_licence)},
-        {"calls_refused_licence_rate_total", static_cast<double>(counters_.refused_rate_licence)},
+        {"calls_refused_licence_concurrent_total", refused(store::Quantity::Calls)},
+        {"calls_refused_licence_in_total", refused(store::Quantity::CallsIn)},
+        {"calls_refused_licence_out_total", refused(store::Quantity::CallsOut)},
+        {"calls_refused_licence_rate_total", refused(store::Quantity::CallRate)},
         {"calls_licence_unchecked_total", static_cast<double>(leases_.unchecked())},
         {"calls_restored_total", static_cast<double>(counters_.restored)},
         {"calls_adopted_total", static_cast<double>(counters_.adopted)},

@@ -40,8 +40,6 @@ struct B2buaCounters {
     uint64_t challenges = 0;
     uint64_t refused_overload = 0;
     uint64_t refused_other = 0;
-    uint64_t refused_call_licence = 0;
-    uint64_t refused_rate_licence = 0;
     uint64_t unknown_dialogs = 0;
     uint64_t restored = 0;
     uint64_t adopted = 0;
@@ -186,6 +184,8 @@ class B2buaRole final : public ports::Role {
     // --- licensed.cc
     void admit_licensed(Step& step, HeldInvite invite);
     void refuse_unlicensed(Step& step, const HeldInvite& invite, store::Quantity lacks);
+    bool license(Step& step, call::Call& call, const std::vector<call::Side>& sides);
+    void on_licensed(Step& step, call::Call& call, const CallLeases::Verdict& verdict);
     void settle_licensed(Step& step);
     void cancel_held(Step& step, sip::ServerKey server);
     void on_call_ended(Step& step, const call::Call& call) {

@@ -1,6 +1,7 @@
 #include "roles/b2bua/call_leases.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "roles/b2bua/limits.h"
 
@@ -17,13 +18,20 @@ bool is_rate(const LeaseOf& of) {
 
 }  // namespace
 
-// The rate first: what it uses up is not given back.
-std::vector<LeaseOf> CallLeases::needed_by(DomainId domain) const {
+// The rates last: what is used up of them is not given back.
+std::vector<LeaseOf> CallLeases::needed_by(const std::vector<call::Side>& sides) const {
     std::vector<LeaseOf> needed;
-    for (const Quantity quantity : {Quantity::Calls, Quantity::CallRate}) {
+    const auto add = [&](bool counts, DomainId domain, Quantity quantity) {
+        if (!counts) return;
         const auto holder = store::holder_of(around_.catalog, domain, quantity);
         if (holder) needed.push_back({holder->domain, static_cast<uint8_t>(quantity)});
+    };
+    for (const call::Side& side : sides) {
+        add(side.is_new, side.domain, Quantity::Calls);
+        add(side.comes_in, side.domain, Quantity::CallsIn);
+        add(side.goes_out, side.domain, Quantity::CallsOut);
     }
+    for (const call::Side& side : sides) add(side.is_new, side.domain, Quantity::CallRate);
     return needed;
 }
 
@@ -53,19 +61,29 @@ CallLeases::Outcome CallLeases::go_on(Now now, uint64_t call, Waiting& waiting,
     return Outcome::Taken;
 }
 
-CallLeases::Verdict CallLeases::take(Now now, uint64_t call, DomainId domain, ports::Outbox& out) {
-    Waiting waiting{needed_by(domain), 0};
+CallLeases::Verdict CallLeases::take(Now now, uint64_t call, const std::vector<call::Side>& sides,
+                                     ports::Outbox& out) {
+    const auto used = used_by_.find(call);
+    Waiting waiting{needed_by(sides), 0, used == used_by_.end() ? 0 : used->second.size()};
     if (waiting.needed.empty()) return {};
-    if (waiting_.size() >= kLeaseWaitingMax)
-        return {Outcome::Full, static_cast<Quantity>(waiting.needed.front().quantity)};
+    if (const auto earlier = waiting_.find(call); earlier != waiting_.end()) {
+        std::ranges::copy(waiting.needed, std::back_inserter(earlier->second.needed));
+        return {Outcome::Waits, Quantity::Calls};
+    }
+    if (waiting_.size() >= kLeaseWaitingMax) {
+        const auto lacks = static_cast<Quantity>(waiting.needed.front().quantity);
+        ++refused_[lacks];
+        return {Outcome::Full, lacks};
+    }
     const Outcome outcome = go_on(now, call, waiting, out);
     if (outcome == Outcome::Waits) waiting_.emplace(call, std::move(waiting));
     return {outcome, Quantity::Calls};
 }
 
-void CallLeases::take_over(uint64_t call, DomainId domain) {
+void CallLeases::take_over(uint64_t call, std::vector<call::Side> sides) {
     if (used_by_.contains(call)) return;
-    for (const LeaseOf& of : needed_by(domain)) {
+    for (call::Side& each : sides) each.is_new = true;
+    for (const LeaseOf& of : needed_by(sides)) {
         if (is_rate(of)) continue;
         Lease& lease = leases_[of];
         ++lease.used;
@@ -140,9 +158,10 @@ void CallLeases::settle_waiting(Now now, const LeaseOf& of, bool let_through, po
         if (waiting == waiting_.end()) continue;
         if (!let_through) {
             const auto lacks = static_cast<Quantity>(of.quantity);
+            const size_t before = waiting->second.before;
             waiting_.erase(waiting);
             ++refused_[lacks];
-            free_of(call, out);
+            free_of(call, before, out);
             settled_.push_back({call, {Outcome::Full, lacks}});
             continue;
         }
@@ -170,10 +189,13 @@ void CallLeases::give_back(const LeaseOf& of, Lease& lease, int64_t keep, bool r
              ports::LeaseReturned{of, static_cast<uint32_t>(surplus), recalled});
 }
 
-void CallLeases::free_of(uint64_t call, ports::Outbox& out) {
+// All that the call has, but for so many that it took first.
+void CallLeases::free_of(uint64_t call, size_t but_first, ports::Outbox& out) {
     const auto found = used_by_.find(call);
     if (found == used_by_.end()) return;
-    for (const LeaseOf& of : found->second) {
+    while (found->second.size() > but_first) {
+        const LeaseOf of = found->second.back();
+        found->second.pop_back();
         Lease& lease = leases_[of];
         --lease.used;
         const int64_t spare = lease.block == 1 ? 0 : 2 * int64_t{lease.block};
@@ -181,12 +203,12 @@ void CallLeases::free_of(uint64_t call, ports::Outbox& out) {
             give_back(of, lease, lease.used + spare / 2, false, out);
         if (lease.held == 0 && lease.asked == 0 && lease.waiting.empty()) leases_.erase(of);
     }
-    used_by_.erase(found);
+    if (found->second.empty()) used_by_.erase(found);
 }
 
 void CallLeases::release(uint64_t call, ports::Outbox& out) {
     waiting_.erase(call);
-    free_of(call, out);
+    free_of(call, 0, out);
 }
 
 // What was asked before is answered by somebody who does not know of this: asked again.

@@ -2,9 +2,11 @@
 // asks CS for more when they are used up, and gives back what it does not need. Only a domain with
 // a figure, or below one, costs anything.
 //
-// A call takes one lease of each quantity that bounds it, before it is routed, and gives them back
-// when it ends; one of calls a second is used up. While CS can't be reached a call that needs to
-// ask is let through when nothing is known (better too many calls than none), and counted.
+// A call takes one lease of each quantity that bounds it, in each domain that it counts in
+// (call/sides.h): in the caller's before it is routed, in others before their phones and trunks are
+// asked. It gives them back when it ends; one of calls a second is used up. While CS can't be
+// reached a call that needs to ask is let through when nothing is known (better too many calls than
+// none), and counted.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "call/sides.h"
 #include "ports/letter.h"
 #include "store/licences.h"
 
@@ -28,12 +31,13 @@ class CallLeases {
         Outcome outcome = Outcome::Taken;
         store::Quantity lacks = store::Quantity::Calls;
     };
-    // `call`: whom the leases belong to. Waits: take_settled() will name it.
-    Verdict take(Now now, uint64_t call, DomainId domain, ports::Outbox& out);
+    // `call`: whom the leases belong to. Waits: take_settled() will name it. What is taken later is
+    // given back alone when there is not all of it.
+    Verdict take(Now now, uint64_t call, const std::vector<call::Side>& sides, ports::Outbox& out);
     // It ended, or was given up while it waited.
     void release(uint64_t call, ports::Outbox& out);
     // A call that another B2B began, or an earlier run: it is there, whatever there is to lease.
-    void take_over(uint64_t call, DomainId domain);
+    void take_over(uint64_t call, std::vector<call::Side> sides);
 
     // Whether the letter was for this.
     bool on_letter(Now now, const ports::Letter& letter, ports::Outbox& out);
@@ -63,9 +67,10 @@ class CallLeases {
     };
     struct Waiting {
         std::vector<ports::LeaseOf> needed;
-        size_t next = 0;  // of them
+        size_t next = 0;    // of them
+        size_t before = 0;  // so many leases did the call have
     };
-    std::vector<ports::LeaseOf> needed_by(DomainId domain) const;
+    std::vector<ports::LeaseOf> needed_by(const std::vector<call::Side>& sides) const;
     bool use(Now now, const ports::LeaseOf& of, uint64_t call);
     Outcome go_on(Now now, uint64_t call, Waiting& waiting, ports::Outbox& out);
     void ask(Now now, const ports::LeaseOf& of, Lease& lease, ports::Outbox& out);
@@ -74,7 +79,7 @@ class CallLeases {
     void settle_waiting(Now now, const ports::LeaseOf& of, bool let_through, ports::Outbox& out);
     void give_back(const ports::LeaseOf& of, Lease& lease, int64_t keep, bool recalled,
                    ports::Outbox& out);
-    void free_of(uint64_t call, ports::Outbox& out);
+    void free_of(uint64_t call, size_t but_first, ports::Outbox& out);
 
     const ports::Surroundings& around_;
     std::map<ports::LeaseOf, Lease> leases_;

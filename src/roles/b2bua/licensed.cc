@@ -7,9 +7,42 @@ namespace tandem::roles::b2bua {
 using Outcome = CallLeases::Outcome;
 using store::Quantity;
 
+namespace {
+
+// A rate is over in a second (RFC 3261 21.5.4). Too many at once: busy, as the lines of the domain
+// are, so that no phone or gateway looks for another way (21.4.24).
+int refusal_of(Quantity lacks) {
+    return lacks == Quantity::CallRate ? 503 : 486;
+}
+
+// For the phone and the record; whose licence it is, is said to nobody.
+std::string_view reason_of(Quantity lacks) {
+    switch (lacks) {
+        case Quantity::CallsIn:
+            return "as many calls in as the licence has";
+        case Quantity::CallsOut:
+            return "as many calls out as the licence has";
+        case Quantity::CallRate:
+            return "as many calls in a second as the licence has";
+        case Quantity::Accounts:
+        case Quantity::Users:
+        case Quantity::Devices:
+        case Quantity::Calls:
+        case Quantity::Trunks:
+        case Quantity::Scenarios:
+        case Quantity::ChildDomains:
+        case Quantity::RecordingStorage:
+            return "as many calls at once as the licence has";
+    }
+    return "";
+}
+
+}  // namespace
+
 void B2buaRole::admit_licensed(Step& step, HeldInvite invite) {
     const uint64_t base = call::base_of(invite.facts.call);
-    const auto verdict = leases_.take(step.now, base, invite.facts.domain, step.out);
+    const bool comes_in = !invite.facts.trunk.is_nil();
+    const auto verdict = leases_.take(step.now, base, {{invite.facts.domain, comes_in}}, step.out);
     switch (verdict.outcome) {
         case Outcome::Taken:
             begin_call(step, std::move(invite));
@@ -23,19 +56,34 @@ void B2buaRole::admit_licensed(Step& step, HeldInvite invite) {
     }
 }
 
-// Too many at once: busy, as the lines of the domain are, so that no phone or gateway looks for
-// another way (RFC 3261 21.4.24). Too many in a second: come again (21.5.4).
 void B2buaRole::refuse_unlicensed(Step& step, const HeldInvite& invite, Quantity lacks) {
-    const bool is_rate = lacks == Quantity::CallRate;
-    ++(is_rate ? counters_.refused_rate_licence : counters_.refused_call_licence);
-    refuse(step, invite.in.message, invite.server, is_rate ? 503 : 486);
+    refuse(step, invite.in.message, invite.server, refusal_of(lacks));
+}
+
+// Of a call that is about to leave its domain. True: it has made a step, and may be over.
+bool B2buaRole::license(Step& step, call::Call& call, const std::vector<call::Side>& sides) {
+    const auto verdict = leases_.take(step.now, call.base(), sides, step.out);
+    if (verdict.outcome == Outcome::Waits) return false;
+    on_licensed(step, call, verdict);
+    return true;
+}
+
+void B2buaRole::on_licensed(Step& step, call::Call& call, const CallLeases::Verdict& verdict) {
+    const bool has_all = verdict.outcome == Outcome::Taken;
+    const int refusal = has_all ? 0 : refusal_of(verdict.lacks);
+    const std::string_view reason = has_all ? "" : reason_of(verdict.lacks);
+    with_call(step, call, [&](auto& ctx) { call.on_licensed(ctx, refusal, reason); });
 }
 
 void B2buaRole::settle_licensed(Step& step) {
     for (const CallLeases::Settled& each : leases_.take_settled()) {
         const auto found = held_invites_.find(each.call);
         if (found == held_invites_.end()) {
-            leases_.release(each.call, step.out);
+            call::Call* call = find(each.call);
+            if (call != nullptr && is_live(*call))
+                on_licensed(step, *call, each.verdict);
+            else
+                leases_.release(each.call, step.out);
             continue;
         }
         HeldInvite invite = std::move(found->second);

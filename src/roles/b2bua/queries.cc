@@ -22,7 +22,7 @@ bool B2buaRole::answer_query(Step& step, ports::Letter& letter) {
     if (const auto* query = get_if<ports::CallDetailQuery>(&letter.payload)) {
         ports::CallDetail detail;
         if (const Call* call = call_named(query->call))
-            detail.json = call->detail_json();
+            detail.json = call->detail_json(query->side);
         else
             detail.error = no_such_call();
         step.out.reply(letter, std::move(detail));
@@ -30,10 +30,15 @@ bool B2buaRole::answer_query(Step& step, ports::Letter& letter) {
     }
     if (const auto* query = get_if<ports::CallTraceQuery>(&letter.payload)) {
         ports::CallTrace trace;
-        if (const Call* call = call_named(query->call))
+        if (const Call* call = call_named(query->call)) {
             trace.entries = call->trace().entries();
-        else
+            std::erase_if(trace.entries, [&](const ports::CallTraceEntry& each) {
+                const auto leg = static_cast<uint8_t>(each.leg);
+                return !query->side.is_nil() && call->domain_of_leg(leg) != query->side;
+            });
+        } else {
             trace.error = no_such_call();
+        }
         step.out.reply(letter, std::move(trace));
         return true;
     }

@@ -64,9 +64,9 @@ std::string json_of(const store::Catalog& catalog, const routing::Route& route) 
     }
     json.end_list().field("sip_status").value(route.refusal);
     if (!route.refusal_reason.empty()) json.field("sip_reason").value(route.refusal_reason);
-    if (route.shown) {
-        json.field("shown").begin_object().field("number").value(route.shown->number);
-        json.field("display_name").value(route.shown->name).end_object();
+    if (const routing::Shown* shown = routing::first_shown(route)) {
+        json.field("shown").begin_object().field("number").value(shown->number);
+        json.field("display_name").value(shown->name).end_object();
     }
     return json.end_object().take();
 }

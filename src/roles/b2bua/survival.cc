@@ -210,10 +210,14 @@ void B2buaRole::restored(Step& step) {
 
 // --- Telling the index of calls.
 
+// To each of its domains, as that one sees it.
 void B2buaRole::report(Step& step, const Call& call, bool gone) {
-    const auto index = around_.directory.active(RoleKind::CallState, call.facts().domain);
-    if (!index) return;
-    step.out.send(around_.self, *index, ports::CallReport{call.summary(around_.self), gone});
+    for (const call::Side& side : call.sides()) {
+        const auto index = around_.directory.active(RoleKind::CallState, side.domain);
+        if (!index) continue;
+        ports::CallReport report{call.summary(around_.self, side.domain), gone};
+        step.out.send(around_.self, *index, std::move(report));
+    }
 }
 
 // Each group hears of the domains that it serves, so what it is not told of is another's by now.
@@ -230,11 +234,13 @@ void B2buaRole::report_all(Step& step, ports::Instance to) {
     ports::CallReportAll report{around_.self, {}, true, true};
     for (const auto& [base, call] : calls_) {
         if (call->phase() >= call::Phase::Ending) continue;
-        const int group = around_.directory.group_of(RoleKind::CallState, call->facts().domain);
-        if (entry != nullptr && entry->group != group) continue;
-        report.calls.push_back(call->summary(around_.self));
-        if (report.calls.size() < kReportPage) continue;
-        step.out.send(around_.self, to, std::exchange(report, {around_.self, {}, true, false}));
+        for (const call::Side& side : call->sides()) {
+            const int group = around_.directory.group_of(RoleKind::CallState, side.domain);
+            if (entry != nullptr && entry->group != group) continue;
+            report.calls.push_back(call->summary(around_.self, side.domain));
+            if (report.calls.size() < kReportPage) continue;
+            step.out.send(around_.self, to, std::exchange(report, {around_.self, {}, true, false}));
+        }
     }
     report.more = false;
     step.out.send(around_.self, to, std::move(report));

@@ -63,6 +63,16 @@ struct LeasesTest : testing::Test {
         feed.set_revision({1, ++revision});
         catalog = feed.snapshot();
     }
+    void limit_out(int calls) {
+        model::Licence licence;
+        licence.domain = kDomain;
+        licence.concurrent_calls_max = 5;
+        licence.concurrent_calls_out_max = calls;
+        feed.load(
+            {store::keys::licence(kDomain), model::encode_stored(licence, {}), {1, 1}, {1, 1}, 0});
+        feed.set_revision({1, ++revision});
+        catalog = feed.snapshot();
+    }
     void post(ports::Outbox& out) {
         for (auto& each : out.take()) under_way.push_back(std::move(each));
     }
@@ -99,7 +109,7 @@ struct LeasesTest : testing::Test {
         B2b& b2b = *b2bs.at(number);
         ports::Outbox out;
         const uint64_t call = ++calls;
-        switch (b2b.leases.take(now, call, kDomain, out).outcome) {
+        switch (b2b.leases.take(now, call, {{kDomain}}, out).outcome) {
             case Outcome::Taken:
                 b2b.up.insert(call);
                 break;
@@ -263,7 +273,7 @@ TEST_F(LeasesTest, ADeadB2bsCallsCountWhereTheyGoOn) {
     // 2 adopts three of them; two have ended with their B2B.
     ports::Outbox out;
     for (uint64_t call = 1; call <= 3; ++call) {
-        b2bs.at(2)->leases.take_over(call, kDomain);
+        b2bs.at(2)->leases.take_over(call, {{kDomain}});
         b2bs.at(2)->up.insert(call);
     }
     b2bs.at(1)->up.clear();
@@ -276,6 +286,45 @@ TEST_F(LeasesTest, ADeadB2bsCallsCountWhereTheyGoOn) {
     for (int i = 0; i < 4; ++i) begin(3);
     deliver_all();
     EXPECT_EQ(up(), 5u);
+}
+
+TEST_F(LeasesTest, WhatIsTakenLaterIsGivenBackAlone) {
+    limit_out(1);
+    begin(1);
+    begin(1);
+    deliver_all();
+    ASSERT_EQ(up(), 2u);
+    // Both go out of the domain: there is room for one of them, and the other one stays a call.
+    B2b& b2b = *b2bs.at(1);
+    b2b.up.clear();
+    ports::Outbox out;
+    for (const uint64_t call : {1, 2}) {
+        const auto verdict = b2b.leases.take(now, call, {{kDomain, false, true, false}}, out);
+        EXPECT_EQ(verdict.outcome, Outcome::Waits);
+        b2b.waiting.insert(call);
+    }
+    post(out);
+    deliver_all();
+    EXPECT_EQ(b2b.up.size(), 1u);
+    EXPECT_EQ(b2b.leases.refused(store::Quantity::CallsOut), 1u);
+    const ports::LeaseOf calls_of{kDomain, static_cast<uint8_t>(store::Quantity::Calls)};
+    EXPECT_GE(licences->held(calls_of), 2);
+    // When the first has ended, the second may go out after all; then nothing is left of both.
+    const uint64_t gone = *b2b.up.begin();
+    b2b.leases.release(gone, out);
+    const uint64_t stays = gone == 1 ? 2 : 1;
+    const auto verdict = b2b.leases.take(now, stays, {{kDomain, false, true, false}}, out);
+    if (verdict.outcome == Outcome::Waits) b2b.waiting.insert(stays);
+    post(out);
+    deliver_all();
+    EXPECT_TRUE(verdict.outcome == Outcome::Taken || b2b.up.contains(stays));
+    b2b.leases.release(stays, out);
+    post(out);
+    deliver_all();
+    b2b.up.clear();
+    for (int i = 0; i < 5; ++i) begin(2);
+    deliver_all();
+    EXPECT_EQ(b2bs.at(2)->up.size(), 5u) << "leases have leaked";
 }
 
 }  // namespace

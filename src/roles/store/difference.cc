@@ -54,12 +54,13 @@ std::string changes_json(std::string_view before, std::string_view after) {
     return out.end_list().take();
 }
 
-std::string dry_run_json(std::string_view before, std::string_view after) {
+std::string dry_run_json(std::string_view before, std::string_view after, std::string_view routes) {
     JsonWriter out;
     out.begin_object().field("dry_run").value(true);
     out.field("before").raw(before.empty() ? "null" : before);
     out.field("after").raw(after.empty() ? "null" : after);
     out.field("changes").raw(changes_json(before, after));
+    if (!routes.empty()) out.field("routes").raw(routes);
     return out.end_object().take();
 }
 

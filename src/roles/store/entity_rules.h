@@ -52,6 +52,8 @@ Result<void> check_own_rules(const Catalog& catalog, const model::DialRule& rule
 Result<void> check_own_rules(const Catalog& catalog, const model::Schedule& schedule, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::Representation& representation,
                              Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::RouteExpectation& expected,
+                             Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::Grant& grant, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::ApiToken& token, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::AccountService& set, Fresh fresh);

@@ -58,16 +58,35 @@ void note(const json::object& record, PastEntities& all) {
     if (known.record.empty() || is_earlier) known = std::move(past);
 }
 
-PastEntities past_of(const std::vector<std::string>& records, int64_t since) {
+// A time, or a change: then what was right after it.
+struct Point {
+    int64_t ms = 0;
+    std::string change;  // its id; empty: a time
+};
+Point point_of(std::string_view text) {
+    Point point;
+    const size_t slash = std::min(text.find('/'), text.size());
+    std::from_chars(text.data(), text.data() + slash, point.ms);
+    if (slash < text.size()) point.change = text.substr(slash + 1);
+    return point;
+}
+
+// What changes made at one moment is one change, as far as anybody can tell.
+Result<PastEntities> past_of(const std::vector<std::string>& records, const Point& since) {
     PastEntities all;
+    bool is_known = since.change.empty();
     for (const std::string& each : records) {
         boost::system::error_code error;
         const json::value parsed = json::parse(each, error);
         if (error || !parsed.is_object()) continue;
-        const json::value* at = parsed.get_object().if_contains("at_utc_ms");
-        if (at != nullptr && at->is_int64() && at->get_int64() > since)
-            note(parsed.get_object(), all);
+        const json::object& record = parsed.get_object();
+        is_known = is_known || text_of(record, "id") == since.change;
+        const json::value* at = record.if_contains("at_utc_ms");
+        if (at != nullptr && at->is_int64() && at->get_int64() > since.ms) note(record, all);
     }
+    if (!is_known)
+        return make_error(ErrorCode::NotFound, "change",
+                          "there is no such change in the log of the domain");
     return all;
 }
 
@@ -270,15 +289,61 @@ std::string take_records(std::string_view page, std::vector<std::string>& record
 }
 
 int64_t roll_back_time(const EntityRequest& request) {
-    int64_t ms = 0;
-    std::from_chars(request.id.data(), request.id.data() + request.id.size(), ms);
-    return ms;
+    return point_of(request.id).ms;
 }
+
+namespace {
+
+struct Comparing {
+    const WriteScope& scope;
+    const EntityRequest& request;
+    DomainId domain;
+};
+
+// What of one entity is another at the later point, forwards in time.
+template <typename T>
+Result<void> compare(const Comparing& with, const Past& then, const Past* later, Draft& draft) {
+    std::optional<T> before;
+    std::optional<T> after;
+    if (!then.value.empty()) before = TRY(model::decode<T>(then.value, model::Source::Store));
+    if (later == nullptr) {
+        const auto now = present_in<T>(with.scope.catalog, with.domain, then.entity);
+        if (now) after = now->value;
+    } else if (!later->value.empty()) {
+        after = TRY(model::decode<T>(later->value, model::Source::Store));
+    }
+    if (before == after) return {};
+    draft.tell(then, Transition<T>{before ? &*before : nullptr, after ? &*after : nullptr});
+    return {};
+}
+
+Result<EntityChange> compare_past(const Comparing& with, const PastEntities& from,
+                                  const std::vector<std::string>& records) {
+    const PastEntities to = TRY(past_of(records, point_of(with.request.after)));
+    Draft draft{with.scope, with.request, with.domain, store::CatalogFeed(with.scope.catalog)};
+    draft.items.begin_list();
+    for (const auto& [key, each] : from) {
+        const auto later = to.find(key);
+        Result<void> outcome;
+        with_kind(each.kind, [&]<typename T>() {
+            if constexpr (is_restored<T>)
+                outcome =
+                    compare<T>(with, each, later == to.end() ? nullptr : &later->second, draft);
+        });
+        TRY(std::move(outcome));
+    }
+    EntityChange change;
+    change.reply.json = reply_of(draft, draft.items.end_list().take());
+    return change;
+}
+
+}  // namespace
 
 Result<EntityChange> prepare_roll_back(const WriteScope& scope, const EntityRequest& request,
                                        const std::vector<std::string>& records) {
     const DomainId domain = TRY(resolve_domain(scope.catalog, request.domain));
-    const PastEntities past = past_of(records, roll_back_time(request));
+    const PastEntities past = TRY(past_of(records, point_of(request.id)));
+    if (!request.after.empty()) return compare_past({scope, request, domain}, past, records);
     Draft draft{scope, request, domain, store::CatalogFeed(scope.catalog)};
     draft.items.begin_list();
     const auto for_each = [&](auto act) -> Result<void> {

@@ -2,6 +2,7 @@
 #include "roles/store/entity_rules.h"
 #include "routing/dial_plan.h"
 #include "routing/dial_plan_check.h"
+#include "routing/expectation.h"
 #include "routing/limits.h"
 #include "routing/numbering.h"
 #include "routing/representation.h"
@@ -36,6 +37,16 @@ Result<void> check_own_rules(const Catalog& catalog, const model::Representation
     if (is_full)
         return make_error(ErrorCode::Conflict, "", "the domain has 1000 representations already");
     return {};
+}
+
+Result<void> check_own_rules(const Catalog& catalog, const model::RouteExpectation& expected,
+                             Fresh fresh) {
+    const bool is_full =
+        fresh == Fresh::Yes &&
+        catalog.count<model::RouteExpectation>(expected.domain) >= routing::route_expectations_max;
+    if (is_full)
+        return make_error(ErrorCode::Conflict, "", "the domain has 200 expected routes already");
+    return routing::check_expectation(expected);
 }
 
 Result<void> check_time_zone(std::string_view name) {

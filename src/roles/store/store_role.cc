@@ -7,6 +7,7 @@
 #include "roles/store/plan_desk.h"
 #include "roles/store/plan_document.h"
 #include "roles/store/roll_back.h"
+#include "roles/store/route_checks.h"
 #include "roles/store/server_join.h"
 #include "store/catalog.h"
 #include "store/keys.h"
@@ -300,9 +301,14 @@ Result<StoreRole::Judged> StoreRole::judged(Now now, const ports::Letter& questi
         record.after = request.body;
         change.write.ops.emplace_back(audit_put(record, around_.rng));
     }
-    if (!request.dry_run)
+    const RouteScope routes{around_.catalog, now.utc, request, change.write};
+    if (!request.dry_run) {
+        TRY(check_expected_routes(routes));
         return Judged{std::move(change.write), std::move(change.reply), std::move(change.claims)};
-    EntityReply would{std::nullopt, dry_run_json(change.before, change.reply.json), {}};
+    }
+    EntityReply would{std::nullopt,
+                      dry_run_json(change.before, change.reply.json, changed_routes_json(routes)),
+                      {}};
     return Judged{{}, std::move(would)};
 }
 

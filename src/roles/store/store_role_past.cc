@@ -3,6 +3,7 @@
 #include "roles/store/entity_reader.h"
 #include "roles/store/limits.h"
 #include "roles/store/roll_back.h"
+#include "roles/store/route_checks.h"
 #include "roles/store/store_role.h"
 #include "store/keys.h"
 
@@ -15,7 +16,7 @@ void StoreRole::gather_past(Now now, Change change, const std::vector<store::Key
     if (!domain) return refuse(change.question, domain.error(), out);
     Gathering gathering;
     gathering.query.domain_id = domain->text();
-    gathering.query.from_ms = roll_back_time(request) + 1;
+    gathering.query.from_ms = roll_back_time(request);  // with the change that is named itself
     gathering.query.limit = past_page;
     gathering.query.oldest_first = true;
     gathering.query.whole = true;
@@ -57,6 +58,10 @@ void StoreRole::judge_past(Now now, Gathering gathering, ports::Outbox& out) {
     const auto& request = get<ports::EntityRequest>(gathering.change.question.payload);
     auto change = prepare_roll_back(scope_at(now), request, gathering.records);
     if (!change) return refuse(gathering.change.question, change.error(), out);
+    if (!request.dry_run && request.verb != ports::EntityVerb::Read) {
+        const auto kept = check_expected_routes({around_.catalog, now.utc, request, change->write});
+        if (!kept) return refuse(gathering.change.question, kept.error(), out);
+    }
     Judged judged{std::move(change->write), std::move(change->reply), std::move(change->claims)};
     if (request.dry_run || request.verb == ports::EntityVerb::Read) judged.write = {};
     write(now, std::move(gathering.change), std::move(judged), out);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "model/ids.h"
 #include "roles/web_gate/asking.h"
 
 namespace tandem::roles::web_gate {
@@ -161,28 +162,52 @@ void WebGate::list_history(Now now, Incoming incoming, ports::Outbox& out) {
     ask(now, std::move(incoming), ports::kHistory, std::move(*query), out);
 }
 
-// The time is in the query, or in the body of what goes back to it.
+namespace {
+
+// "<ms>", or "<ms>/<id>" of a change, by its id: ids begin with the time (base/id.h). Empty:
+// neither.
+Result<std::string> point_in_past(std::string_view at, std::string_view change,
+                                  std::string_view field) {
+    if (!change.empty()) {
+        if (!at.empty())
+            return make_error(ErrorCode::OutOfRange, field, "must be left out beside a change");
+        const auto id = AuditId::parse(change);
+        if (!id) return make_error(ErrorCode::NotFound, "change", "there is no such change");
+        return std::to_string(id->bits.high >> 16) + "/" + id->text();
+    }
+    const int64_t ms = TRY(time_in(at, field));
+    return ms == 0 ? std::string() : std::to_string(ms);
+}
+
+}  // namespace
+
+// Time or change are in the query, or in the body of what goes back to it.
 void WebGate::on_configuration(Now now, Incoming incoming, ports::Outbox& out) {
     const auto& http = incoming.request();
-    std::string text(query_of(http, "at").value_or(""));
+    std::string at(query_of(http, "at").value_or(""));
+    std::string change(query_of(http, "change").value_or(""));
     if (incoming.method == kPost) {
-        const auto members = text_members(http.body, {"at"});
+        const auto members = text_members(http.body, {"at", "change"});
         if (!members) return respond(incoming.letter, problem(members.error()), out);
-        text = members->front();
+        at = (*members)[0];
+        change = (*members)[1];
     }
-    const auto at = time_in(text, "at");
-    if (!at) return respond(incoming.letter, problem(at.error()), out);
-    if (*at == 0) {
-        const Error missing = make_error(ErrorCode::Missing, "at", "a time is required");
-        return respond(incoming.letter, problem(missing), out);
-    }
+    auto since = point_in_past(at, change, "at");
+    if (since && since->empty())
+        since = make_error(ErrorCode::Missing, "at", "a time or a change is required");
+    if (!since) return respond(incoming.letter, problem(since.error()), out);
+    const auto until = point_in_past(query_of(http, "until").value_or(""),
+                                     query_of(http, "until_change").value_or(""), "until");
+    if (!until) return respond(incoming.letter, problem(until.error()), out);
     ports::EntityRequest request;
     request.verb = incoming.method == kPost ? ports::EntityVerb::Create : ports::EntityVerb::Read;
     request.kind = "configuration";
     request.domain = incoming.match.domain;
-    request.id = std::to_string(*at);
+    request.id = *since;
+    if (incoming.method == kGet) request.after = *until;
     request.actor = incoming.principal.actor(http.remote);
     request.dry_run = query_of(http, "dry_run").value_or("") == "true";
+    request.force = query_of(http, "force").value_or("") == "true";
     const auto store =
         around_.directory.active_of_site(RoleKind::Store).value_or(ports::Instance{});
     ask(now, std::move(incoming), store, std::move(request), out);

@@ -27,6 +27,7 @@ constexpr KindResource kOfKinds[] = {
     {"dial_rule", Resource::Routing},
     {"schedule", Resource::Routing},
     {"representation", Resource::Routing},
+    {"route_expectation", Resource::Routing},
     {"trunk", Resource::Trunks},
     {"trunk_group", Resource::Trunks},
     {"ring_group", Resource::Services},

@@ -328,14 +328,17 @@ std::optional<HttpResponse> WebGate::forward_to_owner(uint64_t request, Pending&
     if (is_elsewhere || !may(around_.catalog, pending.principal, call.domain, right)) {
         return problem(404, "there is no such call");
     }
+    const CallId whole = call.whole.is_nil() ? call.call : call.whole;
+    // What happens in other domains is for the operator alone.
+    const DomainId side = pending.principal.is_operator() ? DomainId{} : call.domain;
     if (pending.match.route->action == Action::CallTrace) {
-        out.send(around_.self, call.owner, ports::CallTraceQuery{call.call}, request);
+        out.send(around_.self, call.owner, ports::CallTraceQuery{whole, side}, request);
     } else if (pending.method == kDelete) {
         const auto reason = query_of(request_of(pending.question), "reason");
         const std::string text(reason && !reason->empty() ? *reason : "ended by an operator");
-        out.send(around_.self, call.owner, ports::CallHangup{call.call, text}, request);
+        out.send(around_.self, call.owner, ports::CallHangup{whole, text}, request);
     } else {
-        out.send(around_.self, call.owner, ports::CallDetailQuery{call.call}, request);
+        out.send(around_.self, call.owner, ports::CallDetailQuery{whole, side}, request);
     }
     return std::nullopt;
 }

@@ -6,6 +6,7 @@
 #include "roles/web_gate/request_checks.h"
 #include "roles/web_gate/views.h"
 #include "routing/dial_plan_check.h"
+#include "routing/expectation.h"
 #include "store/catalog.h"
 
 namespace tandem::roles::web_gate {
@@ -70,7 +71,10 @@ void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
     ask(now, std::move(incoming), b2b.value_or(ports::Instance{}), std::move(*test), out);
 }
 
-void WebGate::check_dial_plan(const Incoming& incoming, ports::Outbox& out) {
+// Of its rules, or of its expected routes.
+void WebGate::check_dial_plan(Now now, const Incoming& incoming, ports::Outbox& out) {
+    if (incoming.match.route->kind == "route_expectation")
+        return check_expected_routes(now, incoming, out);
     const auto domain = domain_of(incoming, out);
     if (!domain) return;
     JsonWriter writer;
@@ -81,6 +85,24 @@ void WebGate::check_dial_plan(const Incoming& incoming, ports::Outbox& out) {
         writer.raw(model::encode(each, model::Audience::Api));
     ports::HttpResponse response;
     response.body = writer.end_list().end_object().take();
+    respond(incoming.letter, std::move(response), out);
+}
+
+void WebGate::check_expected_routes(Now now, const Incoming& incoming, ports::Outbox& out) {
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    JsonWriter writer;
+    writer.begin_object().field("items").begin_list();
+    bool all_hold = true;
+    for (const auto& each : routing::check_routes(around_.catalog, *domain, now.utc)) {
+        writer.begin_object().field("name").value(each.name);
+        writer.field("holds").value(each.holds);
+        writer.field("expected").value(each.expected);
+        writer.field("found").value(each.found.text()).end_object();
+        all_hold = all_hold && each.holds;
+    }
+    ports::HttpResponse response;
+    response.body = writer.end_list().field("all_hold").value(all_hold).end_object().take();
     respond(incoming.letter, std::move(response), out);
 }
 

@@ -238,7 +238,7 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
             test_route(now, std::move(incoming), out);
             break;
         case Action::DialPlanCheck:
-            check_dial_plan(incoming, out);
+            check_dial_plan(now, incoming, out);
             break;
         case Action::Audit:
             list_audit(now, std::move(incoming), out);
@@ -348,6 +348,7 @@ void WebGate::ask_store(Now now, Incoming incoming, ports::Outbox& out) {
     request.limit = page->limit;
     request.actor = incoming.principal.actor(http.remote);
     request.dry_run = query_of(http, "dry_run").value_or("") == "true";
+    request.force = query_of(http, "force").value_or("") == "true";
     const bool writes = (incoming.method & (kPost | kPut | kPatch)) != 0;
     if (writes && request.kind == "user") {
         const auto password = model::text_member(http.body, "password");

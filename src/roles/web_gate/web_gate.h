@@ -70,7 +70,8 @@ class WebGate final : public ports::Role {
     void make_server_token(Now now, Incoming incoming, ports::Outbox& out);
     void on_site_store(Now now, Incoming incoming, ports::Outbox& out);
     void test_route(Now now, Incoming incoming, ports::Outbox& out);
-    void check_dial_plan(const Incoming& incoming, ports::Outbox& out);
+    void check_expected_routes(Now now, const Incoming& incoming, ports::Outbox& out);
+    void check_dial_plan(Now now, const Incoming& incoming, ports::Outbox& out);
     void ask_harm(Now now, Incoming incoming, ports::Outbox& out);
     void show_health(const Incoming& incoming, ports::Outbox& out);
     void note(Now now, const Incoming& incoming, std::string_view action, std::string_view reason);
