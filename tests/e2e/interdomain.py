@@ -247,7 +247,7 @@ def each_domain_sees_its_own_side(folder):
     with Four(folder) as test:
         server, ann, bob, carl = test.server, test.ann, test.bob, test.carl
         expect(subscribe(carl, "sip:1002@south.test").startswith("SIP/2.0 200"), "Bob's lamp")
-        until(carl, [])
+        until(carl, ["terminated"])
         ann.call("71002", bob)
         north = wait_for(lambda: test.calls("north.test"), "a call of north.test")
         south = wait_for(lambda: test.calls("south.test"), "a call of south.test")
@@ -276,7 +276,7 @@ def each_domain_sees_its_own_side(folder):
         desk.must(204, "delete", f"/calls/{south['id']}")
         for phone in (ann, bob):
             phone.respond(phone.wait_request("BYE"), "200 OK")
-        until(carl, [])
+        until(carl, ["terminated"])
         mine, yours = test.records("north.test", 1)[0], test.records("south.test", 1)[0]
         expect(mine["direction"] == "outgoing" and yours["direction"] == "incoming", f"{mine} {yours}")
         expect(mine["callee"] == {"number": "71002", "display_name": ""}, f"{mine}")
