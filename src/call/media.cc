@@ -103,6 +103,7 @@ void Call::on_media_event(CallContext& ctx, const ports::MediaEvent& event) {
             }
             break;
         case ports::MediaEvent::Kind::SoundAgain:
+        case ports::MediaEvent::Kind::Idle:
             break;
         case ports::MediaEvent::Kind::Lost:
             on_media_lost(ctx);

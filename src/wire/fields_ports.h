@@ -24,7 +24,7 @@ template <>
 inline constexpr ports::SrtpSuite last_of<ports::SrtpSuite> = ports::SrtpSuite::AeadAes256Gcm;
 template <>
 inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
-    ports::MediaEvent::Kind::Lost;
+    ports::MediaEvent::Kind::Idle;
 template <>
 inline constexpr ports::EntityVerb last_of<ports::EntityVerb> = ports::EntityVerb::Remove;
 template <>
