@@ -24,7 +24,11 @@ template <>
 inline constexpr ports::SrtpSuite last_of<ports::SrtpSuite> = ports::SrtpSuite::AeadAes256Gcm;
 template <>
 inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
-    ports::MediaEvent::Kind::Lost;
+    ports::MediaEvent::Kind::Played;
+template <>
+inline constexpr ports::MediaCodec last_of<ports::MediaCodec> = ports::MediaCodec::Pcmu;
+template <>
+inline constexpr ports::MediaSound last_of<ports::MediaSound> = ports::MediaSound::Mix;
 template <>
 inline constexpr ports::EntityVerb last_of<ports::EntityVerb> = ports::EntityVerb::Remove;
 template <>
