@@ -81,6 +81,14 @@ bool Call::talks_to(uint8_t leg, std::string_view remote_tag) const {
            found->leg.remote_tag() == remote_tag;
 }
 
+uint8_t Call::talking_leg(DomainId domain, AccountId account) const {
+    if (winner_ == 0 || phase_ >= Phase::Ending) return no_leg;
+    for (const uint8_t index : {near_, winner_}) {
+        if (who_is(index).account == account && domain_of_leg(index) == domain) return index;
+    }
+    return no_leg;
+}
+
 Branch* Call::winner() {
     return branch(winner_);
 }
@@ -253,6 +261,8 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
             return on_media_unchecked(ctx);
         case Purpose::OpenNewcomer:
             return newcomer_.on_ports(*this, ctx, false);
+        case Purpose::OpenIntruder:
+            return intruder_.on_ports(*this, ctx, false);
         case Purpose::Replaced:
             return transfer_.on_owner_silent(*this, ctx);
         case Purpose::CloseMedia:
@@ -267,11 +277,13 @@ void Call::pump(CallContext& ctx) {
     auto& events = ctx.leg.events;
     for (size_t i = 0;; ++i) {
         if (i == events.size()) transfer_.settle(*this, ctx);
+        if (i == events.size()) intruder_.settle(*this, ctx);
         if (i == events.size()) break;
         LegEvent event = std::move(events[i]);
         on_leg_event(ctx, std::move(event));
     }
     events.clear();
+    settle_playing(ctx);
     withhold_answer(ctx);
     finish_if_done();
 }
@@ -280,6 +292,7 @@ void Call::on_leg_event(CallContext& ctx, LegEvent event) {
     const uint8_t index = index_of(event.leg);
     if (party(index) == nullptr) return;
     if (feature_ && on_feature_event(ctx, event)) return;
+    if (index != 0 && index == intruder_.index()) return intruder_.on_event(*this, ctx, event);
     using Kind = LegEvent::Kind;
     switch (event.kind) {
         case Kind::RemoteOffer:

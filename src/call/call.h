@@ -18,6 +18,7 @@
 #include "call/call_context.h"
 #include "call/call_snapshot.h"
 #include "call/exchange.h"
+#include "call/intruder.h"
 #include "call/media_move.h"
 #include "call/newcomer.h"
 #include "call/phase.h"
@@ -25,6 +26,10 @@
 #include "call/trace.h"
 #include "call/transfer.h"
 #include "model/generated/cdr.h"
+
+namespace tandem::model {
+struct DomainSettings;
+}
 
 namespace tandem::call {
 
@@ -54,6 +59,13 @@ class Call {
     // A phone wants the place of one of its legs; first, whether it may (0, or a status).
     int refusal_of(uint8_t leg, bool early_only) const;
     void take_in(CallContext& ctx, NewcomerInvite invite);
+    // The same for whoever wants to join the two who talk.
+    int refusal_to_join(DomainId domain, AccountId account) const {
+        return intruder_.refusal_of(*this, domain, account);
+    }
+    void join(CallContext& ctx, IntruderInvite invite) {
+        intruder_.take_in(*this, ctx, std::move(invite));
+    }
 
     // --- Commands.
     // Ends it, whatever its phase: CANCEL, a failure to the caller, BYE.
@@ -97,6 +109,8 @@ class Call {
     bool is_dialog(uint8_t leg, const DialogName& name) const;
     // A leg whose phone rings for the account of the domain (nil: for anybody there); 0: none.
     uint8_t ringing_leg(DomainId domain, AccountId account) const;
+    // A leg over which the account of the domain talks; no_leg: none.
+    uint8_t talking_leg(DomainId domain, AccountId account) const;
     ports::Instance media_gate() const { return media_gate_; }
     bool has_media() const { return media_open_; }
     // As the store has it, and in the middle of nothing.
@@ -249,6 +263,18 @@ class Call {
     void run_move_timers(CallContext& ctx);
     std::optional<Instant> next_move_deadline() const;
 
+    // --- playing.cc
+    bool holds(uint8_t index) const;
+    bool waits(uint8_t index) const;
+    const model::DomainSettings* music_of(const CallContext& ctx, uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_play(const CallContext& ctx, uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_music(const CallContext& ctx, uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_mix(uint8_t index) const;
+    void settle_playing(CallContext& ctx);
+    sdp::Session with_music(const CallContext& ctx, uint8_t speaker, sdp::Session said) const;
+    sdp::Session answer_with_music(const CallContext& ctx, uint8_t speaker,
+                                   const sdp::Session& offer, const sdp::Session& said) const;
+
     // --- ending.cc
     void end(CallContext& ctx, ReleasedBy by, int status, std::string_view reason);
     void end_leg(CallContext& ctx, uint8_t index, int status, std::string_view reason);
@@ -261,6 +287,7 @@ class Call {
     model::Cdr record(UtcTime now) const;
     model::Cdr side_of(const model::Cdr& whole, DomainId domain) const;
 
+    friend class Intruder;
     friend class Newcomer;
     friend class Transfer;
 
@@ -273,6 +300,8 @@ class Call {
     uint8_t near_ = 0;  // who is in the caller's place: another one after the caller's transfer
     Transfer transfer_;
     Newcomer newcomer_;
+    Intruder intruder_;
+    uint8_t orphan_ = 0;  // the leg of one before a restart, whose termination the gate still has
     std::vector<RouteStepNote> route_notes_;
     std::vector<Destination> destinations_;
     std::vector<Duration> stages_;  // see Route

@@ -96,6 +96,7 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     const bool hides = is_transfer ? transfer_.hides_caller(*this) : facts_.hide_caller;
     if (is_transfer) invite.payload.headers = transfer_.invite_headers(*this);
     if (hides) invite.payload.headers.push_back({"Privacy", "id"});
+    if (to.destination.answers_itself) add_answer_mode(facts_.domain_name, invite.payload.headers);
     for (sip::HeaderField& each : history_headers(to.destination.path, facts_.domain_name))
         invite.payload.headers.push_back(std::move(each));
     if (offered()) {

@@ -25,6 +25,7 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
             to.goes_on = target.goes_on;
             to.calls_max = target.calls_max;
             to.of_group = target.of_group;
+            to.answers_itself = target.answers_itself;
             to.path = stage.path;
             const auto* trunk = target.trunk ? outward.catalog.find_trunk(*target.trunk) : nullptr;
             if (trunk != nullptr) to.outside = outside_of(*trunk, outward);

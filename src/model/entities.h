@@ -12,6 +12,7 @@
 #include "model/generated/grant.h"
 #include "model/generated/interface.h"
 #include "model/generated/licence.h"
+#include "model/generated/music.h"
 #include "model/generated/number_range.h"
 #include "model/generated/representation.h"
 #include "model/generated/ring_group.h"

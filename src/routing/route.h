@@ -27,6 +27,7 @@ struct Target {
     bool goes_on = false;  // when it does not take the call: see forwarded() in delivery.h
     int calls_max = 0;     // in so many calls it is busy; 0: never by their number
     bool of_group = false;
+    bool answers_itself = false;     // its phone is to take the call without being asked: intercom
     std::optional<TrunkId> trunk{};  // the number is outside, and reached over it; no account then
 };
 
@@ -88,6 +89,13 @@ struct FeatureUse {
     std::string change;  // merge patch of an account_service
 };
 
+// A feature code: the caller joins a call that is there.
+struct JoinWish {
+    // Hears both; is heard by the account as well; is heard by both.
+    enum class Kind : uint8_t { Listen, Whisper, Barge } kind = Kind::Listen;
+    AccountId account;  // whose call
+};
+
 // Who calls, as whoever is called is to see it.
 struct Shown {
     std::string number;
@@ -101,6 +109,7 @@ struct Route {
     std::string refusal_reason;  // for the phone and the record; empty: nothing is to be told
     std::optional<Shown> shown;  // where it is not the caller's own number and name
     std::optional<FeatureUse> feature;
+    std::optional<JoinWish> join;
     std::vector<Step> steps;
     std::vector<Forward> forwards;      // that led to the first stage, or to the refusal
     std::optional<RingGroupId> turned;  // the group that began with the next one of its members

@@ -242,6 +242,12 @@ void B2buaSubject::drain_media(std::vector<std::string>& out) {
                 line += stream.remote_rtp ? ":" + std::to_string(stream.remote_rtp->port) : ":?";
             }
         }
+        for (const uint32_t stopped : request.stop_playing)
+            line += " stop " + std::to_string(stopped);
+        for (const ports::MediaPlay& play : request.play) {
+            line += " play " + std::to_string(play.termination) + ":music/" +
+                    std::to_string(play.payload_type);
+        }
         for (const uint32_t gone : request.remove) line += " remove " + std::to_string(gone);
         if (request.joined) {
             for (const auto& [a, b] : *request.joined) {

@@ -20,6 +20,7 @@ struct Trunk;
 struct TrunkGroup;
 struct RingGroup;
 struct FeatureCode;
+struct Music;
 struct AccountService;
 struct Grant;
 struct ApiToken;
@@ -68,6 +69,10 @@ struct DomainKind<model::FeatureCode> {
 };
 
 template <>
+struct DomainKind<model::Music> {
+    static constexpr std::string_view name = "music", segment = "music";
+};
+template <>
 struct DomainKind<model::Grant> {
     static constexpr std::string_view name = "grant", segment = "grant";
 };
@@ -104,7 +109,7 @@ struct KindList {
 using DomainKinds =
     KindList<model::NumberRange, model::DialRule, model::Schedule, model::Representation,
              model::Trunk, model::TrunkGroup, model::RingGroup, model::FeatureCode,
-             model::AccountService, model::Grant, model::ApiToken>;
+             model::AccountService, model::Music, model::Grant, model::ApiToken>;
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };

@@ -26,6 +26,10 @@ template <>
 inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
     ports::MediaEvent::Kind::Idle;
 template <>
+inline constexpr ports::MediaCodec last_of<ports::MediaCodec> = ports::MediaCodec::Pcmu;
+template <>
+inline constexpr ports::MediaSound last_of<ports::MediaSound> = ports::MediaSound::Mix;
+template <>
 inline constexpr ports::EntityVerb last_of<ports::EntityVerb> = ports::EntityVerb::Remove;
 template <>
 inline constexpr ports::HistoryAppend::Kind last_of<ports::HistoryAppend::Kind> =

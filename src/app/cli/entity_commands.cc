@@ -6,6 +6,7 @@
 #include "app/cli/entity_kinds.h"
 #include "app/cli/forms.h"
 #include "app/cli/input.h"
+#include "app/cli/music_file.h"
 
 namespace tandem::cli {
 namespace {
@@ -100,6 +101,8 @@ Result<std::string> id_named(Global& global, const Command& command, const std::
 }
 
 Result<json::value> value_of(Global& global, const Command& command, const Typed& typed) {
+    if (command.kind->entity == std::string_view("music") && typed.field.path == "file")
+        return json::value(TRY(music_file(typed.text)));
     json::value value = TRY(typed_value(typed.field, typed.text));
     if (typed.field.ref.empty()) return value;
     if (value.is_string()) {

@@ -20,12 +20,12 @@ namespace tandem::model {
 
 enum class FeatureAction { DoNotDisturbOn, DoNotDisturbOff, ForwardAlwaysOn, ForwardAlwaysOff,
         ForwardBusyOn, ForwardBusyOff, ForwardNoAnswerOn, ForwardNoAnswerOff,
-        ForwardUnregisteredOn, ForwardUnregisteredOff };
+        ForwardUnregisteredOn, ForwardUnregisteredOff, Intercom, Listen, Whisper, Barge };
 std::span<const std::string_view> names_of(FeatureAction);
 std::string_view to_string(FeatureAction value);
 std::optional<FeatureAction> parse_feature_action(std::string_view text);
 
-// What users dial to switch something for their account.
+// What users dial to switch something for their account, or to call somebody in a special way.
 struct FeatureCode {
     // Identity of the feature code, given at its creation.
     FeatureCodeId id;
@@ -38,6 +38,9 @@ struct FeatureCode {
     std::string prefix;
     // What it does.
     FeatureAction action = FeatureAction::DoNotDisturbOn;
+    // The accounts that may use it; empty: all of the domain, but nobody of listen, whisper and
+    // barge.
+    std::vector<AccountId> allowed;
 
     friend bool operator==(const FeatureCode&, const FeatureCode&) = default;
 };

@@ -233,6 +233,7 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
     question.dice = facts.call.bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
+    if (found.join) return join_call(step, std::move(invite), *found.join);
     show(around_.catalog, found, invite.facts);
     if (found.turned) take_turn(*found.turned);
     auto feature = feature_request(found, facts, invite.in.flow.remote.text());

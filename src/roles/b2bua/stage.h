@@ -34,6 +34,7 @@ class Stage {
     // --- The world.
     bool has_account(std::string_view number) const { return accounts_.contains(number); }
     void add_account(std::string_view number);  // its password is "secret"
+    AccountId id_of(std::string_view number) const { return accounts_.find(number)->second; }
     void register_phone(std::string_view number, uint16_t port,
                         ports::Transport transport = ports::Transport::Udp);
     // What it has set for its calls, as the API takes it; false: the text is none.

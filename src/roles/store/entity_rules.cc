@@ -298,6 +298,8 @@ Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fr
         return contradiction("settings.expires_max_s", "must be at least expires_default_s");
     if (s.session_expires < s.session_min)
         return contradiction("settings.session_expires_s", "must be at least session_min_s");
+    if (s.music && catalog.find<model::Music>(domain.id, *s.music) == nullptr)
+        return missing("settings.music", "there is no such file of music in the domain");
     if (s.default_trunk && catalog.find<model::Trunk>(domain.id, *s.default_trunk) == nullptr)
         return missing("settings.default_trunk", "there is no such trunk in the domain");
     if (s.default_trunk_group &&

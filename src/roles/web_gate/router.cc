@@ -48,6 +48,8 @@ constexpr Route kRoutes[] = {
     {"/api/v1/domains/{domain}/representations/{id}", kItem, Action::EntityItem, "representation"},
     {"/api/v1/domains/{domain}/ring-groups", kList, Action::EntityList, "ring_group"},
     {"/api/v1/domains/{domain}/ring-groups/{id}", kItem, Action::EntityItem, "ring_group"},
+    {"/api/v1/domains/{domain}/music", kList, Action::EntityList, "music"},
+    {"/api/v1/domains/{domain}/music/{id}", kItem, Action::EntityItem, "music"},
     {"/api/v1/domains/{domain}/feature-codes", kList, Action::EntityList, "feature_code"},
     {"/api/v1/domains/{domain}/feature-codes/{id}", kItem, Action::EntityItem, "feature_code"},
     {"/api/v1/domains/{domain}/licence", kSingle, Action::EntityItem, "licence"},
