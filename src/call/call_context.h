@@ -105,6 +105,7 @@ struct Destination {
     bool goes_on = false;                  // see routing::Target
     int calls_max = 0;                     // likewise
     bool of_group = false;                 // likewise
+    bool one_call = false;                 // likewise
     bool busy = false;                     // by the number of its calls
     std::vector<routing::Forward> path{};  // how the call comes to it from what was dialled
     DomainId domain;                       // whose account it is

@@ -21,6 +21,8 @@ constexpr Usual kUsual[] = {
     {"forward-busy-on", "*67*"},         {"forward-busy-off", "#67"},
     {"forward-no-answer-on", "*61*"},    {"forward-no-answer-off", "#61"},
     {"forward-unregistered-on", "*62*"}, {"forward-unregistered-off", "#62"},
+    {"calls-waiting-on", "*43"},         {"calls-waiting-off", "#43"},
+    {"secretary-away-on", "*51"},        {"secretary-away-off", "#51"},
 };
 
 // Those that the domain has, under the name or the prefix, stay as they are.

@@ -20,7 +20,8 @@ namespace tandem::model {
 
 enum class FeatureAction { DoNotDisturbOn, DoNotDisturbOff, ForwardAlwaysOn, ForwardAlwaysOff,
         ForwardBusyOn, ForwardBusyOff, ForwardNoAnswerOn, ForwardNoAnswerOff,
-        ForwardUnregisteredOn, ForwardUnregisteredOff };
+        ForwardUnregisteredOn, ForwardUnregisteredOff, CallsWaitingOn, CallsWaitingOff,
+        SecretaryAwayOn, SecretaryAwayOff, ScheduleOpen, ScheduleClosed, ScheduleByHours };
 std::span<const std::string_view> names_of(FeatureAction);
 std::string_view to_string(FeatureAction value);
 std::optional<FeatureAction> parse_feature_action(std::string_view text);
@@ -38,6 +39,8 @@ struct FeatureCode {
     std::string prefix;
     // What it does.
     FeatureAction action = FeatureAction::DoNotDisturbOn;
+    // What the actions schedule-open, schedule-closed and schedule-by-hours switch.
+    std::optional<ScheduleId> schedule;
 
     friend bool operator==(const FeatureCode&, const FeatureCode&) = default;
 };
