@@ -53,8 +53,8 @@ def answered_by(caller, callee):
     return callee.invite
 
 
-def check_forwards(server, *forwards, result="answered"):
-    record = records(server)[0]
+def check_forwards(server, *forwards, result="answered", calls=1):
+    record = records(server, calls)[0]
     told = [(each["by"]["number"], each["to"], each["reason"]) for each in record["forwards"]]
     expect(told == list(forwards) and record["result"] == result, f"the CDR: {record}")
     return record
@@ -398,11 +398,10 @@ def rules_by_caller_and_schedule(folder):
             phones(server, "1001", "1002", "1003", "1004") as (a, b, c, d):
         domain = "/domains/demo.test"
         night = server.api("POST", domain + "/schedules", {"name": "night"})["id"]
-        for rule, status, field in (({"caller": "10[", "to": "1003"}, 422, "caller"), ({"to": "1999"}, 404, "to"),
-                                    ({"to": "1002"}, 422, "to"), ({}, 422, "to"),
-                                    ({"schedule": "f" * 32, "to": "1003"}, 404, "schedule"),
-                                    ({"reason": "often", "to": "1003"}, 422, "reason")):
-            problem = services(server, "1002", expected=status, rules=[{"to": "1003"}, rule])
+        for rule, field in (({"caller": "10[", "to": "1003"}, "caller"), ({"to": "1999"}, "to"), ({"to": "1002"}, "to"),
+                            ({"schedule": "f" * 32, "to": "1003"}, "schedule"), ({}, "to"),
+                            ({"reason": "often", "to": "1003"}, "reason")):
+            problem = services(server, "1002", expected=422, rules=[{"to": "1003"}, rule])
             expect(problem["field"] == f"rules[1].{field}", f"{rule}: {problem}")
         code, said = tandem(server, "services", "set", "demo.test", "1002", "--forward-always", "1004", "--rules",
                             '[{"caller": "1001", "action": "ring"},'
@@ -418,7 +417,7 @@ def rules_by_caller_and_schedule(folder):
         d.begin_call("1002")
         invite = answered_by(d, c)
         expect("1002@demo.test" in header(invite, "Diversion"), f"Diversion: {invite}")
-        check_forwards(server, ("1002", "1003", "always"))
+        check_forwards(server, ("1002", "1003", "always"), calls=3)
         code, said = tandem(server, "route", "test", "demo.test", "1004", "1002")
         expect(code == 0 and "Not its rule 1" in said and "Its rule 2 (always) says 'forward'" in said, said)
         server.api("DELETE", domain + "/schedules/night", expected=409)
