@@ -169,7 +169,7 @@ Route deliver_directly(const Catalog& catalog, const Question& question,
     return refused(std::move(route), 486, called(account) + " counts as busy.");
 }
 
-std::optional<Route> forwarded(const Catalog& catalog, Question question, AccountId by,
+std::optional<Route> forwarded(const Catalog& catalog, const Question& question, AccountId by,
                                ForwardReason reason) {
     const AccountRecord* account = catalog.find_account(question.domain, by);
     const AccountService* set = catalog.find<AccountService>(question.domain, by);

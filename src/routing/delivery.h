@@ -36,8 +36,8 @@ Route go_on(const store::Catalog& catalog, Question question, Forward forward, R
 // Where a call goes on that the account has not taken; nullopt: it has set nothing for this reason.
 // `question` says by its `tried` who has had the call already, and by its `origin` and `anonymous`
 // who calls; its caller and what was dialled do not matter.
-std::optional<Route> forwarded(const store::Catalog& catalog, Question question, AccountId by,
-                               ForwardReason reason);
+std::optional<Route> forwarded(const store::Catalog& catalog, const Question& question,
+                               AccountId by, ForwardReason reason);
 
 // Whether the account is to be disturbed with a call that is for somebody else in the first place:
 // a member of a group, or whom a phone has sent a call on to.

@@ -124,7 +124,7 @@ void explain_rules(const Catalog& catalog, const Question& question, const Accou
     for (size_t i = 0; i < set.rules.size(); ++i) {
         const ForwardRule& rule = set.rules[i];
         if (rule.reason != when) continue;
-        const std::string title =
+        std::string title =
             "rule " + std::to_string(i + 1) + " (" + std::string(to_string(reason)) + ")";
         const std::string why_not = objection(catalog, question, rule);
         if (why_not.empty()) {
@@ -134,7 +134,7 @@ void explain_rules(const Catalog& catalog, const Question& question, const Accou
                                         "': " + grounds_of(catalog, question.domain, rule) + "."});
             return;
         }
-        route.steps.push_back({"passed-over", "Not its " + title + ": " + why_not + "."});
+        route.steps.push_back({"passed-over", "Not its " + title.append(": ") + why_not + "."});
     }
 }
 

@@ -57,7 +57,7 @@ Certain certain_for(const model::AccountService& set, ForwardWhen when) {
 // who calls, and on them.
 Certain of_all_calls(const model::AccountService& set) {
     if (!set.secretaries.empty()) return {Certainty::Undecided, {}};
-    const Certain always = certain_for(set, ForwardWhen::Always);
+    Certain always = certain_for(set, ForwardWhen::Always);
     if (always.is != Certainty::Stays || !set.do_not_disturb) return always;
     return certain_for(set, ForwardWhen::Busy);
 }
