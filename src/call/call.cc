@@ -222,7 +222,7 @@ void Call::on_reply(CallContext& ctx, ports::Letter reply) {
     } else if (const auto* placed = get_if<ports::MediaPlaced>(&reply.payload)) {
         on_placed(ctx, *placed);
     } else if (const auto* page = get_if<ports::CallsPage>(&reply.payload)) {
-        on_counted(ctx, question->branch, page->total);
+        on_counted(ctx, question->branch, page->calls);
     } else if (const auto* done = get_if<ports::EntityReply>(&reply.payload)) {
         on_feature_done(ctx, *done);
     } else if (auto* media = get_if<ports::MediaReply>(&reply.payload)) {
@@ -252,7 +252,7 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
         case Purpose::OfferMedia:
             return refuse_exchange(ctx, 500);
         case Purpose::Count:
-            return on_counted(ctx, question.branch, 0);
+            return on_counted(ctx, question.branch, {});
         case Purpose::Feature:
             return end(ctx, ReleasedBy::System, 504, "the store does not answer");
         case Purpose::UpdateMedia:

@@ -176,13 +176,16 @@ class Call {
     // --- stages.cc
     bool next_stage(CallContext& ctx);
     void ask_for_devices(CallContext& ctx);
-    void on_counted(CallContext& ctx, uint8_t destination, uint64_t calls);
+    bool is_busy_by(const Destination& to, const std::vector<ports::CallSummary>& calls) const;
+    void on_counted(CallContext& ctx, uint8_t destination,
+                    const std::vector<ports::CallSummary>& calls);
     void begin_stage_time(CallContext& ctx);
     void on_stage_timeout(CallContext& ctx);
 
     // --- forward.cc
     void note_path(CallContext& ctx);
     void go_on_from_stage(CallContext& ctx);
+    routing::Origin origin_for(const Destination& called) const;
     void go_on_from(const CallContext& ctx, const Destination& by, routing::ForwardReason reason);
     void insert_stages(Route further, const std::vector<routing::Forward>& path);
 

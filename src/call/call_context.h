@@ -106,6 +106,7 @@ struct Destination {
     int calls_max = 0;                     // likewise
     bool of_group = false;                 // likewise
     bool answers_itself = false;           // likewise
+    bool one_call = false;                 // likewise
     bool busy = false;                     // by the number of its calls
     std::vector<routing::Forward> path{};  // how the call comes to it from what was dialled
     DomainId domain;                       // whose account it is

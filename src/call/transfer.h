@@ -88,6 +88,7 @@ class Transfer {
     std::string_view parked_at() const { return is_parked() ? dialled_ : std::string_view(); }
     uint8_t parked_leg() const { return referrer_; }
     bool referrer_is_gone() const { return referrer_gone_; }
+    uint8_t referrer() const { return referrer_; }
     bool is_under_way() const { return stage_ != Stage::None; }
     bool locates() const { return stage_ == Stage::Locating; }
     bool rings() const { return stage_ == Stage::Ringing; }

@@ -78,7 +78,7 @@ struct CallsQuery {
     CallId call;      // nil: a page of them
     std::string after;
     uint32_t limit = 100;
-    AccountId account{};  // those that it is in, answered or made by it; nil: anybody's
+    AccountId account{};  // made or answered by it, or ringing there; nil: anybody's
 };
 struct CallsPage {
     std::vector<CallSummary> calls;

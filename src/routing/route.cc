@@ -237,6 +237,7 @@ Question Way::question_there(DomainId domain) const {
     question.direction = DialDirection::Inner;
     if (domain != origin_) question.caller = {};
     const bool is_own = domain == origin_ && question_.direction == DialDirection::Inner;
+    if (!question.origin) question.origin = Origin{caller_.number, is_own};
     if (!is_own) question.forwards = std::max(question.forwards, size_t{1});
     return question;
 }

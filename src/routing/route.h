@@ -15,6 +15,7 @@
 #include "base/instant.h"
 #include "model/ids.h"
 #include "routing/dial_plan.h"
+#include "routing/talk_times.h"
 
 namespace tandem::routing {
 
@@ -28,6 +29,7 @@ struct Target {
     int calls_max = 0;     // in so many calls it is busy; 0: never by their number
     bool of_group = false;
     bool answers_itself = false;     // its phone is to take the call without being asked: intercom
+    bool one_call = false;           // it is busy in any call, and while one rings
     std::optional<TrunkId> trunk{};  // the number is outside, and reached over it; no account then
 };
 
@@ -52,6 +54,12 @@ struct Stage {
 // How often groups whose members take turns have been called.
 using GroupTurns = std::map<RingGroupId, uint64_t>;
 
+// Who has dialled in the first place, as who is called sees him.
+struct Origin {
+    std::string number;
+    bool is_inner = false;  // an account of the domain of who is called
+};
+
 // Explained: with a step for each rule that was asked, as far as explained_rules_max; slower, and
 // with the same answer.
 enum class Detail : uint8_t { Brief, Explained };
@@ -67,6 +75,8 @@ struct Question {
     // Of a call that goes on: whom it was meant for, and how often it has gone on.
     std::span<const AccountId> tried{};
     size_t forwards = 0;
+    std::optional<Origin> origin{};     // nullopt: it is the caller, as the plans leave him
+    const TalkTimes* talks = nullptr;   // null: nobody knows who has talked when
     const GroupTurns* turns = nullptr;  // null: nobody counts them
     uint64_t dice = 0;                  // any number, another one for each call
     model::DialDirection direction = model::DialDirection::Inner;
@@ -83,10 +93,11 @@ struct Step {
     std::string reason;  // one sentence
 };
 
-// A feature code: nobody rings, something is set for the caller's account.
+// A feature code: nobody rings, something is set, mostly for the caller's account.
 struct FeatureUse {
-    std::string name;    // of the code
-    std::string change;  // merge patch of an account_service
+    std::string name;                      // of the code
+    std::string change;                    // merge patch of an account_service
+    std::optional<ScheduleId> schedule{};  // no account's: it is of this schedule
 };
 
 // A feature code: the caller joins a call that is there.

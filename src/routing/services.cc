@@ -14,8 +14,9 @@ using model::FeatureAction;
 using model::FeatureCode;
 
 struct ActionFacts {
-    std::string_view field;    // of account_service
+    std::string_view field;    // of account_service, or of a schedule
     std::string_view value{};  // JSON; empty: the number that follows the prefix
+    bool of_schedule = false;
 };
 ActionFacts facts_of(FeatureAction action) {
     switch (action) {
@@ -44,6 +45,20 @@ ActionFacts facts_of(FeatureAction action) {
         case FeatureAction::Whisper:
         case FeatureAction::Barge:
             return {};  // they set nothing
+        case FeatureAction::CallsWaitingOn:
+            return {"calls_waiting", "true"};
+        case FeatureAction::CallsWaitingOff:
+            return {"calls_waiting", "false"};
+        case FeatureAction::SecretaryAwayOn:
+            return {"secretary_away", "true"};
+        case FeatureAction::SecretaryAwayOff:
+            return {"secretary_away", "false"};
+        case FeatureAction::ScheduleOpen:
+            return {"switched", "\"open\"", true};
+        case FeatureAction::ScheduleClosed:
+            return {"switched", "\"closed\"", true};
+        case FeatureAction::ScheduleByHours:
+            return {"switched", "\"by-hours\"", true};
     }
     return {};
 }
@@ -149,7 +164,8 @@ std::optional<Route> use_feature(const store::Catalog& catalog, const Question& 
     change += wants_number ? "\"" + std::string(parameter) + "\"" : std::string(facts.value);
     change += '}';
     route.steps.push_back({"feature", "The feature code " + code->name + " sets " + change + "."});
-    route.feature = FeatureUse{code->name, std::move(change)};
+    route.feature = FeatureUse{code->name, std::move(change), {}};
+    if (facts.of_schedule) route.feature->schedule = code->schedule;
     return route;
 }
 
@@ -158,6 +174,10 @@ bool is_digits(std::string_view number) {
 }
 
 }  // namespace
+
+bool is_of_schedule(FeatureAction action) {
+    return facts_of(action).of_schedule;
+}
 
 std::optional<Route> reach_service(const store::Catalog& catalog, const Question& question,
                                    std::string_view number, const Route& route) {

@@ -145,8 +145,9 @@ Result<void> B2buaSubject::act(const LadderStep& step) {
         if (stage_.add_feature_code(step.word(1))) return {};
         return wrong("no such feature code");
     }
-    if (step.word(0) == "calls") {
-        auto& count = stage_.calls_of[std::string(step.word(1))];
+    if (step.word(0) == "calls" || step.word(0) == "rings") {
+        auto& known = step.word(0) == "calls" ? stage_.calls_of : stage_.rings_of;
+        auto& count = known[std::string(step.word(1))];
         std::from_chars(step.word(2).data(), step.word(2).data() + step.word(2).size(), count);
         return {};
     }

@@ -27,6 +27,10 @@ constexpr Usual kUsual[] = {
     {"forward-unregistered-on", "*62*"},
     {"forward-unregistered-off", "#62"},
     {"intercom", "*80"},
+    {"calls-waiting-on", "*43"},
+    {"calls-waiting-off", "#43"},
+    {"secretary-away-on", "*51"},
+    {"secretary-away-off", "#51"},
 };
 
 // Those that the domain has, under the name or the prefix, stay as they are.

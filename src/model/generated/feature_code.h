@@ -20,7 +20,9 @@ namespace tandem::model {
 
 enum class FeatureAction { DoNotDisturbOn, DoNotDisturbOff, ForwardAlwaysOn, ForwardAlwaysOff,
         ForwardBusyOn, ForwardBusyOff, ForwardNoAnswerOn, ForwardNoAnswerOff,
-        ForwardUnregisteredOn, ForwardUnregisteredOff, Intercom, Listen, Whisper, Barge };
+        ForwardUnregisteredOn, ForwardUnregisteredOff, Intercom, Listen, Whisper, Barge,
+        CallsWaitingOn, CallsWaitingOff, SecretaryAwayOn, SecretaryAwayOff, ScheduleOpen,
+        ScheduleClosed, ScheduleByHours };
 std::span<const std::string_view> names_of(FeatureAction);
 std::string_view to_string(FeatureAction value);
 std::optional<FeatureAction> parse_feature_action(std::string_view text);
@@ -41,6 +43,8 @@ struct FeatureCode {
     // The accounts that may use it; empty: all of the domain, but nobody of listen, whisper and
     // barge.
     std::vector<AccountId> allowed;
+    // What the actions schedule-open, schedule-closed and schedule-by-hours switch.
+    std::optional<ScheduleId> schedule;
 
     friend bool operator==(const FeatureCode&, const FeatureCode&) = default;
 };

@@ -235,6 +235,7 @@ class B2buaRole final : public ports::Role {
     std::vector<sip::LegEvent> events_;
     Calls calls_;
     routing::GroupTurns group_turns_;
+    routing::TalkTimes talks_;
     size_t live_calls_ = 0;  // of them, those that have not ended
     routing::DialPlans plans_;
     PageMessages pages_;

@@ -134,7 +134,12 @@ void Stage::add_account(std::string_view number) {
 
 bool Stage::set_services(std::string_view number, std::string_view json) {
     const auto account = accounts_.find(number);
-    auto set = model::decode<model::AccountService>(json, model::Source::Api);
+    std::string text(json);
+    for (const auto& [of, id] : accounts_) {
+        const size_t at = text.find("\"@" + of + "\"");
+        if (at != text.npos) text.replace(at + 1, of.size() + 1, id.text());
+    }
+    auto set = model::decode<model::AccountService>(text, model::Source::Api);
     if (account == accounts_.end() || !set) return false;
     set->id = account->second;
     set->domain = kDomain;
@@ -283,8 +288,14 @@ void Stage::play(Letter& letter) {
         answer_media(letter, *request);
     } else if (const auto* counted = get_if<ports::CallsQuery>(&letter.payload)) {
         ports::CallsPage page;
-        for (const auto& [number, id] : accounts_)
-            if (id == counted->account) page.total = calls_of[number];
+        for (const auto& [number, id] : accounts_) {
+            if (id != counted->account) continue;
+            for (uint64_t n = 0; n < calls_of[number]; ++n)
+                page.calls.emplace_back().callee_account = id;
+            for (uint64_t n = 0; n < rings_of[number]; ++n)
+                page.calls.emplace_back().ringing = {id};
+        }
+        page.total = page.calls.size();
         answer(std::move(page));
     } else if (auto* asked = get_if<ports::EntityRequest>(&letter.payload)) {
         changes.push_back(std::move(*asked));

@@ -37,7 +37,8 @@ class Stage {
     AccountId id_of(std::string_view number) const { return accounts_.find(number)->second; }
     void register_phone(std::string_view number, uint16_t port,
                         ports::Transport transport = ports::Transport::Udp);
-    // What it has set for its calls, as the API takes it; false: the text is none.
+    // What it has set for its calls, as the API takes it, with "@1003" for the id of an account;
+    // false: the text is none.
     bool set_services(std::string_view number, std::string_view json);
     bool add_group(std::string_view number, std::string_view json,
                    const std::vector<std::string_view>& members);
@@ -65,8 +66,10 @@ class Stage {
     bool media_refuses = false;
     bool keeps_messages = true;
     bool changes_refused = false;
-    std::map<std::string, uint64_t, std::less<>> calls_of;  // what CS knows, by number
-    bool has_room = true;                                   // some media gate
+    // What CS knows, by number: calls that accounts are in, and those that ring.
+    std::map<std::string, uint64_t, std::less<>> calls_of;
+    std::map<std::string, uint64_t, std::less<>> rings_of;
+    bool has_room = true;      // some media gate
     ports::Instance rings_at;  // what CS says of calls that ring; nobody: there are none
     // The gate loses all contexts, and gives out ports from here on.
     void lose_media(uint16_t first_port);

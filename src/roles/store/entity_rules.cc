@@ -430,8 +430,13 @@ bool exists(const Catalog& catalog, DomainId domain, const model::Reference& to)
 
 // How people call it.
 template <typename T>
-std::string name_of(const T& value) {
-    if constexpr (store::IsNamed<T>) return value.name;
+std::string name_of(const Catalog& catalog, const T& value) {
+    if constexpr (store::IsNamed<T>) {
+        return value.name;
+    } else if constexpr (store::IsPerAccount<T>) {
+        const auto* account = catalog.find_account(value.domain, value.id);
+        if (account != nullptr) return std::string(account->login());
+    }
     return value.id.text();
 }
 
@@ -467,8 +472,8 @@ Result<void> check_unreferenced(const Catalog& catalog, DomainId domain,
             if (store::IsPerAccount<T> && value.id.bits == to.id) return true;
             for (const model::Reference& each : model::references_of(value)) {
                 if (each.id != to.id || each.kind != to.kind) continue;
-                outcome = used("the " + spoken(store::DomainKind<T>::name) + " '" + name_of(value) +
-                               "' still uses it (" + each.field + ")");
+                outcome = used("the " + spoken(store::DomainKind<T>::name) + " '" +
+                               name_of(catalog, value) + "' still uses it (" + each.field + ")");
                 return false;
             }
             return true;
