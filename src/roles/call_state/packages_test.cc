@@ -29,6 +29,13 @@ struct PackagesTest : WatchersTest {
     static std::string etag(const sip::Message& answer) {
         return std::string(answer.header(HeaderId::SipEtag).value_or(""));
     }
+    // The one that was sent during a long wait, and repeated for want of an answer.
+    sip::Message notify_of_late() {
+        for (const SipOutbound& each : sent)
+            EXPECT_EQ(each.message.header(HeaderId::CSeq), sent[0].message.header(HeaderId::CSeq));
+        if (sent.size() > 1) sent.erase(sent.begin() + 1, sent.end());
+        return notify();
+    }
     std::string told() {
         wait(0s);
         const sip::Message message = notify();
@@ -55,7 +62,8 @@ TEST_F(PackagesTest, AMailboxTellsWhatWaits) {
     EXPECT_TRUE(sent.empty()) << "calls are no messages";
     messages = 0;
     wait(kPresenceLook);
-    EXPECT_TRUE(has(notify(), "Messages-Waiting: no\r\n")) << "a change that was not told is seen";
+    EXPECT_TRUE(has(notify_of_late(), "Messages-Waiting: no\r\n"))
+        << "a change that was not told is seen";
 }
 
 TEST_F(PackagesTest, ALookWaitsForTheRegistrar) {
@@ -69,7 +77,7 @@ TEST_F(PackagesTest, ALookWaitsForTheRegistrar) {
     messages = 1;
     tell_standing(kAlice);
     wait(kKnownMax);
-    EXPECT_TRUE(has(notify(), "Text-Message: 1/0\r\n"));
+    EXPECT_TRUE(has(notify_of_late(), "Text-Message: 1/0\r\n"));
 }
 
 TEST_F(PackagesTest, RegistrationsComeAndGo) {
@@ -186,7 +194,7 @@ TEST_F(PackagesTest, PublicationsExpireAndAreKept) {
     wait(57s);
     EXPECT_TRUE(sent.empty()) << "it was renewed";
     wait(5s);
-    EXPECT_TRUE(has(notify(), "<basic>open</basic>"));
+    EXPECT_TRUE(has(notify_of_late(), "<basic>open</basic>"));
     EXPECT_EQ(publish("SIP-If-Match: " + etag(more) + "\r\n").status(), 412);
     begin();
     wait(100ms);
