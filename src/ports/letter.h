@@ -64,7 +64,7 @@ using Payloads = PayloadList<
     ListenerOpen, ListenerOpened, ListenerClose, ListenerFailed,
     // registrar
     BindingsQuery, BindingsReply, BindingsList, BindingsPage, BindingRemove, BindingRemoved,
-    MessageKeep, MessageKept, MessageDeliver, MessageDelivered,
+    MessageKeep, MessageKept, MessageDeliver, MessageDelivered, AccountFollow, AccountStanding,
     // trunks
     TrunkQuery, TrunkReply, TrunkStatesQuery, TrunkStates, ResolveQuery, ResolveReply,
     // media

@@ -29,6 +29,7 @@ void describe(A& a, ports::CallEvent& v) {
     a(1, v.kind);
     a(2, v.at);
     a(3, v.call);
+    a(4, v.number);
 }
 template <typename A>
 void describe(A& a, ports::CallEventsFollow& v) {
@@ -36,6 +37,8 @@ void describe(A& a, ports::CallEventsFollow& v) {
     a(2, v.domain);
     a(3, v.known);
     a(4, v.over);
+    a(5, v.tenure);
+    a(6, v.seen);
 }
 template <typename A>
 void describe(A& a, ports::CallEvents& v) {
@@ -44,6 +47,10 @@ void describe(A& a, ports::CallEvents& v) {
     a(3, v.number);
     a(4, v.complete);
     a(5, v.events);
+    a(6, v.tenure);
+    a(7, v.at);
+    a(8, v.resumed);
+    a(9, v.gap);
 }
 template <typename A>
 void describe(A& a, ports::CallReport& v) {

@@ -170,6 +170,24 @@ void describe(A& a, ports::BindingsPage& v) {
     a(3, v.total);
 }
 template <typename A>
+void describe(A& a, ports::AccountFollow& v) {
+    a(1, v.domain);
+    a(2, v.account);
+}
+template <typename A>
+void describe(A& a, ports::AccountStanding::Device& v) {
+    a(1, v.key);
+    a(2, v.is_reachable);
+    a(3, v.binding);
+}
+template <typename A>
+void describe(A& a, ports::AccountStanding& v) {
+    a(1, v.account);
+    a(2, v.devices);
+    a(3, v.revoked);
+    a(4, v.messages);
+}
+template <typename A>
 void describe(A& a, ports::BindingRemove& v) {
     a(1, v.domain);
     a(2, v.account);

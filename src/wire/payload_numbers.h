@@ -54,6 +54,10 @@ inline constexpr uint32_t payload_number<ports::MessageDeliver> = 38;
 template <>
 inline constexpr uint32_t payload_number<ports::MessageDelivered> = 39;
 template <>
+inline constexpr uint32_t payload_number<ports::AccountFollow> = 250;
+template <>
+inline constexpr uint32_t payload_number<ports::AccountStanding> = 251;
+template <>
 inline constexpr uint32_t payload_number<ports::MediaPlace> = 50;
 template <>
 inline constexpr uint32_t payload_number<ports::MediaPlaced> = 51;
