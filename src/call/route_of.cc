@@ -2,6 +2,7 @@
 
 #include "call/limits.h"
 #include "model/generated/trunk.h"
+#include "model/generated/trunk_group.h"
 #include "store/catalog.h"
 
 namespace tandem::call {
@@ -27,7 +28,10 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
             to.of_group = target.of_group;
             to.path = stage.path;
             const auto* trunk = target.trunk ? outward.catalog.find_trunk(*target.trunk) : nullptr;
-            if (trunk != nullptr) to.outside = outside_of(*trunk, outward);
+            const auto* group = target.trunk_group ? outward.catalog.find<model::TrunkGroup>(
+                                                         target.domain, *target.trunk_group)
+                                                   : nullptr;
+            if (trunk != nullptr) to.outside = outside_of(*trunk, group, outward);
         }
     }
     for (routing::Step& step : from.steps) {

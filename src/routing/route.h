@@ -28,6 +28,7 @@ struct Target {
     int calls_max = 0;     // in so many calls it is busy; 0: never by their number
     bool of_group = false;
     std::optional<TrunkId> trunk{};  // the number is outside, and reached over it; no account then
+    std::optional<TrunkGroupId> trunk_group{};  // that the trunk is taken from
 };
 
 // Why a call went on from somebody whom it was meant for.
