@@ -1,6 +1,7 @@
 // The branches of a call: all devices ring at once, the first to answer has it. RFC 3261 13.2.2,
 // 16.7 (choice among failures).
 #include <algorithm>
+#include <span>
 
 #include "call/ask.h"
 #include "call/call.h"
@@ -208,11 +209,15 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
 int Call::best_status(int otherwise) const {
     std::vector<int> statuses;
     if (otherwise != 0) statuses.push_back(otherwise);
-    const bool is_answered = outside_has_answered();
+    const auto asked = std::span(branches_).subspan(first_asked() - 1);
+    const bool is_answered = std::ranges::any_of(asked, [](const auto& each) {
+        return each->destination.outside && each->state == BranchState::Failed &&
+               !may_be_elsewhere(each->party.status);
+    });
     for (size_t i = first_asked(); i <= branches_.size(); ++i) {
         const Branch& each = *branches_[i - 1];
         const bool is_passed_by =
-            is_answered && each.destination.outside && !is_answer_from_outside(each);
+            is_answered && each.destination.outside && may_be_elsewhere(each.party.status);
         if (is_passed_by) continue;
         if (each.state == BranchState::Failed) statuses.push_back(shown_failure(each.party.status));
     }

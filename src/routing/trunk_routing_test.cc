@@ -155,6 +155,7 @@ TEST_F(TrunkRoutingTest, AnotherDomainMayLendItsTrunk) {
     entry.directions = {DialDirection::Cross};
     add_rule(entry);
     Question question{kOther, {}, "055", {}};
+    question.caller_number = "2001";
     EXPECT_EQ(route(catalog, question).refusal, 403) << "nothing says how the caller is shown";
     model::Representation shown;
     shown.id = RepresentationId{{6, 1}};
