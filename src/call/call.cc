@@ -5,6 +5,7 @@
 #include "call/ask.h"
 #include "call/failure.h"
 #include "call/limits.h"
+#include "call/outside_of.h"
 
 namespace tandem::call {
 
@@ -153,6 +154,7 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     caller_->user_agent = invite.header(sip::HeaderId::UserAgent).value_or("");
     caller_->started = ctx.now.utc;
     caller_->media = PartyMedia(1, flow.remote.ip.family, flow.remote.ip, MediaProfile::Rtp);
+    caller_->media.set_limits(limits_of(ctx.around.catalog, facts_.trunk));
     caller_->leg.on_invite(ctx.leg, server, std::move(invite));
     pump(ctx);
     // The leg has refused it by itself: an extension, a body or a timer that it can't have.

@@ -68,6 +68,7 @@ class Call {
     }
 
     // --- Commands.
+    void on_line(CallContext& ctx, TrunkId trunk, bool taken);  // what it wished for, or not
     // Ends it, whatever its phase: CANCEL, a failure to the caller, BYE.
     void hangup(CallContext& ctx, int status, std::string_view reason);
     // The snapshot is in the store, or never will be.
@@ -86,6 +87,9 @@ class Call {
     bool wants_save() const { return save_wanted_ && !answer_waits(); }
     CallSnapshot save(Now now);  // clears wants_save()
     bool take_report_due();      // the phase that others see has changed
+    // A channel of the trunk, before it is asked for its proxies; on_line() answers.
+    std::optional<TrunkId> take_line_wish();
+    std::vector<TrunkId> lines() const;  // trunks that it goes out over, or has wished for
     // Once, with the first news of the far end.
     bool take_first_progress() { return !std::exchange(progressed_, true); }
     bool record_due() const { return phase_ == Phase::Over || record_due_; }
@@ -138,6 +142,7 @@ class Call {
     Branch* branch(uint8_t index);
     Branch* winner();
     uint8_t peer_of(uint8_t index) const { return index == near_ ? winner_ : near_; }
+    SrtpPolicy srtp_of(uint8_t index) const;  // of a party; trunks may have their own
     bool talks(uint8_t index) const { return index == near_ || (winner_ != 0 && index == winner_); }
     Destination who_is(uint8_t index) const;
     void set_phase(Phase phase);
@@ -171,6 +176,11 @@ class Call {
     void run_outside_timers(CallContext& ctx);
     bool has_later_stage() const { return stage_ + 1u < stages_.size(); }
     bool outside_has_answered() const;
+    static bool is_answer_from_outside(const Branch& branch);
+    bool offers_something(const Destination& to) const;
+    bool asks_for_line() const;
+    int status_of_lines() const;
+    std::string_view reason_of_lines(int status) const;
     std::optional<Instant> next_outside_deadline() const;
 
     // --- stages.cc

@@ -270,7 +270,7 @@ bool Call::is_move_answer(uint8_t index) const {
 }
 
 void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer) {
-    if (!party(index)->media.learn(answer, SdpRole::Answer, settings_.srtp)) {
+    if (!party(index)->media.learn(answer, SdpRole::Answer, srtp_of(index))) {
         return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
     }
     move_->sides[index == near_ ? 0 : 1] = {

@@ -2,6 +2,7 @@
 
 #include "call/limits.h"
 #include "model/generated/trunk.h"
+#include "model/generated/trunk_group.h"
 #include "store/catalog.h"
 
 namespace tandem::call {
@@ -32,7 +33,10 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
             if (!to.path.empty() && to.path.back().by == to.account && !to.account.is_nil())
                 to.path.pop_back();
             const auto* trunk = target.trunk ? outward.catalog.find_trunk(*target.trunk) : nullptr;
-            if (trunk != nullptr) to.outside = outside_of(*trunk, outward);
+            const auto* group = target.trunk_group ? outward.catalog.find<model::TrunkGroup>(
+                                                         target.domain, *target.trunk_group)
+                                                   : nullptr;
+            if (trunk != nullptr) to.outside = outside_of(*trunk, group, outward);
         }
     }
     for (routing::Step& step : from.steps) {

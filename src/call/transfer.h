@@ -98,7 +98,7 @@ class Transfer {
     std::string shown_from(const Call& call) const;
     std::string shown_to(const Call& call) const;
     bool hides_caller(const Call& call) const;
-    std::vector<sip::HeaderField> invite_headers(const Call& call) const;
+    std::vector<sip::HeaderField> invite_headers(const Call& call, std::string_view domain) const;
 
     // A route that the owner is to find: what the referrer would reach by dialling it.
     struct Wanted {

@@ -155,6 +155,7 @@ struct CallReplaced {
 struct LeaseOf {
     DomainId holder;
     uint8_t quantity = 0;
+    TrunkId trunk{};  // of the holder, whose channels are counted; nil: its licence is
     friend auto operator<=>(const LeaseOf&, const LeaseOf&) = default;
 };
 struct LeaseAsk {  // B2B to CS

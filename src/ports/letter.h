@@ -61,7 +61,7 @@ struct SipTrace {
 using Payloads = PayloadList<
     // SIP
     SipInbound, SipOutbound, SipUndeliverable, PacketIn, PacketOut, FlowClosed, PacketFailed,
-    ListenerOpen, ListenerOpened, ListenerClose, ListenerFailed,
+    ListenerOpen, ListenerOpened, ListenerClose, ListenerFailed, TlsPeer, TlsFailed,
     // registrar
     BindingsQuery, BindingsReply, BindingsList, BindingsPage, BindingRemove, BindingRemoved,
     MessageKeep, MessageKept, MessageDeliver, MessageDelivered, AccountFollow, AccountStanding,

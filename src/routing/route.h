@@ -31,6 +31,7 @@ struct Target {
     bool answers_itself = false;     // its phone is to take the call without being asked: intercom
     bool one_call = false;           // it is busy in any call, and while one rings
     std::optional<TrunkId> trunk{};  // the number is outside, and reached over it; no account then
+    std::optional<TrunkGroupId> trunk_group{};  // that the trunk is taken from
 };
 
 // Why a call went on from somebody whom it was meant for.

@@ -154,6 +154,7 @@ template <typename A>
 void describe(A& a, ports::LeaseOf& v) {
     a(1, v.holder);
     a(2, v.quantity);
+    a(3, v.trunk);
 }
 template <typename A>
 void describe(A& a, ports::LeaseAsk& v) {

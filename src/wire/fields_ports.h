@@ -125,6 +125,20 @@ void describe(A& a, ports::ListenerFailed& v) {
     a(2, v.error);
 }
 
+template <typename A>
+void describe(A& a, ports::TlsPeer& v) {
+    a(1, v.address);
+    a(2, v.host);
+    a(3, v.verify);
+    a(4, v.ca_pem);
+    a(5, v.is_gone);
+}
+template <typename A>
+void describe(A& a, ports::TlsFailed& v) {
+    a(1, v.address);
+    a(2, v.why);
+}
+
 // ---- registrar ----
 template <typename A>
 void describe(A& a, ports::Binding& v) {

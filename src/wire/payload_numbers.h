@@ -34,6 +34,10 @@ inline constexpr uint32_t payload_number<ports::ListenerClose> = 19;
 template <>
 inline constexpr uint32_t payload_number<ports::ListenerFailed> = 20;
 template <>
+inline constexpr uint32_t payload_number<ports::TlsPeer> = 260;
+template <>
+inline constexpr uint32_t payload_number<ports::TlsFailed> = 261;
+template <>
 inline constexpr uint32_t payload_number<ports::BindingsQuery> = 30;
 template <>
 inline constexpr uint32_t payload_number<ports::BindingsReply> = 31;

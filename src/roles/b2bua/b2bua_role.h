@@ -183,10 +183,11 @@ class B2buaRole final : public ports::Role {
     void show_trunk_caller(const model::Trunk& trunk, const sip::Message& invite,
                            call::CallFacts& facts) const;
     void give_credentials(call::CallSnapshot& snapshot) const;
+    bool serves_line(Step& step, call::Call& call);
 
     // --- licensed.cc
     void admit_licensed(Step& step, HeldInvite invite);
-    void refuse_unlicensed(Step& step, const HeldInvite& invite, store::Quantity lacks);
+    void refuse_unlicensed(Step& step, const HeldInvite& invite, CallLeases::Verdict verdict);
     void settle_licensed(Step& step);
     void cancel_held(Step& step, sip::ServerKey server);
     void on_call_ended(Step& step, const call::Call& call) {

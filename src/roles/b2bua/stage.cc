@@ -91,12 +91,13 @@ void Stage::add_trunk(model::Trunk trunk, std::vector<uint16_t> ports) {
     change_domain([&](model::Domain& domain) { domain.settings.default_trunk = trunk.id; });
 }
 
-void Stage::add_trunk_group(std::vector<TrunkId> members) {
+void Stage::add_trunk_group(std::vector<TrunkId> members, std::vector<std::string> failover_on) {
     model::TrunkGroup group;
     group.id = TrunkGroupId{{9, 9}};
     group.domain = kDomain;
     group.name = "lines";
     group.members = std::move(members);
+    group.failover_on = std::move(failover_on);
     load(store::keys::in_domain(kDomain, "trunk-group", group.id.bits),
          model::encode_stored(group, {}));
     change_domain([&](model::Domain& domain) {
@@ -280,6 +281,12 @@ void Stage::play(Letter& letter) {
             reply.ways.push_back(std::move(way));
         }
         answer(std::move(reply));
+    } else if (holds_alternative<ports::LeaseAsk>(letter.payload)) {
+        const uint32_t given = std::min<uint32_t>(leases, 1);
+        leases -= given;
+        answer(ports::LeaseGiven{given, 1, 0});
+    } else if (const auto* returned = get_if<ports::LeaseReturned>(&letter.payload)) {
+        leases += returned->count;
     } else if (holds_alternative<ports::MediaPlace>(letter.payload)) {
         if (has_room) return answer(ports::MediaPlaced{kMedia, std::nullopt});
         answer(ports::MediaPlaced{{}, make_error(ErrorCode::Unavailable, "", "no room")});

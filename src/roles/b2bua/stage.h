@@ -49,8 +49,10 @@ class Stage {
     void change_domain(const std::function<void(model::Domain&)>& change);
     // The domain's default trunk, with proxies at these ports and the password "line-secret".
     void add_trunk(model::Trunk trunk, std::vector<uint16_t> ports);
-    void add_trunk_group(std::vector<TrunkId> members);  // the domain's default
-    bool trunk_is_unknown = false;                       // to its gate, which says so
+    void add_trunk_group(std::vector<TrunkId> members,
+                         std::vector<std::string> failover_on = {});  // the domain's default
+    bool trunk_is_unknown = false;                                    // to its gate, which says so
+    uint32_t leases = 0;                                              // that CS still has to give
     void change_survival(model::Survival survival);
     void change_instance(const std::function<void(model::B2buaSettings&)>& change);
     void restart();  // the instance dies; the next incarnation starts

@@ -79,6 +79,9 @@ Result<void> check_listeners(const model::RoleInstance& role) {
             if (tcp[i] != 0 && std::count(tcp, tcp + i, tcp[i]) > 0)
                 return contradiction("sip_gate", "has one port for two listeners");
     }
+    if (role.external_sip_gate && role.external_sip_gate->tls_port != 0 &&
+        role.external_sip_gate->tls_port == role.external_sip_gate->tcp_port)
+        return contradiction("external_sip_gate.tls_port", "must differ from tcp_port");
     if (role.web_gate && role.web_gate->http_port != 0 &&
         role.web_gate->http_port == role.web_gate->https_port)
         return contradiction("web_gate.https_port", "must differ from http_port");
