@@ -22,6 +22,7 @@
 #include "call/newcomer.h"
 #include "call/phase.h"
 #include "call/question.h"
+#include "call/queue_wait.h"
 #include "call/trace.h"
 #include "call/transfer.h"
 #include "model/generated/cdr.h"
@@ -54,6 +55,9 @@ class Call {
     // A phone wants the place of one of its legs; first, whether it may (0, or a status).
     int refusal_of(uint8_t leg, bool early_only) const;
     void take_in(CallContext& ctx, NewcomerInvite invite);
+
+    // What CS says of its place in a queue.
+    void on_queue_advice(CallContext& ctx, const ports::QueueAdvice::Entry& advice);
 
     // --- Commands.
     // Ends it, whatever its phase: CANCEL, a failure to the caller, BYE.
@@ -261,7 +265,11 @@ class Call {
     model::Cdr record(UtcTime now) const;
     model::Cdr side_of(const model::Cdr& whole, DomainId domain) const;
 
+    size_t branches_max() const;
+    void know_offer_again(sip::LegSnapshot& leg);
+
     friend class Newcomer;
+    friend class QueueWait;
     friend class Transfer;
 
     CallFacts facts_;
@@ -273,6 +281,7 @@ class Call {
     uint8_t near_ = 0;  // who is in the caller's place: another one after the caller's transfer
     Transfer transfer_;
     Newcomer newcomer_;
+    QueueWait queue_;
     std::vector<RouteStepNote> route_notes_;
     std::vector<Destination> destinations_;
     std::vector<Duration> stages_;  // see Route
@@ -318,6 +327,7 @@ class Call {
     std::string end_reason_;
     CallId continued_in_;  // the call that has taken a party of this one
     bool survived_ = false;
+    bool is_remnant_ = false;  // it rang before a restart, and is to end
     bool record_due_ = false;
     bool record_taken_ = false;
 

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "call/branch.h"
 #include "call/call_context.h"
+#include "call/queue_wait.h"
 #include "call/transfer.h"
 
 namespace tandem::call {
@@ -36,12 +37,14 @@ struct CallSnapshot {
     ports::Instance media_gate;
     bool media_open = false;
     bool held = false;
-    bool ringing = false;  // nobody has answered: kept to be ended properly, not to go on
-    uint8_t winner = 0;    // 0 while it rings
-    uint8_t near = 0;      // who is in the caller's place
+    bool ringing =
+        false;           // nobody has answered: kept to be ended properly, or to wait on in a queue
+    uint8_t winner = 0;  // 0 while it rings
+    uint8_t near = 0;    // who is in the caller's place
     TransferSnapshot transfer;
     UtcTime answered;
     std::vector<routing::Forward> forwards;
+    QueueSnapshot queue;
     std::vector<PartySnapshot> parties;  // caller first; while it rings all pending branches
 };
 

@@ -27,7 +27,7 @@ constexpr Operations operations_of = {
     },
     [](std::byte* at) { std::destroy_at(reinterpret_cast<T*>(at)); },
     is_one_of<T, BindingsQuery, BindingsList, BindingRemove, TrunkQuery, TrunkStatesQuery,
-              ResolveQuery, MediaPlace, MediaRequest, MediaStatisticsQuery, CallsQuery,
+              QueuesQuery, ResolveQuery, MediaPlace, MediaRequest, MediaStatisticsQuery, CallsQuery,
               CallDetailQuery, CallHangup, CallTraceQuery, ReplacedQuery, RingingQuery, LeaseAsk,
               HttpRequest, EntityRequest, RouteTest, HistoryQuery, HistoryAppend, HistoryErase,
               AuditQuery, PasswordCheck, StatusQuery, JoinTokenQuery, ServerJoin, HarmRequest,

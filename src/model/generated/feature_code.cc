@@ -12,7 +12,7 @@ std::span<const std::string_view> names_of(FeatureAction) {
     static constexpr std::string_view names[] = {"do-not-disturb-on", "do-not-disturb-off",
         "forward-always-on", "forward-always-off", "forward-busy-on", "forward-busy-off",
         "forward-no-answer-on", "forward-no-answer-off", "forward-unregistered-on",
-        "forward-unregistered-off"};
+        "forward-unregistered-off", "agent-login", "agent-logout", "agent-pause", "agent-resume"};
     return names;
 }
 

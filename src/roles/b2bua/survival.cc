@@ -212,8 +212,9 @@ void B2buaRole::restored(Step& step) {
 
 void B2buaRole::report(Step& step, const Call& call, bool gone) {
     const auto index = around_.directory.active(RoleKind::CallState, call.facts().domain);
-    if (!index) return;
-    step.out.send(around_.self, *index, ports::CallReport{call.summary(around_.self), gone});
+    ports::CallReport report{call.summary(around_.self), gone};
+    queue_agents_.note(report.summary, gone, step.now.utc);
+    if (index) step.out.send(around_.self, *index, std::move(report));
 }
 
 // Each group hears of the domains that it serves, so what it is not told of is another's by now.
@@ -227,6 +228,7 @@ void B2buaRole::report_to_groups(Step& step) {
 void B2buaRole::report_all(Step& step, ports::Instance to) {
     const ports::DirectoryEntry* entry = around_.directory.find(to);
     leases_.report(to, step.out);
+    queue_agents_.report(around_.self, to, step.out);
     ports::CallReportAll report{around_.self, {}, true, true};
     for (const auto& [base, call] : calls_) {
         if (call->phase() >= call::Phase::Ending) continue;
