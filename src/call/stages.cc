@@ -18,7 +18,10 @@ void Call::on_route(CallContext& ctx, Route route) {
         return pump(ctx);
     }
     // Who is transferred has been answered, and would wait in silence.
-    if (!route.queues.empty()) route = {};
+    if (!route.queues.empty()) {
+        route = {};
+        route.refusal = 403;
+    }
     std::ranges::move(route.notes, std::back_inserter(route_notes_));
     destinations_ = std::move(route.destinations);
     stages_ = std::move(route.stages);
