@@ -23,6 +23,7 @@
 #include "call/newcomer.h"
 #include "call/phase.h"
 #include "call/question.h"
+#include "call/queue_wait.h"
 #include "call/trace.h"
 #include "call/transfer.h"
 #include "model/generated/cdr.h"
@@ -66,6 +67,9 @@ class Call {
     void join(CallContext& ctx, IntruderInvite invite) {
         intruder_.take_in(*this, ctx, std::move(invite));
     }
+
+    // What CS says of its place in a queue.
+    void on_queue_advice(CallContext& ctx, const ports::QueueAdvice::Entry& advice);
 
     // --- Commands.
     void on_line(CallContext& ctx, TrunkId trunk, bool taken);  // what it wished for, or not
@@ -300,8 +304,12 @@ class Call {
     model::Cdr record(UtcTime now) const;
     model::Cdr side_of(const model::Cdr& whole, DomainId domain) const;
 
+    size_t branches_max() const;
+    void know_offer_again(sip::LegSnapshot& leg);
+
     friend class Intruder;
     friend class Newcomer;
+    friend class QueueWait;
     friend class Transfer;
 
     CallFacts facts_;
@@ -315,6 +323,7 @@ class Call {
     Newcomer newcomer_;
     Intruder intruder_;
     uint8_t orphan_ = 0;  // the leg of one before a restart, whose termination the gate still has
+    QueueWait queue_;
     std::vector<RouteStepNote> route_notes_;
     std::vector<Destination> destinations_;
     std::vector<Duration> stages_;  // see Route
@@ -360,6 +369,7 @@ class Call {
     std::string end_reason_;
     CallId continued_in_;  // the call that has taken a party of this one
     bool survived_ = false;
+    bool is_remnant_ = false;  // it rang before a restart, and is to end
     bool record_due_ = false;
     bool record_taken_ = false;
 

@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/instant.h"
 #include "base/result.h"
 #include "ports/address.h"
+#include "ports/queue_port.h"
 #include "ports/sip_port.h"
 
 namespace tandem::ports {
@@ -35,6 +37,7 @@ struct CallSummary {
     int end_status = 0;                        // SIP status that ended it; 0: it goes on
     std::string end_reason;
     std::string trunk;  // name; of a call from or to outside
+    std::optional<QueuePlace> queue;
 };
 
 struct CallReport {  // B2B to CS, on each change of phase

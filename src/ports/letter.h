@@ -75,6 +75,8 @@ using Payloads = PayloadList<
     CallHangup, CallHangupDone, CallTraceQuery, CallTrace, RingingQuery, ReplacedQuery,
     ReplacedFound, CallReplaced, LeaseAsk, LeaseGiven, LeaseReturned, LeaseRecalled, LeaseReport,
     CallEventsFollow, CallEvents,
+    // queues
+    QueueAdvice, QueuesQuery, QueueStates, QueueAgentsFreed,
     // web, entities, history, operation
     HttpRequest, HttpResponse, HttpPart, HttpTaken, HttpListenerOpen, HttpListenerClose,
     HttpListenerFailed, EntityRequest, EntityReply, AuditNote, PasswordCheck, PasswordChecked,

@@ -45,12 +45,25 @@ struct Forward {
     ForwardReason reason = ForwardReason::Always;
 };
 
-// Targets that ring at once. When none of them has answered, the next stage begins.
+// A queue that a call waits in until one of its agents is free.
+struct QueueRef {
+    DomainId domain;
+    QueueId queue;
+};
+
+// Targets that ring at once, or a queue, which has none of its own. When none of them has answered,
+// the next stage begins.
 struct Stage {
     std::vector<Target> targets;
     std::chrono::seconds ring_for{0};  // 0: for as long as the domain lets a phone ring
     std::vector<Forward> path{};       // how the call comes to it from what was dialled
+    std::optional<QueueRef> queue{};
 };
+
+// Whose account or queue it is.
+inline DomainId domain_of(const Stage& stage) {
+    return stage.queue ? stage.queue->domain : stage.targets.front().domain;
+}
 
 // How often groups whose members take turns have been called.
 using GroupTurns = std::map<RingGroupId, uint64_t>;
@@ -96,8 +109,9 @@ struct Step {
 
 // A feature code: nobody rings, something is set, mostly for the caller's account.
 struct FeatureUse {
-    std::string name;                      // of the code
-    std::string change;                    // merge patch of an account_service
+    std::string name;    // of the code
+    std::string change;  // merge patch of an entity of this kind, the account's
+    std::string kind = "account_service";
     std::optional<ScheduleId> schedule{};  // no account's: it is of this schedule
 };
 

@@ -16,6 +16,9 @@ template <>
 inline constexpr ports::CallEvent::Kind last_of<ports::CallEvent::Kind> =
     ports::CallEvent::Kind::Ended;
 template <>
+inline constexpr ports::QueueAdvice::Kind last_of<ports::QueueAdvice::Kind> =
+    ports::QueueAdvice::Kind::NoAgents;
+template <>
 inline constexpr ports::MediaKind last_of<ports::MediaKind> = ports::MediaKind::Other;
 template <>
 inline constexpr ports::MediaDirection last_of<ports::MediaDirection> =

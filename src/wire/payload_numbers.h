@@ -220,6 +220,15 @@ inline constexpr uint32_t payload_number<ports::CallEventsFollow> = 184;
 template <>
 inline constexpr uint32_t payload_number<ports::CallEvents> = 185;
 
+template <>
+inline constexpr uint32_t payload_number<ports::QueueAdvice> = 220;
+template <>
+inline constexpr uint32_t payload_number<ports::QueuesQuery> = 221;
+template <>
+inline constexpr uint32_t payload_number<ports::QueueStates> = 222;
+template <>
+inline constexpr uint32_t payload_number<ports::QueueAgentsFreed> = 223;
+
 template <typename... Ts>
 constexpr bool has_unique_numbers(ports::PayloadList<Ts...>) {
     constexpr uint32_t numbers[] = {payload_number<Ts>...};

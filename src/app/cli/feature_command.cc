@@ -31,6 +31,10 @@ constexpr Usual kUsual[] = {
     {"calls-waiting-off", "#43"},
     {"secretary-away-on", "*51"},
     {"secretary-away-off", "#51"},
+    {"agent-login", "*45"},
+    {"agent-logout", "#45"},
+    {"agent-pause", "*46"},
+    {"agent-resume", "#46"},
 };
 
 // Those that the domain has, under the name or the prefix, stay as they are.

@@ -14,7 +14,8 @@ std::span<const std::string_view> names_of(FeatureAction) {
         "forward-no-answer-on", "forward-no-answer-off", "forward-unregistered-on",
         "forward-unregistered-off", "intercom", "listen", "whisper", "barge", "calls-waiting-on",
         "calls-waiting-off", "secretary-away-on", "secretary-away-off", "schedule-open",
-        "schedule-closed", "schedule-by-hours"};
+        "schedule-closed", "schedule-by-hours", "agent-login", "agent-logout", "agent-pause",
+        "agent-resume"};
     return names;
 }
 

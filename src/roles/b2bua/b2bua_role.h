@@ -22,6 +22,7 @@
 #include "roles/b2bua/call_leases.h"
 #include "roles/b2bua/caller.h"
 #include "roles/b2bua/page_message.h"
+#include "roles/b2bua/queue_agents.h"
 #include "roles/b2bua/subscribe_relay.h"
 #include "routing/route.h"
 #include "sip/transaction/transaction_layer.h"
@@ -87,8 +88,7 @@ class B2buaRole final : public ports::Role {
     void on_notice(Step& step, ports::Letter& letter);
     call::Call* find(uint64_t base);
     call::Call* call_of_leg(call::LegKey key);
-    // Whatever happens to a call happens here: its step, what it sends, what it wants after it. The
-    // call may be gone afterwards.
+    // All that happens to a call happens here, with what it wants then. It may be gone afterwards.
     template <typename Act>
     void with_call(Step& step, call::Call& call, Act act) {
         call::CallContext ctx = context(step);
@@ -109,9 +109,9 @@ class B2buaRole final : public ports::Role {
     void look_at_directory(Step& step);
     bool greet_gate(Step& step, const ports::DirectoryEntry& gate);
     call::Call& add(std::unique_ptr<call::Call> call);
-    // A call that has ended stays for 64 * T1, to answer what phones repeat (RFC 3261 13.3.1.4,
-    // 17.2.1).
+    // One that has ended stays for 64 * T1, to answer what is repeated (RFC 3261 13.3.1.4, 17.2.1).
     static bool is_live(const call::Call& call) { return call.phase() < call::Phase::Ending; }
+    void on_queue_advice(Step& step, const ports::Letter& letter);
     void watch_drain(Now now);
     bool calls_are_at_rest() const;
 
@@ -242,6 +242,7 @@ class B2buaRole final : public ports::Role {
     PageMessages pages_;
     SubscribeRelay subscribes_;
     CallLeases leases_;
+    QueueAgents queue_agents_;
     std::unordered_map<uint64_t, HeldInvite> held_invites_;  // that wait for a lease
     struct Pick {  // an INVITE that waits for CS to say where a call rings
         uint64_t request = 0;

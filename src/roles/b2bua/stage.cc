@@ -5,6 +5,8 @@
 #include "base/check.h"
 #include "model/generated/account_service.h"
 #include "model/generated/feature_code.h"
+#include "model/generated/queue.h"
+#include "model/generated/queue_agent.h"
 #include "model/generated/ring_group.h"
 #include "model/secret.h"
 #include "sip/parser.h"
@@ -175,6 +177,45 @@ bool Stage::add_feature_code(std::string_view json) {
     constexpr std::string_view segment = store::DomainKind<model::FeatureCode>::segment;
     load(store::keys::in_domain(kDomain, segment, code->id.bits), model::encode_stored(*code, {}));
     return true;
+}
+
+bool Stage::add_queue(std::string_view number, std::string_view json,
+                      const std::vector<std::string_view>& members) {
+    auto queue = model::decode<model::Queue>(json, model::Source::Store);
+    if (!queue) return false;
+    queue->number = number;
+    queue->id = QueueId{{10, ++queues_}};
+    queue->domain = kDomain;
+    for (const std::string_view each : members) {
+        const auto account = accounts_.find(each);
+        if (account == accounts_.end()) return false;
+        queue->members.push_back(account->second);
+        model::QueueAgent agent{account->second, kDomain, true, {}, false, {}};
+        constexpr std::string_view segment = store::DomainKind<model::QueueAgent>::segment;
+        load(store::keys::in_domain(kDomain, segment, agent.id.bits),
+             model::encode_stored(agent, {}));
+    }
+    constexpr std::string_view segment = store::DomainKind<model::Queue>::segment;
+    load(store::keys::in_domain(kDomain, segment, queue->id.bits),
+         model::encode_stored(*queue, {}));
+    return true;
+}
+
+void Stage::advise(ports::QueueAdvice::Kind kind, uint32_t value,
+                   const std::vector<std::string_view>& agents) {
+    const auto last = std::find_if(reports.rbegin(), reports.rend(),
+                                   [](const auto& each) { return each.summary.queue.has_value(); });
+    if (last == reports.rend()) return;
+    ports::QueueAdvice::Entry entry;
+    entry.call = last->summary.call;
+    entry.queue = last->summary.queue->queue;
+    entry.kind = kind;
+    entry.ahead = value;
+    entry.turn = value;
+    for (const std::string_view each : agents)
+        if (const auto found = accounts_.find(each); found != accounts_.end())
+            entry.agents.push_back(found->second);
+    give(ports::QueueAdvice{{std::move(entry)}}, kIndex);
 }
 
 void Stage::add_rule(model::DialRule rule) {

@@ -43,6 +43,12 @@ class Stage {
     bool add_group(std::string_view number, std::string_view json,
                    const std::vector<std::string_view>& members);
     bool add_feature_code(std::string_view json);
+    // A queue, and its members, who are logged in.
+    bool add_queue(std::string_view number, std::string_view json,
+                   const std::vector<std::string_view>& members);
+    // What CS says to the call that began last; agents by their numbers.
+    void advise(ports::QueueAdvice::Kind kind, uint32_t value,
+                const std::vector<std::string_view>& agents);
     // All its phones have registered anew, from there.
     void moved(std::string_view number, uint16_t port, ports::Transport transport);
     void add_rule(model::DialRule rule);
@@ -144,6 +150,7 @@ class Stage {
     uint32_t calls_ = 0;
     uint64_t groups_ = 0;
     uint64_t codes_ = 0;
+    uint64_t queues_ = 0;
     std::string cancel_;
     uint64_t directory_told_ = 0;
 };
