@@ -149,6 +149,11 @@ void Call::keep_side(ports::CallSummary& summary, DomainId domain) const {
         if (rings && !is_known) ringing.push_back(to.account);
     }
     summary.ringing = std::move(ringing);
+    const bool is_queue_elsewhere =
+        summary.queue && summary.queue->domain != domain &&
+        std::ranges::find(sides_, summary.queue->domain, &Side::domain) != sides_.end();
+    if (is_queue_elsewhere || (summary.queue && !is_callers && summary.queue->domain != domain))
+        summary.queue.reset();
     const bool is_parked_here = transfer_.is_parked() && is_ours(transfer_.parked_leg());
     if (summary.phase == ports::CallPhase::Parked && !is_parked_here)
         summary.phase = ports::CallPhase::Answered;
@@ -189,8 +194,8 @@ std::string Call::domain_name(const CallContext& ctx, DomainId domain) const {
 }
 
 // Over whom it came inside of its domain; what happened in others is not told there.
-std::vector<routing::Forward> Call::own_path(const Destination& to) const {
-    std::vector<routing::Forward> path = to.path;
+std::vector<routing::Forward> Call::own_path(std::vector<routing::Forward> path,
+                                             const Destination& to) const {
     const DomainId domain = domain_of(facts_, to);
     std::erase_if(path, [&](const routing::Forward& each) {
         return !each.domain.is_nil() && each.domain != domain;

@@ -43,6 +43,8 @@ void add_event_commands(CLI::App& app, Global& global);
 void add_route_commands(CLI::App& app, Global& global);
 // After add_entity_commands(): it adds to the group 'domain'.
 void add_past_commands(CLI::App& app, Global& global);
+// After add_entity_commands(): it adds to the group 'agent'.
+void add_queue_commands(CLI::App& app, Global& global);
 void add_plan_commands(CLI::App& app, Global& global);
 void add_operation_commands(CLI::App& app, Global& global);
 // After add_entity_commands(): it adds to the group 'server'.

@@ -171,7 +171,7 @@ void show(const store::Catalog& catalog, routing::Route& route, call::CallFacts&
     // Where somebody has sent it on, this is what his domain sees.
     const routing::Stage& first = route.stages.front();
     const bool is_sent_on = first.shown && !first.path.empty();
-    const DomainId called = is_sent_on ? first.path.front().domain : first.targets.front().domain;
+    const DomainId called = is_sent_on ? first.path.front().domain : routing::domain_of(first);
     const auto* domain = called == facts.domain ? nullptr : catalog.find_domain(called);
     if (domain != nullptr) facts.shown->domain = domain->name;
 }
@@ -199,9 +199,10 @@ std::optional<ports::EntityRequest> feature_request(const routing::Route& route,
     if (!route.feature) return std::nullopt;
     ports::EntityRequest request;
     request.verb = ports::EntityVerb::Patch;
-    request.kind = "account_service";
+    const auto& schedule = route.feature->schedule;
+    request.kind = route.feature->kind;
     request.domain = facts.domain.text();
-    request.id = facts.caller_account.text();
+    request.id = schedule ? schedule->text() : facts.caller_account.text();
     request.body = route.feature->change;
     request.actor.name = "account " + facts.caller_number + "@" + facts.domain_name;
     request.actor.address = address;
@@ -233,9 +234,11 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
     if (!facts.trunk.is_nil()) question.caller_number = facts.caller_number;
     if (!facts.trunk.is_nil()) question.caller_name = facts.caller_name;
     question.turns = &group_turns_;
+    question.talks = &talks_;
     question.dice = facts.call.bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
+    if (found.join) return join_call(step, std::move(invite), *found.join);
     show(around_.catalog, found, invite.facts);
     if (found.turned) take_turn(*found.turned);
     auto feature = feature_request(found, facts, invite.in.flow.remote.text());
@@ -256,6 +259,7 @@ void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfe
     routing::Question question{wanted.domain, wanted.account, wanted.dialled, step.now.utc};
     question.original = &wanted.stays;
     question.turns = &group_turns_;
+    question.talks = &talks_;
     question.dice = call.id().bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);

@@ -2,6 +2,10 @@
 // asks CS for more when they are used up, and gives back what it does not need. Only a domain with
 // a figure, or below one, costs anything.
 //
+// Trunks whose channels are counted are the same: a call that comes in takes its leases with those
+// of its domain, one that goes out takes them before the trunk is asked for (a line), and gives
+// them back when it goes on to another one.
+//
 // A call takes one lease of each quantity that bounds it, in each domain that it counts in
 // (call/sides.h): in the caller's before it is routed, in others before their phones and trunks are
 // asked. It gives them back when it ends; one of calls a second is used up. While CS can't be
@@ -30,14 +34,26 @@ class CallLeases {
     struct Verdict {
         Outcome outcome = Outcome::Taken;
         store::Quantity lacks = store::Quantity::Calls;
+        bool of_trunk = false;  // that it lacks
     };
-    // `call`: whom the leases belong to. Waits: take_settled() will name it. What is taken later is
-    // given back alone when there is not all of it.
-    Verdict take(Now now, uint64_t call, const std::vector<call::Side>& sides, ports::Outbox& out);
+    // `call`: whom the leases belong to. Waits: take_settled() will name it. `trunk`: that the call
+    // comes over. What is taken later is given back alone when there is not all of it.
+    Verdict take(Now now, uint64_t call, const std::vector<call::Side>& sides, ports::Outbox& out,
+                 TrunkId trunk = {});
+    // For a call that goes out over the trunk.
+    Verdict take_line(Now now, uint64_t call, TrunkId trunk, ports::Outbox& out);
+    // Gives back lines that the call does not go out over any more.
+    void keep_lines(uint64_t call, const std::vector<TrunkId>& lines, ports::Outbox& out);
+    bool has_lines(uint64_t call) const;
     // It ended, or was given up while it waited.
     void release(uint64_t call, ports::Outbox& out);
     // A call that another B2B began, or an earlier run: it is there, whatever there is to lease.
-    void take_over(uint64_t call, std::vector<call::Side> sides);
+    struct Taken {
+        std::vector<call::Side> sides;
+        TrunkId from;  // that it came over
+        std::vector<TrunkId> lines;
+    };
+    void take_over(uint64_t call, const Taken& taken);
 
     // Whether the letter was for this.
     bool on_letter(Now now, const ports::Letter& letter, ports::Outbox& out);
@@ -46,12 +62,14 @@ class CallLeases {
     struct Settled {
         uint64_t call = 0;
         Verdict verdict;
+        TrunkId line;  // that was asked for; nil: the call itself
     };
     std::vector<Settled> take_settled() { return std::exchange(settled_, {}); }
     void on_timeout(Now now, ports::Outbox& out);
     std::optional<Instant> next_deadline() const;
 
     uint64_t refused(store::Quantity quantity) const;
+    uint64_t refused_by_trunks() const { return refused_by_trunks_; }
     uint64_t unchecked() const { return unchecked_; }
     int64_t held(const ports::LeaseOf& of) const;
 
@@ -67,11 +85,20 @@ class CallLeases {
     };
     struct Waiting {
         std::vector<ports::LeaseOf> needed;
+        TrunkId line{};     // see Settled
         size_t next = 0;    // of them
-        size_t before = 0;  // so many leases did the call have
+        uint64_t take = 0;  // see Used
+    };
+    struct Used {
+        ports::LeaseOf of;
+        TrunkId line;       // nil: of a domain, or that the call came over
+        uint64_t take = 0;  // those of one number were taken together
     };
     std::vector<ports::LeaseOf> needed_by(const std::vector<call::Side>& sides) const;
-    bool use(Now now, const ports::LeaseOf& of, uint64_t call);
+    void add_needed(TrunkId trunk, store::Quantity way, std::vector<ports::LeaseOf>& needed) const;
+    Verdict begin(Now now, uint64_t call, Waiting waiting, ports::Outbox& out);
+    void take_one(uint64_t call, const Used& used);
+    bool use(Now now, uint64_t call, const Used& used);
     Outcome go_on(Now now, uint64_t call, Waiting& waiting, ports::Outbox& out);
     void ask(Now now, const ports::LeaseOf& of, Lease& lease, ports::Outbox& out);
     void on_given(Now now, const ports::LeaseOf& of, const ports::LeaseGiven* given,
@@ -79,15 +106,22 @@ class CallLeases {
     void settle_waiting(Now now, const ports::LeaseOf& of, bool let_through, ports::Outbox& out);
     void give_back(const ports::LeaseOf& of, Lease& lease, int64_t keep, bool recalled,
                    ports::Outbox& out);
-    void free_of(uint64_t call, size_t but_first, ports::Outbox& out);
+    void free_one(const ports::LeaseOf& of, ports::Outbox& out);
+    void free_of(uint64_t call, ports::Outbox& out);
+    void free_line(uint64_t call, TrunkId line, ports::Outbox& out);
+    void free_take(uint64_t call, uint64_t take, ports::Outbox& out);
+    template <typename IsLeft>
+    void free_some(uint64_t call, const IsLeft& is_left, ports::Outbox& out);
 
     const ports::Surroundings& around_;
     std::map<ports::LeaseOf, Lease> leases_;
-    std::unordered_map<uint64_t, std::vector<ports::LeaseOf>> used_by_;  // calls
+    std::unordered_map<uint64_t, std::vector<Used>> used_by_;  // calls
     std::unordered_map<uint64_t, Waiting> waiting_;
     std::unordered_map<uint64_t, ports::LeaseOf> questions_;
     std::vector<Settled> settled_;
     std::map<store::Quantity, uint64_t> refused_;
+    uint64_t refused_by_trunks_ = 0;
+    uint64_t takes_ = 0;
     uint64_t unchecked_ = 0;
 };
 

@@ -9,8 +9,8 @@ using store::Quantity;
 
 namespace {
 
-// A rate is over in a second (RFC 3261 21.5.4). Too many at once: busy, as the lines of the domain
-// are, so that no phone or gateway looks for another way (21.4.24).
+// Too many at once: busy, as the lines of the domain or trunk are, so that no phone or gateway
+// looks for another way (RFC 3261 21.4.24). Too many in a second: come again (21.5.4).
 int refusal_of(Quantity lacks) {
     return lacks == Quantity::CallRate ? 503 : 486;
 }
@@ -42,13 +42,14 @@ std::string_view reason_of(Quantity lacks) {
 void B2buaRole::admit_licensed(Step& step, HeldInvite invite) {
     const uint64_t base = call::base_of(invite.facts.call);
     const bool comes_in = !invite.facts.trunk.is_nil();
-    const auto verdict = leases_.take(step.now, base, {{invite.facts.domain, comes_in}}, step.out);
+    const auto verdict = leases_.take(step.now, base, {{invite.facts.domain, comes_in}}, step.out,
+                                      invite.facts.trunk);
     switch (verdict.outcome) {
         case Outcome::Taken:
             begin_call(step, std::move(invite));
             return;
         case Outcome::Full:
-            refuse_unlicensed(step, invite, verdict.lacks);
+            refuse_unlicensed(step, invite, verdict);
             return;
         case Outcome::Waits:
             held_invites_.emplace(base, std::move(invite));
@@ -56,8 +57,9 @@ void B2buaRole::admit_licensed(Step& step, HeldInvite invite) {
     }
 }
 
-void B2buaRole::refuse_unlicensed(Step& step, const HeldInvite& invite, Quantity lacks) {
-    refuse(step, invite.in.message, invite.server, refusal_of(lacks));
+void B2buaRole::refuse_unlicensed(Step& step, const HeldInvite& invite,
+                                  CallLeases::Verdict verdict) {
+    refuse(step, invite.in.message, invite.server, refusal_of(verdict.lacks));
 }
 
 // Of a call that is about to leave its domain. True: it has made a step, and may be over.
@@ -77,21 +79,27 @@ void B2buaRole::on_licensed(Step& step, call::Call& call, const CallLeases::Verd
 
 void B2buaRole::settle_licensed(Step& step) {
     for (const CallLeases::Settled& each : leases_.take_settled()) {
+        const bool taken = each.verdict.outcome == Outcome::Taken;
+        call::Call* call = each.line.is_nil() ? nullptr : find(each.call);
+        if (call != nullptr && is_live(*call)) {
+            with_call(step, *call, [&](auto& ctx) { call->on_line(ctx, each.line, taken); });
+            continue;
+        }
         const auto found = held_invites_.find(each.call);
         if (found == held_invites_.end()) {
-            call::Call* call = find(each.call);
-            if (call != nullptr && is_live(*call))
-                on_licensed(step, *call, each.verdict);
+            call::Call* begun = each.line.is_nil() ? find(each.call) : nullptr;
+            if (begun != nullptr && is_live(*begun))
+                on_licensed(step, *begun, each.verdict);
             else
                 leases_.release(each.call, step.out);
             continue;
         }
         HeldInvite invite = std::move(found->second);
         held_invites_.erase(found);
-        if (each.verdict.outcome == Outcome::Taken) {
+        if (taken) {
             begin_call(step, std::move(invite));
         } else {
-            refuse_unlicensed(step, invite, each.verdict.lacks);
+            refuse_unlicensed(step, invite, each.verdict);
         }
     }
     emit(step, nullptr);

@@ -5,6 +5,8 @@
 #include "base/check.h"
 #include "model/generated/account_service.h"
 #include "model/generated/feature_code.h"
+#include "model/generated/queue.h"
+#include "model/generated/queue_agent.h"
 #include "model/generated/ring_group.h"
 #include "model/secret.h"
 #include "sip/parser.h"
@@ -91,12 +93,13 @@ void Stage::add_trunk(model::Trunk trunk, std::vector<uint16_t> ports) {
     change_domain([&](model::Domain& domain) { domain.settings.default_trunk = trunk.id; });
 }
 
-void Stage::add_trunk_group(std::vector<TrunkId> members) {
+void Stage::add_trunk_group(std::vector<TrunkId> members, std::vector<std::string> failover_on) {
     model::TrunkGroup group;
     group.id = TrunkGroupId{{9, 9}};
     group.domain = kDomain;
     group.name = "lines";
     group.members = std::move(members);
+    group.failover_on = std::move(failover_on);
     load(store::keys::in_domain(kDomain, "trunk-group", group.id.bits),
          model::encode_stored(group, {}));
     change_domain([&](model::Domain& domain) {
@@ -134,7 +137,12 @@ void Stage::add_account(std::string_view number) {
 
 bool Stage::set_services(std::string_view number, std::string_view json) {
     const auto account = accounts_.find(number);
-    auto set = model::decode<model::AccountService>(json, model::Source::Api);
+    std::string text(json);
+    for (const auto& [of, id] : accounts_) {
+        const size_t at = text.find("\"@" + of + "\"");
+        if (at != text.npos) text.replace(at + 1, of.size() + 1, id.text());
+    }
+    auto set = model::decode<model::AccountService>(text, model::Source::Api);
     if (account == accounts_.end() || !set) return false;
     set->id = account->second;
     set->domain = kDomain;
@@ -169,6 +177,45 @@ bool Stage::add_feature_code(std::string_view json) {
     constexpr std::string_view segment = store::DomainKind<model::FeatureCode>::segment;
     load(store::keys::in_domain(kDomain, segment, code->id.bits), model::encode_stored(*code, {}));
     return true;
+}
+
+bool Stage::add_queue(std::string_view number, std::string_view json,
+                      const std::vector<std::string_view>& members) {
+    auto queue = model::decode<model::Queue>(json, model::Source::Store);
+    if (!queue) return false;
+    queue->number = number;
+    queue->id = QueueId{{10, ++queues_}};
+    queue->domain = kDomain;
+    for (const std::string_view each : members) {
+        const auto account = accounts_.find(each);
+        if (account == accounts_.end()) return false;
+        queue->members.push_back(account->second);
+        model::QueueAgent agent{account->second, kDomain, true, {}, false, {}};
+        constexpr std::string_view segment = store::DomainKind<model::QueueAgent>::segment;
+        load(store::keys::in_domain(kDomain, segment, agent.id.bits),
+             model::encode_stored(agent, {}));
+    }
+    constexpr std::string_view segment = store::DomainKind<model::Queue>::segment;
+    load(store::keys::in_domain(kDomain, segment, queue->id.bits),
+         model::encode_stored(*queue, {}));
+    return true;
+}
+
+void Stage::advise(ports::QueueAdvice::Kind kind, uint32_t value,
+                   const std::vector<std::string_view>& agents) {
+    const auto last = std::find_if(reports.rbegin(), reports.rend(),
+                                   [](const auto& each) { return each.summary.queue.has_value(); });
+    if (last == reports.rend()) return;
+    ports::QueueAdvice::Entry entry;
+    entry.call = last->summary.call;
+    entry.queue = last->summary.queue->queue;
+    entry.kind = kind;
+    entry.ahead = value;
+    entry.turn = value;
+    for (const std::string_view each : agents)
+        if (const auto found = accounts_.find(each); found != accounts_.end())
+            entry.agents.push_back(found->second);
+    give(ports::QueueAdvice{{std::move(entry)}}, kIndex);
 }
 
 void Stage::add_rule(model::DialRule rule) {
@@ -275,6 +322,12 @@ void Stage::play(Letter& letter) {
             reply.ways.push_back(std::move(way));
         }
         answer(std::move(reply));
+    } else if (holds_alternative<ports::LeaseAsk>(letter.payload)) {
+        const uint32_t given = std::min<uint32_t>(leases, 1);
+        leases -= given;
+        answer(ports::LeaseGiven{given, 1, 0});
+    } else if (const auto* returned = get_if<ports::LeaseReturned>(&letter.payload)) {
+        leases += returned->count;
     } else if (holds_alternative<ports::MediaPlace>(letter.payload)) {
         if (has_room) return answer(ports::MediaPlaced{kMedia, std::nullopt});
         answer(ports::MediaPlaced{{}, make_error(ErrorCode::Unavailable, "", "no room")});
@@ -283,8 +336,14 @@ void Stage::play(Letter& letter) {
         answer_media(letter, *request);
     } else if (const auto* counted = get_if<ports::CallsQuery>(&letter.payload)) {
         ports::CallsPage page;
-        for (const auto& [number, id] : accounts_)
-            if (id == counted->account) page.total = calls_of[number];
+        for (const auto& [number, id] : accounts_) {
+            if (id != counted->account) continue;
+            for (uint64_t n = 0; n < calls_of[number]; ++n)
+                page.calls.emplace_back().callee_account = id;
+            for (uint64_t n = 0; n < rings_of[number]; ++n)
+                page.calls.emplace_back().ringing = {id};
+        }
+        page.total = page.calls.size();
         answer(std::move(page));
     } else if (auto* asked = get_if<ports::EntityRequest>(&letter.payload)) {
         changes.push_back(std::move(*asked));
