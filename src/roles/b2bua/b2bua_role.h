@@ -182,7 +182,6 @@ class B2buaRole final : public ports::Role {
                            call::CallFacts& facts) const;
     void give_credentials(call::CallSnapshot& snapshot) const;
     bool serves_line(Step& step, call::Call& call);
-
     // --- licensed.cc
     void admit_licensed(Step& step, HeldInvite invite);
     bool license(Step& step, call::Call& call, const std::vector<call::Side>& sides);
@@ -194,7 +193,6 @@ class B2buaRole final : public ports::Role {
         --live_calls_;
         leases_.release(call.base(), step.out);
     }
-
     // --- survival.cc
     void read_snapshots(Step& step);
     void on_store_reply(Step& step, const store::Reply& reply);
@@ -210,7 +208,6 @@ class B2buaRole final : public ports::Role {
     void report_all(Step& step, ports::Instance to);
     void report_to_groups(Step& step);
     std::string call_key(CallId call) const;
-
     // --- adoption.cc
     bool is_orphan(const ports::SipInbound& in);
     bool is_b2b(ports::Instance sender) const;
@@ -220,7 +217,6 @@ class B2buaRole final : public ports::Role {
     bool is_ours(const ports::SipInbound& in);
     bool return_new(Step& step, ports::SipInbound& in, ports::Instance from);
     bool relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance from);
-
     // --- queries.cc
     bool answer_query(Step& step, ports::Letter& letter);
 
