@@ -107,7 +107,9 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     Route further = route_of(std::move(*found), {ctx.around.catalog, ctx.trunk_key, facts_});
     std::ranges::move(further.notes, std::back_inserter(route_notes_));
     further.notes.clear();
-    if (further.destinations.empty()) return;  // it leads nowhere: as if nothing were set
+    // It leads nowhere: as if nothing were set. A transfer leads to no queue (see on_route()).
+    if (further.destinations.empty() && further.queues.empty()) return;
+    if (transfer_.is_under_way() && !further.queues.empty()) return;
     insert_stages(std::move(further), by.path);
 }
 
@@ -124,6 +126,7 @@ void Call::insert_stages(Route further, const std::vector<Forward>& path) {
         each.path.insert(each.path.begin(), path.begin(), path.end());
         destinations_.push_back(std::move(each));
     }
+    queue_.insert(stage_, count, std::move(further.queues));
     stages_.insert(stages_.begin() + stage_ + 1, further.stages.begin(), further.stages.end());
 }
 

@@ -17,6 +17,11 @@ void Call::on_route(CallContext& ctx, Route route) {
         transfer_.park(*this, ctx, route.park_for);
         return pump(ctx);
     }
+    // Who is transferred has been answered, and would wait in silence.
+    if (!route.queues.empty()) {
+        route = {};
+        route.refusal = 403;
+    }
     std::ranges::move(route.notes, std::back_inserter(route_notes_));
     destinations_ = std::move(route.destinations);
     stages_ = std::move(route.stages);
@@ -87,13 +92,23 @@ bool Call::next_stage(CallContext& ctx) {
     report_due_ = true;
     locate_give_up_.reset();
     note_path(ctx);
+    if (queue_.is_stop(stage_)) {
+        queue_.enter(*this, ctx);
+        return true;
+    }
     ask_for_devices(ctx);
     if (rings()) begin_stage_time(ctx);
     return true;
 }
 
+// Each agent who is asked is a branch more.
+size_t Call::branches_max() const {
+    return queue_.was_used() ? kQueueBranchesMax : kBranchesMax;
+}
+
 void Call::on_stage_timeout(CallContext& ctx) {
-    if ((survived_ && ringing()) || !next_stage(ctx)) on_ring_timeout(ctx);
+    if (queue_.waits(*this)) return queue_.turn_over(*this, ctx);
+    if ((is_remnant_ && ringing()) || !next_stage(ctx)) on_ring_timeout(ctx);
 }
 
 }  // namespace tandem::call

@@ -209,6 +209,27 @@ TEST_F(ServicesTest, FeatureCodes) {
     }
 }
 
+TEST_F(ServicesTest, IntercomReachesAPhoneThatIsToAnswerByItself) {
+    add_code(1, "*80", model::FeatureAction::Intercom);
+    struct Case {
+        const char* dialled;
+        int refusal;
+    };
+    for (const Case& c :
+         {Case{"*801002", 0}, {"*801002#", 0}, {"*80", 484}, {"*801001", 482}, {"*80999", 404}}) {
+        const Route found = call(c.dialled);
+        EXPECT_EQ(found.refusal, c.refusal) << c.dialled;
+        EXPECT_FALSE(found.feature.has_value());
+        if (c.refusal != 0) continue;
+        ASSERT_EQ(found.stages.size(), 1u);
+        ASSERT_EQ(found.stages[0].targets.size(), 1u);
+        EXPECT_TRUE(found.stages[0].targets[0].answers_itself);
+        EXPECT_FALSE(found.stages[0].targets[0].goes_on);
+        EXPECT_EQ(found.stages[0].targets[0].account, id_of(2));
+    }
+    EXPECT_FALSE(call("1002").stages.at(0).targets.at(0).answers_itself);
+}
+
 TEST_F(ServicesTest, ACodeMaySwitchASchedule) {
     model::FeatureCode code;
     code.id = FeatureCodeId{{4, 1}};

@@ -366,6 +366,24 @@ def so_many_calls_and_no_more(folder):
         answered_by(c, b)
 
 
+def an_intercom_call_is_to_answer_itself(folder):
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1002") as (a, b):
+        tandem(server, "feature-code", "defaults", "demo.test")
+        services(server, "1002", forward_always="1003")
+        a.begin_call("*801002")
+        invite = answered_by(a, b)
+        expect(header(invite, "Answer-Mode") == "Auto", f"Answer-Mode: {invite}")
+        expect(header(invite, "Call-Info") == "<sip:demo.test>;answer-after=0", f"Call-Info: {invite}")
+        expect(header(invite, "Alert-Info") == "<http://demo.test>;info=alert-autoanswer;delay=0", f"Alert-Info: {invite}")
+        services(server, "1002", forward_always="", do_not_disturb=True)
+        expect(a.try_call("*801002") == 486, "not to be disturbed")
+        services(server, "1002", do_not_disturb=False)
+        expect((a.try_call("*80"), a.try_call("*80999"), a.try_call("*801001")) == (484, 404, 482), "wrong numbers")
+        a.begin_call("1002")
+        expect(header(answered_by(a, b), "Answer-Mode") is None, "a usual call rings")
+        nothing_left(server)
+
+
 def feature_codes(folder):
     with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1002", "1003") as (a, b, c):
         expect(b.try_call("*26") == 404, "there are none at first")
@@ -552,6 +570,7 @@ if __name__ == "__main__":
          what_leads_nowhere_good_is_refused_when_it_is_set, users_set_their_own, the_command_line_sets_them,
          a_group_rings_all_at_once, a_group_rings_one_by_one_and_overflows, members_of_a_group_take_turns,
          wrong_groups_and_codes_are_refused, so_many_calls_and_no_more, feature_codes,
+         an_intercom_call_is_to_answer_itself,
          they_go_back_with_their_domain, rules_by_caller_and_schedule, rules_for_who_does_not_answer,
          secretaries_take_the_calls_of_their_chief, no_second_call, a_group_rings_who_has_not_talked_for_longest,
          night_at_the_touch_of_a_key)

@@ -6,6 +6,7 @@
 #include "app/cli/entity_kinds.h"
 #include "app/cli/forms.h"
 #include "app/cli/input.h"
+#include "app/cli/music_file.h"
 
 namespace tandem::cli {
 namespace {
@@ -115,6 +116,8 @@ Result<json::value> with_ids(Global& global, const Command& command, const FormF
 }
 
 Result<json::value> value_of(Global& global, const Command& command, const Typed& typed) {
+    if (command.kind->entity == std::string_view("music") && typed.field.path == "file")
+        return json::value(TRY(music_file(typed.text)));
     json::value value = TRY(typed_value(typed.field, typed.text));
     if (!typed.field.item_refs.empty())
         return with_ids(global, command, typed.field, std::move(value));

@@ -168,7 +168,7 @@ void show(const store::Catalog& catalog, routing::Route& route, call::CallFacts&
     if (!route.shown) return;
     facts.shown = call::ShownCaller{std::move(route.shown->number), std::move(route.shown->name)};
     if (route.stages.empty()) return;
-    const DomainId called = route.stages.front().targets.front().domain;
+    const DomainId called = routing::domain_of(route.stages.front());
     const auto* domain = called == facts.domain ? nullptr : catalog.find_domain(called);
     if (domain != nullptr) facts.shown->domain = domain->name;
 }
@@ -197,7 +197,7 @@ std::optional<ports::EntityRequest> feature_request(const routing::Route& route,
     ports::EntityRequest request;
     request.verb = ports::EntityVerb::Patch;
     const auto& schedule = route.feature->schedule;
-    request.kind = schedule ? "schedule" : "account_service";
+    request.kind = route.feature->kind;
     request.domain = facts.domain.text();
     request.id = schedule ? schedule->text() : facts.caller_account.text();
     request.body = route.feature->change;
@@ -235,6 +235,7 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
     question.dice = facts.call.bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
+    if (found.join) return join_call(step, std::move(invite), *found.join);
     show(around_.catalog, found, invite.facts);
     if (found.turned) take_turn(*found.turned);
     auto feature = feature_request(found, facts, invite.in.flow.remote.text());

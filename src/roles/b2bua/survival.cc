@@ -234,6 +234,7 @@ void B2buaRole::report(Step& step, const Call& call, bool gone) {
     ports::CallSummary summary = call.summary(around_.self);
     note_talks(talks_, summary, step.now.utc, gone);
     const auto index = around_.directory.active(RoleKind::CallState, call.facts().domain);
+    queue_agents_.note(summary, gone, step.now.utc);
     if (!index) return;
     step.out.send(around_.self, *index, ports::CallReport{std::move(summary), gone});
 }
@@ -249,6 +250,7 @@ void B2buaRole::report_to_groups(Step& step) {
 void B2buaRole::report_all(Step& step, ports::Instance to) {
     const ports::DirectoryEntry* entry = around_.directory.find(to);
     leases_.report(to, step.out);
+    queue_agents_.report(around_.self, to, step.out);
     ports::CallReportAll report{around_.self, {}, true, true};
     for (const auto& [base, call] : calls_) {
         if (call->phase() >= call::Phase::Ending) continue;

@@ -79,6 +79,9 @@ Result<void> check_listeners(const model::RoleInstance& role) {
             if (tcp[i] != 0 && std::count(tcp, tcp + i, tcp[i]) > 0)
                 return contradiction("sip_gate", "has one port for two listeners");
     }
+    if (role.external_sip_gate && role.external_sip_gate->tls_port != 0 &&
+        role.external_sip_gate->tls_port == role.external_sip_gate->tcp_port)
+        return contradiction("external_sip_gate.tls_port", "must differ from tcp_port");
     if (role.web_gate && role.web_gate->http_port != 0 &&
         role.web_gate->http_port == role.web_gate->https_port)
         return contradiction("web_gate.https_port", "must differ from http_port");
@@ -298,6 +301,8 @@ Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fr
         return contradiction("settings.expires_max_s", "must be at least expires_default_s");
     if (s.session_expires < s.session_min)
         return contradiction("settings.session_expires_s", "must be at least session_min_s");
+    if (s.music && catalog.find<model::Music>(domain.id, *s.music) == nullptr)
+        return missing("settings.music", "there is no such file of music in the domain");
     if (s.default_trunk && catalog.find<model::Trunk>(domain.id, *s.default_trunk) == nullptr)
         return missing("settings.default_trunk", "there is no such trunk in the domain");
     if (s.default_trunk_group &&

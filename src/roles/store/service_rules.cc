@@ -7,6 +7,7 @@
 #include "routing/forward_rules.h"
 #include "routing/limits.h"
 #include "routing/numbering.h"
+#include "routing/queues.h"
 #include "routing/route.h"
 #include "routing/services.h"
 
@@ -75,8 +76,10 @@ std::optional<Hop> hop_of(const Catalog& catalog, DomainId domain, std::string_v
     }
     const auto* group =
         catalog.find_by_number<model::RingGroup>(domain, routing::normalised(dialled));
-    if (group == nullptr) return std::nullopt;
-    return Hop{group->id.bits, group->overflow};
+    if (group != nullptr) return Hop{group->id.bits, group->overflow};
+    const auto* queue = catalog.find_by_number<model::Queue>(domain, routing::normalised(dialled));
+    if (queue == nullptr) return std::nullopt;
+    return Hop{queue->id.bits, queue->overflow};
 }
 
 // A circle that depends on who is busy is none: two colleagues stand in for one another. It is cut
@@ -195,18 +198,75 @@ Result<void> check_own_rules(const Catalog& catalog, const model::AccountService
     return check_circle(catalog, set.domain, set.id.bits, {all_calls.field, all_calls.to});
 }
 
-Result<void> check_own_rules(const Catalog& catalog, const model::RingGroup& group, Fresh) {
-    for (size_t i = 0; i < group.members.size(); ++i) {
-        const auto end = group.members.begin() + static_cast<std::ptrdiff_t>(i);
-        if (std::find(group.members.begin(), end, group.members[i]) == end) continue;
-        return make_error(ErrorCode::OutOfRange, "members[" + std::to_string(i) + "]",
-                          "is a member already");
+namespace {
+
+template <typename T>
+Result<void> check_once(const std::vector<T>& list, std::string_view field, const char* wrong) {
+    for (size_t i = 0; i < list.size(); ++i) {
+        const auto end = list.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::find(list.begin(), end, list[i]) == end) continue;
+        return make_error(ErrorCode::OutOfRange, std::string(field) + "[" + std::to_string(i) + "]",
+                          wrong);
     }
+    return {};
+}
+
+// Of a ring group or a queue.
+template <typename T>
+Result<void> check_members_and_overflow(const Catalog& catalog, const T& group,
+                                        const char* itself) {
+    TRY(check_once(group.members, "members", "is a member already"));
     const Forwarding overflow{"overflow", group.overflow};
     TRY(check_target(overflow));
     if (!group.number.empty() && routing::normalised(group.overflow) == group.number)
-        return make_error(ErrorCode::OutOfRange, "overflow", "is the group itself");
+        return make_error(ErrorCode::OutOfRange, "overflow", itself);
     return check_circle(catalog, group.domain, group.id.bits, overflow);
+}
+
+bool is_agent_of(const Catalog& catalog, const model::QueueAgent& agent, QueueId id) {
+    const auto* queue = catalog.find<model::Queue>(agent.domain, id);
+    return queue != nullptr && routing::is_member(*queue, agent.id);
+}
+
+Result<void> check_queues(const Catalog& catalog, const model::QueueAgent& agent,
+                          const std::vector<QueueId>& queues, std::string_view field) {
+    TRY(check_once(queues, field, "is named already"));
+    for (size_t i = 0; i < queues.size(); ++i) {
+        if (is_agent_of(catalog, agent, queues[i])) continue;
+        return make_error(ErrorCode::OutOfRange, std::string(field) + "[" + std::to_string(i) + "]",
+                          "is no queue that the account is a member of");
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> check_own_rules(const Catalog& catalog, const model::RingGroup& group, Fresh) {
+    return check_members_and_overflow(catalog, group, "is the group itself");
+}
+
+Result<void> check_own_rules(const Catalog& catalog, const model::Queue& queue, Fresh) {
+    return check_members_and_overflow(catalog, queue, "is the queue itself");
+}
+
+Result<void> check_own_rules(const Catalog& catalog, const model::QueueAgent& agent, Fresh) {
+    TRY(check_queues(catalog, agent, agent.queues, "queues"));
+    return check_queues(catalog, agent, agent.paused_in, "paused_in");
+}
+
+void forget_queues(const Catalog& catalog, const model::QueueAgent& before,
+                   model::QueueAgent& agent) {
+    const auto forget = [&](const std::vector<QueueId>& known, std::vector<QueueId>& list) {
+        std::erase_if(list, [&](QueueId each) {
+            return std::ranges::find(known, each) != known.end() &&
+                   !is_agent_of(catalog, agent, each);
+        });
+    };
+    const bool was_in_some = !agent.queues.empty();
+    forget(before.queues, agent.queues);
+    forget(before.paused_in, agent.paused_in);
+    // An empty list would mean all of them.
+    if (was_in_some && agent.queues.empty()) agent.logged_in = false;
 }
 
 Result<void> check_own_rules(const Catalog& catalog, const model::FeatureCode& code, Fresh fresh) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "model/generated/account_service.h"
+#include "model/generated/queue.h"
 #include "roles/store/entity_desk_test.h"
 
 namespace tandem::roles::store_role {
@@ -16,6 +17,11 @@ struct ServicesDesk : ::testing::Test, EntityDesk {
                 R"({"login":")" + login + R"(","number":")" + std::to_string(1000 + n) + "\"}";
             ASSERT_EQ(create("account", "acme.test", body), "ok");
         }
+    }
+    std::string account(std::string_view login) {
+        const store::Catalog catalog = feed.snapshot();
+        const DomainId domain = *resolve_domain(catalog, "acme.test");
+        return catalog.find_account_by_login(domain, login)->id.text();
     }
     std::string set(std::string_view login, std::string body) {
         return patch("account_service", "acme.test", std::string(login), std::move(body));
@@ -177,6 +183,63 @@ TEST_F(ServicesDesk, ChainsHaveAnEnd) {
     // By 1001 it would be ten times, by 1004 seven.
     EXPECT_EQ(set("user12", R"({"forward_always":"1001"})"), "out_of_range forward_always");
     EXPECT_EQ(set("user12", R"({"forward_always":"1004"})"), "ok");
+}
+
+TEST_F(ServicesDesk, QueuesHaveEachMemberOnceAndEndSomewhere) {
+    const auto queue = [&](std::string_view name, std::string_view rest) {
+        return create("queue", "acme.test",
+                      R"({"name":")" + std::string(name) + "\"," + std::string(rest) + "}");
+    };
+    EXPECT_EQ(
+        queue("a", R"("number":"600","overflow":"1002","members":[")" + account("user1") + "\"]"),
+        "ok");
+    EXPECT_EQ(queue("b", R"("number":"1001")"), "conflict number");
+    EXPECT_EQ(queue("b", R"("number":"601","overflow":"601")"), "out_of_range overflow");
+    EXPECT_EQ(queue("b", R"("number":"601","overflow":"600")"), "ok");
+    EXPECT_EQ(patch("queue", "acme.test", "a", R"({"overflow":"601"})"), "out_of_range overflow");
+    EXPECT_EQ(patch("queue", "acme.test", "a", R"({"ring_s":2})"), "out_of_range ring_s");
+    EXPECT_EQ(patch("queue", "acme.test", "a", R"({"strategy":"loudest"})"),
+              "out_of_range strategy");
+    EXPECT_EQ(
+        patch("queue", "acme.test", "a", R"({"members":["00000000000000000000000000000001"]})"),
+        "not_found members[0]");
+    EXPECT_EQ(create("ring_group", "acme.test", R"({"name":"g","number":"600"})"),
+              "conflict number");
+    EXPECT_EQ(remove("account", "acme.test", "user1"), "conflict ");
+}
+
+TEST_F(ServicesDesk, AgentsAreOfTheirQueues) {
+    const auto queue = [&](std::string_view name, std::string_view number) {
+        EXPECT_EQ(create("queue", "acme.test",
+                         R"({"name":")" + std::string(name) + R"(","number":")" +
+                             std::string(number) + R"(","members":[")" + account("user1") + "\"]}"),
+                  "ok");
+        const store::Catalog catalog = feed.snapshot();
+        return catalog
+            .find_by_name<model::Queue>(*resolve_domain(catalog, "acme.test"), std::string(name))
+            ->id.text();
+    };
+    const std::string sales = queue("sales", "600");
+    const std::string help = queue("help", "601");
+    const auto agent = [&](std::string_view login, std::string body) {
+        return patch("queue_agent", "acme.test", std::string(login), std::move(body));
+    };
+    const auto in = [](const std::string& ids) {
+        return R"({"logged_in":true,"queues":[)" + ids + "]}";
+    };
+    EXPECT_EQ(agent("user1", in("\"" + sales + "\"")), "ok");
+    EXPECT_EQ(agent("user1", in("\"" + sales + "\",\"" + sales + "\"")), "out_of_range queues[1]");
+    EXPECT_EQ(agent("user2", in("\"" + sales + "\"")), "out_of_range queues[0]");
+    EXPECT_EQ(agent("user1", R"({"paused_in":["00000000000000000000000000000001"]})"),
+              "out_of_range paused_in[0]");
+    EXPECT_EQ(agent("nobody", in("")), "not_found ");
+    // A queue goes though somebody is logged in to it; then he is logged in to none.
+    EXPECT_EQ(remove("queue", "acme.test", "sales"), "ok");
+    EXPECT_EQ(agent("user1", R"({"paused":true})"), "ok");
+    const std::string left = read("queue_agent", "acme.test", "user1");
+    EXPECT_NE(left.find(R"("logged_in":false,"queues":[],"paused":true)"), std::string::npos)
+        << left;
+    EXPECT_EQ(agent("user1", in("\"" + help + "\"")), "ok");
 }
 
 TEST_F(ServicesDesk, GroupsHaveEachMemberOnceAndEndSomewhere) {
