@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/instant.h"
 #include "base/result.h"
 #include "ports/address.h"
+#include "ports/queue_port.h"
 #include "ports/sip_port.h"
 
 namespace tandem::ports {
@@ -35,6 +37,7 @@ struct CallSummary {
     int end_status = 0;                        // SIP status that ended it; 0: it goes on
     std::string end_reason;
     std::string trunk;  // name; of a call from or to outside
+    std::optional<QueuePlace> queue;
 };
 
 struct CallReport {  // B2B to CS, on each change of phase
@@ -86,7 +89,7 @@ struct CallsQuery {
     CallId call;      // nil: a page of them
     std::string after;
     uint32_t limit = 100;
-    AccountId account{};  // those that it is in, answered or made by it; nil: anybody's
+    AccountId account{};  // made or answered by it, or ringing there; nil: anybody's
 };
 struct CallsPage {
     std::vector<CallSummary> calls;
@@ -155,6 +158,7 @@ struct CallReplaced {
 struct LeaseOf {
     DomainId holder;
     uint8_t quantity = 0;
+    TrunkId trunk{};  // of the holder, whose channels are counted; nil: its licence is
     friend auto operator<=>(const LeaseOf&, const LeaseOf&) = default;
 };
 struct LeaseAsk {  // B2B to CS

@@ -16,6 +16,9 @@ template <>
 inline constexpr ports::CallEvent::Kind last_of<ports::CallEvent::Kind> =
     ports::CallEvent::Kind::Ended;
 template <>
+inline constexpr ports::QueueAdvice::Kind last_of<ports::QueueAdvice::Kind> =
+    ports::QueueAdvice::Kind::NoAgents;
+template <>
 inline constexpr ports::MediaKind last_of<ports::MediaKind> = ports::MediaKind::Other;
 template <>
 inline constexpr ports::MediaDirection last_of<ports::MediaDirection> =
@@ -24,7 +27,11 @@ template <>
 inline constexpr ports::SrtpSuite last_of<ports::SrtpSuite> = ports::SrtpSuite::AeadAes256Gcm;
 template <>
 inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
-    ports::MediaEvent::Kind::Lost;
+    ports::MediaEvent::Kind::Idle;
+template <>
+inline constexpr ports::MediaCodec last_of<ports::MediaCodec> = ports::MediaCodec::Pcmu;
+template <>
+inline constexpr ports::MediaSound last_of<ports::MediaSound> = ports::MediaSound::Mix;
 template <>
 inline constexpr ports::EntityVerb last_of<ports::EntityVerb> = ports::EntityVerb::Remove;
 template <>
@@ -119,6 +126,20 @@ template <typename A>
 void describe(A& a, ports::ListenerFailed& v) {
     a(1, v.number);
     a(2, v.error);
+}
+
+template <typename A>
+void describe(A& a, ports::TlsPeer& v) {
+    a(1, v.address);
+    a(2, v.host);
+    a(3, v.verify);
+    a(4, v.ca_pem);
+    a(5, v.is_gone);
+}
+template <typename A>
+void describe(A& a, ports::TlsFailed& v) {
+    a(1, v.address);
+    a(2, v.why);
 }
 
 // ---- registrar ----

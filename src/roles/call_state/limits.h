@@ -80,6 +80,21 @@ inline constexpr Duration kSubscriptionsReadMax = 2s;
 // What comes while they are read waits.
 inline constexpr size_t kHeldMax = 1'000;
 
+// --- Queues.
+// A B2B that has got advice reports within milliseconds; one that has not by then may have lost it.
+inline constexpr Duration kAdviceConfirmed = 2s;
+// Where somebody waits, all is looked at again after this: an agent may have been in a call of
+// another domain, whose end says nothing here.
+inline constexpr Duration kQueueLook = 5s;
+// An agent who was asked and did not answer is not asked again at once: he is not at his desk, or
+// his phone is off.
+inline constexpr Duration kAgentRest = 5s;
+// Agents that ring at once for one call; a call has no more devices (call/limits.h).
+inline constexpr size_t kAgentsAtOnce = 16;
+// Agents and queues whose past is remembered, some 100 bytes each. With one more it is forgotten.
+inline constexpr size_t kAgentsMax = 100'000;
+inline constexpr size_t kQueueTurnsMax = 100'000;
+
 // --- Licences of calls.
 // A B2B that is away for so long has lost its calls to others, who have reported them by then.
 inline constexpr Duration kLeasesGrace = 3s;

@@ -73,6 +73,10 @@ void write_call(JsonWriter& json, const ports::CallSummary& call, const DomainNa
         for (const AccountId each : call.ringing) json.value(each.text());
         json.end_list();
     }
+    if (call.queue) {
+        json.field("queue").value(call.queue->queue.text());
+        write_time(json, "queued", call.queue->since);
+    }
     if (call.end_status != 0) json.field("end_status").value(call.end_status);
     write_text(json, "end_reason", call.end_reason);
     json.field("call_ids").begin_list();

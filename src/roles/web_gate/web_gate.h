@@ -100,6 +100,7 @@ class WebGate final : public ports::Role {
     void find_call(Now now, Incoming incoming, ports::Outbox& out);
     void ask_call_state(Now now, Incoming incoming, const ports::CallsQuery& query,
                         ports::Outbox& out);
+    void list_queue_states(Now now, Incoming incoming, ports::Outbox& out);
     void list_trunk_states(Now now, Incoming incoming, ports::Outbox& out);
     void list_bindings(Now now, Incoming incoming, ports::Outbox& out);
     void on_account_bindings(Now now, Incoming incoming, ports::Outbox& out);
