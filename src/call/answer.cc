@@ -22,7 +22,12 @@ void Call::on_answered(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
         // Another was faster, or the caller is gone: ACK and BYE (RFC 3261 13.2.2.4).
         return won->party.leg.hangup(ctx.leg, 487, {});
     }
-    if (survived_) {  // nobody knows what the caller had offered
+    // Of before a restart: nobody knows what it had been offered.
+    if (queue_.waits(*this) && !queue_.has_turn()) {
+        won->state = BranchState::Lost;
+        return won->party.leg.hangup(ctx.leg, 503, {});
+    }
+    if (is_remnant_) {
         won->state = BranchState::Lost;
         won->party.leg.hangup(ctx.leg, 503, {});
         return on_ring_timeout(ctx);

@@ -25,6 +25,8 @@ struct Party {
     uint8_t flow_searches = 0;  // since it was last heard
     // Ports or keys of a media context that was lost while the call rang.
     bool knows_old_ports = false;
+    // What the media gate plays to it, as far as the gate was told.
+    std::optional<ports::MediaPlay> hears;
 };
 
 enum class BranchState : uint8_t {

@@ -82,6 +82,14 @@ bool Call::talks_to(uint8_t leg, std::string_view remote_tag) const {
            found->leg.remote_tag() == remote_tag;
 }
 
+uint8_t Call::talking_leg(DomainId domain, AccountId account) const {
+    if (winner_ == 0 || phase_ >= Phase::Ending) return no_leg;
+    for (const uint8_t index : {near_, winner_}) {
+        if (who_is(index).account == account && domain_of_leg(index) == domain) return index;
+    }
+    return no_leg;
+}
+
 Branch* Call::winner() {
     return branch(winner_);
 }
@@ -136,9 +144,11 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     route_notes_ = std::move(route.notes);
     destinations_ = std::move(route.destinations);
     stages_ = std::move(route.stages);
-    if (destinations_.empty()) forwards_ = std::move(route.forwards);
+    const bool leads_nowhere = destinations_.empty() && route.queues.empty();
+    queue_.plan(std::move(route.queues));
+    if (leads_nowhere) forwards_ = std::move(route.forwards);
     feature_ = std::move(route.feature);
-    if (destinations_.empty() && !feature_) {
+    if (leads_nowhere && !feature_) {
         end_status_ = route.refusal;
         end_reason_ = route.refusal_reason.empty() ? "no route" : route.refusal_reason;
     }
@@ -159,6 +169,11 @@ int Call::refusal_of(uint8_t leg, bool early_only) const {
 
 void Call::take_in(CallContext& ctx, NewcomerInvite invite) {
     newcomer_.take_in(*this, ctx, std::move(invite));
+}
+
+void Call::on_queue_advice(CallContext& ctx, const ports::QueueAdvice::Entry& advice) {
+    queue_.on_advice(*this, ctx, advice);
+    pump(ctx);
 }
 
 void Call::on_request(CallContext& ctx, uint8_t leg, const sip::RequestArrival& arrival,
@@ -216,7 +231,7 @@ void Call::on_reply(CallContext& ctx, ports::Letter reply) {
     } else if (const auto* placed = get_if<ports::MediaPlaced>(&reply.payload)) {
         on_placed(ctx, *placed);
     } else if (const auto* page = get_if<ports::CallsPage>(&reply.payload)) {
-        on_counted(ctx, question->branch, page->total);
+        on_counted(ctx, question->branch, page->calls);
     } else if (const auto* done = get_if<ports::EntityReply>(&reply.payload)) {
         on_feature_done(ctx, *done);
     } else if (auto* media = get_if<ports::MediaReply>(&reply.payload)) {
@@ -246,7 +261,7 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
         case Purpose::OfferMedia:
             return refuse_exchange(ctx, 500);
         case Purpose::Count:
-            return on_counted(ctx, question.branch, 0);
+            return on_counted(ctx, question.branch, {});
         case Purpose::Feature:
             return end(ctx, ReleasedBy::System, 504, "the store does not answer");
         case Purpose::UpdateMedia:
@@ -255,6 +270,8 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
             return on_media_unchecked(ctx);
         case Purpose::OpenNewcomer:
             return newcomer_.on_ports(*this, ctx, false);
+        case Purpose::OpenIntruder:
+            return intruder_.on_ports(*this, ctx, false);
         case Purpose::Replaced:
             return transfer_.on_owner_silent(*this, ctx);
         case Purpose::CloseMedia:
@@ -269,11 +286,13 @@ void Call::pump(CallContext& ctx) {
     auto& events = ctx.leg.events;
     for (size_t i = 0;; ++i) {
         if (i == events.size()) transfer_.settle(*this, ctx);
+        if (i == events.size()) intruder_.settle(*this, ctx);
         if (i == events.size()) break;
         LegEvent event = std::move(events[i]);
         on_leg_event(ctx, std::move(event));
     }
     events.clear();
+    settle_playing(ctx);
     withhold_answer(ctx);
     finish_if_done();
 }
@@ -282,6 +301,7 @@ void Call::on_leg_event(CallContext& ctx, LegEvent event) {
     const uint8_t index = index_of(event.leg);
     if (party(index) == nullptr) return;
     if (feature_ && on_feature_event(ctx, event)) return;
+    if (index != 0 && index == intruder_.index()) return intruder_.on_event(*this, ctx, event);
     using Kind = LegEvent::Kind;
     switch (event.kind) {
         case Kind::RemoteOffer:
@@ -339,6 +359,7 @@ std::optional<Instant> Call::next_deadline() const {
     sooner(earliest, next_move_deadline());
     sooner(earliest, transfer_.next_deadline());
     sooner(earliest, next_outside_deadline());
+    if (queue_.waits(*this)) sooner(earliest, queue_.next_deadline());
     if (phase_ < Phase::Ending) sooner(earliest, longest_);
     return earliest;
 }
@@ -375,6 +396,7 @@ void Call::run_timers(CallContext& ctx) {
     run_move_timers(ctx);
     transfer_.on_timeout(*this, ctx);
     run_outside_timers(ctx);
+    queue_.on_timeout(*this, ctx);
     if (due(commit_deadline_)) flush_withheld(ctx);
     if (due(ring_deadline_) && seeks()) on_ring_timeout(ctx);
     if (due(stage_deadline_) && rings()) on_stage_timeout(ctx);

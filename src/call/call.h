@@ -18,13 +18,19 @@
 #include "call/call_context.h"
 #include "call/call_snapshot.h"
 #include "call/exchange.h"
+#include "call/intruder.h"
 #include "call/media_move.h"
 #include "call/newcomer.h"
 #include "call/phase.h"
 #include "call/question.h"
+#include "call/queue_wait.h"
 #include "call/trace.h"
 #include "call/transfer.h"
 #include "model/generated/cdr.h"
+
+namespace tandem::model {
+struct DomainSettings;
+}
 
 namespace tandem::call {
 
@@ -54,6 +60,16 @@ class Call {
     // A phone wants the place of one of its legs; first, whether it may (0, or a status).
     int refusal_of(uint8_t leg, bool early_only) const;
     void take_in(CallContext& ctx, NewcomerInvite invite);
+    // The same for whoever wants to join the two who talk.
+    int refusal_to_join(DomainId domain, AccountId account) const {
+        return intruder_.refusal_of(*this, domain, account);
+    }
+    void join(CallContext& ctx, IntruderInvite invite) {
+        intruder_.take_in(*this, ctx, std::move(invite));
+    }
+
+    // What CS says of its place in a queue.
+    void on_queue_advice(CallContext& ctx, const ports::QueueAdvice::Entry& advice);
 
     // --- Commands.
     void on_line(CallContext& ctx, TrunkId trunk, bool taken);  // what it wished for, or not
@@ -101,6 +117,8 @@ class Call {
     bool is_dialog(uint8_t leg, const DialogName& name) const;
     // A leg whose phone rings for the account of the domain (nil: for anybody there); 0: none.
     uint8_t ringing_leg(DomainId domain, AccountId account) const;
+    // A leg over which the account of the domain talks; no_leg: none.
+    uint8_t talking_leg(DomainId domain, AccountId account) const;
     ports::Instance media_gate() const { return media_gate_; }
     bool has_media() const { return media_open_; }
     // As the store has it, and in the middle of nothing.
@@ -172,13 +190,16 @@ class Call {
     // --- stages.cc
     bool next_stage(CallContext& ctx);
     void ask_for_devices(CallContext& ctx);
-    void on_counted(CallContext& ctx, uint8_t destination, uint64_t calls);
+    bool is_busy_by(const Destination& to, const std::vector<ports::CallSummary>& calls) const;
+    void on_counted(CallContext& ctx, uint8_t destination,
+                    const std::vector<ports::CallSummary>& calls);
     void begin_stage_time(CallContext& ctx);
     void on_stage_timeout(CallContext& ctx);
 
     // --- forward.cc
     void note_path(CallContext& ctx);
     void go_on_from_stage(CallContext& ctx);
+    routing::Origin origin_for(const Destination& called) const;
     void go_on_from(const CallContext& ctx, const Destination& by, routing::ForwardReason reason);
     void insert_stages(Route further, const std::vector<routing::Forward>& path);
 
@@ -259,6 +280,18 @@ class Call {
     void run_move_timers(CallContext& ctx);
     std::optional<Instant> next_move_deadline() const;
 
+    // --- playing.cc
+    bool holds(uint8_t index) const;
+    bool waits(uint8_t index) const;
+    const model::DomainSettings* music_of(const CallContext& ctx, uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_play(const CallContext& ctx, uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_music(const CallContext& ctx, uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_mix(uint8_t index) const;
+    void settle_playing(CallContext& ctx);
+    sdp::Session with_music(const CallContext& ctx, uint8_t speaker, sdp::Session said) const;
+    sdp::Session answer_with_music(const CallContext& ctx, uint8_t speaker,
+                                   const sdp::Session& offer, const sdp::Session& said) const;
+
     // --- ending.cc
     void end(CallContext& ctx, ReleasedBy by, int status, std::string_view reason);
     void end_leg(CallContext& ctx, uint8_t index, int status, std::string_view reason);
@@ -271,7 +304,12 @@ class Call {
     model::Cdr record(UtcTime now) const;
     model::Cdr side_of(const model::Cdr& whole, DomainId domain) const;
 
+    size_t branches_max() const;
+    void know_offer_again(sip::LegSnapshot& leg);
+
+    friend class Intruder;
     friend class Newcomer;
+    friend class QueueWait;
     friend class Transfer;
 
     CallFacts facts_;
@@ -283,6 +321,9 @@ class Call {
     uint8_t near_ = 0;  // who is in the caller's place: another one after the caller's transfer
     Transfer transfer_;
     Newcomer newcomer_;
+    Intruder intruder_;
+    uint8_t orphan_ = 0;  // the leg of one before a restart, whose termination the gate still has
+    QueueWait queue_;
     std::vector<RouteStepNote> route_notes_;
     std::vector<Destination> destinations_;
     std::vector<Duration> stages_;  // see Route
@@ -328,6 +369,7 @@ class Call {
     std::string end_reason_;
     CallId continued_in_;  // the call that has taken a party of this one
     bool survived_ = false;
+    bool is_remnant_ = false;  // it rang before a restart, and is to end
     bool record_due_ = false;
     bool record_taken_ = false;
 

@@ -123,6 +123,8 @@ struct Destination {
     bool goes_on = false;                  // see routing::Target
     int calls_max = 0;                     // likewise
     bool of_group = false;                 // likewise
+    bool answers_itself = false;           // likewise
+    bool one_call = false;                 // likewise
     bool busy = false;                     // by the number of its calls
     std::vector<routing::Forward> path{};  // how the call comes to it from what was dialled
     DomainId domain;                       // whose account it is
@@ -151,10 +153,22 @@ struct RouteStepNote {
     std::string reason;
 };
 
+// A stage in which a call waits in a queue, until an agent takes it (queue_wait.h).
+struct QueueStop {
+    uint8_t stage = 0;
+    DomainId domain;
+    QueueId queue;
+    std::string number;
+    std::string name;
+    Duration ring{0};  // of an agent
+    Duration wait_max{0};
+};
+
 // Where a call is to go. Without destinations it is a feature code, or ends with `refusal`.
 struct CallRoute {
     std::vector<Destination> destinations;  // by their stages
     std::vector<Duration> stages;           // how long each rings; 0: as long as the domain has it
+    std::vector<QueueStop> queues;          // stages without destinations
     int refusal = 404;
     std::string refusal_reason;  // empty: nothing but that there is no route
     std::vector<RouteStepNote> notes;

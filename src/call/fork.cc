@@ -104,6 +104,7 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     if (to.destination.outside && !to.destination.outside->identity.empty())
         invite.payload.headers.push_back({"P-Asserted-Identity", to.destination.outside->identity});
     if (hides) invite.payload.headers.push_back({"Privacy", "id"});
+    if (to.destination.answers_itself) add_answer_mode(facts_.domain_name, invite.payload.headers);
     const auto path = path_to(ctx.around.catalog, to.destination);
     for (sip::HeaderField& each : history_headers(path, domain))
         invite.payload.headers.push_back(std::move(each));
@@ -182,7 +183,7 @@ void Call::decline_elsewhere(CallContext& ctx, uint8_t index) {
 
 bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event) {
     Branch& failed = *branch(index);
-    if (branches_.size() >= kBranchesMax) return false;
+    if (branches_.size() >= branches_max()) return false;
     if (refuses_description(event.status) && failed.may_try_other_profile && offered()) {
         const MediaProfile other =
             failed.profile == MediaProfile::Rtp ? MediaProfile::Srtp : MediaProfile::Rtp;
@@ -264,6 +265,10 @@ void Call::fail_if_exhausted(CallContext& ctx) {
     if (asking || !to_ask_again_.empty() || asks_for_line()) return;
     const auto is_pending = [](const auto& branch) { return branch->is_pending(); };
     if (std::ranges::any_of(branches_, is_pending)) return;
+    if (queue_.waits(*this)) {
+        if (queue_.has_turn()) queue_.turn_over(*this, ctx);
+        return;
+    }
     if (!outside_has_answered() && next_stage(ctx)) return;
     const int status = best_status(is_any_busy(destinations_) ? 486 : status_of_lines());
     search_failed(ctx, ReleasedBy::Callee, status,
@@ -290,7 +295,7 @@ void Call::cancel_branch(CallContext& ctx, uint8_t index, std::string_view reaso
 }
 
 void Call::on_ring_timeout(CallContext& ctx) {
-    const bool rang_before = survived_ && phase_ == Phase::Ringing;
+    const bool rang_before = is_remnant_ && phase_ == Phase::Ringing;
     if (rang_before) return end(ctx, ReleasedBy::System, 503, "the exchange was restarted");
     const int status = best_status(is_any_busy(destinations_) ? 486 : 480);
     search_failed(ctx, ReleasedBy::System, status, status == 480 ? "nobody answered" : "");

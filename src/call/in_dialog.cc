@@ -57,11 +57,13 @@ void Call::carry_offer(CallContext& ctx) {
     sip::Payload payload;
     if (exchange.peer_offers) {  // the offer came in the 2xx of the peer
         exchange.stage = Exchange::Stage::FinalAck;
-        payload.sdp = from.media.describe(*exchange.offer, SdpRole::Offer, ctx.leg.rng);
+        payload.sdp = from.media.describe(with_music(ctx, peer_of(exchange.from), *exchange.offer),
+                                          SdpRole::Offer, ctx.leg.rng);
         from.leg.accept(ctx.leg, exchange.server, std::move(payload));
         return;
     }
-    payload.sdp = to.media.describe(*exchange.offer, SdpRole::Offer, ctx.leg.rng);
+    payload.sdp = to.media.describe(with_music(ctx, exchange.from, *exchange.offer), SdpRole::Offer,
+                                    ctx.leg.rng);
     if (!to.leg.reoffer(ctx.leg, std::move(payload))) refuse_exchange(ctx, 491);
 }
 
@@ -88,11 +90,13 @@ void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& even
         return;
     }
     sip::Payload payload;
+    const sdp::Session answer =
+        exchange.offer ? answer_with_music(ctx, answerer, *exchange.offer, *event.sdp) : *event.sdp;
     if (last) {
-        payload.sdp = to.media.describe(*event.sdp, SdpRole::Answer, ctx.leg.rng);
+        payload.sdp = to.media.describe(answer, SdpRole::Answer, ctx.leg.rng);
         to.leg.ack(ctx.leg, std::move(payload));
     } else if (exchange.server) {
-        payload.sdp = from.media.describe(*event.sdp, SdpRole::Answer, ctx.leg.rng);
+        payload.sdp = from.media.describe(answer, SdpRole::Answer, ctx.leg.rng);
         from.leg.accept(ctx.leg, exchange.server, std::move(payload));
     }
     update_media(ctx, {near_, winner_}, false);

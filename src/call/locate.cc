@@ -63,6 +63,7 @@ void Call::ask_where(CallContext& ctx, Purpose purpose, uint8_t destination) {
 
 void Call::ask_where_again(CallContext& ctx, Purpose purpose, uint8_t destination) {
     if (ctx.now.mono >= *locate_give_up_) {
+        if (queue_.has_turn() && queue_.waits(*this)) return queue_.turn_over(*this, ctx);
         return search_failed(ctx, ReleasedBy::System, 503,
                              "no registrar, media gate or trunk gate");
     }
@@ -86,7 +87,7 @@ void Call::on_bindings(CallContext& ctx, const Question& question, ports::Bindin
     if (destination.stage != stage_) return;  // its time is over
     auto devices = static_cast<size_t>(std::ranges::count_if(branches_, is_pending));
     for (ports::Binding& binding : reply.bindings) {
-        if (branches_.size() >= kBranchesMax || devices++ >= kForkMax) break;
+        if (branches_.size() >= branches_max() || devices++ >= kForkMax) break;
         add_branch(ctx, destination, std::move(binding), std::nullopt);
     }
     if (rings()) {  // a redirection led here
@@ -121,6 +122,7 @@ void Call::located(CallContext& ctx) {
     const bool waiting =
         std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty() || asks_for_line();
     if (waiting || (phase_ != Phase::Locating && !transfer_.locates())) return;
+    if (phase_ == Phase::Locating && queue_.is_stop(stage_)) return queue_.enter(*this, ctx);
     if (std::ranges::none_of(branches_, is_pending)) {
         if (next_stage(ctx)) return;
         if (is_any_busy(destinations_))
@@ -156,7 +158,7 @@ void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& rep
         return same && !(binding.flow == old.flow);
     };
     const auto found = std::find_if(reply.bindings.begin(), reply.bindings.end(), same_device);
-    if (found != reply.bindings.end() && branches_.size() < kBranchesMax) {
+    if (found != reply.bindings.end() && branches_.size() < branches_max()) {
         const uint8_t fresh = add_branch(ctx, failed->destination, std::move(*found), std::nullopt);
         branch(fresh)->rebound = true;
         open_branches(ctx);

@@ -1,6 +1,7 @@
 // CallSnapshot as bytes: proto/call_snapshot.proto. Of an established call only what its next owner
 // can use is kept: transactions under way, early dialogs and credentials are not.
 #include "call/call_snapshot.h"
+#include "call/snapshot_play.h"
 #include "call_snapshot.pb.h"
 #include "sip/parser.h"
 
@@ -247,6 +248,7 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
     out.set_instance_id(from.instance_id);
     out.set_reg_id(from.reg_id);
     out.set_wants_offer(from.wants_offer);
+    if (from.hears) encode_play(*from.hears, *out.mutable_hears());
 }
 
 Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings& settings) {
@@ -297,6 +299,7 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     out.instance_id = in.instance_id();
     out.reg_id = in.reg_id();
     out.wants_offer = in.wants_offer();
+    if (in.has_hears()) out.hears = decode_play(in.hears());
     return out;
 }
 
@@ -364,6 +367,53 @@ routing::Forward decode(const proto::SnapshotForward& in) {
     routing::Forward out{id_from<AccountId>(in.by()), in.number(), in.name(), in.to()};
     if (in.reason() <= static_cast<uint32_t>(routing::ForwardReason::Unregistered))
         out.reason = static_cast<routing::ForwardReason>(in.reason());
+    return out;
+}
+
+void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
+    for (const QueueNote& note : from.notes) {
+        proto::SnapshotQueueNote& to = *out.add_queue_notes();
+        to.set_domain(octets(note.domain));
+        to.set_queue(octets(note.queue));
+        to.set_number(note.number);
+        to.set_name(note.name);
+        to.set_since_ms(note.since.unix_ms);
+        to.set_until_ms(note.until.unix_ms);
+        to.set_outcome(static_cast<uint32_t>(note.outcome));
+    }
+    if (!from.stop || from.notes.empty()) return;
+    using std::chrono::duration_cast, std::chrono::milliseconds;
+    proto::SnapshotQueue& here = *out.mutable_queue();
+    here.set_ring_ms(duration_cast<milliseconds>(from.stop->ring).count());
+    here.set_wait_max_ms(duration_cast<milliseconds>(from.stop->wait_max).count());
+    here.set_turn(from.turn);
+    here.set_wait_until_ms(from.wait_until.unix_ms);
+}
+
+QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
+    QueueSnapshot out;
+    for (const proto::SnapshotQueueNote& from : in.queue_notes()) {
+        QueueNote& note = out.notes.emplace_back();
+        note.domain = id_from<DomainId>(from.domain());
+        note.queue = id_from<QueueId>(from.queue());
+        note.number = from.number();
+        note.name = from.name();
+        note.since = {from.since_ms()};
+        note.until = {from.until_ms()};
+        if (from.outcome() <= static_cast<uint32_t>(model::QueueOutcome::NoAgents))
+            note.outcome = static_cast<model::QueueOutcome>(from.outcome());
+    }
+    if (!in.has_queue() || out.notes.empty()) return out;
+    const QueueNote& last = out.notes.back();
+    out.stop = QueueStop{0,
+                         last.domain,
+                         last.queue,
+                         last.number,
+                         last.name,
+                         std::chrono::milliseconds(in.queue().ring_ms()),
+                         std::chrono::milliseconds(in.queue().wait_max_ms())};
+    out.turn = in.queue().turn();
+    out.wait_until = {in.queue().wait_until_ms()};
     return out;
 }
 
@@ -449,6 +499,8 @@ std::string encode(const CallSnapshot& snapshot) {
     out.set_held(snapshot.held);
     out.set_ringing(snapshot.ringing);
     for (const routing::Forward& each : snapshot.forwards) encode(each, *out.add_forwards());
+    out.set_intruder(snapshot.intruder);
+    encode_queue(snapshot.queue, out);
     out.set_near(snapshot.near);
     encode_transfer(snapshot.transfer, out);
     encode_settings(snapshot.settings, out);
@@ -480,6 +532,7 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     out.held = in.held();
     out.ringing = in.ringing();
     for (const proto::SnapshotForward& each : in.forwards()) out.forwards.push_back(decode(each));
+    out.queue = decode_queue(in);
     out.settings = decode_settings(in);
     if (out.facts.call.is_nil()) return malformed("call.id");
     bool has_caller = false;
@@ -494,6 +547,7 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     const bool is_alone = in.near() != 0 && in.near() == in.winner();
     if (!complete || is_alone || in.winner() > 254) return malformed("call.parties");
     out.near = static_cast<uint8_t>(in.near());
+    if (in.intruder() < 255) out.intruder = static_cast<uint8_t>(in.intruder());
     out.transfer = decode_transfer(in);
     out.winner = static_cast<uint8_t>(in.winner());
     return out;

@@ -18,6 +18,7 @@ PartySnapshot snapshot_of(uint8_t index, const Party& party) {
     snapshot.started = party.started;
     snapshot.answered = party.answered;
     snapshot.wants_offer = party.knows_old_ports;
+    snapshot.hears = party.hears;
     return snapshot;
 }
 
@@ -27,6 +28,7 @@ Party party_of(PartySnapshot& snapshot) {
     party.started = snapshot.started;
     party.answered = snapshot.answered;
     party.knows_old_ports = snapshot.wants_offer;
+    party.hears = snapshot.hears;
     if (party.answered.unix_ms != 0) party.status = 200;
     return party;
 }
@@ -68,7 +70,8 @@ std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
 
 bool Call::is_at_rest() const {
     return phase_ == Phase::Established && kept_ && !save_wanted_ && !exchange_ && !move_ &&
-           !callee_offer_ && questions_.empty() && transfer_.is_at_rest() && !newcomer_.is_here();
+           !callee_offer_ && questions_.empty() && transfer_.is_at_rest() && !newcomer_.is_here() &&
+           !intruder_.is_here();
 }
 
 // The caller and the device that answered, or those that ring: branches that lost are of no use to
@@ -83,8 +86,10 @@ CallSnapshot Call::save(Now now) {
     snapshot.media_open = media_open_;
     snapshot.held = held_;
     snapshot.winner = winner_;
+    snapshot.intruder = intruder_.is_here() ? intruder_.index() : orphan_;
     snapshot.answered = answered_;
     snapshot.forwards = forwards_;
+    snapshot.queue = queue_.save(now);
     snapshot.ringing = phase_ == Phase::Ringing;
     save_is_of_answer_ = !snapshot.ringing;
     snapshot.parties.reserve(2);
@@ -122,9 +127,14 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     call.held_ = snapshot.held;
     call.winner_ = snapshot.winner;
     call.near_ = snapshot.near;
+    call.orphan_ = snapshot.intruder;
     call.transfer_.restore(std::move(snapshot.transfer));
     call.answered_ = snapshot.answered;
     call.forwards_ = std::move(snapshot.forwards);
+    call.queue_.restore(std::move(snapshot.queue), now);
+    const bool waits = call.queue_.waits(call);
+    call.is_remnant_ = snapshot.ringing && !waits;
+    if (waits) call.stages_ = {Duration{0}};
     call.saved_ = !snapshot.ringing;
     call.kept_ = true;
     call.survived_ = true;
@@ -133,6 +143,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     for (PartySnapshot& party : snapshot.parties) {
         make_current(party.leg, now.mono);
         if (party.index == 0) {
+            if (waits) call.know_offer_again(party.leg);
             call.caller_.emplace(party_of(party));
             continue;
         }
@@ -151,10 +162,34 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
         if (snapshot.ringing) call.destinations_.push_back(branch->destination);
         call.branches_.push_back(std::move(branch));
     }
+    // What his phone still sends must not meet somebody else.
+    while (call.branches_.size() < call.orphan_)
+        call.branches_.push_back(empty_place(call.base(), call.branches_.size() + 1));
     return call;
 }
 
+// Of a caller who waits: it is in his INVITE, and has not been answered.
+void Call::know_offer_again(sip::LegSnapshot& leg) {
+    const sip::Message& invite = leg.invite;
+    const auto type = invite.content_type();
+    if (type && *type && (*type)->is("application", "sdp")) {
+        if (auto offer = sdp::parse(invite.body())) offer_ = std::move(*offer);
+    }
+    // An answer that went out reliably counts (RFC 3262 5); numbers of such responses are not kept.
+    early_is_final_ = leg.offers.local.has_value();
+    leg.settings.provisionals = sip::Provisionals::Unreliable;
+    if (!offer_ || early_is_final_) return;
+    leg.offers.state = sdp::OfferState::RemoteOffer;
+    leg.offers.pending = offer_;
+}
+
 void Call::take_over(CallContext& ctx, Duration audit_after) {
+    if (queue_.waits(*this)) {
+        ring_deadline_ = queue_.give_up_at(ctx.now.mono);
+        longest_ = ctx.now.mono + settings_.duration_max;
+        check_media(ctx);
+        return pump(ctx);
+    }
     // What the devices had offered and been offered is not kept: the call ends, with a CANCEL for
     // each of them. Not at once, as the way to their gates may have to be opened first.
     if (phase_ == Phase::Ringing) {

@@ -252,6 +252,7 @@ Question Way::question_there(DomainId domain) const {
     question.direction = DialDirection::Inner;
     if (domain != origin_) question.caller = {};
     const bool is_own = domain == origin_ && question_.direction == DialDirection::Inner;
+    if (!question.origin) question.origin = Origin{caller_.number, is_own};
     if (!is_own) question.forwards = std::max(question.forwards, size_t{1});
     return question;
 }
@@ -313,13 +314,14 @@ bool Way::represent(const Crossing& crossing, bool is_direct) {
 // Whether who is called reaches the caller by dialling what was shown.
 void note_redial(const store::Catalog& catalog, const Question& question, Route& route) {
     if (route.stages.empty() || question.caller.is_nil()) return;
+    if (route.stages.front().queue) return;  // nobody is called yet
     const Target& called = route.stages.front().targets.front();
     if (called.domain == question.domain || called.trunk || !route.shown) return;
     Question back{called.domain, called.account, route.shown->number, question.when};
     back.plans = question.plans;
     const Route redial = tandem::routing::route(catalog, back);
-    const bool is_there =
-        !redial.stages.empty() && redial.stages.front().targets.front().account == question.caller;
+    const bool is_there = !redial.stages.empty() && !redial.stages.front().queue &&
+                          redial.stages.front().targets.front().account == question.caller;
     route.steps.push_back(
         {"redial", is_there
                        ? "Who is called and dials " + route.shown->number + " reaches the caller."

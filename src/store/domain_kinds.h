@@ -20,6 +20,9 @@ struct Trunk;
 struct TrunkGroup;
 struct RingGroup;
 struct FeatureCode;
+struct Music;
+struct Queue;
+struct QueueAgent;
 struct AccountService;
 struct Grant;
 struct ApiToken;
@@ -59,6 +62,14 @@ struct DomainKind<model::RingGroup> {
     static constexpr std::string_view name = "ring_group", segment = "ring-group";
 };
 template <>
+struct DomainKind<model::Queue> {
+    static constexpr std::string_view name = "queue", segment = "queue";
+};
+template <>
+struct DomainKind<model::QueueAgent> {
+    static constexpr std::string_view name = "queue_agent", segment = "queue-agent";
+};
+template <>
 struct DomainKind<model::AccountService> {
     static constexpr std::string_view name = "account_service", segment = "account-service";
 };
@@ -67,6 +78,10 @@ struct DomainKind<model::FeatureCode> {
     static constexpr std::string_view name = "feature_code", segment = "feature-code";
 };
 
+template <>
+struct DomainKind<model::Music> {
+    static constexpr std::string_view name = "music", segment = "music";
+};
 template <>
 struct DomainKind<model::Grant> {
     static constexpr std::string_view name = "grant", segment = "grant";
@@ -103,8 +118,8 @@ struct KindList {
 
 using DomainKinds =
     KindList<model::NumberRange, model::DialRule, model::Schedule, model::Representation,
-             model::Trunk, model::TrunkGroup, model::RingGroup, model::FeatureCode,
-             model::AccountService, model::Grant, model::ApiToken>;
+             model::Trunk, model::TrunkGroup, model::RingGroup, model::Queue, model::FeatureCode,
+             model::AccountService, model::QueueAgent, model::Music, model::Grant, model::ApiToken>;
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };

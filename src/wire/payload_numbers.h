@@ -58,6 +58,10 @@ inline constexpr uint32_t payload_number<ports::MessageDeliver> = 38;
 template <>
 inline constexpr uint32_t payload_number<ports::MessageDelivered> = 39;
 template <>
+inline constexpr uint32_t payload_number<ports::AccountFollow> = 250;
+template <>
+inline constexpr uint32_t payload_number<ports::AccountStanding> = 251;
+template <>
 inline constexpr uint32_t payload_number<ports::MediaPlace> = 50;
 template <>
 inline constexpr uint32_t payload_number<ports::MediaPlaced> = 51;
@@ -215,6 +219,15 @@ template <>
 inline constexpr uint32_t payload_number<ports::CallEventsFollow> = 184;
 template <>
 inline constexpr uint32_t payload_number<ports::CallEvents> = 185;
+
+template <>
+inline constexpr uint32_t payload_number<ports::QueueAdvice> = 220;
+template <>
+inline constexpr uint32_t payload_number<ports::QueuesQuery> = 221;
+template <>
+inline constexpr uint32_t payload_number<ports::QueueStates> = 222;
+template <>
+inline constexpr uint32_t payload_number<ports::QueueAgentsFreed> = 223;
 
 template <typename... Ts>
 constexpr bool has_unique_numbers(ports::PayloadList<Ts...>) {

@@ -2,11 +2,14 @@
 """The API against its contract: every path and method of api/openapi.yaml is called, with success and with
 the errors that it documents, and every answer is checked against its schema."""
 
+import base64
+import io
 import json
 import os
 import time
 import urllib.error
 import urllib.request
+import wave
 
 import jsonschema
 import yaml
@@ -190,6 +193,16 @@ def pages(api, collection, expected_min, **names):
     expect(rounds >= (expected_min + 1) // 2, f"{collection}: {rounds} pages")
 
 
+def silence_in_base64():
+    with io.BytesIO() as file:
+        with wave.open(file, "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(8000)
+            sound.writeframes(bytes(3200))
+        return base64.b64encode(file.getvalue()).decode()
+
+
 def entities(api):
     server = api.call("get", V1 + "/servers", 200).json()["items"][0]
     entity_cycle(api, V1 + "/domains", V1 + "/domains/{id}", {"name": "a.test"},
@@ -222,6 +235,7 @@ def entities(api):
     entity_cycle(api, inside + "dial-rules", inside + "dial-rules/{id}", {"name": "zero", "dialled": "0*"},
                  {"order": 7}, {"dialled": "1[", "caller": "x", "action": "odd"}, **demo)
     api.call("get", inside + "dial-rules/check", 200, **demo)
+    api.call("get", inside + "queue-states", 200, **demo)
     entity_cycle(api, inside + "representations", inside + "representations/{id}",
                  {"name": "outside", "number": {"prefix": "+4930"}}, {"order": 7},
                  {"caller": "1[", "scope": "odd", "other_domain": "1" * 32}, **demo)
@@ -230,9 +244,13 @@ def entities(api):
                  {"time_zone": "Europe/Berlin"}, {"time_zone": "Europe/Nowhere", "hours": 5}, **demo)
     entity_cycle(api, inside + "ring-groups", inside + "ring-groups/{id}", {"name": "sales", "number": "300"},
                  {"strategy": "random"}, {"strategy": "loud", "ring_s": 0}, **demo)
+    entity_cycle(api, inside + "queues", inside + "queues/{id}", {"name": "help", "number": "600"},
+                 {"strategy": "random"}, {"strategy": "loud", "ring_s": 0}, **demo)
     entity_cycle(api, inside + "feature-codes", inside + "feature-codes/{id}",
                  {"name": "quiet", "prefix": "*26", "action": "do-not-disturb-on"}, {"prefix": "*27"},
                  {"prefix": "x", "action": "sing"}, **demo)
+    entity_cycle(api, inside + "music", inside + "music/{id}", {"name": "hum", "file": silence_in_base64()},
+                 {"name": "tune"}, {"file": "UklGRg==", "name": "UPPER case"}, **demo)
     account = {**demo, "id": "1001"}
     entity_cycle(api, inside + "trunks", inside + "trunks/{id}",
                  {"name": "line", "mode": "peer", "proxies": ["192.0.2.7", "192.0.2.8:5080;tcp"]},
@@ -241,6 +259,7 @@ def entities(api):
                  {"order": "spread"}, {"order": "random"}, **demo)
     for path, change, wrong in ((inside + "licence", {"accounts_max": 50}, {"users_max": -1}),
                                 (inside + "accounts/{id}/services", {"forward_busy": "1002"}, {"forward_always": "1001"}),
+                                (inside + "accounts/{id}/agent", {"logged_in": True}, {"paused": "perhaps"}),
                                 (V1 + "/settings", {"user_agent": "Acme"}, {"hep_target": "nowhere"})):
         names = account if "{id}" in path else demo if "{domain}" in path else {}
         old = api.call("get", path, 200, **names).headers["ETag"]

@@ -16,11 +16,25 @@ struct Usual {
     const char* prefix;
 };
 constexpr Usual kUsual[] = {
-    {"do-not-disturb-on", "*26"},        {"do-not-disturb-off", "#26"},
-    {"forward-always-on", "*21*"},       {"forward-always-off", "#21"},
-    {"forward-busy-on", "*67*"},         {"forward-busy-off", "#67"},
-    {"forward-no-answer-on", "*61*"},    {"forward-no-answer-off", "#61"},
-    {"forward-unregistered-on", "*62*"}, {"forward-unregistered-off", "#62"},
+    {"do-not-disturb-on", "*26"},
+    {"do-not-disturb-off", "#26"},
+    {"forward-always-on", "*21*"},
+    {"forward-always-off", "#21"},
+    {"forward-busy-on", "*67*"},
+    {"forward-busy-off", "#67"},
+    {"forward-no-answer-on", "*61*"},
+    {"forward-no-answer-off", "#61"},
+    {"forward-unregistered-on", "*62*"},
+    {"forward-unregistered-off", "#62"},
+    {"intercom", "*80"},
+    {"calls-waiting-on", "*43"},
+    {"calls-waiting-off", "#43"},
+    {"secretary-away-on", "*51"},
+    {"secretary-away-off", "#51"},
+    {"agent-login", "*45"},
+    {"agent-logout", "#45"},
+    {"agent-pause", "*46"},
+    {"agent-resume", "#46"},
 };
 
 // Those that the domain has, under the name or the prefix, stay as they are.

@@ -138,6 +138,7 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
         }
         return with_call(step, *call, [&](auto& ctx) { call->on_media_event(ctx, *event); });
     }
+    if (holds_alternative<ports::QueueAdvice>(letter.payload)) return on_queue_advice(step, letter);
     if (letter.request == 0) return;
     if (call::index_of(letter.request) == kPickIndex &&
         on_rings_elsewhere(step, letter.request, get_if<ports::CallsPage>(&letter.payload)))
@@ -153,6 +154,22 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
     Call* call = find(base);
     if (call == nullptr) return;
     with_call(step, *call, [&](auto& ctx) { call->on_reply(ctx, std::move(letter)); });
+}
+
+// A call that is not here has ended, or was never restored: CS is not to wait for it.
+void B2buaRole::on_queue_advice(Step& step, const Letter& letter) {
+    for (const auto& entry : get<ports::QueueAdvice>(letter.payload).entries) {
+        Call* call = find(call::base_of(entry.call));
+        if (call != nullptr && call->id() == entry.call) {
+            with_call(step, *call, [&](auto& ctx) { call->on_queue_advice(ctx, entry); });
+            continue;
+        }
+        ports::CallReport report;
+        report.summary.call = entry.call;
+        report.summary.owner = around_.self;
+        report.gone = true;
+        step.out.send(around_.self, letter.from, std::move(report));
+    }
 }
 
 // --- What leaves.

@@ -301,6 +301,8 @@ Result<void> check_rules(const Catalog& catalog, const model::Domain& domain, Fr
         return contradiction("settings.expires_max_s", "must be at least expires_default_s");
     if (s.session_expires < s.session_min)
         return contradiction("settings.session_expires_s", "must be at least session_min_s");
+    if (s.music && catalog.find<model::Music>(domain.id, *s.music) == nullptr)
+        return missing("settings.music", "there is no such file of music in the domain");
     if (s.default_trunk && catalog.find<model::Trunk>(domain.id, *s.default_trunk) == nullptr)
         return missing("settings.default_trunk", "there is no such trunk in the domain");
     if (s.default_trunk_group &&
@@ -431,8 +433,13 @@ bool exists(const Catalog& catalog, DomainId domain, const model::Reference& to)
 
 // How people call it.
 template <typename T>
-std::string name_of(const T& value) {
-    if constexpr (store::IsNamed<T>) return value.name;
+std::string name_of(const Catalog& catalog, const T& value) {
+    if constexpr (store::IsNamed<T>) {
+        return value.name;
+    } else if constexpr (store::IsPerAccount<T>) {
+        const auto* account = catalog.find_account(value.domain, value.id);
+        if (account != nullptr) return std::string(account->login());
+    }
     return value.id.text();
 }
 
@@ -468,8 +475,8 @@ Result<void> check_unreferenced(const Catalog& catalog, DomainId domain,
             if (store::IsPerAccount<T> && value.id.bits == to.id) return true;
             for (const model::Reference& each : model::references_of(value)) {
                 if (each.id != to.id || each.kind != to.kind) continue;
-                outcome = used("the " + spoken(store::DomainKind<T>::name) + " '" + name_of(value) +
-                               "' still uses it (" + each.field + ")");
+                outcome = used("the " + spoken(store::DomainKind<T>::name) + " '" +
+                               name_of(catalog, value) + "' still uses it (" + each.field + ")");
                 return false;
             }
             return true;

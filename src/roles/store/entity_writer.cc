@@ -8,6 +8,7 @@
 #include "roles/store/entity_reader.h"
 #include "roles/store/entity_rules.h"
 #include "roles/store/limits.h"
+#include "roles/store/music_rules.h"
 #include "routing/dial_plan_check.h"
 
 namespace tandem::roles::store_role {
@@ -87,10 +88,19 @@ Result<void> complete(const WriteScope& scope, std::string_view body, const mode
         return make_error(ErrorCode::Missing, "password", "is required when the login changes");
     return {};
 }
+Result<void> complete(const WriteScope&, std::string_view body, const model::Music*,
+                      model::Music& music) {
+    return take_file(body, music);
+}
 Result<void> complete(const WriteScope& scope, std::string_view body, const model::Trunk*,
                       model::Trunk& trunk) {
     if (const auto password = model::text_member(body, "password"))
         trunk.password_sealed = model::seal_text(*password, scope.site_key, scope.rng);
+    return {};
+}
+Result<void> complete(const WriteScope& scope, std::string_view, const model::QueueAgent* before,
+                      model::QueueAgent& agent) {
+    if (before != nullptr) forget_queues(scope.catalog, *before, agent);
     return {};
 }
 // A certificate and its key are judged together, whichever of them has changed.
