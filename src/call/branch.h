@@ -25,6 +25,8 @@ struct Party {
     uint8_t flow_searches = 0;  // since it was last heard
     // Ports or keys of a media context that was lost while the call rang.
     bool knows_old_ports = false;
+    // What the media gate plays to it, as far as the gate was told.
+    std::optional<ports::MediaPlay> hears;
 };
 
 enum class BranchState : uint8_t {
@@ -52,6 +54,7 @@ struct Branch {
     // before the next is.
     std::vector<ports::Binding> other_ways;
     std::optional<Instant> first_word_by;
+    bool passed_by = false;  // its trunk's next proxy was tried
 
     bool is_pending() const {
         return state == BranchState::Opening || state == BranchState::Inviting ||

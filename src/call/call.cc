@@ -5,6 +5,7 @@
 #include "call/ask.h"
 #include "call/failure.h"
 #include "call/limits.h"
+#include "call/outside_of.h"
 
 namespace tandem::call {
 
@@ -81,6 +82,14 @@ bool Call::talks_to(uint8_t leg, std::string_view remote_tag) const {
            found->leg.remote_tag() == remote_tag;
 }
 
+uint8_t Call::talking_leg(DomainId domain, AccountId account) const {
+    if (winner_ == 0 || phase_ >= Phase::Ending) return no_leg;
+    for (const uint8_t index : {near_, winner_}) {
+        if (who_is(index).account == account && domain_of_leg(index) == domain) return index;
+    }
+    return no_leg;
+}
+
 Branch* Call::winner() {
     return branch(winner_);
 }
@@ -147,6 +156,7 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     caller_->user_agent = invite.header(sip::HeaderId::UserAgent).value_or("");
     caller_->started = ctx.now.utc;
     caller_->media = PartyMedia(1, flow.remote.ip.family, flow.remote.ip, MediaProfile::Rtp);
+    caller_->media.set_limits(limits_of(ctx.around.catalog, facts_.trunk));
     caller_->leg.on_invite(ctx.leg, server, std::move(invite));
     pump(ctx);
     // The leg has refused it by itself: an extension, a body or a timer that it can't have.
@@ -221,7 +231,7 @@ void Call::on_reply(CallContext& ctx, ports::Letter reply) {
     } else if (const auto* placed = get_if<ports::MediaPlaced>(&reply.payload)) {
         on_placed(ctx, *placed);
     } else if (const auto* page = get_if<ports::CallsPage>(&reply.payload)) {
-        on_counted(ctx, question->branch, page->total);
+        on_counted(ctx, question->branch, page->calls);
     } else if (const auto* done = get_if<ports::EntityReply>(&reply.payload)) {
         on_feature_done(ctx, *done);
     } else if (auto* media = get_if<ports::MediaReply>(&reply.payload)) {
@@ -251,7 +261,7 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
         case Purpose::OfferMedia:
             return refuse_exchange(ctx, 500);
         case Purpose::Count:
-            return on_counted(ctx, question.branch, 0);
+            return on_counted(ctx, question.branch, {});
         case Purpose::Feature:
             return end(ctx, ReleasedBy::System, 504, "the store does not answer");
         case Purpose::UpdateMedia:
@@ -260,6 +270,8 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
             return on_media_unchecked(ctx);
         case Purpose::OpenNewcomer:
             return newcomer_.on_ports(*this, ctx, false);
+        case Purpose::OpenIntruder:
+            return intruder_.on_ports(*this, ctx, false);
         case Purpose::Replaced:
             return transfer_.on_owner_silent(*this, ctx);
         case Purpose::CloseMedia:
@@ -274,11 +286,13 @@ void Call::pump(CallContext& ctx) {
     auto& events = ctx.leg.events;
     for (size_t i = 0;; ++i) {
         if (i == events.size()) transfer_.settle(*this, ctx);
+        if (i == events.size()) intruder_.settle(*this, ctx);
         if (i == events.size()) break;
         LegEvent event = std::move(events[i]);
         on_leg_event(ctx, std::move(event));
     }
     events.clear();
+    settle_playing(ctx);
     withhold_answer(ctx);
     finish_if_done();
 }
@@ -287,6 +301,7 @@ void Call::on_leg_event(CallContext& ctx, LegEvent event) {
     const uint8_t index = index_of(event.leg);
     if (party(index) == nullptr) return;
     if (feature_ && on_feature_event(ctx, event)) return;
+    if (index != 0 && index == intruder_.index()) return intruder_.on_event(*this, ctx, event);
     using Kind = LegEvent::Kind;
     switch (event.kind) {
         case Kind::RemoteOffer:

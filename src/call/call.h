@@ -18,6 +18,7 @@
 #include "call/call_context.h"
 #include "call/call_snapshot.h"
 #include "call/exchange.h"
+#include "call/intruder.h"
 #include "call/media_move.h"
 #include "call/newcomer.h"
 #include "call/phase.h"
@@ -26,6 +27,10 @@
 #include "call/trace.h"
 #include "call/transfer.h"
 #include "model/generated/cdr.h"
+
+namespace tandem::model {
+struct DomainSettings;
+}
 
 namespace tandem::call {
 
@@ -55,11 +60,19 @@ class Call {
     // A phone wants the place of one of its legs; first, whether it may (0, or a status).
     int refusal_of(uint8_t leg, bool early_only) const;
     void take_in(CallContext& ctx, NewcomerInvite invite);
+    // The same for whoever wants to join the two who talk.
+    int refusal_to_join(DomainId domain, AccountId account) const {
+        return intruder_.refusal_of(*this, domain, account);
+    }
+    void join(CallContext& ctx, IntruderInvite invite) {
+        intruder_.take_in(*this, ctx, std::move(invite));
+    }
 
     // What CS says of its place in a queue.
     void on_queue_advice(CallContext& ctx, const ports::QueueAdvice::Entry& advice);
 
     // --- Commands.
+    void on_line(CallContext& ctx, TrunkId trunk, bool taken);  // what it wished for, or not
     // Ends it, whatever its phase: CANCEL, a failure to the caller, BYE.
     void hangup(CallContext& ctx, int status, std::string_view reason);
     // The snapshot is in the store, or never will be.
@@ -78,6 +91,9 @@ class Call {
     bool wants_save() const { return save_wanted_ && !answer_waits(); }
     CallSnapshot save(Now now);  // clears wants_save()
     bool take_report_due();      // the phase that others see has changed
+    // A channel of the trunk, before it is asked for its proxies; on_line() answers.
+    std::optional<TrunkId> take_line_wish();
+    std::vector<TrunkId> lines() const;  // trunks that it goes out over, or has wished for
     // Once, with the first news of the far end.
     bool take_first_progress() { return !std::exchange(progressed_, true); }
     bool record_due() const { return phase_ == Phase::Over || record_due_; }
@@ -101,6 +117,8 @@ class Call {
     bool is_dialog(uint8_t leg, const DialogName& name) const;
     // A leg whose phone rings for the account of the domain (nil: for anybody there); 0: none.
     uint8_t ringing_leg(DomainId domain, AccountId account) const;
+    // A leg over which the account of the domain talks; no_leg: none.
+    uint8_t talking_leg(DomainId domain, AccountId account) const;
     ports::Instance media_gate() const { return media_gate_; }
     bool has_media() const { return media_open_; }
     // As the store has it, and in the middle of nothing.
@@ -128,6 +146,7 @@ class Call {
     Branch* branch(uint8_t index);
     Branch* winner();
     uint8_t peer_of(uint8_t index) const { return index == near_ ? winner_ : near_; }
+    SrtpPolicy srtp_of(uint8_t index) const;  // of a party; trunks may have their own
     bool talks(uint8_t index) const { return index == near_ || (winner_ != 0 && index == winner_); }
     Destination who_is(uint8_t index) const;
     void set_phase(Phase phase);
@@ -161,18 +180,26 @@ class Call {
     void run_outside_timers(CallContext& ctx);
     bool has_later_stage() const { return stage_ + 1u < stages_.size(); }
     bool outside_has_answered() const;
+    static bool is_answer_from_outside(const Branch& branch);
+    bool offers_something(const Destination& to) const;
+    bool asks_for_line() const;
+    int status_of_lines() const;
+    std::string_view reason_of_lines(int status) const;
     std::optional<Instant> next_outside_deadline() const;
 
     // --- stages.cc
     bool next_stage(CallContext& ctx);
     void ask_for_devices(CallContext& ctx);
-    void on_counted(CallContext& ctx, uint8_t destination, uint64_t calls);
+    bool is_busy_by(const Destination& to, const std::vector<ports::CallSummary>& calls) const;
+    void on_counted(CallContext& ctx, uint8_t destination,
+                    const std::vector<ports::CallSummary>& calls);
     void begin_stage_time(CallContext& ctx);
     void on_stage_timeout(CallContext& ctx);
 
     // --- forward.cc
     void note_path(CallContext& ctx);
     void go_on_from_stage(CallContext& ctx);
+    routing::Origin origin_for(const Destination& called) const;
     void go_on_from(const CallContext& ctx, const Destination& by, routing::ForwardReason reason);
     void insert_stages(Route further, const std::vector<routing::Forward>& path);
 
@@ -253,6 +280,18 @@ class Call {
     void run_move_timers(CallContext& ctx);
     std::optional<Instant> next_move_deadline() const;
 
+    // --- playing.cc
+    bool holds(uint8_t index) const;
+    bool waits(uint8_t index) const;
+    const model::DomainSettings* music_of(const CallContext& ctx, uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_play(const CallContext& ctx, uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_music(const CallContext& ctx, uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_mix(uint8_t index) const;
+    void settle_playing(CallContext& ctx);
+    sdp::Session with_music(const CallContext& ctx, uint8_t speaker, sdp::Session said) const;
+    sdp::Session answer_with_music(const CallContext& ctx, uint8_t speaker,
+                                   const sdp::Session& offer, const sdp::Session& said) const;
+
     // --- ending.cc
     void end(CallContext& ctx, ReleasedBy by, int status, std::string_view reason);
     void end_leg(CallContext& ctx, uint8_t index, int status, std::string_view reason);
@@ -268,6 +307,7 @@ class Call {
     size_t branches_max() const;
     void know_offer_again(sip::LegSnapshot& leg);
 
+    friend class Intruder;
     friend class Newcomer;
     friend class QueueWait;
     friend class Transfer;
@@ -281,6 +321,8 @@ class Call {
     uint8_t near_ = 0;  // who is in the caller's place: another one after the caller's transfer
     Transfer transfer_;
     Newcomer newcomer_;
+    Intruder intruder_;
+    uint8_t orphan_ = 0;  // the leg of one before a restart, whose termination the gate still has
     QueueWait queue_;
     std::vector<RouteStepNote> route_notes_;
     std::vector<Destination> destinations_;

@@ -24,8 +24,9 @@ struct PartySnapshot {
     UtcTime started;
     UtcTime answered;
     bool wants_offer = false;  // it does not know yet where its peer is now
-    Destination destination;   // of a branch
-    std::string contact;       // of its binding
+    std::optional<ports::MediaPlay> hears;
+    Destination destination;  // of a branch
+    std::string contact;      // of its binding
     std::string instance_id;
     uint32_t reg_id = 0;
 };
@@ -37,10 +38,11 @@ struct CallSnapshot {
     ports::Instance media_gate;
     bool media_open = false;
     bool held = false;
-    bool ringing =
-        false;           // nobody has answered: kept to be ended properly, or to wait on in a queue
-    uint8_t winner = 0;  // 0 while it rings
-    uint8_t near = 0;    // who is in the caller's place
+    // Nobody has answered: kept to be ended properly, or to wait on in a queue.
+    bool ringing = false;
+    uint8_t winner = 0;    // 0 while it rings
+    uint8_t near = 0;      // who is in the caller's place
+    uint8_t intruder = 0;  // the leg of who had joined them: lost with its owner
     TransferSnapshot transfer;
     UtcTime answered;
     std::vector<routing::Forward> forwards;

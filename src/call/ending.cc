@@ -33,6 +33,7 @@ void Call::end(CallContext& ctx, ReleasedBy by, int status, std::string_view rea
     cancel_branches(ctx, 0, status == 487 ? std::string_view() : told);
     end_leg(ctx, near_, status, told);
     if (winner_ != 0) end_leg(ctx, winner_, status, told);
+    intruder_.drop(*this, ctx, status);
     close_media(ctx);
 }
 

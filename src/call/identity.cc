@@ -39,4 +39,13 @@ std::string shown_callee(const CallFacts& facts) {
     return shown_address("", facts.dialled, is_elsewhere ? facts.shown->domain : facts.domain_name);
 }
 
+// INTEROP: phones read one or the other, and none minds those that it does not know. Test:
+// services.py, an_intercom_call_is_to_answer_itself.
+void add_answer_mode(std::string_view domain, std::vector<sip::HeaderField>& headers) {
+    const std::string host(domain);
+    headers.push_back({"Answer-Mode", "Auto"});
+    headers.push_back({"Call-Info", "<sip:" + host + ">;answer-after=0"});
+    headers.push_back({"Alert-Info", "<http://" + host + ">;info=alert-autoanswer;delay=0"});
+}
+
 }  // namespace tandem::call

@@ -12,5 +12,7 @@ namespace tandem::call {
 std::string shown_address(std::string_view name, std::string_view number, std::string_view domain);
 std::string shown_caller(const CallFacts& facts);
 std::string shown_callee(const CallFacts& facts);
+// The phone is asked to take the call by itself: RFC 5373, and what phones knew before it.
+void add_answer_mode(std::string_view domain, std::vector<sip::HeaderField>& headers);
 
 }  // namespace tandem::call

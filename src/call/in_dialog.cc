@@ -32,9 +32,10 @@ void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event
         if (!to->leg.reoffer(ctx.leg, {})) refuse_exchange(ctx, 491);
         return;
     }
-    if (!from.media.learn(*exchange.offer, SdpRole::Offer, settings_.srtp)) {
+    if (!from.media.learn(*exchange.offer, SdpRole::Offer, srtp_of(index))) {
         return refuse_exchange(ctx, 488);
     }
+    if (!is_within(to->media.limits(), *exchange.offer)) return refuse_exchange(ctx, 488);
     to->media.prepare(*exchange.offer);
     if (to->media.has_ports_for(*exchange.offer) && from.media.has_ports_for(*exchange.offer)) {
         return carry_offer(ctx);
@@ -56,11 +57,13 @@ void Call::carry_offer(CallContext& ctx) {
     sip::Payload payload;
     if (exchange.peer_offers) {  // the offer came in the 2xx of the peer
         exchange.stage = Exchange::Stage::FinalAck;
-        payload.sdp = from.media.describe(*exchange.offer, SdpRole::Offer, ctx.leg.rng);
+        payload.sdp = from.media.describe(with_music(ctx, peer_of(exchange.from), *exchange.offer),
+                                          SdpRole::Offer, ctx.leg.rng);
         from.leg.accept(ctx.leg, exchange.server, std::move(payload));
         return;
     }
-    payload.sdp = to.media.describe(*exchange.offer, SdpRole::Offer, ctx.leg.rng);
+    payload.sdp = to.media.describe(with_music(ctx, exchange.from, *exchange.offer), SdpRole::Offer,
+                                    ctx.leg.rng);
     if (!to.leg.reoffer(ctx.leg, std::move(payload))) refuse_exchange(ctx, 491);
 }
 
@@ -78,7 +81,7 @@ void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& even
     Party& from = *party(exchange.from);
     Party& to = *party(peer_of(exchange.from));
     Party& answered = *party(answerer);
-    if (!answered.media.learn(*event.sdp, SdpRole::Answer, settings_.srtp)) {
+    if (!answered.media.learn(*event.sdp, SdpRole::Answer, srtp_of(answerer))) {
         from.media = exchange.before_from;
         to.media = exchange.before_to;
         // The other party's 2xx holds an offer that nobody can answer any more.
@@ -87,11 +90,13 @@ void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& even
         return;
     }
     sip::Payload payload;
+    const sdp::Session answer =
+        exchange.offer ? answer_with_music(ctx, answerer, *exchange.offer, *event.sdp) : *event.sdp;
     if (last) {
-        payload.sdp = to.media.describe(*event.sdp, SdpRole::Answer, ctx.leg.rng);
+        payload.sdp = to.media.describe(answer, SdpRole::Answer, ctx.leg.rng);
         to.leg.ack(ctx.leg, std::move(payload));
     } else if (exchange.server) {
-        payload.sdp = from.media.describe(*event.sdp, SdpRole::Answer, ctx.leg.rng);
+        payload.sdp = from.media.describe(answer, SdpRole::Answer, ctx.leg.rng);
         from.leg.accept(ctx.leg, exchange.server, std::move(payload));
     }
     update_media(ctx, {near_, winner_}, false);
@@ -105,7 +110,7 @@ void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& even
 void Call::on_offer_wanted(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     Party& to = *party(index);
     const bool expected = exchange_ && exchange_->peer_offers && event.sdp;
-    if (!expected || !to.media.learn(*event.sdp, SdpRole::Offer, settings_.srtp)) {
+    if (!expected || !to.media.learn(*event.sdp, SdpRole::Offer, srtp_of(index))) {
         return end(ctx, ReleasedBy::System, 488, "an offer that nobody can answer");
     }
     exchange_->offer = std::move(event.sdp);

@@ -27,6 +27,9 @@ inline constexpr size_t kRedirectionsMax = 8;
 // one, and nobody waits for so many.
 inline constexpr size_t kStagesMax = 128;
 inline constexpr size_t kDestinationsMax = 128;
+// Calls of an account that are looked at to see whether it is busy: as many as it may ask to be
+// bounded by (100), and as many that ring.
+inline constexpr uint32_t kCountedCallsMax = 200;
 // A call that nobody answers ends after this, whatever stages it has left: longer than the longest
 // time that one account may ring (600 s).
 inline constexpr Duration kRingLongest = 15min;

@@ -27,7 +27,7 @@ void Call::on_incoming(CallContext& ctx, sip::LegEvent& event) {
         const std::string reason = end_reason_;
         return end(ctx, ReleasedBy::System, end_status_, reason);
     }
-    if (offer_ && !caller_->media.learn(*offer_, SdpRole::Offer, settings_.srtp)) {
+    if (offer_ && !caller_->media.learn(*offer_, SdpRole::Offer, srtp_of(0))) {
         return end(ctx, ReleasedBy::System, 488, "the media offered cannot be carried");
     }
     set_phase(Phase::Locating);
@@ -119,7 +119,8 @@ void Call::located(CallContext& ctx) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Place ||
                q.purpose == Purpose::Count;
     };
-    const bool waiting = std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty();
+    const bool waiting =
+        std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty() || asks_for_line();
     if (waiting || (phase_ != Phase::Locating && !transfer_.locates())) return;
     if (phase_ == Phase::Locating && queue_.is_stop(stage_)) return queue_.enter(*this, ctx);
     if (std::ranges::none_of(branches_, is_pending)) {
@@ -128,6 +129,9 @@ void Call::located(CallContext& ctx) {
             return search_failed(ctx, ReleasedBy::System, 486, "in as many calls as it takes");
         const bool is_outside = std::ranges::any_of(
             destinations_, [](const Destination& each) { return each.outside.has_value(); });
+        if (status_of_lines() != 0)
+            return search_failed(ctx, ReleasedBy::System, status_of_lines(),
+                                 reason_of_lines(status_of_lines()));
         if (is_outside)
             return search_failed(ctx, ReleasedBy::System, 503, "the trunk has no proxy");
         return search_failed(ctx, ReleasedBy::System, 480, "no device is registered");

@@ -63,6 +63,8 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
             return launch_opened(ctx);
         case Purpose::OpenNewcomer:
             return newcomer_.on_ports(*this, ctx, !reply.error);
+        case Purpose::OpenIntruder:
+            return intruder_.on_ports(*this, ctx, !reply.error);
         case Purpose::OfferMedia:
             if (reply.error) return refuse_exchange(ctx, 488);
             return carry_offer(ctx);
@@ -70,6 +72,7 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
         case Purpose::CheckMedia:
             if (reply.error) return on_media_lost(ctx);
             keep_statistics(reply);
+            if (question.purpose == Purpose::CheckMedia) orphan_ = 0;
             if (question.purpose == Purpose::CheckMedia) tell_new_ports(ctx);
             return;
         case Purpose::CloseMedia:
@@ -103,6 +106,8 @@ void Call::on_media_event(CallContext& ctx, const ports::MediaEvent& event) {
             }
             break;
         case ports::MediaEvent::Kind::SoundAgain:
+        case ports::MediaEvent::Kind::Idle:
+        case ports::MediaEvent::Kind::Played:
             break;
         case ports::MediaEvent::Kind::Lost:
             on_media_lost(ctx);

@@ -43,6 +43,7 @@ void Call::check_media(CallContext& ctx) {
     ports::MediaRequest request;
     request.context = facts_.call;
     request.must_exist = true;
+    if (orphan_ != 0) request.remove = {orphan_ + 1u};
     ask(ctx, media_gate_, std::move(request), {Purpose::CheckMedia, kMediaDeadline});
 }
 
@@ -61,6 +62,7 @@ void Call::on_media_lost(CallContext& ctx) {
     const bool rings = phase_ == Phase::Ringing && !is_remnant_;
     if ((!rings && !answered) || callee_offer_)
         return end(ctx, ReleasedBy::System, 503, "media was lost");
+    intruder_.drop(*this, ctx, 503);
     // Answers of the old context mean nothing any more.
     std::erase_if(questions_, [](const Question& q) {
         return q.purpose == Purpose::UpdateMedia || q.purpose == Purpose::OpenMedia ||
@@ -139,6 +141,7 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     move_->joined = {near_, winner_};
     for (const uint8_t index : parties_with_media()) {
         PartyMedia& media = party(index)->media;
+        party(index)->hears.reset();
         if (move_->joins && talks(index)) media.forget_keys();
         request.set.push_back(media.settings());
         if (index >= move_->before.size()) continue;
@@ -250,7 +253,8 @@ void Call::offer_move(CallContext& ctx) {
         if (!other) return end(ctx, ReleasedBy::System, 503, "media was lost");
         Party& to = *party(index);
         sip::Payload payload;
-        payload.sdp = to.media.describe(*other, SdpRole::Offer, ctx.leg.rng);
+        payload.sdp =
+            to.media.describe(with_music(ctx, peer_of(index), *other), SdpRole::Offer, ctx.leg.rng);
         side.again.reset();
         side.offering = to.leg.reoffer(ctx.leg, std::move(payload));
         // Another offer is under way on this leg.
@@ -266,7 +270,7 @@ bool Call::is_move_answer(uint8_t index) const {
 }
 
 void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer) {
-    if (!party(index)->media.learn(answer, SdpRole::Answer, settings_.srtp)) {
+    if (!party(index)->media.learn(answer, SdpRole::Answer, srtp_of(index))) {
         return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
     }
     move_->sides[index == near_ ? 0 : 1] = {

@@ -17,6 +17,7 @@ enum class Purpose : uint8_t {
     UpdateMedia,   // what an answer settled
     CheckMedia,    // whether the gate still has the context
     OpenNewcomer,  // ports for who takes somebody's place
+    OpenIntruder,  // ports for who joins two
     CloseMedia,    // final statistics
     Count,         // of the calls that the destination is in
     Feature,       // a change of what the caller's account has set

@@ -3,6 +3,7 @@
 #include "call/limits.h"
 #include "model/generated/queue.h"
 #include "model/generated/trunk.h"
+#include "model/generated/trunk_group.h"
 #include "store/catalog.h"
 
 namespace tandem::call {
@@ -32,9 +33,17 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
             to.goes_on = target.goes_on;
             to.calls_max = target.calls_max;
             to.of_group = target.of_group;
+            to.answers_itself = target.answers_itself;
+            to.one_call = target.one_call;
             to.path = stage.path;
+            // He rings beside those who take his calls: for him it is no call that came by him.
+            if (!to.path.empty() && to.path.back().by == to.account && !to.account.is_nil())
+                to.path.pop_back();
             const auto* trunk = target.trunk ? outward.catalog.find_trunk(*target.trunk) : nullptr;
-            if (trunk != nullptr) to.outside = outside_of(*trunk, outward);
+            const auto* group = target.trunk_group ? outward.catalog.find<model::TrunkGroup>(
+                                                         target.domain, *target.trunk_group)
+                                                   : nullptr;
+            if (trunk != nullptr) to.outside = outside_of(*trunk, group, outward);
         }
     }
     for (routing::Step& step : from.steps) {

@@ -1,6 +1,7 @@
 // CallSnapshot as bytes: proto/call_snapshot.proto. Of an established call only what its next owner
 // can use is kept: transactions under way, early dialogs and credentials are not.
 #include "call/call_snapshot.h"
+#include "call/snapshot_play.h"
 #include "call_snapshot.pb.h"
 #include "sip/parser.h"
 
@@ -247,6 +248,7 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
     out.set_instance_id(from.instance_id);
     out.set_reg_id(from.reg_id);
     out.set_wants_offer(from.wants_offer);
+    if (from.hears) encode_play(*from.hears, *out.mutable_hears());
 }
 
 Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings& settings) {
@@ -297,6 +299,7 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     out.instance_id = in.instance_id();
     out.reg_id = in.reg_id();
     out.wants_offer = in.wants_offer();
+    if (in.has_hears()) out.hears = decode_play(in.hears());
     return out;
 }
 
@@ -496,6 +499,7 @@ std::string encode(const CallSnapshot& snapshot) {
     out.set_held(snapshot.held);
     out.set_ringing(snapshot.ringing);
     for (const routing::Forward& each : snapshot.forwards) encode(each, *out.add_forwards());
+    out.set_intruder(snapshot.intruder);
     encode_queue(snapshot.queue, out);
     out.set_near(snapshot.near);
     encode_transfer(snapshot.transfer, out);
@@ -543,6 +547,7 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     const bool is_alone = in.near() != 0 && in.near() == in.winner();
     if (!complete || is_alone || in.winner() > 254) return malformed("call.parties");
     out.near = static_cast<uint8_t>(in.near());
+    if (in.intruder() < 255) out.intruder = static_cast<uint8_t>(in.intruder());
     out.transfer = decode_transfer(in);
     out.winner = static_cast<uint8_t>(in.winner());
     return out;

@@ -18,6 +18,7 @@ PartySnapshot snapshot_of(uint8_t index, const Party& party) {
     snapshot.started = party.started;
     snapshot.answered = party.answered;
     snapshot.wants_offer = party.knows_old_ports;
+    snapshot.hears = party.hears;
     return snapshot;
 }
 
@@ -27,6 +28,7 @@ Party party_of(PartySnapshot& snapshot) {
     party.started = snapshot.started;
     party.answered = snapshot.answered;
     party.knows_old_ports = snapshot.wants_offer;
+    party.hears = snapshot.hears;
     if (party.answered.unix_ms != 0) party.status = 200;
     return party;
 }
@@ -68,7 +70,8 @@ std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
 
 bool Call::is_at_rest() const {
     return phase_ == Phase::Established && kept_ && !save_wanted_ && !exchange_ && !move_ &&
-           !callee_offer_ && questions_.empty() && transfer_.is_at_rest() && !newcomer_.is_here();
+           !callee_offer_ && questions_.empty() && transfer_.is_at_rest() && !newcomer_.is_here() &&
+           !intruder_.is_here();
 }
 
 // The caller and the device that answered, or those that ring: branches that lost are of no use to
@@ -83,6 +86,7 @@ CallSnapshot Call::save(Now now) {
     snapshot.media_open = media_open_;
     snapshot.held = held_;
     snapshot.winner = winner_;
+    snapshot.intruder = intruder_.is_here() ? intruder_.index() : orphan_;
     snapshot.answered = answered_;
     snapshot.forwards = forwards_;
     snapshot.queue = queue_.save(now);
@@ -123,6 +127,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     call.held_ = snapshot.held;
     call.winner_ = snapshot.winner;
     call.near_ = snapshot.near;
+    call.orphan_ = snapshot.intruder;
     call.transfer_.restore(std::move(snapshot.transfer));
     call.answered_ = snapshot.answered;
     call.forwards_ = std::move(snapshot.forwards);
@@ -157,6 +162,9 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
         if (snapshot.ringing) call.destinations_.push_back(branch->destination);
         call.branches_.push_back(std::move(branch));
     }
+    // What his phone still sends must not meet somebody else.
+    while (call.branches_.size() < call.orphan_)
+        call.branches_.push_back(empty_place(call.base(), call.branches_.size() + 1));
     return call;
 }
 

@@ -12,6 +12,7 @@
 #include "model/generated/grant.h"
 #include "model/generated/interface.h"
 #include "model/generated/licence.h"
+#include "model/generated/music.h"
 #include "model/generated/number_range.h"
 #include "model/generated/queue.h"
 #include "model/generated/queue_agent.h"

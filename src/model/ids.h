@@ -15,6 +15,7 @@ using TrunkId = Id<struct TrunkTag>;
 using TrunkGroupId = Id<struct TrunkGroupTag>;
 using RingGroupId = Id<struct RingGroupTag>;
 using QueueId = Id<struct QueueTag>;
+using MusicId = Id<struct MusicTag>;
 using FeatureCodeId = Id<struct FeatureCodeTag>;
 using GrantId = Id<struct GrantTag>;
 using ApiTokenId = Id<struct ApiTokenTag>;

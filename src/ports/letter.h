@@ -61,10 +61,10 @@ struct SipTrace {
 using Payloads = PayloadList<
     // SIP
     SipInbound, SipOutbound, SipUndeliverable, PacketIn, PacketOut, FlowClosed, PacketFailed,
-    ListenerOpen, ListenerOpened, ListenerClose, ListenerFailed,
+    ListenerOpen, ListenerOpened, ListenerClose, ListenerFailed, TlsPeer, TlsFailed,
     // registrar
     BindingsQuery, BindingsReply, BindingsList, BindingsPage, BindingRemove, BindingRemoved,
-    MessageKeep, MessageKept, MessageDeliver, MessageDelivered,
+    MessageKeep, MessageKept, MessageDeliver, MessageDelivered, AccountFollow, AccountStanding,
     // trunks
     TrunkQuery, TrunkReply, TrunkStatesQuery, TrunkStates, ResolveQuery, ResolveReply,
     // media

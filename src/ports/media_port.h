@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/net_address.h"
 #include "base/result.h"
+#include "model/ids.h"
 #include "ports/address.h"
 
 namespace tandem::ports {
@@ -70,11 +71,47 @@ struct TerminationSettings {
     std::vector<uint16_t> ports_wanted;
 };
 
+// What the media gate itself can encode.
+enum class MediaCodec : uint8_t { Pcma, Pcmu };
+enum class MediaSound : uint8_t {
+    Music,     // a domain's, or the built-in melody: for those who wait
+    Ringback,  // tones, as in src/audio/sounds.h
+    Busy,
+    Congestion,
+    Beep,
+    Mix,  // what others of the context say, added up
+};
+// A voice in a mix, and how it comes: once for each format that its party may send.
+struct MediaVoice {
+    uint32_t termination = 0;
+    uint32_t stream = 0;
+    MediaCodec codec = MediaCodec::Pcma;
+    uint8_t payload_type = 8;
+    friend bool operator==(const MediaVoice&, const MediaVoice&) = default;
+};
+// What one party hears from the gate instead of the others, until something else or nothing is
+// played. A party that is told twice of the same goes on hearing it.
+struct MediaPlay {
+    uint32_t termination = 0;
+    uint32_t stream = 0;  // index of the m-line
+    MediaCodec codec = MediaCodec::Pcma;
+    uint8_t payload_type = 8;  // that the party takes the codec by
+    MediaSound sound = MediaSound::Music;
+    // Of Music: the file, in the domain that has it. Nil, or one that is gone: the melody.
+    DomainId domain;
+    MusicId music;
+    std::vector<MediaVoice> voices;  // of a Mix
+    bool once = false;               // else again and again; at its end the owner hears Played
+    friend bool operator==(const MediaPlay&, const MediaPlay&) = default;
+};
+
 // One letter carries all changes of one moment: they are applied in the order of these members.
 struct MediaRequest {
     CallId context;
     std::vector<TerminationSettings> set;
     std::vector<uint32_t> remove;
+    std::vector<uint32_t> stop_playing;  // terminations that hear the others again
+    std::vector<MediaPlay> play;
     // Who hears whom: both ways between each pair. Replaces the former list when set.
     std::optional<std::vector<std::pair<uint32_t, uint32_t>>> joined;
     bool must_exist = false;         // NotFound when MG does not have it, instead of making it
@@ -122,7 +159,13 @@ struct MediaStatisticsQuery {
 
 // Unasked, from MG to the B2B instance that made the context.
 struct MediaEvent {
-    enum class Kind : uint8_t { Silence, SoundAgain, Lost };
+    enum class Kind : uint8_t {
+        Silence,     // nobody is heard, although somebody said that he would send
+        SoundAgain,  // after it
+        Lost,        // a stream has no port any more
+        Played,      // a file that was to be played once has ended
+        Idle,        // nobody is heard or has anything to say: is the call still there?
+    };
     CallId context;
     Kind kind = Kind::Silence;
     uint32_t termination = 0;

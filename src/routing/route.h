@@ -15,6 +15,7 @@
 #include "base/instant.h"
 #include "model/ids.h"
 #include "routing/dial_plan.h"
+#include "routing/talk_times.h"
 
 namespace tandem::routing {
 
@@ -27,7 +28,10 @@ struct Target {
     bool goes_on = false;  // when it does not take the call: see forwarded() in delivery.h
     int calls_max = 0;     // in so many calls it is busy; 0: never by their number
     bool of_group = false;
+    bool answers_itself = false;     // its phone is to take the call without being asked: intercom
+    bool one_call = false;           // it is busy in any call, and while one rings
     std::optional<TrunkId> trunk{};  // the number is outside, and reached over it; no account then
+    std::optional<TrunkGroupId> trunk_group{};  // that the trunk is taken from
 };
 
 // Why a call went on from somebody whom it was meant for.
@@ -64,6 +68,12 @@ inline DomainId domain_of(const Stage& stage) {
 // How often groups whose members take turns have been called.
 using GroupTurns = std::map<RingGroupId, uint64_t>;
 
+// Who has dialled in the first place, as who is called sees him.
+struct Origin {
+    std::string number;
+    bool is_inner = false;  // an account of the domain of who is called
+};
+
 // Explained: with a step for each rule that was asked, as far as explained_rules_max; slower, and
 // with the same answer.
 enum class Detail : uint8_t { Brief, Explained };
@@ -79,6 +89,8 @@ struct Question {
     // Of a call that goes on: whom it was meant for, and how often it has gone on.
     std::span<const AccountId> tried{};
     size_t forwards = 0;
+    std::optional<Origin> origin{};     // nullopt: it is the caller, as the plans leave him
+    const TalkTimes* talks = nullptr;   // null: nobody knows who has talked when
     const GroupTurns* turns = nullptr;  // null: nobody counts them
     uint64_t dice = 0;                  // any number, another one for each call
     model::DialDirection direction = model::DialDirection::Inner;
@@ -95,11 +107,19 @@ struct Step {
     std::string reason;  // one sentence
 };
 
-// A feature code: nobody rings, something is set for the caller's account.
+// A feature code: nobody rings, something is set, mostly for the caller's account.
 struct FeatureUse {
     std::string name;    // of the code
-    std::string change;  // merge patch of the account's entity of this kind
+    std::string change;  // merge patch of an entity of this kind, the account's
     std::string kind = "account_service";
+    std::optional<ScheduleId> schedule{};  // no account's: it is of this schedule
+};
+
+// A feature code: the caller joins a call that is there.
+struct JoinWish {
+    // Hears both; is heard by the account as well; is heard by both.
+    enum class Kind : uint8_t { Listen, Whisper, Barge } kind = Kind::Listen;
+    AccountId account;  // whose call
 };
 
 // Who calls, as whoever is called is to see it.
@@ -115,6 +135,7 @@ struct Route {
     std::string refusal_reason;  // for the phone and the record; empty: nothing is to be told
     std::optional<Shown> shown;  // where it is not the caller's own number and name
     std::optional<FeatureUse> feature;
+    std::optional<JoinWish> join;
     std::vector<Step> steps;
     std::vector<Forward> forwards;      // that led to the first stage, or to the refusal
     std::optional<RingGroupId> turned;  // the group that began with the next one of its members

@@ -169,8 +169,9 @@ Result<void> B2buaSubject::act(const LadderStep& step) {
         if (stage_.add_feature_code(step.word(1))) return {};
         return wrong("no such feature code");
     }
-    if (step.word(0) == "calls") {
-        auto& count = stage_.calls_of[std::string(step.word(1))];
+    if (step.word(0) == "calls" || step.word(0) == "rings") {
+        auto& known = step.word(0) == "calls" ? stage_.calls_of : stage_.rings_of;
+        auto& count = known[std::string(step.word(1))];
         std::from_chars(step.word(2).data(), step.word(2).data() + step.word(2).size(), count);
         return {};
     }
@@ -268,6 +269,12 @@ void B2buaSubject::drain_media(std::vector<std::string>& out) {
             for (const auto& stream : set.streams) {
                 line += stream.remote_rtp ? ":" + std::to_string(stream.remote_rtp->port) : ":?";
             }
+        }
+        for (const uint32_t stopped : request.stop_playing)
+            line += " stop " + std::to_string(stopped);
+        for (const ports::MediaPlay& play : request.play) {
+            line += " play " + std::to_string(play.termination) + ":music/" +
+                    std::to_string(play.payload_type);
         }
         for (const uint32_t gone : request.remove) line += " remove " + std::to_string(gone);
         if (request.joined) {

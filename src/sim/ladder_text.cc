@@ -122,7 +122,11 @@ sdp::Session ladder_sdp(std::string_view text) {
 
 std::string sdp_line(const sdp::Session& session) {
     std::string line = "sdp(v" + std::to_string(session.origin.version);
-    for (const sdp::Media& media : session.media) line += " " + std::to_string(media.port);
+    for (const sdp::Media& media : session.media) {
+        line += " " + std::to_string(media.port);
+        if (media.direction.value_or(sdp::Direction::SendRecv) != sdp::Direction::SendRecv)
+            line.append("/").append(sdp::to_string(*media.direction));
+    }
     if (session.direction) line.append(" ").append(sdp::to_string(*session.direction));
     return line + ")";
 }

@@ -20,6 +20,7 @@ struct Trunk;
 struct TrunkGroup;
 struct RingGroup;
 struct FeatureCode;
+struct Music;
 struct Queue;
 struct QueueAgent;
 struct AccountService;
@@ -78,6 +79,10 @@ struct DomainKind<model::FeatureCode> {
 };
 
 template <>
+struct DomainKind<model::Music> {
+    static constexpr std::string_view name = "music", segment = "music";
+};
+template <>
 struct DomainKind<model::Grant> {
     static constexpr std::string_view name = "grant", segment = "grant";
 };
@@ -114,7 +119,8 @@ struct KindList {
 using DomainKinds =
     KindList<model::NumberRange, model::DialRule, model::Schedule, model::Representation,
              model::Trunk, model::TrunkGroup, model::RingGroup, model::Queue, model::FeatureCode,
-             model::AccountService, model::QueueAgent, model::Grant, model::ApiToken>;
+             model::AccountService, model::QueueAgent, model::Music, model::Grant,
+             model::ApiToken>;
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };

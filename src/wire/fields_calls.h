@@ -71,6 +71,7 @@ void describe(A& a, ports::CallEvent& v) {
     a(1, v.kind);
     a(2, v.at);
     a(3, v.call);
+    a(4, v.number);
 }
 template <typename A>
 void describe(A& a, ports::CallEventsFollow& v) {
@@ -78,6 +79,8 @@ void describe(A& a, ports::CallEventsFollow& v) {
     a(2, v.domain);
     a(3, v.known);
     a(4, v.over);
+    a(5, v.tenure);
+    a(6, v.seen);
 }
 template <typename A>
 void describe(A& a, ports::CallEvents& v) {
@@ -86,6 +89,10 @@ void describe(A& a, ports::CallEvents& v) {
     a(3, v.number);
     a(4, v.complete);
     a(5, v.events);
+    a(6, v.tenure);
+    a(7, v.at);
+    a(8, v.resumed);
+    a(9, v.gap);
 }
 template <typename A>
 void describe(A& a, ports::CallReport& v) {
@@ -189,6 +196,7 @@ template <typename A>
 void describe(A& a, ports::LeaseOf& v) {
     a(1, v.holder);
     a(2, v.quantity);
+    a(3, v.trunk);
 }
 template <typename A>
 void describe(A& a, ports::LeaseAsk& v) {

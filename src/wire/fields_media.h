@@ -42,6 +42,25 @@ void describe(A& a, ports::TerminationSettings& v) {
     a(5, v.ports_wanted);
 }
 template <typename A>
+void describe(A& a, ports::MediaVoice& v) {
+    a(1, v.termination);
+    a(2, v.stream);
+    a(3, v.codec);
+    a(4, v.payload_type);
+}
+template <typename A>
+void describe(A& a, ports::MediaPlay& v) {
+    a(1, v.termination);
+    a(2, v.stream);
+    a(3, v.codec);
+    a(4, v.payload_type);
+    a(5, v.sound);
+    a(6, v.domain);
+    a(7, v.music);
+    a(8, v.once);
+    a(9, v.voices);
+}
+template <typename A>
 void describe(A& a, ports::MediaRequest& v) {
     a(1, v.context);
     a(2, v.set);
@@ -50,6 +69,8 @@ void describe(A& a, ports::MediaRequest& v) {
     a(5, v.close);
     a(6, v.silence_timeout_s);
     a(7, v.must_exist);
+    a(8, v.stop_playing);
+    a(9, v.play);
 }
 template <typename A>
 void describe(A& a, ports::LocalStream& v) {

@@ -2,11 +2,14 @@
 """The API against its contract: every path and method of api/openapi.yaml is called, with success and with
 the errors that it documents, and every answer is checked against its schema."""
 
+import base64
+import io
 import json
 import os
 import time
 import urllib.error
 import urllib.request
+import wave
 
 import jsonschema
 import yaml
@@ -190,6 +193,16 @@ def pages(api, collection, expected_min, **names):
     expect(rounds >= (expected_min + 1) // 2, f"{collection}: {rounds} pages")
 
 
+def silence_in_base64():
+    with io.BytesIO() as file:
+        with wave.open(file, "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(8000)
+            sound.writeframes(bytes(3200))
+        return base64.b64encode(file.getvalue()).decode()
+
+
 def entities(api):
     server = api.call("get", V1 + "/servers", 200).json()["items"][0]
     entity_cycle(api, V1 + "/domains", V1 + "/domains/{id}", {"name": "a.test"},
@@ -236,6 +249,8 @@ def entities(api):
     entity_cycle(api, inside + "feature-codes", inside + "feature-codes/{id}",
                  {"name": "quiet", "prefix": "*26", "action": "do-not-disturb-on"}, {"prefix": "*27"},
                  {"prefix": "x", "action": "sing"}, **demo)
+    entity_cycle(api, inside + "music", inside + "music/{id}", {"name": "hum", "file": silence_in_base64()},
+                 {"name": "tune"}, {"file": "UklGRg==", "name": "UPPER case"}, **demo)
     account = {**demo, "id": "1001"}
     entity_cycle(api, inside + "trunks", inside + "trunks/{id}",
                  {"name": "line", "mode": "peer", "proxies": ["192.0.2.7", "192.0.2.8:5080;tcp"]},

@@ -104,7 +104,7 @@ void MediaShard::on_packet(Now now, uint32_t port_id, const SocketAddress& sourc
 }
 
 void MediaShard::on_packet_timeout(Now now, ports::PacketSink& out) {
-    if (plane_ != nullptr) plane_->on_packet_timeout(now, out);
+    if (plane_ != nullptr && may_send()) plane_->on_packet_timeout(now, out);
 }
 
 std::optional<Instant> MediaShard::next_packet_deadline() const {

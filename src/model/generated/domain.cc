@@ -105,6 +105,8 @@ void read(ObjectReader& in, DomainSettings& out) {
     in.text("pickup_prefix", out.pickup_prefix, {.length_max = 8, .format = Format::Text});
     in.text("park_prefix", out.park_prefix, {.length_max = 8, .format = Format::Text});
     in.duration("park_timeout_s", out.park_timeout, {.min = 10, .max = 3600});
+    in.flag("music_on_hold", out.music_on_hold, Presence::Optional);
+    if (in.has_value("music")) in.id("music", out.music.emplace().bits, Presence::Optional);
     in.duration("call_duration_max_s", out.call_duration_max, {.min = 60, .max = 604800});
     in.enum_list("digest_algorithms", out.digest_algorithms, {.items_min = 1, .items_max = 3},
         names_of(DigestAlgorithm{}));
@@ -137,6 +139,8 @@ void write(ObjectWriter& out, const DomainSettings& value) {
     out.text("pickup_prefix", value.pickup_prefix);
     out.text("park_prefix", value.park_prefix);
     out.integer("park_timeout_s", (value.park_timeout).count());
+    out.flag("music_on_hold", value.music_on_hold);
+    if (value.music) out.id("music", (*value.music).bits);
     out.integer("call_duration_max_s", (value.call_duration_max).count());
     out.enum_list("digest_algorithms", value.digest_algorithms);
     out.text("media_anchoring", to_string(value.media_anchoring));
@@ -164,6 +168,8 @@ const Shape& shape_of<DomainSettings>() {
         {"pickup_prefix", FieldKind::Plain, nullptr},
         {"park_prefix", FieldKind::Plain, nullptr},
         {"park_timeout_s", FieldKind::Plain, nullptr},
+        {"music_on_hold", FieldKind::Plain, nullptr},
+        {"music", FieldKind::Plain, nullptr},
         {"call_duration_max_s", FieldKind::Plain, nullptr},
         {"digest_algorithms", FieldKind::Plain, nullptr},
         {"media_anchoring", FieldKind::Plain, nullptr},
@@ -227,6 +233,7 @@ void keep_fixed(const Domain& from, Domain& to) {
 
 void add_references(const DomainSettings& value, const ReferencePlace& at,
                     References& out) {
+    if (value.music) out.add(at, "music", -1, "music", (*value.music).bits);
     if (value.default_trunk) out.add(at, "default_trunk", -1, "trunk", (*value.default_trunk).bits);
     if (value.default_trunk_group) out.add(at, "default_trunk_group", -1, "trunk_group",
         (*value.default_trunk_group).bits);

@@ -86,6 +86,10 @@ struct DomainSettings {
     std::string park_prefix = "*7";
     // After this whoever parked a call is called.
     std::chrono::seconds park_timeout{120};
+    // Whether a party that is put on hold, or waits parked, hears music from us.
+    bool music_on_hold = true;
+    // The file that is heard then; none: a melody of our own.
+    std::optional<MusicId> music;
     // The longest call.
     std::chrono::seconds call_duration_max{43200};
     // Algorithms offered to phones, the best first (RFC 8760). Some phones register nowhere when

@@ -20,13 +20,14 @@ namespace tandem::model {
 
 enum class FeatureAction { DoNotDisturbOn, DoNotDisturbOff, ForwardAlwaysOn, ForwardAlwaysOff,
         ForwardBusyOn, ForwardBusyOff, ForwardNoAnswerOn, ForwardNoAnswerOff,
-        ForwardUnregisteredOn, ForwardUnregisteredOff, AgentLogin, AgentLogout, AgentPause,
-        AgentResume };
+        ForwardUnregisteredOn, ForwardUnregisteredOff, Intercom, Listen, Whisper, Barge,
+        CallsWaitingOn, CallsWaitingOff, SecretaryAwayOn, SecretaryAwayOff, ScheduleOpen,
+        ScheduleClosed, ScheduleByHours, AgentLogin, AgentLogout, AgentPause, AgentResume };
 std::span<const std::string_view> names_of(FeatureAction);
 std::string_view to_string(FeatureAction value);
 std::optional<FeatureAction> parse_feature_action(std::string_view text);
 
-// What users dial to switch something for their account.
+// What users dial to switch something for their account, or to call somebody in a special way.
 struct FeatureCode {
     // Identity of the feature code, given at its creation.
     FeatureCodeId id;
@@ -39,6 +40,11 @@ struct FeatureCode {
     std::string prefix;
     // What it does.
     FeatureAction action = FeatureAction::DoNotDisturbOn;
+    // The accounts that may use it; empty: all of the domain, but nobody of listen, whisper and
+    // barge.
+    std::vector<AccountId> allowed;
+    // What the actions schedule-open, schedule-closed and schedule-by-hours switch.
+    std::optional<ScheduleId> schedule;
 
     friend bool operator==(const FeatureCode&, const FeatureCode&) = default;
 };

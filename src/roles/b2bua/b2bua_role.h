@@ -153,10 +153,8 @@ class B2buaRole final : public ports::Role {
     void on_page_message(Step& step, ports::SipInbound& in, sip::ServerKey server);
     void on_deliver(Step& step, ports::Letter letter);
     void route_transfer(Step& step, call::Call& call, const call::Transfer::Wanted& wanted);
-
     void begin_call(Step& step, HeldInvite invite);
     void take_turn(RingGroupId group);
-
     // --- pickup.cc
     struct PlaceAsked {  // an INVITE that takes a place in a call that is there
         ports::SipInbound& in;
@@ -171,6 +169,9 @@ class B2buaRole final : public ports::Role {
     static bool is_slot(const model::DomainSettings& settings, std::string_view dialled);
     void fetch(Step& step, const PlaceAsked& asked);
     void look_elsewhere(Step& step, const PlaceAsked& asked, ports::RingingQuery query);
+    void ask_index(Step& step, ports::SipInbound& in, sip::ServerKey server, DomainId domain,
+                   ports::Payload query);
+    void join_call(Step& step, HeldInvite invite, const routing::JoinWish& wish);
     bool on_rings_elsewhere(Step& step, uint64_t request, const ports::CallsPage* found);
     void give_up_picks(Step& step);
     bool cancel_pick(Step& step, sip::ServerKey server);
@@ -182,10 +183,11 @@ class B2buaRole final : public ports::Role {
     void show_trunk_caller(const model::Trunk& trunk, const sip::Message& invite,
                            call::CallFacts& facts) const;
     void give_credentials(call::CallSnapshot& snapshot) const;
+    bool serves_line(Step& step, call::Call& call);
 
     // --- licensed.cc
     void admit_licensed(Step& step, HeldInvite invite);
-    void refuse_unlicensed(Step& step, const HeldInvite& invite, store::Quantity lacks);
+    void refuse_unlicensed(Step& step, const HeldInvite& invite, CallLeases::Verdict verdict);
     void settle_licensed(Step& step);
     void cancel_held(Step& step, sip::ServerKey server);
     void on_call_ended(Step& step, const call::Call& call) {
@@ -234,6 +236,7 @@ class B2buaRole final : public ports::Role {
     std::vector<sip::LegEvent> events_;
     Calls calls_;
     routing::GroupTurns group_turns_;
+    routing::TalkTimes talks_;
     size_t live_calls_ = 0;  // of them, those that have not ended
     routing::DialPlans plans_;
     PageMessages pages_;

@@ -271,8 +271,10 @@ TEST_F(B2buaTest, HoldAndResumePassThrough) {
     ASSERT_TRUE(has_status(held, 200));
     EXPECT_EQ(body_of(held.back()).media.at(0).direction, sdp::Direction::RecvOnly);
     EXPECT_EQ(stage.reports.back().summary.phase, ports::CallPhase::Held);
-    EXPECT_EQ(stage.media.back().set.at(0).streams.at(0).direction,
-              ports::MediaDirection::SendOnly);
+    ASSERT_GE(stage.media.size(), 2u);
+    const ports::MediaRequest& settled = stage.media[stage.media.size() - 2];
+    EXPECT_EQ(settled.set.at(0).streams.at(0).direction, ports::MediaDirection::SendOnly);
+    EXPECT_EQ(stage.media.back().play.size(), 1u) << "and bob hears music";
 }
 
 TEST_F(B2buaTest, OffersFromBothSidesAtOnceMeet491) {

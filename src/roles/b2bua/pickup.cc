@@ -18,7 +18,7 @@ bool B2buaRole::leads_somewhere(const Step& step, const PlaceAsked& asked) {
                                asked.admitted.dialled, step.now.utc};
     question.plans = &plans_;
     const routing::Route route = routing::route(around_.catalog, question);
-    return !route.stages.empty() || route.feature;
+    return !route.stages.empty() || route.feature || route.join;
 }
 
 bool B2buaRole::takes_a_place(Step& step, const PlaceAsked& asked) {
@@ -131,18 +131,51 @@ void B2buaRole::fetch(Step& step, const PlaceAsked& asked) {
     look_elsewhere(step, asked, {asked.admitted.domain->id, {}, {}, asked.admitted.dialled});
 }
 
+// --- Joining two who talk.
+
+// The call of its own that the INVITE was to begin is none.
+void B2buaRole::join_call(Step& step, HeldInvite invite, const routing::JoinWish& wish) {
+    leases_.release(call::base_of(invite.facts.call), step.out);
+    const DomainId domain = invite.facts.domain;
+    int refusal = 480;
+    for (const auto& [base, call] : calls_) {
+        if (call->talking_leg(domain, wish.account) == call::no_leg) continue;
+        refusal = call->refusal_to_join(domain, wish.account);
+        if (refusal != 0) continue;
+        call::Destination who;
+        who.account = invite.facts.caller_account;
+        who.number = invite.facts.caller_number;
+        who.name = invite.facts.caller_name;
+        who.domain = domain;
+        call::IntruderInvite joins{wish.account,  wish.kind,      std::move(who),
+                                   invite.server, invite.in.flow, std::move(invite.in.message)};
+        return with_call(step, *call, [&](auto& ctx) { call->join(ctx, std::move(joins)); });
+    }
+    if (refusal != 480) return refuse(step, invite.in.message, invite.server, refusal);
+    ports::CallsQuery query;
+    query.domain = domain;
+    query.account = wish.account;
+    query.limit = 1;
+    ask_index(step, invite.in, invite.server, domain, std::move(query));
+}
+
 // --- At other B2Bs.
 
 // Not here: CS knows of all calls of the domain.
 void B2buaRole::look_elsewhere(Step& step, const PlaceAsked& asked, ports::RingingQuery query) {
-    const auto index = around_.directory.active(ports::RoleKind::CallState, query.domain);
-    if (!index || step.from_b2b || picks_.size() >= kPicksMax) {
-        return refuse(step, asked.in.message, asked.server, 480);
-    }
     query.except = asked.admitted.account->id;
+    const DomainId domain = query.domain;
+    ask_index(step, asked.in, asked.server, domain, std::move(query));
+}
+
+void B2buaRole::ask_index(Step& step, ports::SipInbound& in, sip::ServerKey server, DomainId domain,
+                          ports::Payload query) {
+    const auto index = around_.directory.active(ports::RoleKind::CallState, domain);
+    if (!index || step.from_b2b || picks_.size() >= kPicksMax)
+        return refuse(step, in.message, server, 480);
     const uint64_t request = call::leg_key(around_.rng.next() >> call::kLegBits, kPickIndex);
-    step.out.send(around_.self, *index, std::move(query), request);
-    picks_.push_back({request, std::move(asked.in), asked.server, step.now.mono + kPickDeadline});
+    step.out.send(ports::Letter{around_.self, *index, request, std::move(query)});
+    picks_.push_back({request, std::move(in), server, step.now.mono + kPickDeadline});
 }
 
 bool B2buaRole::on_rings_elsewhere(Step& step, uint64_t request, const ports::CallsPage* found) {

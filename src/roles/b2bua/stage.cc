@@ -93,12 +93,13 @@ void Stage::add_trunk(model::Trunk trunk, std::vector<uint16_t> ports) {
     change_domain([&](model::Domain& domain) { domain.settings.default_trunk = trunk.id; });
 }
 
-void Stage::add_trunk_group(std::vector<TrunkId> members) {
+void Stage::add_trunk_group(std::vector<TrunkId> members, std::vector<std::string> failover_on) {
     model::TrunkGroup group;
     group.id = TrunkGroupId{{9, 9}};
     group.domain = kDomain;
     group.name = "lines";
     group.members = std::move(members);
+    group.failover_on = std::move(failover_on);
     load(store::keys::in_domain(kDomain, "trunk-group", group.id.bits),
          model::encode_stored(group, {}));
     change_domain([&](model::Domain& domain) {
@@ -136,7 +137,12 @@ void Stage::add_account(std::string_view number) {
 
 bool Stage::set_services(std::string_view number, std::string_view json) {
     const auto account = accounts_.find(number);
-    auto set = model::decode<model::AccountService>(json, model::Source::Api);
+    std::string text(json);
+    for (const auto& [of, id] : accounts_) {
+        const size_t at = text.find("\"@" + of + "\"");
+        if (at != text.npos) text.replace(at + 1, of.size() + 1, id.text());
+    }
+    auto set = model::decode<model::AccountService>(text, model::Source::Api);
     if (account == accounts_.end() || !set) return false;
     set->id = account->second;
     set->domain = kDomain;
@@ -316,6 +322,12 @@ void Stage::play(Letter& letter) {
             reply.ways.push_back(std::move(way));
         }
         answer(std::move(reply));
+    } else if (holds_alternative<ports::LeaseAsk>(letter.payload)) {
+        const uint32_t given = std::min<uint32_t>(leases, 1);
+        leases -= given;
+        answer(ports::LeaseGiven{given, 1, 0});
+    } else if (const auto* returned = get_if<ports::LeaseReturned>(&letter.payload)) {
+        leases += returned->count;
     } else if (holds_alternative<ports::MediaPlace>(letter.payload)) {
         if (has_room) return answer(ports::MediaPlaced{kMedia, std::nullopt});
         answer(ports::MediaPlaced{{}, make_error(ErrorCode::Unavailable, "", "no room")});
@@ -324,8 +336,14 @@ void Stage::play(Letter& letter) {
         answer_media(letter, *request);
     } else if (const auto* counted = get_if<ports::CallsQuery>(&letter.payload)) {
         ports::CallsPage page;
-        for (const auto& [number, id] : accounts_)
-            if (id == counted->account) page.total = calls_of[number];
+        for (const auto& [number, id] : accounts_) {
+            if (id != counted->account) continue;
+            for (uint64_t n = 0; n < calls_of[number]; ++n)
+                page.calls.emplace_back().callee_account = id;
+            for (uint64_t n = 0; n < rings_of[number]; ++n)
+                page.calls.emplace_back().ringing = {id};
+        }
+        page.total = page.calls.size();
         answer(std::move(page));
     } else if (auto* asked = get_if<ports::EntityRequest>(&letter.payload)) {
         changes.push_back(std::move(*asked));

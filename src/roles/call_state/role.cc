@@ -43,6 +43,7 @@ void CallStateRole::on_elected(Now now, const std::vector<store::Compare>& guard
                                ports::Outbox& out) {
     for (const auto& [number, owner] : owners_) (void)index_.remove_owner(Instance{number});
     owners_.clear();
+    followers_.begin();
     std::set<uint16_t> reachable;
     for (const DirectoryEntry& entry : around_.directory.entries()) {
         if (entry.kind == RoleKind::B2bua && entry.reachable)
@@ -197,10 +198,8 @@ void CallStateRole::on_watcher_letter(Now now, ports::Letter letter, ports::Outb
         watchers_.on_undeliverable(now, *failed, out);
     } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         watchers_.on_store_reply(now, *reply, out);
-    } else if (const auto* bindings = get_if<ports::BindingsReply>(&letter.payload)) {
-        watchers_.on_bindings(now, letter.request, bindings, out);
-    } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
-        watchers_.on_bindings(now, letter.request, nullptr, out);
+    } else if (auto* standing = get_if<ports::AccountStanding>(&letter.payload)) {
+        watchers_.on_standing(now, std::move(*standing), out);
     }
 }
 
@@ -208,6 +207,7 @@ std::vector<std::pair<std::string, double>> CallStateRole::figures() const {
     return {{"calls", static_cast<double>(index_.size())},
             {"calls_not_indexed_total", static_cast<double>(refused_)},
             {"subscriptions", static_cast<double>(watchers_.size())},
+            {"publications", static_cast<double>(watchers_.publications())},
             {"notifies_total", static_cast<double>(watchers_.notified())},
             {"queue_callers", static_cast<double>(queues_.waiting())},
             {"call_followers", static_cast<double>(followers_.size())},

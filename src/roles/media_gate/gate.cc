@@ -51,6 +51,7 @@ Gate::Gate(GateSettings settings)
 void Gate::set_settings(GateSettings settings) {
     const bool moved =
         settings.port_min != settings_.port_min || settings.port_max != settings_.port_max;
+    settings.seed = settings_.seed;
     settings_ = std::move(settings);
     if (moved) pool_.set_range(settings_.port_min, settings_.port_max);
 }
@@ -134,6 +135,8 @@ void Gate::apply(Context& context, const ports::MediaRequest& request, ports::Me
         release(found->second, out);
         context.terminations.erase(found);
     }
+    for (const uint32_t termination : request.stop_playing) stop_playing(context, termination);
+    for (const ports::MediaPlay& play : request.play) start_playing(context.touched, context, play);
     if (request.joined) context.joined = *request.joined;
     rebuild_routes(request.context, context);
 }
@@ -208,7 +211,8 @@ void Gate::rebuild_routes(const CallId& call, const Context& context) {
     const SipHashKey names{call.bits.high, call.bits.low};
     for (const auto& [id, termination] : context.terminations) {
         for (const auto& stream : termination.streams) {
-            if (Route* route = route_of(stream->ports().rtp)) *route = {stream.get(), {}, names};
+            if (Route* route = route_of(stream->ports().rtp))
+                *route = {stream.get(), {}, {}, names};
         }
     }
     const auto connect = [&](uint32_t speaker, uint32_t listener) {
@@ -218,7 +222,8 @@ void Gate::rebuild_routes(const CallId& call, const Context& context) {
         const size_t count = std::min(from->second.streams.size(), to->second.streams.size());
         for (size_t i = 0; i < count; ++i) {
             Route* route = route_of(from->second.streams[i]->ports().rtp);
-            if (route && to->second.streams[i]->ports().rtp != 0)
+            const Stream& listener = *to->second.streams[i];
+            if (route && listener.ports().rtp != 0 && !listener.is_played_to())
                 route->listeners.push_back(to->second.streams[i].get());
         }
     };
@@ -227,6 +232,7 @@ void Gate::rebuild_routes(const CallId& call, const Context& context) {
         connect(a, b);
         connect(b, a);
     }
+    lead_to_mixes(context);
 }
 
 void Gate::on_packet(const Datagram& in, ports::PacketSink& out) {
@@ -268,6 +274,7 @@ void Gate::relay_rtp(const Datagram& in, Route& route, ports::PacketSink& out) {
         return;
     }
     ++packets_relayed_;
+    for (Player::Voice* voice : route.voices) Player::hear(*voice, in.buffer.first(*plain));
     const auto send = [&](Stream& to, std::span<uint8_t> packet) {
         to.send_rtp(packet, *plain, out);
     };

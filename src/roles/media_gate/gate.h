@@ -15,6 +15,7 @@
 #include "ports/media_plane.h"
 #include "ports/media_port.h"
 #include "roles/media_gate/port_pool.h"
+#include "roles/media_gate/sound_shelf.h"
 #include "roles/media_gate/stream.h"
 
 namespace tandem::roles::media_gate {
@@ -37,6 +38,7 @@ struct GateSettings {
     size_t contexts_max = 2000;
     Duration silence = 60s;
     uint32_t life = 0;  // of the instance; each begins at other ports
+    uint64_t seed = 0;  // random: of the sources of what the gate plays
 };
 
 // What the gate wants to have happen.
@@ -83,11 +85,21 @@ class Gate {
     void reconcile(const ports::MediaReconcile& reconcile, GateOutput& out);
     // The port cannot be bound: whoever was given it hears that its media is lost.
     void on_port_failed(uint32_t port_id, GateOutput& out);
-    // Reports contexts that fell silent or are heard again. To be called each kTick.
+    // Reports contexts that fell silent, again and again, or are heard again. To be called each
+    // kTick.
     void on_tick(Instant now, GateOutput& out);
 
     // The path of packets: nothing is allocated.
     void on_packet(const Datagram& in, ports::PacketSink& out);
+
+    // What it plays: nothing is allocated but for a sound that is heard for the first time.
+    void on_packet_timeout(Instant now, ports::PacketSink& out);
+    std::optional<Instant> next_packet_deadline() const;
+    // A domain's music, before it is asked for.
+    void take_music(Instant now, MusicId id, BytesView file) { sounds_.take(now, id, file); }
+    // What was played once has been heard, and its owner is to be told.
+    bool has_news() const { return !played_.empty(); }
+    void tell_played(GateOutput& out);
 
     // New addresses and bounds; contexts keep theirs. The ports stay as they were at the start.
     void set_settings(GateSettings settings);
@@ -119,14 +131,30 @@ class Gate {
         std::vector<std::pair<uint32_t, uint32_t>> joined;
         Instant touched;  // by signalling
         bool silent = false;
+        Instant told;  // last, that it is silent
     };
     // What a port leads to. Rebuilt when its context changes.
     struct Route {
         Stream* stream = nullptr;
         std::vector<Stream*> listeners;
+        std::vector<Player::Voice*> voices;  // of mixes that have it
         SipHashKey names;  // hides the names in RTCP, the same for all streams of a call
     };
 
+    // A packet of what is played is due. The heap has the next one of each player, and some of
+    // players that have stopped since.
+    struct Turn {
+        Instant due;
+        uint16_t port = 0;
+        uint32_t turn = 0;
+        bool operator<(const Turn& other) const { return due > other.due; }  // the earliest on top
+    };
+    struct Heard {
+        uint16_t port = 0;
+        uint32_t turn = 0;
+    };
+
+    static std::optional<std::pair<uint32_t, uint32_t>> expected_of(const Context& context);
     Result<void> check_request(const ports::MediaRequest& request) const;
     Result<void> check_terminations(const ports::MediaRequest& request, const Context* known) const;
     void apply(Context& context, const ports::MediaRequest& request, ports::MediaReply& reply,
@@ -146,6 +174,12 @@ class Gate {
     Result<void> restore_context(Instant now, const ContextSnapshot& snapshot, GateOutput& out);
     Route* route_of(uint32_t port_id);
 
+    // --- gate_playing.cc
+    void start_playing(Instant now, Context& context, const ports::MediaPlay& play);
+    void stop_playing(Context& context, uint32_t termination);
+    void lead_to_mixes(const Context& context);
+    Stream* stream_in_turn(uint16_t port, uint32_t turn);
+
     void relay_other(const Datagram& in, Route& route, ports::PacketSink& out);
     void relay_rtp(const Datagram& in, Route& route, ports::PacketSink& out);
     void relay_rtcp(const Datagram& in, Route& route, ports::PacketSink& out);
@@ -154,6 +188,10 @@ class Gate {
     PortPool pool_;
     std::unordered_map<CallId, Context> contexts_;
     std::vector<Route> routes_;  // by half the even port
+    SoundShelf sounds_;
+    std::vector<Turn> turns_;
+    std::vector<Heard> played_;
+    uint32_t turn_ = 0;
     bool refuses_new_ = false;
     uint64_t packets_relayed_ = 0;
     uint64_t packets_refused_ = 0;

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 
+#include "audio/limits.h"
 #include "base/instant.h"
 #include "rtp/limits.h"
+#include "rtp/packet.h"
 
 namespace tandem::roles::media_gate {
 
@@ -33,6 +35,13 @@ inline constexpr int kReorderedMax = 100;
 // Pairs of ports that rest before one of them is used again: 800 ms at 300 calls/s, longer than any
 // packet of theirs is under way.
 inline constexpr size_t kPairsResting = 512;
+// What the gate plays goes out in packets of 20 ms, of one byte a sample.
+inline constexpr Duration kPlayedPeriod = 20ms;
+inline constexpr size_t kPlayedBytes = rtp::kFixedHeaderBytes + audio::kFrameSamples;
+// Packets that are later than this are left out: a jitter buffer holds some 60 ms.
+inline constexpr Duration kPlayedLateMax = 60ms;
+// Files of music in memory, 400 KiB each at most: those that domains of one gate play at one time.
+inline constexpr size_t kMusicFilesMax = 32;
 // Silence and load are looked at so often.
 inline constexpr Duration kTick = 1s;
 

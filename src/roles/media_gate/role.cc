@@ -1,6 +1,8 @@
 #include "roles/media_gate/role.h"
 
+#include "model/generated/music.h"
 #include "roles/media_gate/settings_of.h"
+#include "store/catalog.h"
 
 namespace tandem::roles::media_gate {
 namespace {
@@ -8,6 +10,7 @@ namespace {
 GateSettings first_settings(const ports::Surroundings& around, const std::vector<IpAddress>& own) {
     GateSettings settings = settings_of(around.catalog, around.self, own);
     settings.life = around.epoch;
+    settings.seed = around.rng.next();
     return settings;
 }
 
@@ -32,6 +35,7 @@ void MediaGateRole::start(Now now, ports::Outbox& out) {
 void MediaGateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     GateOutput effects;
     if (const auto* request = get_if<ports::MediaRequest>(&letter.payload)) {
+        take_music(now, *request);
         auto reply = gate_.on_request(now.mono, letter.from, *request, effects);
         flush(effects, out);  // ports are open before anybody is told of them
         if (letter.request != 0) out.reply(letter, std::move(reply));
@@ -53,7 +57,21 @@ void MediaGateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out)
     flush(effects, out);
 }
 
+// The files that are to be played are found in the catalog, as they are now.
+void MediaGateRole::take_music(Now now, const ports::MediaRequest& request) {
+    for (const ports::MediaPlay& play : request.play) {
+        if (play.music.is_nil()) continue;
+        const auto* music = around_.catalog.find<model::Music>(play.domain, play.music);
+        if (music != nullptr) gate_.take_music(now.mono, play.music, music->wav);
+    }
+}
+
 void MediaGateRole::on_timeout(Now now, ports::Outbox& out) {
+    if (gate_.has_news()) {
+        GateOutput news;
+        gate_.tell_played(news);
+        flush(news, out);
+    }
     if (!next_tick_ || now.mono < *next_tick_) return;
     next_tick_ = now.mono + kTick;
     if (own_addresses_() != own_) take_settings();

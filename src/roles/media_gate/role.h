@@ -22,7 +22,9 @@ class MediaGateRole final : public ports::Role, public ports::MediaDataPlane {
     void start(Now now, ports::Outbox& out) override;
     void on_letter(Now now, ports::Letter letter, ports::Outbox& out) override;
     void on_timeout(Now now, ports::Outbox& out) override;
-    std::optional<Instant> next_deadline() const override { return next_tick_; }
+    std::optional<Instant> next_deadline() const override {
+        return gate_.has_news() ? std::optional(Instant{}) : next_tick_;
+    }
     void on_catalog(Now now, ports::Outbox& out) override;
     // A controller that can be reached again is told at once that there is room.
     void on_directory(Now, ports::Outbox& out) override { report_load(out); }
@@ -32,15 +34,19 @@ class MediaGateRole final : public ports::Role, public ports::MediaDataPlane {
 
     void on_packet(Now now, uint32_t port_id, const SocketAddress& source,
                    std::span<uint8_t> buffer, size_t length, ports::PacketSink& out) override;
-    void on_packet_timeout(Now, ports::PacketSink&) override {}  // a relay sends nothing by itself
-    std::optional<Instant> next_packet_deadline() const override { return std::nullopt; }
+    void on_packet_timeout(Now now, ports::PacketSink& out) override {
+        gate_.on_packet_timeout(now.mono, out);
+    }
+    std::optional<Instant> next_packet_deadline() const override {
+        return gate_.next_packet_deadline();
+    }
 
     const Gate& gate() const { return gate_; }
 
  private:
     void flush(GateOutput& effects, ports::Outbox& out);
     void report_load(ports::Outbox& out);
-
+    void take_music(Now now, const ports::MediaRequest& request);
     void take_settings();
 
     ports::Surroundings around_;

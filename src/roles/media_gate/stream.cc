@@ -76,6 +76,11 @@ void Stream::configure(const ports::StreamSettings& settings, const IpAddress& s
     set_key(settings.to_party, rtp::SrtpUse::Send, to_party_);
 }
 
+Player& Stream::make_player(const Player::Source& source) {
+    if (!player_) player_ = std::make_unique<Player>(source);
+    return *player_;
+}
+
 size_t Stream::sources_max() const {
     return settings_.kind == ports::MediaKind::Audio ? kAudioSourcesMax : kVideoSourcesMax;
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "ports/media_port.h"
 #include "roles/media_gate/latch.h"
 #include "roles/media_gate/limits.h"
+#include "roles/media_gate/player.h"
 #include "rtp/reception.h"
 #include "rtp/srtp.h"
 
@@ -72,6 +74,11 @@ class Stream {
     void send_rtp(std::span<uint8_t> buffer, size_t length, ports::PacketSink& out);
     void send_rtcp(Instant now, std::span<uint8_t> buffer, size_t length, ports::PacketSink& out);
 
+    // What the gate itself says to the party; nullptr: it never has.
+    Player* player() { return player_.get(); }
+    Player& make_player(const Player::Source& source);
+    bool is_played_to() const { return player_ && player_->plays(); }
+
     PortPair ports() const { return ports_; }
     void set_ports(PortPair ports) { ports_ = ports; }
     const ports::StreamSettings& settings() const { return settings_; }
@@ -105,6 +112,7 @@ class Stream {
     std::optional<rtp::SrtpContext> from_party_;
     std::optional<rtp::SrtpContext> to_party_;
     Traffic traffic_;
+    std::unique_ptr<Player> player_;
     std::optional<rtp::Reception> reception_;  // of the source that speaks now
     uint64_t expected_before_ = 0;             // of the sources before it
     int64_t lost_before_ = 0;

@@ -57,6 +57,7 @@ Result<void> check_own_rules(const Catalog& catalog, const model::ApiToken& toke
 Result<void> check_own_rules(const Catalog& catalog, const model::AccountService& set, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::RingGroup& group, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::FeatureCode& code, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::Music& music, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::Queue& queue, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::QueueAgent& agent, Fresh fresh);
 // Without queues that it has been logged in to and is no member of any more.
@@ -116,6 +117,7 @@ Result<void> check_unreferenced(const Catalog& catalog, DomainId domain,
 Result<void> check_unused(const Catalog& catalog, const model::NumberRange& range);
 Result<void> check_not_default(const Catalog& catalog, const model::Trunk& trunk);
 Result<void> check_not_default(const Catalog& catalog, const model::TrunkGroup& group);
+Result<void> check_not_default(const Catalog& catalog, const model::Music& music);
 template <store::IsDomainKind T>
 Result<void> check_unused(const Catalog& catalog, const T& value) {
     if constexpr (store::IsPerAccount<T>) return {};

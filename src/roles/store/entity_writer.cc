@@ -8,6 +8,7 @@
 #include "roles/store/entity_reader.h"
 #include "roles/store/entity_rules.h"
 #include "roles/store/limits.h"
+#include "roles/store/music_rules.h"
 #include "routing/dial_plan_check.h"
 
 namespace tandem::roles::store_role {
@@ -86,6 +87,10 @@ Result<void> complete(const WriteScope& scope, std::string_view body, const mode
     if (renamed && !account.credentials.empty())
         return make_error(ErrorCode::Missing, "password", "is required when the login changes");
     return {};
+}
+Result<void> complete(const WriteScope&, std::string_view body, const model::Music*,
+                      model::Music& music) {
+    return take_file(body, music);
 }
 Result<void> complete(const WriteScope& scope, std::string_view body, const model::Trunk*,
                       model::Trunk& trunk) {

@@ -31,6 +31,7 @@ constexpr KindResource kOfKinds[] = {
     {"trunk_group", Resource::Trunks},
     {"ring_group", Resource::Services},
     {"feature_code", Resource::Services},
+    {"music", Resource::Services},
     {"account_service", Resource::Services},
     {"queue", Resource::Services},
     {"queue_agent", Resource::Services},

@@ -49,6 +49,8 @@ constexpr Route kRoutes[] = {
     {"/api/v1/domains/{domain}/representations/{id}", kItem, Action::EntityItem, "representation"},
     {"/api/v1/domains/{domain}/ring-groups", kList, Action::EntityList, "ring_group"},
     {"/api/v1/domains/{domain}/ring-groups/{id}", kItem, Action::EntityItem, "ring_group"},
+    {"/api/v1/domains/{domain}/music", kList, Action::EntityList, "music"},
+    {"/api/v1/domains/{domain}/music/{id}", kItem, Action::EntityItem, "music"},
     {"/api/v1/domains/{domain}/queues", kList, Action::EntityList, "queue"},
     {"/api/v1/domains/{domain}/queues/{id}", kItem, Action::EntityItem, "queue"},
     {"/api/v1/domains/{domain}/queue-states", kGet, Action::QueueStates},

@@ -153,6 +153,7 @@ class WebGate final : public ports::Role {
         DomainId domain;
         ports::Instance followed;  // the CS that tells it
         uint64_t known = 0;        // the number of its last letter
+        std::string last_id;       // what the client has seen last, as event_id() has it
         std::string waiting;       // for room
         bool has_room = false;
         Instant renew_at;

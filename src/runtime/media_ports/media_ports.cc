@@ -103,13 +103,16 @@ void MediaPorts::State::start() {
 void MediaPorts::State::look_at_deadline() {
     const Now now = read_clocks();
     release_long_parked(now.mono);
-    const auto deadline = plane.next_packet_deadline();
+    auto deadline = plane.next_packet_deadline();
     if (!deadline) return;
     if (*deadline <= now.mono) {
         engine->on_timeout(now);
-    } else if (*deadline - now.mono < media_tick) {
-        precise.arm(*deadline - now.mono, [this] { look_at_deadline(); });
+        deadline = plane.next_packet_deadline();
+        if (!deadline) return;
     }
+    // One that has passed again, or stays, is looked at with the next tick.
+    if (*deadline > now.mono && *deadline - now.mono < media_tick)
+        precise.arm(*deadline - now.mono, [this] { look_at_deadline(); });
 }
 
 Result<uint32_t> MediaPorts::State::take_slot() {

@@ -1,0 +1,28 @@
+// Which formats of a description the media gate itself can make and read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "call/branch.h"
+#include "ports/media_port.h"
+#include "sdp/session.h"
+
+namespace tandem::call {
+
+struct MixedFormat {
+    uint8_t payload_type = 0;
+    ports::MediaCodec codec = ports::MediaCodec::Pcma;
+};
+// Static payload types need no rtpmap (RFC 3551 6).
+std::optional<MixedFormat> mixed_format(const sdp::Media& media, std::string_view format);
+
+// The first live audio line of a party.
+std::optional<uint32_t> audio_stream(const PartyMedia& media);
+// Those that were agreed with the party for its audio, in order.
+std::vector<MixedFormat> mixed_formats_of(const Party& party);
+
+}  // namespace tandem::call

@@ -1,0 +1,165 @@
+// What a party hears from the media gate instead of the other one: music, while it waits. Each step
+// ends with a look at who waits, so that hold, parking, transfers and moves of the media need not
+// say it. RFC 3264 8.4 (hold), RFC 5359 2.3 (music on hold by a third party: here it is our gate).
+#include <algorithm>
+
+#include "call/ask.h"
+#include "call/call.h"
+#include "call/limits.h"
+#include "call/media_format.h"
+#include "store/catalog.h"
+
+namespace tandem::call {
+
+using ports::MediaDirection;
+
+namespace {
+
+bool receives(MediaDirection direction) {
+    return direction == MediaDirection::SendRecv || direction == MediaDirection::RecvOnly;
+}
+
+// False: the gate can make nothing that was agreed, and the party goes on hearing nothing.
+bool choose_format(const Party& of, ports::MediaPlay& play) {
+    const auto formats = mixed_formats_of(of);
+    if (formats.empty()) return false;
+    play.codec = formats.front().codec;
+    play.payload_type = formats.front().payload_type;
+    return true;
+}
+
+}  // namespace
+
+// sendonly and inactive, and the address 0.0.0.0 of RFC 2543. Another exchange that says sendonly
+// plays its own music.
+bool Call::holds(uint8_t index) const {
+    const PartyMedia& media = party(index)->media;
+    const auto stream = audio_stream(media);
+    if (!stream) return false;
+    const ports::StreamSettings& settings = media.streams()[*stream].settings;
+    const bool is_nowhere = settings.remote_rtp && settings.remote_rtp->ip.is_unspecified();
+    if (is_nowhere || settings.direction == MediaDirection::Inactive) return true;
+    const bool is_outside = index == 0 ? !facts_.trunk.is_nil() : who_is(index).outside.has_value();
+    return settings.direction == MediaDirection::SendOnly && !is_outside;
+}
+
+// The settings of whoever lets others wait; nullptr: they hear nothing.
+const model::DomainSettings* Call::music_of(const CallContext& ctx, uint8_t index) const {
+    const auto* domain = ctx.around.catalog.find_domain(domain_of_leg(index));
+    return domain != nullptr && domain->settings.music_on_hold ? &domain->settings : nullptr;
+}
+
+bool Call::waits(uint8_t index) const {
+    const uint8_t other = peer_of(index);
+    const bool lost_other = transfer_.is_under_way() && transfer_.parked_leg() == other &&
+                            (transfer_.is_parked() || transfer_.referrer_is_gone());
+    return lost_other || holds(other);
+}
+
+std::optional<ports::MediaPlay> Call::wanted_music(const CallContext& ctx, uint8_t index) const {
+    if (!talks(index) || !waits(index)) return std::nullopt;
+    const Party& of = *party(index);
+    const auto stream = audio_stream(of.media);
+    if (!stream) return std::nullopt;
+    const ports::StreamSettings& settings = of.media.streams()[*stream].settings;
+    if (!receives(settings.direction) || !settings.remote_rtp) return std::nullopt;
+    const model::DomainSettings* music = music_of(ctx, peer_of(index));
+    if (music == nullptr) return std::nullopt;
+    ports::MediaPlay play;
+    play.termination = of.media.termination();
+    play.stream = *stream;
+    if (!choose_format(of, play)) return std::nullopt;
+    if (music->music) {
+        play.domain = domain_of_leg(peer_of(index));
+        play.music = *music->music;
+    }
+    return play;
+}
+
+// What an intruder hears, or those who hear him.
+std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
+    const std::vector<uint8_t> voices = intruder_.voices_for(*this, index);
+    if (voices.empty()) return std::nullopt;
+    const Party& of = *party(index);
+    const auto stream = audio_stream(of.media);
+    if (!stream || !receives(of.media.streams()[*stream].settings.direction)) return std::nullopt;
+    ports::MediaPlay play;
+    play.termination = of.media.termination();
+    play.stream = *stream;
+    play.sound = ports::MediaSound::Mix;
+    if (!choose_format(of, play)) return std::nullopt;
+    for (const uint8_t speaker : voices) {
+        const Party& heard = *party(speaker);
+        const auto from = audio_stream(heard.media);
+        if (!from) continue;
+        for (const MixedFormat& format : mixed_formats_of(heard)) {
+            play.voices.push_back(
+                {heard.media.termination(), *from, format.codec, format.payload_type});
+        }
+    }
+    return play;
+}
+
+std::optional<ports::MediaPlay> Call::wanted_play(const CallContext& ctx, uint8_t index) const {
+    auto music = wanted_music(ctx, index);
+    return music ? music : wanted_mix(index);
+}
+
+// Tells the gate what has changed. It is not told anything while the media is being moved, or
+// looked for after a restart: the new context is told afterwards.
+void Call::settle_playing(CallContext& ctx) {
+    if (phase_ != Phase::Established || winner_ == 0 || !media_open_ || exchange_) return;
+    if (move_ && move_->stage != MediaMove::Stage::Offering) return;
+    const bool checks =
+        media_check_again_ || std::ranges::any_of(questions_, [](const Question& q) {
+            return q.purpose == Purpose::CheckMedia;
+        });
+    if (checks) return;
+    ports::MediaRequest request;
+    const uint8_t third = intruder_.hears() ? intruder_.index() : near_;
+    for (const uint8_t index : {near_, winner_, third}) {
+        Party& of = *party(index);
+        auto wanted = wanted_play(ctx, index);
+        if (wanted == of.hears) continue;
+        if (wanted)
+            request.play.push_back(*wanted);
+        else
+            request.stop_playing.push_back(of.media.termination());
+        of.hears = std::move(wanted);
+    }
+    if (request.play.empty() && request.stop_playing.empty()) return;
+    request.context = facts_.call;
+    request.must_exist = true;
+    ask(ctx, media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
+    save_wanted_ = save_wanted_ || settings_.survival != Survival::None;
+}
+
+// What the other party is offered: who is held by `inactive` would not listen to music.
+sdp::Session Call::with_music(const CallContext& ctx, uint8_t speaker, sdp::Session said) const {
+    if (music_of(ctx, speaker) == nullptr) return said;
+    for (sdp::Media& media : said.media) {
+        const bool is_silent = sdp::direction_of(said, media) == sdp::Direction::Inactive;
+        if (media.type == "audio" && is_silent) media.direction = sdp::Direction::SendOnly;
+    }
+    return said;
+}
+
+// The same for an answer, as far as the offer allows (RFC 3264 6.1): who offered `inactive` gets it
+// back, whatever the other party was offered in its place.
+sdp::Session Call::answer_with_music(const CallContext& ctx, uint8_t speaker,
+                                     const sdp::Session& offer, const sdp::Session& said) const {
+    sdp::Session answer = with_music(ctx, speaker, said);
+    for (size_t i = 0; i < answer.media.size() && i < offer.media.size(); ++i) {
+        if (answer.media[i].type != "audio") continue;
+        const sdp::Direction offered = sdp::direction_of(offer, offer.media[i]);
+        const bool hears =
+            offered == sdp::Direction::SendRecv || offered == sdp::Direction::RecvOnly;
+        if (!hears && offered == sdp::Direction::Inactive)
+            answer.media[i].direction = sdp::Direction::Inactive;
+        else if (!hears)
+            answer.media[i].direction = said.media[i].direction;
+    }
+    return answer;
+}
+
+}  // namespace tandem::call
