@@ -221,8 +221,10 @@ class B2buaRole final : public ports::Role {
     bool return_new(Step& step, ports::SipInbound& in, ports::Instance from);
     bool relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance from);
 
-    // --- queries.cc, route_preview.cc
+    // --- queries.cc
     bool answer_query(Step& step, ports::Letter& letter);
+
+    // --- route_preview.cc
     void on_route_test(Step& step, const ports::Letter& letter);
 
     ports::Surroundings around_;
@@ -268,7 +270,8 @@ class B2buaRole final : public ports::Role {
     std::unordered_map<store::Ticket, Write> tickets_;
     std::unordered_map<uint64_t, bool> saving_;  // calls with a snapshot in flight
 
-    struct Orphan {  // of a call whose owner is away: until it is ours, or its owner is back
+    // Of calls whose owner is away: until the call is ours, or its owner is back.
+    struct Orphan {
         Instant until;
         ports::SipInbound message;
         bool was_ours = false;  // in our former life

@@ -5,6 +5,8 @@
 #include "base/check.h"
 #include "model/generated/account_service.h"
 #include "model/generated/feature_code.h"
+#include "model/generated/queue.h"
+#include "model/generated/queue_agent.h"
 #include "model/generated/ring_group.h"
 #include "model/secret.h"
 #include "sip/parser.h"
@@ -177,6 +179,45 @@ bool Stage::add_feature_code(std::string_view json) {
     return true;
 }
 
+bool Stage::add_queue(std::string_view number, std::string_view json,
+                      const std::vector<std::string_view>& members) {
+    auto queue = model::decode<model::Queue>(json, model::Source::Store);
+    if (!queue) return false;
+    queue->number = number;
+    queue->id = QueueId{{10, ++queues_}};
+    queue->domain = kDomain;
+    for (const std::string_view each : members) {
+        const auto account = accounts_.find(each);
+        if (account == accounts_.end()) return false;
+        queue->members.push_back(account->second);
+        model::QueueAgent agent{account->second, kDomain, true, {}, false, {}};
+        constexpr std::string_view segment = store::DomainKind<model::QueueAgent>::segment;
+        load(store::keys::in_domain(kDomain, segment, agent.id.bits),
+             model::encode_stored(agent, {}));
+    }
+    constexpr std::string_view segment = store::DomainKind<model::Queue>::segment;
+    load(store::keys::in_domain(kDomain, segment, queue->id.bits),
+         model::encode_stored(*queue, {}));
+    return true;
+}
+
+void Stage::advise(ports::QueueAdvice::Kind kind, uint32_t value,
+                   const std::vector<std::string_view>& agents) {
+    const auto last = std::find_if(reports.rbegin(), reports.rend(),
+                                   [](const auto& each) { return each.summary.queue.has_value(); });
+    if (last == reports.rend()) return;
+    ports::QueueAdvice::Entry entry;
+    entry.call = last->summary.call;
+    entry.queue = last->summary.queue->queue;
+    entry.kind = kind;
+    entry.ahead = value;
+    entry.turn = value;
+    for (const std::string_view each : agents)
+        if (const auto found = accounts_.find(each); found != accounts_.end())
+            entry.agents.push_back(found->second);
+    give(ports::QueueAdvice{{std::move(entry)}}, kIndex);
+}
+
 void Stage::add_rule(model::DialRule rule) {
     rule.id = DialRuleId{{8, ++rules_}};
     rule.domain = kDomain;
@@ -294,7 +335,16 @@ void Stage::play(Letter& letter) {
         if (hold_media) return held_.push_back(std::move(letter));
         answer_media(letter, *request);
     } else if (const auto* counted = get_if<ports::CallsQuery>(&letter.payload)) {
-        answer(calls_with(counted->account));
+        ports::CallsPage page;
+        for (const auto& [number, id] : accounts_) {
+            if (id != counted->account) continue;
+            for (uint64_t n = 0; n < calls_of[number]; ++n)
+                page.calls.emplace_back().callee_account = id;
+            for (uint64_t n = 0; n < rings_of[number]; ++n)
+                page.calls.emplace_back().ringing = {id};
+        }
+        page.total = page.calls.size();
+        answer(std::move(page));
     } else if (auto* asked = get_if<ports::EntityRequest>(&letter.payload)) {
         changes.push_back(std::move(*asked));
         ports::EntityReply done;
@@ -315,18 +365,6 @@ void Stage::play(Letter& letter) {
     } else if (const auto* done = get_if<ports::MessageDelivered>(&letter.payload)) {
         delivered.push_back(done->status);
     }
-}
-
-ports::CallsPage Stage::calls_with(AccountId account) {
-    ports::CallsPage page;
-    for (const auto& [number, id] : accounts_) {
-        if (id != account) continue;
-        for (uint64_t n = 0; n < calls_of[number]; ++n)
-            page.calls.emplace_back().callee_account = id;
-        for (uint64_t n = 0; n < rings_of[number]; ++n) page.calls.emplace_back().ringing = {id};
-    }
-    page.total = page.calls.size();
-    return page;
 }
 
 void Stage::answer_media(const Letter& letter, const ports::MediaRequest& request) {

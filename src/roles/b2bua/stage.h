@@ -126,7 +126,6 @@ class Stage {
     void tell_directory();
     void play(ports::Letter& letter);
     void answer_media(const ports::Letter& letter, const ports::MediaRequest& request);
-    ports::CallsPage calls_with(AccountId account);
     void load(std::string key, std::string value);
     size_t count(std::string_view prefix) const;
 
