@@ -27,11 +27,11 @@ constexpr Operations operations_of = {
     },
     [](std::byte* at) { std::destroy_at(reinterpret_cast<T*>(at)); },
     is_one_of<T, BindingsQuery, BindingsList, BindingRemove, AccountFollow, TrunkQuery,
-              TrunkStatesQuery, QueuesQuery, ResolveQuery, MediaPlace, MediaRequest, MediaStatisticsQuery,
-              CallsQuery, CallDetailQuery, CallHangup, CallTraceQuery, ReplacedQuery, RingingQuery,
-              LeaseAsk, HttpRequest, EntityRequest, RouteTest, HistoryQuery, HistoryAppend,
-              HistoryErase, AuditQuery, PasswordCheck, StatusQuery, JoinTokenQuery, ServerJoin,
-              HarmRequest, StoreStateQuery, StoreMove, store::Request>};
+              TrunkStatesQuery, QueuesQuery, ResolveQuery, MediaPlace, MediaRequest,
+              MediaStatisticsQuery, CallsQuery, CallDetailQuery, CallHangup, CallTraceQuery,
+              ReplacedQuery, RingingQuery, LeaseAsk, HttpRequest, EntityRequest, RouteTest,
+              HistoryQuery, HistoryAppend, HistoryErase, AuditQuery, PasswordCheck, StatusQuery,
+              JoinTokenQuery, ServerJoin, HarmRequest, StoreStateQuery, StoreMove, store::Request>};
 
 template <typename... Ts>
 constexpr auto table_of(PayloadList<Ts...>) {

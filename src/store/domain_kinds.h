@@ -119,8 +119,7 @@ struct KindList {
 using DomainKinds =
     KindList<model::NumberRange, model::DialRule, model::Schedule, model::Representation,
              model::Trunk, model::TrunkGroup, model::RingGroup, model::Queue, model::FeatureCode,
-             model::AccountService, model::QueueAgent, model::Music, model::Grant,
-             model::ApiToken>;
+             model::AccountService, model::QueueAgent, model::Music, model::Grant, model::ApiToken>;
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };

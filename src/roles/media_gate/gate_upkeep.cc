@@ -83,9 +83,10 @@ std::optional<std::pair<uint32_t, uint32_t>> Gate::expected_of(const Context& co
     return std::nullopt;
 }
 
-// One mute party may pause on purpose, and a held call is silent by agreement, as is one that rings:
-// the owner is asked all the same, as what was to close the context may never have come here. It is
-// told again, since it may not hear, or may just keep what is left of a call that is over.
+// One mute party may pause on purpose, and a held call is silent by agreement, as is one that
+// rings: the owner is asked all the same, as what was to close the context may never have come
+// here. It is told again, since it may not hear, or may just keep what is left of a call that is
+// over.
 void Gate::on_tick(Instant now, GateOutput& out) {
     using Kind = ports::MediaEvent::Kind;
     for (auto& [call, context] : contexts_) {

@@ -40,7 +40,7 @@ struct Copy {
     bool history_is_deaf = false;
     bool history_is_slow = false;
     std::vector<ports::Letter> late;  // its answers meanwhile
-    size_t deletions = 0;  // asked of the store
+    size_t deletions = 0;             // asked of the store
     size_t marks = 0;
     size_t pages = 0;
     size_t largest = 0;  // batch
