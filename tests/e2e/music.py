@@ -184,7 +184,7 @@ def files_that_are_no_music_are_refused(folder):
         expect(problem["field"] == "file" and "2 channels" in problem["detail"], f"{problem}")
         problem = server.api("POST", "/domains/demo.test/music", {"name": "bad"}, expected=422)
         expect(problem["field"] == "file", f"{problem}")
-        problem = server.api("PATCH", "/domains/demo.test", {"settings": {"music": "0" * 31 + "1"}}, expected=404)
+        problem = server.api("PATCH", "/domains/demo.test", {"settings": {"music": "0" * 31 + "1"}}, expected=422)
         expect(problem["field"] == "settings.music", f"{problem}")
 
 

@@ -26,7 +26,7 @@ constexpr Usual kUsual[] = {
     {"forward-no-answer-off", "#61"},
     {"forward-unregistered-on", "*62*"},
     {"forward-unregistered-off", "#62"},
-    {"intercom", "*80"},
+    {"intercom", "*60"},
 };
 
 // Those that the domain has, under the name or the prefix, stay as they are.
