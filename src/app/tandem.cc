@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
     add_entity_commands(app, global);
     add_server_commands(app, global);
     add_feature_commands(app, global);
+    add_queue_commands(app, global);
     add_plan_commands(app, global);
     add_event_commands(app, global);
     add_call_commands(app, global);

@@ -89,7 +89,8 @@ model::SipGateSettings gate_settings(const model::RoleInstance& role) {
     const auto own = role.external_sip_gate.value_or(model::ExternalSipGateSettings{});
     settings.udp_port = own.udp_port;
     settings.tcp_port = own.tcp_port;
-    settings.tls_port = settings.ws_port = settings.wss_port = 0;
+    settings.tls_port = own.tls_port;
+    settings.ws_port = settings.wss_port = 0;
     settings.source_rate_max = own.source_rate_max;
     return settings;
 }

@@ -22,7 +22,12 @@ void Call::on_answered(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
         // Another was faster, or the caller is gone: ACK and BYE (RFC 3261 13.2.2.4).
         return won->party.leg.hangup(ctx.leg, 487, {});
     }
-    if (survived_) {  // nobody knows what the caller had offered
+    // Of before a restart: nobody knows what it had been offered.
+    if (queue_.waits(*this) && !queue_.has_turn()) {
+        won->state = BranchState::Lost;
+        return won->party.leg.hangup(ctx.leg, 503, {});
+    }
+    if (is_remnant_) {
         won->state = BranchState::Lost;
         won->party.leg.hangup(ctx.leg, 503, {});
         return on_ring_timeout(ctx);
@@ -45,7 +50,7 @@ void Call::on_answered(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
 }
 
 void Call::settle_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer) {
-    if (!branch(index)->party.media.learn(answer, SdpRole::Answer, settings_.srtp)) {
+    if (!branch(index)->party.media.learn(answer, SdpRole::Answer, srtp_of(index))) {
         return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
     }
     sip::Payload payload;
@@ -61,7 +66,7 @@ void Call::settle_answer(CallContext& ctx, uint8_t index, const sdp::Session& an
 // The caller made no offer: the device's becomes ours to the caller, once there are ports for it.
 void Call::on_callee_offer(CallContext& ctx, uint8_t index, sdp::Session offer) {
     Branch& won = *branch(index);
-    if (!won.party.media.learn(offer, SdpRole::Offer, settings_.srtp)) {
+    if (!won.party.media.learn(offer, SdpRole::Offer, srtp_of(index))) {
         return end(ctx, ReleasedBy::System, 488, "the media offered cannot be carried");
     }
     caller_->media.prepare(offer);
@@ -137,7 +142,7 @@ void Call::on_confirmed(CallContext& ctx, sip::LegEvent& event) {
     if (callee_offer_) {
         callee_offer_.reset();
         const bool usable =
-            event.sdp && caller_->media.learn(*event.sdp, SdpRole::Answer, settings_.srtp);
+            event.sdp && caller_->media.learn(*event.sdp, SdpRole::Answer, srtp_of(0));
         if (!usable) return end(ctx, ReleasedBy::System, 488, "no usable answer in the ACK");
         sip::Payload payload;
         payload.sdp = callee.media.describe(*event.sdp, SdpRole::Answer, ctx.leg.rng);

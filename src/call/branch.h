@@ -54,6 +54,7 @@ struct Branch {
     // before the next is.
     std::vector<ports::Binding> other_ways;
     std::optional<Instant> first_word_by;
+    bool passed_by = false;  // its trunk's next proxy was tried
 
     bool is_pending() const {
         return state == BranchState::Opening || state == BranchState::Inviting ||

@@ -5,6 +5,7 @@
 #include "call/ask.h"
 #include "call/failure.h"
 #include "call/limits.h"
+#include "call/outside_of.h"
 
 namespace tandem::call {
 
@@ -143,9 +144,11 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     route_notes_ = std::move(route.notes);
     destinations_ = std::move(route.destinations);
     stages_ = std::move(route.stages);
-    if (destinations_.empty()) forwards_ = std::move(route.forwards);
+    const bool leads_nowhere = destinations_.empty() && route.queues.empty();
+    queue_.plan(std::move(route.queues));
+    if (leads_nowhere) forwards_ = std::move(route.forwards);
     feature_ = std::move(route.feature);
-    if (destinations_.empty() && !feature_) {
+    if (leads_nowhere && !feature_) {
         end_status_ = route.refusal;
         end_reason_ = route.refusal_reason.empty() ? "no route" : route.refusal_reason;
     }
@@ -153,6 +156,7 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     caller_->user_agent = invite.header(sip::HeaderId::UserAgent).value_or("");
     caller_->started = ctx.now.utc;
     caller_->media = PartyMedia(1, flow.remote.ip.family, flow.remote.ip, MediaProfile::Rtp);
+    caller_->media.set_limits(limits_of(ctx.around.catalog, facts_.trunk));
     caller_->leg.on_invite(ctx.leg, server, std::move(invite));
     pump(ctx);
     // The leg has refused it by itself: an extension, a body or a timer that it can't have.
@@ -165,6 +169,11 @@ int Call::refusal_of(uint8_t leg, bool early_only) const {
 
 void Call::take_in(CallContext& ctx, NewcomerInvite invite) {
     newcomer_.take_in(*this, ctx, std::move(invite));
+}
+
+void Call::on_queue_advice(CallContext& ctx, const ports::QueueAdvice::Entry& advice) {
+    queue_.on_advice(*this, ctx, advice);
+    pump(ctx);
 }
 
 void Call::on_request(CallContext& ctx, uint8_t leg, const sip::RequestArrival& arrival,
@@ -222,7 +231,7 @@ void Call::on_reply(CallContext& ctx, ports::Letter reply) {
     } else if (const auto* placed = get_if<ports::MediaPlaced>(&reply.payload)) {
         on_placed(ctx, *placed);
     } else if (const auto* page = get_if<ports::CallsPage>(&reply.payload)) {
-        on_counted(ctx, question->branch, page->total);
+        on_counted(ctx, question->branch, page->calls);
     } else if (const auto* done = get_if<ports::EntityReply>(&reply.payload)) {
         on_feature_done(ctx, *done);
     } else if (auto* media = get_if<ports::MediaReply>(&reply.payload)) {
@@ -252,7 +261,7 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
         case Purpose::OfferMedia:
             return refuse_exchange(ctx, 500);
         case Purpose::Count:
-            return on_counted(ctx, question.branch, 0);
+            return on_counted(ctx, question.branch, {});
         case Purpose::Feature:
             return end(ctx, ReleasedBy::System, 504, "the store does not answer");
         case Purpose::UpdateMedia:
@@ -350,6 +359,7 @@ std::optional<Instant> Call::next_deadline() const {
     sooner(earliest, next_move_deadline());
     sooner(earliest, transfer_.next_deadline());
     sooner(earliest, next_outside_deadline());
+    if (queue_.waits(*this)) sooner(earliest, queue_.next_deadline());
     if (phase_ < Phase::Ending) sooner(earliest, longest_);
     return earliest;
 }
@@ -386,6 +396,7 @@ void Call::run_timers(CallContext& ctx) {
     run_move_timers(ctx);
     transfer_.on_timeout(*this, ctx);
     run_outside_timers(ctx);
+    queue_.on_timeout(*this, ctx);
     if (due(commit_deadline_)) flush_withheld(ctx);
     if (due(ring_deadline_) && seeks()) on_ring_timeout(ctx);
     if (due(stage_deadline_) && rings()) on_stage_timeout(ctx);

@@ -23,6 +23,7 @@
 #include "call/newcomer.h"
 #include "call/phase.h"
 #include "call/question.h"
+#include "call/queue_wait.h"
 #include "call/trace.h"
 #include "call/transfer.h"
 #include "model/generated/cdr.h"
@@ -67,7 +68,11 @@ class Call {
         intruder_.take_in(*this, ctx, std::move(invite));
     }
 
+    // What CS says of its place in a queue.
+    void on_queue_advice(CallContext& ctx, const ports::QueueAdvice::Entry& advice);
+
     // --- Commands.
+    void on_line(CallContext& ctx, TrunkId trunk, bool taken);  // what it wished for, or not
     // Ends it, whatever its phase: CANCEL, a failure to the caller, BYE.
     void hangup(CallContext& ctx, int status, std::string_view reason);
     // The snapshot is in the store, or never will be.
@@ -86,6 +91,9 @@ class Call {
     bool wants_save() const { return save_wanted_ && !answer_waits(); }
     CallSnapshot save(Now now);  // clears wants_save()
     bool take_report_due();      // the phase that others see has changed
+    // A channel of the trunk, before it is asked for its proxies; on_line() answers.
+    std::optional<TrunkId> take_line_wish();
+    std::vector<TrunkId> lines() const;  // trunks that it goes out over, or has wished for
     // Once, with the first news of the far end.
     bool take_first_progress() { return !std::exchange(progressed_, true); }
     bool record_due() const { return phase_ == Phase::Over || record_due_; }
@@ -138,6 +146,7 @@ class Call {
     Branch* branch(uint8_t index);
     Branch* winner();
     uint8_t peer_of(uint8_t index) const { return index == near_ ? winner_ : near_; }
+    SrtpPolicy srtp_of(uint8_t index) const;  // of a party; trunks may have their own
     bool talks(uint8_t index) const { return index == near_ || (winner_ != 0 && index == winner_); }
     Destination who_is(uint8_t index) const;
     void set_phase(Phase phase);
@@ -171,18 +180,26 @@ class Call {
     void run_outside_timers(CallContext& ctx);
     bool has_later_stage() const { return stage_ + 1u < stages_.size(); }
     bool outside_has_answered() const;
+    static bool is_answer_from_outside(const Branch& branch);
+    bool offers_something(const Destination& to) const;
+    bool asks_for_line() const;
+    int status_of_lines() const;
+    std::string_view reason_of_lines(int status) const;
     std::optional<Instant> next_outside_deadline() const;
 
     // --- stages.cc
     bool next_stage(CallContext& ctx);
     void ask_for_devices(CallContext& ctx);
-    void on_counted(CallContext& ctx, uint8_t destination, uint64_t calls);
+    bool is_busy_by(const Destination& to, const std::vector<ports::CallSummary>& calls) const;
+    void on_counted(CallContext& ctx, uint8_t destination,
+                    const std::vector<ports::CallSummary>& calls);
     void begin_stage_time(CallContext& ctx);
     void on_stage_timeout(CallContext& ctx);
 
     // --- forward.cc
     void note_path(CallContext& ctx);
     void go_on_from_stage(CallContext& ctx);
+    routing::Origin origin_for(const Destination& called) const;
     void go_on_from(const CallContext& ctx, const Destination& by, routing::ForwardReason reason);
     void insert_stages(Route further, const std::vector<routing::Forward>& path);
 
@@ -287,8 +304,12 @@ class Call {
     model::Cdr record(UtcTime now) const;
     model::Cdr side_of(const model::Cdr& whole, DomainId domain) const;
 
+    size_t branches_max() const;
+    void know_offer_again(sip::LegSnapshot& leg);
+
     friend class Intruder;
     friend class Newcomer;
+    friend class QueueWait;
     friend class Transfer;
 
     CallFacts facts_;
@@ -302,6 +323,7 @@ class Call {
     Newcomer newcomer_;
     Intruder intruder_;
     uint8_t orphan_ = 0;  // the leg of one before a restart, whose termination the gate still has
+    QueueWait queue_;
     std::vector<RouteStepNote> route_notes_;
     std::vector<Destination> destinations_;
     std::vector<Duration> stages_;  // see Route
@@ -347,6 +369,7 @@ class Call {
     std::string end_reason_;
     CallId continued_in_;  // the call that has taken a party of this one
     bool survived_ = false;
+    bool is_remnant_ = false;  // it rang before a restart, and is to end
     bool record_due_ = false;
     bool record_taken_ = false;
 

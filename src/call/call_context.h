@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "call/offer_limits.h"
 #include "call/srtp_policy.h"
 #include "model/ids.h"
 #include "ports/letter.h"
 #include "routing/route.h"
+#include "routing/trunk_choice.h"
 #include "sip/dialog/leg.h"
 
 namespace tandem::call {
@@ -85,6 +87,7 @@ struct CallFacts {
     TrunkId trunk;
     std::string trunk_name;
     std::optional<sip::LegCredentials> trunk_credentials;
+    std::optional<SrtpPolicy> trunk_srtp;  // likewise; nullopt: as the domain has it
 };
 
 // The trunk that a destination is reached over, and how we show ourselves there.
@@ -94,6 +97,21 @@ struct Outside {
     std::string from;                                // name-addr
     std::string identity;                            // of P-Asserted-Identity; empty: none
     std::optional<sip::LegCredentials> credentials;  // as above
+    std::string domain;                              // of addresses there
+    routing::FailoverStatuses failover;              // to the next trunk of its group
+    OfferLimits offers;                              // what it may be offered
+    std::optional<SrtpPolicy> srtp;                  // nullopt: as the domain has it
+    bool is_counted = false;                         // its channels are: see Call::take_line_wish()
+};
+
+// Whether a destination outside has a channel of its trunk.
+enum class Line : uint8_t {
+    Unasked,
+    Wanted,
+    Asked,
+    Taken,
+    Refused,
+    Unfit,  // it takes none of the codecs offered
 };
 
 // One account that the route leads to, or a number outside.
@@ -106,10 +124,12 @@ struct Destination {
     int calls_max = 0;                     // likewise
     bool of_group = false;                 // likewise
     bool answers_itself = false;           // likewise
+    bool one_call = false;                 // likewise
     bool busy = false;                     // by the number of its calls
     std::vector<routing::Forward> path{};  // how the call comes to it from what was dialled
     DomainId domain;                       // whose account it is
     std::optional<Outside> outside{};
+    Line line = Line::Unasked;
 };
 
 // The call's domain, unless it went into another one.
@@ -133,10 +153,22 @@ struct RouteStepNote {
     std::string reason;
 };
 
+// A stage in which a call waits in a queue, until an agent takes it (queue_wait.h).
+struct QueueStop {
+    uint8_t stage = 0;
+    DomainId domain;
+    QueueId queue;
+    std::string number;
+    std::string name;
+    Duration ring{0};  // of an agent
+    Duration wait_max{0};
+};
+
 // Where a call is to go. Without destinations it is a feature code, or ends with `refusal`.
 struct CallRoute {
     std::vector<Destination> destinations;  // by their stages
     std::vector<Duration> stages;           // how long each rings; 0: as long as the domain has it
+    std::vector<QueueStop> queues;          // stages without destinations
     int refusal = 404;
     std::string refusal_reason;  // empty: nothing but that there is no route
     std::vector<RouteStepNote> notes;

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "call/branch.h"
 #include "call/call_context.h"
+#include "call/queue_wait.h"
 #include "call/transfer.h"
 
 namespace tandem::call {
@@ -37,13 +38,15 @@ struct CallSnapshot {
     ports::Instance media_gate;
     bool media_open = false;
     bool held = false;
-    bool ringing = false;  // nobody has answered: kept to be ended properly, not to go on
+    // Nobody has answered: kept to be ended properly, or to wait on in a queue.
+    bool ringing = false;
     uint8_t winner = 0;    // 0 while it rings
     uint8_t near = 0;      // who is in the caller's place
     uint8_t intruder = 0;  // the leg of who had joined them: lost with its owner
     TransferSnapshot transfer;
     UtcTime answered;
     std::vector<routing::Forward> forwards;
+    QueueSnapshot queue;
     std::vector<PartySnapshot> parties;  // caller first; while it rings all pending branches
 };
 

@@ -1,6 +1,7 @@
 // The branches of a call: all devices ring at once, the first to answer has it. RFC 3261 13.2.2,
 // 16.7 (choice among failures).
 #include <algorithm>
+#include <span>
 
 #include "call/ask.h"
 #include "call/call.h"
@@ -8,6 +9,7 @@
 #include "call/history.h"
 #include "call/identity.h"
 #include "call/limits.h"
+#include "call/outside_of.h"
 #include "routing/delivery.h"
 
 namespace tandem::call {
@@ -24,12 +26,16 @@ uint8_t Call::add_branch(CallContext& ctx, const Destination& destination, ports
     settings.provisionals =
         offered() ? sip::Provisionals::ReliableIfCan : sip::Provisionals::Unreliable;
     if (destination.outside) settings.credentials = destination.outside->credentials;
-    const ProfilePlan plan = profile_for_callee(settings_.srtp, flow.transport);
+    OfferLimits limits = destination.outside ? destination.outside->offers : OfferLimits{};
+    const SrtpPolicy policy =
+        destination.outside ? destination.outside->srtp.value_or(settings_.srtp) : settings_.srtp;
+    const ProfilePlan plan = profile_for_callee(policy, flow.transport);
     const MediaProfile first = profile.value_or(plan.first);
     auto fresh = std::make_unique<Branch>(
         Branch{{sip::Leg(leg_key(base(), index), std::move(settings)),
                 PartyMedia(index + 1u, flow.remote.ip.family, flow.remote.ip, first), flow,
                 binding.user_agent, ctx.now.utc}});
+    fresh->party.media.set_limits(std::move(limits));
     fresh->destination = destination;
     fresh->binding = std::move(binding);
     fresh->profile = first;
@@ -85,8 +91,6 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     if (const auto& outside = to.destination.outside) {
         if (!facts_.hide_caller) invite.from = outside->from;
         invite.to = "<" + to.binding.contact + ">";
-        if (!outside->identity.empty())
-            invite.payload.headers.push_back({"P-Asserted-Identity", outside->identity});
         const bool has_other = !to.other_ways.empty() || has_later_stage();
         to.first_word_by = ctx.now.mono + (has_other ? kFirstWordOutside : kFirstWordOfLast);
     }
@@ -94,10 +98,15 @@ void Call::launch(CallContext& ctx, uint8_t index) {
         {ports::TokenKind::CallIdHeader, ctx.around.self, leg_key(base(), index)});
     invite.routes = to.binding.path;
     const bool hides = is_transfer ? transfer_.hides_caller(*this) : facts_.hide_caller;
-    if (is_transfer) invite.payload.headers = transfer_.invite_headers(*this);
+    const std::string& domain =
+        to.destination.outside ? to.destination.outside->domain : facts_.domain_name;
+    if (is_transfer) invite.payload.headers = transfer_.invite_headers(*this, domain);
+    if (to.destination.outside && !to.destination.outside->identity.empty())
+        invite.payload.headers.push_back({"P-Asserted-Identity", to.destination.outside->identity});
     if (hides) invite.payload.headers.push_back({"Privacy", "id"});
     if (to.destination.answers_itself) add_answer_mode(facts_.domain_name, invite.payload.headers);
-    for (sip::HeaderField& each : history_headers(to.destination.path, facts_.domain_name))
+    const auto path = path_to(ctx.around.catalog, to.destination);
+    for (sip::HeaderField& each : history_headers(path, domain))
         invite.payload.headers.push_back(std::move(each));
     if (offered()) {
         invite.payload.sdp = to.party.media.describe(*offered(), SdpRole::Offer, ctx.leg.rng);
@@ -129,7 +138,7 @@ void Call::on_provisional(CallContext& ctx, uint8_t index, sip::LegEvent& event)
 void Call::pass_early_answer(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     Branch& from = *branch(index);
     const bool known = from.answer && sdp::same_description(*from.answer, *event.sdp);
-    if (!known && !from.party.media.learn(*event.sdp, SdpRole::Answer, settings_.srtp)) return;
+    if (!known && !from.party.media.learn(*event.sdp, SdpRole::Answer, srtp_of(index))) return;
     from.answer = std::move(event.sdp);
     if (early_ != 0 && early_ != index) return;
     sip::Payload payload;
@@ -174,7 +183,7 @@ void Call::decline_elsewhere(CallContext& ctx, uint8_t index) {
 
 bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event) {
     Branch& failed = *branch(index);
-    if (branches_.size() >= kBranchesMax) return false;
+    if (branches_.size() >= branches_max()) return false;
     if (refuses_description(event.status) && failed.may_try_other_profile && offered()) {
         const MediaProfile other =
             failed.profile == MediaProfile::Rtp ? MediaProfile::Srtp : MediaProfile::Rtp;
@@ -201,7 +210,11 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
 int Call::best_status(int otherwise) const {
     std::vector<int> statuses;
     if (otherwise != 0) statuses.push_back(otherwise);
-    const bool is_answered = outside_has_answered();
+    const auto asked = std::span(branches_).subspan(first_asked() - 1);
+    const bool is_answered = std::ranges::any_of(asked, [](const auto& each) {
+        return each->destination.outside && each->state == BranchState::Failed &&
+               !may_be_elsewhere(each->party.status);
+    });
     for (size_t i = first_asked(); i <= branches_.size(); ++i) {
         const Branch& each = *branches_[i - 1];
         const bool is_passed_by =
@@ -249,12 +262,17 @@ void Call::fail_if_exhausted(CallContext& ctx) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Rebind ||
                q.purpose == Purpose::Count;
     });
-    if (asking || !to_ask_again_.empty()) return;
+    if (asking || !to_ask_again_.empty() || asks_for_line()) return;
     const auto is_pending = [](const auto& branch) { return branch->is_pending(); };
     if (std::ranges::any_of(branches_, is_pending)) return;
+    if (queue_.waits(*this)) {
+        if (queue_.has_turn()) queue_.turn_over(*this, ctx);
+        return;
+    }
     if (!outside_has_answered() && next_stage(ctx)) return;
-    const int status = best_status(is_any_busy(destinations_) ? 486 : 0);
-    search_failed(ctx, ReleasedBy::Callee, status, status >= 600 ? "declined" : "");
+    const int status = best_status(is_any_busy(destinations_) ? 486 : status_of_lines());
+    search_failed(ctx, ReleasedBy::Callee, status,
+                  status >= 600 ? "declined" : reason_of_lines(status));
 }
 
 void Call::cancel_branches(CallContext& ctx, uint8_t except, std::string_view reason) {
@@ -277,7 +295,7 @@ void Call::cancel_branch(CallContext& ctx, uint8_t index, std::string_view reaso
 }
 
 void Call::on_ring_timeout(CallContext& ctx) {
-    const bool rang_before = survived_ && phase_ == Phase::Ringing;
+    const bool rang_before = is_remnant_ && phase_ == Phase::Ringing;
     if (rang_before) return end(ctx, ReleasedBy::System, 503, "the exchange was restarted");
     const int status = best_status(is_any_busy(destinations_) ? 486 : 480);
     search_failed(ctx, ReleasedBy::System, status, status == 480 ? "nobody answered" : "");

@@ -57,7 +57,7 @@ void Call::note_path(CallContext& ctx) {
         if (to.stage != stage_) continue;
         for (const Forward& each : to.path) {
             const bool known = std::ranges::any_of(forwards_, [&](const Forward& other) {
-                return other.by == each.by && other.number == each.number;
+                return other.by == each.by && other.number == each.number && other.to == each.to;
             });
             if (!known) forwards_.push_back(each);
         }
@@ -80,6 +80,17 @@ void Call::go_on_from_stage(CallContext& ctx) {
     }
 }
 
+// What the rules of who is called look at. Of a transfer it is who transfers, as when its route was
+// looked for.
+routing::Origin Call::origin_for(const Destination& called) const {
+    if (transfer_.is_under_way()) {
+        const Destination by = who_is(transfer_.referrer());
+        return {by.number, domain_of(facts_, by) == domain_of(facts_, called)};
+    }
+    const bool is_inner = facts_.trunk.is_nil() && domain_of(facts_, called) == facts_.domain;
+    return {facts_.shown ? facts_.shown->number : facts_.caller_number, is_inner};
+}
+
 void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReason reason) {
     std::vector<AccountId> tried;
     for (const Destination& each : destinations_)
@@ -87,6 +98,7 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     for (const Forward& each : forwards_) tried.push_back(each.by);
     routing::Question question{domain_of(facts_, by), by.account, {}, ctx.now.utc};
     question.anonymous = facts_.hide_caller;
+    question.origin = origin_for(by);
     question.tried = tried;
     question.forwards = forwards_.size();
     question.dice = facts_.call.bits.low;
@@ -95,7 +107,9 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     Route further = route_of(std::move(*found), {ctx.around.catalog, ctx.trunk_key, facts_});
     std::ranges::move(further.notes, std::back_inserter(route_notes_));
     further.notes.clear();
-    if (further.destinations.empty()) return;  // it leads nowhere: as if nothing were set
+    // It leads nowhere: as if nothing were set. A transfer leads to no queue (see on_route()).
+    if (further.destinations.empty() && further.queues.empty()) return;
+    if (transfer_.is_under_way() && !further.queues.empty()) return;
     insert_stages(std::move(further), by.path);
 }
 
@@ -112,6 +126,7 @@ void Call::insert_stages(Route further, const std::vector<Forward>& path) {
         each.path.insert(each.path.begin(), path.begin(), path.end());
         destinations_.push_back(std::move(each));
     }
+    queue_.insert(stage_, count, std::move(further.queues));
     stages_.insert(stages_.begin() + stage_ + 1, further.stages.begin(), further.stages.end());
 }
 

@@ -32,9 +32,10 @@ void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event
         if (!to->leg.reoffer(ctx.leg, {})) refuse_exchange(ctx, 491);
         return;
     }
-    if (!from.media.learn(*exchange.offer, SdpRole::Offer, settings_.srtp)) {
+    if (!from.media.learn(*exchange.offer, SdpRole::Offer, srtp_of(index))) {
         return refuse_exchange(ctx, 488);
     }
+    if (!is_within(to->media.limits(), *exchange.offer)) return refuse_exchange(ctx, 488);
     to->media.prepare(*exchange.offer);
     if (to->media.has_ports_for(*exchange.offer) && from.media.has_ports_for(*exchange.offer)) {
         return carry_offer(ctx);
@@ -80,7 +81,7 @@ void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& even
     Party& from = *party(exchange.from);
     Party& to = *party(peer_of(exchange.from));
     Party& answered = *party(answerer);
-    if (!answered.media.learn(*event.sdp, SdpRole::Answer, settings_.srtp)) {
+    if (!answered.media.learn(*event.sdp, SdpRole::Answer, srtp_of(answerer))) {
         from.media = exchange.before_from;
         to.media = exchange.before_to;
         // The other party's 2xx holds an offer that nobody can answer any more.
@@ -109,7 +110,7 @@ void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& even
 void Call::on_offer_wanted(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     Party& to = *party(index);
     const bool expected = exchange_ && exchange_->peer_offers && event.sdp;
-    if (!expected || !to.media.learn(*event.sdp, SdpRole::Offer, settings_.srtp)) {
+    if (!expected || !to.media.learn(*event.sdp, SdpRole::Offer, srtp_of(index))) {
         return end(ctx, ReleasedBy::System, 488, "an offer that nobody can answer");
     }
     exchange_->offer = std::move(event.sdp);

@@ -13,6 +13,13 @@ inline constexpr size_t kForkMax = 16;
 // Branches that one call may make in all, with retries over another profile or flow and with
 // redirections: the index of a leg has 8 bits, and a call that needs more is looping.
 inline constexpr size_t kBranchesMax = 48;
+// Of one that waits in a queue: an hour of agents who ring for 20 s each, within the same 8 bits.
+inline constexpr size_t kQueueBranchesMax = 200;
+// A caller who waits in a queue hears so when no agent was free within this; CS answers in
+// milliseconds, so that he hears his place with it.
+inline constexpr Duration kQueuedTold = 300ms;
+// And again: every minute, RFC 3261 13.3.1.1.
+inline constexpr Duration kQueuedToldAgain = 60s;
 // Contacts followed after 3xx answers, all branches together. RFC 3261 8.1.3.4 warns of loops.
 inline constexpr size_t kRedirectionsMax = 8;
 
@@ -20,6 +27,9 @@ inline constexpr size_t kRedirectionsMax = 8;
 // one, and nobody waits for so many.
 inline constexpr size_t kStagesMax = 128;
 inline constexpr size_t kDestinationsMax = 128;
+// Calls of an account that are looked at to see whether it is busy: as many as it may ask to be
+// bounded by (100), and as many that ring.
+inline constexpr uint32_t kCountedCallsMax = 200;
 // A call that nobody answers ends after this, whatever stages it has left: longer than the longest
 // time that one account may ring (600 s).
 inline constexpr Duration kRingLongest = 15min;

@@ -27,7 +27,7 @@ void Call::on_incoming(CallContext& ctx, sip::LegEvent& event) {
         const std::string reason = end_reason_;
         return end(ctx, ReleasedBy::System, end_status_, reason);
     }
-    if (offer_ && !caller_->media.learn(*offer_, SdpRole::Offer, settings_.srtp)) {
+    if (offer_ && !caller_->media.learn(*offer_, SdpRole::Offer, srtp_of(0))) {
         return end(ctx, ReleasedBy::System, 488, "the media offered cannot be carried");
     }
     set_phase(Phase::Locating);
@@ -63,6 +63,7 @@ void Call::ask_where(CallContext& ctx, Purpose purpose, uint8_t destination) {
 
 void Call::ask_where_again(CallContext& ctx, Purpose purpose, uint8_t destination) {
     if (ctx.now.mono >= *locate_give_up_) {
+        if (queue_.has_turn() && queue_.waits(*this)) return queue_.turn_over(*this, ctx);
         return search_failed(ctx, ReleasedBy::System, 503,
                              "no registrar, media gate or trunk gate");
     }
@@ -86,7 +87,7 @@ void Call::on_bindings(CallContext& ctx, const Question& question, ports::Bindin
     if (destination.stage != stage_) return;  // its time is over
     auto devices = static_cast<size_t>(std::ranges::count_if(branches_, is_pending));
     for (ports::Binding& binding : reply.bindings) {
-        if (branches_.size() >= kBranchesMax || devices++ >= kForkMax) break;
+        if (branches_.size() >= branches_max() || devices++ >= kForkMax) break;
         add_branch(ctx, destination, std::move(binding), std::nullopt);
     }
     if (rings()) {  // a redirection led here
@@ -118,14 +119,19 @@ void Call::located(CallContext& ctx) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Place ||
                q.purpose == Purpose::Count;
     };
-    const bool waiting = std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty();
+    const bool waiting =
+        std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty() || asks_for_line();
     if (waiting || (phase_ != Phase::Locating && !transfer_.locates())) return;
+    if (phase_ == Phase::Locating && queue_.is_stop(stage_)) return queue_.enter(*this, ctx);
     if (std::ranges::none_of(branches_, is_pending)) {
         if (next_stage(ctx)) return;
         if (is_any_busy(destinations_))
             return search_failed(ctx, ReleasedBy::System, 486, "in as many calls as it takes");
         const bool is_outside = std::ranges::any_of(
             destinations_, [](const Destination& each) { return each.outside.has_value(); });
+        if (status_of_lines() != 0)
+            return search_failed(ctx, ReleasedBy::System, status_of_lines(),
+                                 reason_of_lines(status_of_lines()));
         if (is_outside)
             return search_failed(ctx, ReleasedBy::System, 503, "the trunk has no proxy");
         return search_failed(ctx, ReleasedBy::System, 480, "no device is registered");
@@ -152,7 +158,7 @@ void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& rep
         return same && !(binding.flow == old.flow);
     };
     const auto found = std::find_if(reply.bindings.begin(), reply.bindings.end(), same_device);
-    if (found != reply.bindings.end() && branches_.size() < kBranchesMax) {
+    if (found != reply.bindings.end() && branches_.size() < branches_max()) {
         const uint8_t fresh = add_branch(ctx, failed->destination, std::move(*found), std::nullopt);
         branch(fresh)->rebound = true;
         open_branches(ctx);

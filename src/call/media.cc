@@ -106,6 +106,7 @@ void Call::on_media_event(CallContext& ctx, const ports::MediaEvent& event) {
             }
             break;
         case ports::MediaEvent::Kind::SoundAgain:
+        case ports::MediaEvent::Kind::Idle:
         case ports::MediaEvent::Kind::Played:
             break;
         case ports::MediaEvent::Kind::Lost:

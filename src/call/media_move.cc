@@ -59,7 +59,7 @@ void Call::on_media_unchecked(CallContext& ctx) {
 void Call::on_media_lost(CallContext& ctx) {
     if (phase_ == Phase::Ending || phase_ == Phase::Over) return;
     const bool answered = phase_ == Phase::Established || phase_ == Phase::Committing;
-    const bool rings = phase_ == Phase::Ringing && !survived_;
+    const bool rings = phase_ == Phase::Ringing && !is_remnant_;
     if ((!rings && !answered) || callee_offer_)
         return end(ctx, ReleasedBy::System, 503, "media was lost");
     intruder_.drop(*this, ctx, 503);
@@ -270,7 +270,7 @@ bool Call::is_move_answer(uint8_t index) const {
 }
 
 void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer) {
-    if (!party(index)->media.learn(answer, SdpRole::Answer, settings_.srtp)) {
+    if (!party(index)->media.learn(answer, SdpRole::Answer, srtp_of(index))) {
         return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
     }
     move_->sides[index == near_ ? 0 : 1] = {

@@ -20,7 +20,7 @@ bool is_taken(const Transfer& transfer, uint8_t replaces) {
 int Newcomer::refusal_of(const Call& call, uint8_t replaces, bool early_only) const {
     if (call.phase_ >= Phase::Ending) return 603;
     if (call.feature_) return 481;  // there is nobody at its other end
-    if (call.branches_.size() >= kBranchesMax) return 503;
+    if (call.branches_.size() >= call.branches_max()) return 503;
     if (call.phase_ == Phase::Established && call.talks(replaces)) {
         if (early_only) return 486;
         const bool is_busy = is_here() || is_taken(call.transfer_, replaces) || call.move_ ||
@@ -34,7 +34,7 @@ int Newcomer::refusal_of(const Call& call, uint8_t replaces, bool early_only) co
         return call.phase_ == Phase::Committing ? 486 : 603;
     }
     if (is_here()) return 486;  // somebody else was faster
-    return !call.offer_ || call.survived_ || call.move_ ? 480 : 0;
+    return !call.offer_ || call.is_remnant_ || call.move_ ? 480 : 0;
 }
 
 void Newcomer::take_in(Call& call, CallContext& ctx, NewcomerInvite invite) {

@@ -14,9 +14,13 @@ using ports::RoleKind;
 void Call::ask_for_ways(CallContext& ctx, uint8_t destination) {
     const Destination& to = destinations_[destination];
     const TrunkId trunk = to.outside->trunk;
+    if (to.outside->is_counted && to.line != Line::Taken) {
+        destinations_[destination].line = Line::Wanted;
+        return;
+    }
     const auto gate = ctx.around.directory.pick(RoleKind::ExternalSipGate, ports::key_of(trunk));
     if (!gate) return ask_where_again(ctx, Purpose::Bindings, destination);
-    ask(ctx, *gate, ports::TrunkQuery{facts_.domain, trunk, to.number},
+    ask(ctx, *gate, ports::TrunkQuery{domain_of(facts_, to), trunk, to.number},
         {Purpose::Bindings, kLocateTry, destination});
 }
 
@@ -30,6 +34,11 @@ void Call::on_ways(CallContext& ctx, const Question& question, ports::TrunkReply
     if (reply.seems_down && has_later_stage()) {
         reply.ways.clear();
         reply.failure = "no proxy answers";
+    }
+    if (!offers_something(destination)) {
+        reply.ways.clear();
+        reply.failure = "it takes none of the codecs offered";
+        destinations_[question.branch].line = Line::Unfit;
     }
     if (reply.ways.empty()) {
         route_notes_.push_back(
@@ -52,6 +61,7 @@ bool Call::try_next_way(CallContext& ctx, uint8_t index, int status) {
     std::vector<ports::Binding> ways = std::exchange(failed.other_ways, {});
     ports::Binding next = std::move(ways.front());
     ways.erase(ways.begin());
+    failed.passed_by = true;
     route_notes_.push_back({"trunk", "The proxy at " + failed.party.flow.remote.text() +
                                          " failed (" + std::to_string(status) + "), so " +
                                          next.flow.remote.text() + " is tried."});
@@ -76,11 +86,95 @@ void Call::run_outside_timers(CallContext& ctx) {
 }
 
 // The called party has said no, or the provider for it: another trunk would only ask again.
+bool Call::is_answer_from_outside(const Branch& branch) {
+    const auto& outside = branch.destination.outside;
+    return outside && branch.state == BranchState::Failed && !branch.passed_by &&
+           !outside->failover.lead_on(branch.party.status);
+}
+
 bool Call::outside_has_answered() const {
     return std::ranges::any_of(branches_, [&](const auto& branch) {
-        return branch->destination.outside && branch->destination.stage == stage_ &&
-               branch->state == BranchState::Failed && !may_be_elsewhere(branch->party.status);
+        return branch->destination.stage == stage_ && is_answer_from_outside(*branch);
     });
+}
+
+SrtpPolicy Call::srtp_of(uint8_t index) const {
+    if (index == 0) return facts_.trunk_srtp.value_or(settings_.srtp);
+    const auto& outside = branches_[index - 1]->destination.outside;
+    return outside ? outside->srtp.value_or(settings_.srtp) : settings_.srtp;
+}
+
+bool Call::offers_something(const Destination& to) const {
+    return !offered() || is_within(to.outside->offers, *offered());
+}
+
+// --- Trunks whose channels are counted, by the owner of the call for the whole system.
+
+std::optional<TrunkId> Call::take_line_wish() {
+    const bool is_asked = std::ranges::any_of(
+        destinations_, [](const Destination& each) { return each.line == Line::Asked; });
+    if (is_asked || !seeks()) return std::nullopt;
+    for (Destination& to : destinations_) {
+        if (to.line != Line::Wanted || to.stage != stage_) continue;
+        to.line = Line::Asked;
+        return to.outside->trunk;
+    }
+    return std::nullopt;
+}
+
+void Call::on_line(CallContext& ctx, TrunkId trunk, bool taken) {
+    const auto asked = std::ranges::find_if(destinations_, [&](const Destination& each) {
+        return each.line == Line::Asked && each.outside->trunk == trunk;
+    });
+    if (asked == destinations_.end()) return;
+    Destination& to = *asked;
+    to.line = taken ? Line::Taken : Line::Refused;
+    if (!seeks() || to.stage != stage_) return;  // its time is over
+    if (taken) {
+        ask_for_ways(ctx, static_cast<uint8_t>(asked - destinations_.begin()));
+    } else {
+        route_notes_.push_back(
+            {"trunk", "The trunk " + to.outside->trunk_name + " has as many calls as it takes."});
+        rings() ? fail_if_exhausted(ctx) : located(ctx);
+    }
+    pump(ctx);
+}
+
+bool Call::asks_for_line() const {
+    return std::ranges::any_of(destinations_, [&](const Destination& each) {
+        return each.stage == stage_ && (each.line == Line::Wanted || each.line == Line::Asked);
+    });
+}
+
+// Where no trunk could be asked: what the caller is told for it. 0: that was not the reason.
+int Call::status_of_lines() const {
+    if (outside_has_answered()) return 0;
+    const auto has = [&](Line line) {
+        return std::ranges::any_of(destinations_,
+                                   [&](const Destination& each) { return each.line == line; });
+    };
+    if (has(Line::Refused)) return 503;
+    return has(Line::Unfit) ? 488 : 0;
+}
+
+std::string_view Call::reason_of_lines(int status) const {
+    if (status == 0 || status != status_of_lines()) return "";
+    return status == 503 ? "all channels of the trunk are in use"
+                         : "the trunk takes none of the codecs offered";
+}
+
+std::vector<TrunkId> Call::lines() const {
+    std::vector<TrunkId> lines;
+    for (const Destination& each : destinations_) {
+        const bool is_wished = each.line == Line::Asked || each.line == Line::Taken;
+        if (is_wished && seeks() && each.stage == stage_) lines.push_back(each.outside->trunk);
+    }
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        const auto& outside = branches_[i]->destination.outside;
+        const bool is_there = talks(static_cast<uint8_t>(i + 1)) || branches_[i]->is_pending();
+        if (outside && is_there) lines.push_back(outside->trunk);
+    }
+    return lines;
 }
 
 std::optional<Instant> Call::next_outside_deadline() const {

@@ -2,13 +2,15 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "base/crypto.h"
 #include "call/call_context.h"
 
 namespace tandem::model {
 struct Trunk;
-}
+struct TrunkGroup;
+}  // namespace tandem::model
 namespace tandem::store {
 class Catalog;
 }
@@ -21,8 +23,16 @@ struct Outward {
     const CallFacts& facts;
 };
 
-Outside outside_of(const model::Trunk& trunk, const Outward& outward);
+// `group`: that the trunk is taken from; nullptr: none.
+Outside outside_of(const model::Trunk& trunk, const model::TrunkGroup* group,
+                   const Outward& outward);
 // nullopt: it has no password, or one that was sealed elsewhere.
 std::optional<sip::LegCredentials> credentials_of(const model::Trunk& trunk, const SealKey& key);
+OfferLimits limits_of(const model::Trunk& trunk);
+std::optional<SrtpPolicy> srtp_of(const model::Trunk& trunk);
+// None of a trunk that is not there.
+OfferLimits limits_of(const store::Catalog& catalog, TrunkId trunk);
+// How the call comes to the destination, with numbers as they are written there.
+std::vector<routing::Forward> path_to(const store::Catalog& catalog, const Destination& to);
 
 }  // namespace tandem::call

@@ -238,7 +238,9 @@ sdp::Session PartyMedia::describe(const sdp::Session& other, SdpRole role, Rng& 
             ours.cryptos = keys_for(stream, role, rng);
         }
     }
-    return sdp::rewrite_for_relay(other, view);
+    sdp::Session described = sdp::rewrite_for_relay(other, view);
+    if (role == SdpRole::Offer) limit_offer(limits_, described);
+    return described;
 }
 
 ports::TerminationSettings PartyMedia::settings() const {

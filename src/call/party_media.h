@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "call/offer_limits.h"
 #include "call/srtp_policy.h"
 #include "ports/media_port.h"
 #include "sdp/session.h"
@@ -41,6 +42,9 @@ class PartyMedia {
     void prepare(const sdp::Session& other);
     // The other party's description as this one is to see it, with our ports and keys.
     sdp::Session describe(const sdp::Session& other, SdpRole role, Rng& rng);
+    // Of all offers to the party.
+    void set_limits(OfferLimits limits) { limits_ = std::move(limits); }
+    const OfferLimits& limits() const { return limits_; }
     void set_local(std::vector<ports::LocalStream> local) { local_ = std::move(local); }
 
     ports::TerminationSettings settings() const;
@@ -65,6 +69,7 @@ class PartyMedia {
     MediaProfile profile_ = MediaProfile::Rtp;
     std::vector<PartyStream> streams_;
     std::vector<ports::LocalStream> local_;
+    OfferLimits limits_;
 };
 
 }  // namespace tandem::call

@@ -45,6 +45,7 @@ model::ReleasedBy released_by_of(ReleasedBy by) {
 // Of a record, as its schema has them.
 constexpr size_t reason_bytes_max = 256;
 constexpr size_t route_steps_max = 32;
+constexpr size_t legs_max = 64;
 
 std::optional<UtcTime> when(UtcTime time) {
     return time.unix_ms == 0 ? std::nullopt : std::optional(time);
@@ -234,6 +235,7 @@ model::Cdr Call::side_of(const model::Cdr& whole, DomainId domain) const {
         const bool is_the_callers = leg.side == model::LegSide::Caller || !leg.party.account;
         return is_the_callers ? is_callers : is_ours(leg.party.account);
     });
+    keep_ours(side.queues, [&](const auto& each) { return queue_.was_in(domain, each.queue); });
     keep_ours(side.forwards, [&](const auto& each) { return is_ours(each.by.account); });
     keep_ours(side.transfers, [&](const auto& each) { return is_ours(each.by.account); });
     if (!is_ours(side.callee.account)) {
@@ -271,9 +273,10 @@ model::Cdr Call::record(UtcTime now) const {
     cdr.call = facts_.call;
     cdr.domain = facts_.domain;
     cdr.caller = party_of(facts_.caller_number, facts_.caller_name, facts_.caller_account);
+    cdr.queues = queue_.records(answered_, ended_.unix_ms == 0 ? now : ended_);
     const Destination* reached = destinations_.empty() ? nullptr : &destinations_.front();
     // Nobody of a group was meant himself.
-    if (reached != nullptr && reached->of_group) reached = nullptr;
+    if (reached != nullptr && (reached->of_group || queue_.was_used())) reached = nullptr;
     if (winner_ != 0) reached = &branches_[winner_ - 1]->destination;
     // Who answered, though he may have handed the call to somebody else since.
     const auto& notes = transfer_.notes();
@@ -310,6 +313,8 @@ model::Cdr Call::record(UtcTime now) const {
     if (caller_) cdr.legs.push_back(leg_of(*caller_, model::LegSide::Caller, statistics_));
     for (const auto& branch : branches_) {
         if (branch->party.started.unix_ms == 0) continue;  // of before a restart
+        const bool is_won = winner_ != 0 && branch.get() == branches_[winner_ - 1].get();
+        if (cdr.legs.size() + 1 >= legs_max && !is_won) continue;
         model::CdrLeg leg = leg_of(branch->party, model::LegSide::Callee, statistics_);
         leg.party = party_of(branch->destination.number, branch->destination.name,
                              branch->destination.account);
@@ -367,6 +372,7 @@ ports::CallSummary Call::summary(ports::Instance owner) const {
             summary.callee = far.number;
     }
     summary.trunk = facts_.trunk_name;
+    summary.queue = queue_.place(*this);
     for (const auto& branch : branches_) {
         const auto& outside = branch->destination.outside;
         if (outside && summary.trunk.empty()) summary.trunk = outside->trunk_name;

@@ -1,7 +1,9 @@
 #include "call/route_of.h"
 
 #include "call/limits.h"
+#include "model/generated/queue.h"
 #include "model/generated/trunk.h"
+#include "model/generated/trunk_group.h"
 #include "store/catalog.h"
 
 namespace tandem::call {
@@ -14,6 +16,12 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
         if (route.stages.size() >= kStagesMax) break;
         const auto index = static_cast<uint8_t>(route.stages.size());
         route.stages.push_back(stage.ring_for);
+        const auto* queue = stage.queue ? outward.catalog.find<model::Queue>(stage.queue->domain,
+                                                                             stage.queue->queue)
+                                        : nullptr;
+        if (queue != nullptr)
+            route.queues.push_back({index, queue->domain, queue->id, queue->number, queue->name,
+                                    queue->ring, queue->wait_max});
         for (routing::Target& target : stage.targets) {
             if (route.destinations.size() >= kDestinationsMax) break;
             Destination& to = route.destinations.emplace_back();
@@ -26,9 +34,16 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
             to.calls_max = target.calls_max;
             to.of_group = target.of_group;
             to.answers_itself = target.answers_itself;
+            to.one_call = target.one_call;
             to.path = stage.path;
+            // He rings beside those who take his calls: for him it is no call that came by him.
+            if (!to.path.empty() && to.path.back().by == to.account && !to.account.is_nil())
+                to.path.pop_back();
             const auto* trunk = target.trunk ? outward.catalog.find_trunk(*target.trunk) : nullptr;
-            if (trunk != nullptr) to.outside = outside_of(*trunk, outward);
+            const auto* group = target.trunk_group ? outward.catalog.find<model::TrunkGroup>(
+                                                         target.domain, *target.trunk_group)
+                                                   : nullptr;
+            if (trunk != nullptr) to.outside = outside_of(*trunk, group, outward);
         }
     }
     for (routing::Step& step : from.steps) {

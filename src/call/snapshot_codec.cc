@@ -370,6 +370,53 @@ routing::Forward decode(const proto::SnapshotForward& in) {
     return out;
 }
 
+void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
+    for (const QueueNote& note : from.notes) {
+        proto::SnapshotQueueNote& to = *out.add_queue_notes();
+        to.set_domain(octets(note.domain));
+        to.set_queue(octets(note.queue));
+        to.set_number(note.number);
+        to.set_name(note.name);
+        to.set_since_ms(note.since.unix_ms);
+        to.set_until_ms(note.until.unix_ms);
+        to.set_outcome(static_cast<uint32_t>(note.outcome));
+    }
+    if (!from.stop || from.notes.empty()) return;
+    using std::chrono::duration_cast, std::chrono::milliseconds;
+    proto::SnapshotQueue& here = *out.mutable_queue();
+    here.set_ring_ms(duration_cast<milliseconds>(from.stop->ring).count());
+    here.set_wait_max_ms(duration_cast<milliseconds>(from.stop->wait_max).count());
+    here.set_turn(from.turn);
+    here.set_wait_until_ms(from.wait_until.unix_ms);
+}
+
+QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
+    QueueSnapshot out;
+    for (const proto::SnapshotQueueNote& from : in.queue_notes()) {
+        QueueNote& note = out.notes.emplace_back();
+        note.domain = id_from<DomainId>(from.domain());
+        note.queue = id_from<QueueId>(from.queue());
+        note.number = from.number();
+        note.name = from.name();
+        note.since = {from.since_ms()};
+        note.until = {from.until_ms()};
+        if (from.outcome() <= static_cast<uint32_t>(model::QueueOutcome::NoAgents))
+            note.outcome = static_cast<model::QueueOutcome>(from.outcome());
+    }
+    if (!in.has_queue() || out.notes.empty()) return out;
+    const QueueNote& last = out.notes.back();
+    out.stop = QueueStop{0,
+                         last.domain,
+                         last.queue,
+                         last.number,
+                         last.name,
+                         std::chrono::milliseconds(in.queue().ring_ms()),
+                         std::chrono::milliseconds(in.queue().wait_max_ms())};
+    out.turn = in.queue().turn();
+    out.wait_until = {in.queue().wait_until_ms()};
+    return out;
+}
+
 void encode_settings(const CallSettings& settings, proto::CallSnapshot& out) {
     out.set_srtp_policy(static_cast<uint32_t>(settings.srtp));
     out.set_survival(static_cast<uint32_t>(settings.survival));
@@ -453,6 +500,7 @@ std::string encode(const CallSnapshot& snapshot) {
     out.set_ringing(snapshot.ringing);
     for (const routing::Forward& each : snapshot.forwards) encode(each, *out.add_forwards());
     out.set_intruder(snapshot.intruder);
+    encode_queue(snapshot.queue, out);
     out.set_near(snapshot.near);
     encode_transfer(snapshot.transfer, out);
     encode_settings(snapshot.settings, out);
@@ -484,6 +532,7 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     out.held = in.held();
     out.ringing = in.ringing();
     for (const proto::SnapshotForward& each : in.forwards()) out.forwards.push_back(decode(each));
+    out.queue = decode_queue(in);
     out.settings = decode_settings(in);
     if (out.facts.call.is_nil()) return malformed("call.id");
     bool has_caller = false;

@@ -17,6 +17,11 @@ void Call::on_route(CallContext& ctx, Route route) {
         transfer_.park(*this, ctx, route.park_for);
         return pump(ctx);
     }
+    // Who is transferred has been answered, and would wait in silence.
+    if (!route.queues.empty()) {
+        route = {};
+        route.refusal = 403;
+    }
     std::ranges::move(route.notes, std::back_inserter(route_notes_));
     destinations_ = std::move(route.destinations);
     stages_ = std::move(route.stages);
@@ -35,24 +40,39 @@ void Call::ask_for_devices(CallContext& ctx) {
         const auto destination = static_cast<uint8_t>(i);
         const DomainId domain = domain_of(facts_, destinations_[i]);
         const auto index = ctx.around.directory.active(ports::RoleKind::CallState, domain);
-        if (destinations_[i].calls_max == 0 || !index) {
+        const bool is_limited = destinations_[i].calls_max != 0 || destinations_[i].one_call;
+        if (!is_limited || !index) {
             ask_where(ctx, Purpose::Bindings, destination);
             continue;
         }
         ports::CallsQuery query;
         query.domain = domain;
         query.account = destinations_[i].account;
-        query.limit = 1;
+        query.limit = kCountedCallsMax;
         ask(ctx, *index, std::move(query), {Purpose::Count, kCountDeadline, destination});
     }
 }
 
+// By the calls that it is in, and where it takes no second one, by those that ring.
+bool Call::is_busy_by(const Destination& to, const std::vector<ports::CallSummary>& calls) const {
+    int in_calls = 0;
+    int ringing = 0;
+    for (const ports::CallSummary& each : calls) {
+        if (each.call == facts_.call) continue;
+        const bool is_in = each.caller_account == to.account || each.callee_account == to.account;
+        ++(is_in ? in_calls : ringing);
+    }
+    if (to.calls_max != 0 && in_calls >= to.calls_max) return true;
+    return to.one_call && in_calls + ringing > 0;
+}
+
 // Whoever does not know counts none: a call too many is less of a harm than one that is refused.
-void Call::on_counted(CallContext& ctx, uint8_t destination, uint64_t calls) {
+void Call::on_counted(CallContext& ctx, uint8_t destination,
+                      const std::vector<ports::CallSummary>& calls) {
     if (!seeks() || destination >= destinations_.size()) return;
     Destination& to = destinations_[destination];
     if (to.stage != stage_) return;
-    to.busy = calls >= static_cast<uint64_t>(to.calls_max);
+    to.busy = is_busy_by(to, calls);
     if (!to.busy) return ask_where(ctx, Purpose::Bindings, destination);
     if (rings()) return fail_if_exhausted(ctx);
     located(ctx);
@@ -72,13 +92,23 @@ bool Call::next_stage(CallContext& ctx) {
     report_due_ = true;
     locate_give_up_.reset();
     note_path(ctx);
+    if (queue_.is_stop(stage_)) {
+        queue_.enter(*this, ctx);
+        return true;
+    }
     ask_for_devices(ctx);
     if (rings()) begin_stage_time(ctx);
     return true;
 }
 
+// Each agent who is asked is a branch more.
+size_t Call::branches_max() const {
+    return queue_.was_used() ? kQueueBranchesMax : kBranchesMax;
+}
+
 void Call::on_stage_timeout(CallContext& ctx) {
-    if ((survived_ && ringing()) || !next_stage(ctx)) on_ring_timeout(ctx);
+    if (queue_.waits(*this)) return queue_.turn_over(*this, ctx);
+    if ((is_remnant_ && ringing()) || !next_stage(ctx)) on_ring_timeout(ctx);
 }
 
 }  // namespace tandem::call

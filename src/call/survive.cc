@@ -89,6 +89,7 @@ CallSnapshot Call::save(Now now) {
     snapshot.intruder = intruder_.is_here() ? intruder_.index() : orphan_;
     snapshot.answered = answered_;
     snapshot.forwards = forwards_;
+    snapshot.queue = queue_.save(now);
     snapshot.ringing = phase_ == Phase::Ringing;
     save_is_of_answer_ = !snapshot.ringing;
     snapshot.parties.reserve(2);
@@ -130,6 +131,10 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     call.transfer_.restore(std::move(snapshot.transfer));
     call.answered_ = snapshot.answered;
     call.forwards_ = std::move(snapshot.forwards);
+    call.queue_.restore(std::move(snapshot.queue), now);
+    const bool waits = call.queue_.waits(call);
+    call.is_remnant_ = snapshot.ringing && !waits;
+    if (waits) call.stages_ = {Duration{0}};
     call.saved_ = !snapshot.ringing;
     call.kept_ = true;
     call.survived_ = true;
@@ -138,6 +143,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     for (PartySnapshot& party : snapshot.parties) {
         make_current(party.leg, now.mono);
         if (party.index == 0) {
+            if (waits) call.know_offer_again(party.leg);
             call.caller_.emplace(party_of(party));
             continue;
         }
@@ -162,7 +168,28 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     return call;
 }
 
+// Of a caller who waits: it is in his INVITE, and has not been answered.
+void Call::know_offer_again(sip::LegSnapshot& leg) {
+    const sip::Message& invite = leg.invite;
+    const auto type = invite.content_type();
+    if (type && *type && (*type)->is("application", "sdp")) {
+        if (auto offer = sdp::parse(invite.body())) offer_ = std::move(*offer);
+    }
+    // An answer that went out reliably counts (RFC 3262 5); numbers of such responses are not kept.
+    early_is_final_ = leg.offers.local.has_value();
+    leg.settings.provisionals = sip::Provisionals::Unreliable;
+    if (!offer_ || early_is_final_) return;
+    leg.offers.state = sdp::OfferState::RemoteOffer;
+    leg.offers.pending = offer_;
+}
+
 void Call::take_over(CallContext& ctx, Duration audit_after) {
+    if (queue_.waits(*this)) {
+        ring_deadline_ = queue_.give_up_at(ctx.now.mono);
+        longest_ = ctx.now.mono + settings_.duration_max;
+        check_media(ctx);
+        return pump(ctx);
+    }
     // What the devices had offered and been offered is not kept: the call ends, with a CANCEL for
     // each of them. Not at once, as the way to their gates may have to be opened first.
     if (phase_ == Phase::Ringing) {

@@ -189,11 +189,12 @@ bool Transfer::hides_caller(const Call& call) const {
     return call.facts_.hide_caller && call.peer_of(referrer_) == 0;
 }
 
-std::vector<sip::HeaderField> Transfer::invite_headers(const Call& call) const {
+std::vector<sip::HeaderField> Transfer::invite_headers(const Call& call,
+                                                       std::string_view domain) const {
     std::vector<sip::HeaderField> headers;
     const Destination by = call.who_is(referrer_);
     // RFC 3892 2: the referrer, whom we know by his account.
-    headers.push_back({"Referred-By", shown_address("", by.number, call.facts_.domain_name)});
+    headers.push_back({"Referred-By", shown_address("", by.number, domain)});
     if (replaces_.empty()) return headers;
     headers.push_back({"Replaces", replaces_});
     // A phone that does not know it would ring as for any other call.
@@ -218,7 +219,7 @@ void Transfer::on_answered(Call& call, CallContext& ctx, uint8_t index, sip::Leg
     else if (won.party.leg.remote_sdp())
         won.answer = won.party.leg.remote_sdp();
     const bool usable = won.answer && event.sdp_part != sip::SdpPart::Offer &&
-                        won.party.media.learn(*won.answer, SdpRole::Answer, call.settings_.srtp);
+                        won.party.media.learn(*won.answer, SdpRole::Answer, call.srtp_of(index));
     if (!usable) {
         won.state = BranchState::Failed;
         call.end_leg(ctx, index, 488, reason_header(488, "the media answered cannot be carried"));

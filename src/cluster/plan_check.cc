@@ -115,6 +115,7 @@ std::vector<PortUse> ports_of(const RoleInstance& who) {
         const auto settings = who.external_sip_gate.value_or(model::ExternalSipGateSettings{});
         use(true, settings.udp_port, "SIP over UDP with providers", "external_sip_gate.udp_port");
         use(false, settings.tcp_port, "SIP over TCP with providers", "external_sip_gate.tcp_port");
+        use(false, settings.tls_port, "SIP over TLS with providers", "external_sip_gate.tls_port");
     } else if (who.role == RoleCode::Ws) {
         const auto settings = who.web_gate.value_or(model::WebGateSettings{});
         use(false, settings.http_port, "HTTP", "web_gate.http_port");

@@ -14,6 +14,8 @@
 #include "model/generated/licence.h"
 #include "model/generated/music.h"
 #include "model/generated/number_range.h"
+#include "model/generated/queue.h"
+#include "model/generated/queue_agent.h"
 #include "model/generated/representation.h"
 #include "model/generated/ring_group.h"
 #include "model/generated/role_instance.h"

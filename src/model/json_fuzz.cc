@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         round_trip<SystemSettings>, round_trip<User>,      round_trip<Trunk>,
         round_trip<TrunkGroup>,     round_trip<RingGroup>, round_trip<FeatureCode>,
         round_trip<DialRule>,       round_trip<Schedule>,  round_trip<Representation>,
-        round_trip<Music>};
+        round_trip<Music>,          round_trip<Queue>,     round_trip<QueueAgent>};
     cases[data[0] % (sizeof cases / sizeof cases[0])](text);
     return 0;
 }

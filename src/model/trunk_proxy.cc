@@ -14,8 +14,10 @@ std::optional<TrunkProxy> TrunkProxy::parse(std::string_view text) {
     TrunkProxy proxy;
     if (const size_t semicolon = text.find(';'); semicolon != std::string_view::npos) {
         const std::string_view transport = text.substr(semicolon + 1);
-        if (transport != "udp" && transport != "tcp") return std::nullopt;
-        proxy.transport = transport == "udp" ? ProxyTransport::Udp : ProxyTransport::Tcp;
+        if (transport != "udp" && transport != "tcp" && transport != "tls") return std::nullopt;
+        proxy.transport = transport == "udp"   ? ProxyTransport::Udp
+                          : transport == "tcp" ? ProxyTransport::Tcp
+                                               : ProxyTransport::Tls;
         text = text.substr(0, semicolon);
     }
     std::string_view port;

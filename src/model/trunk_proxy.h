@@ -1,5 +1,5 @@
 // Where the other side of a trunk is, as its `proxies` say: "sip.example.net", "192.0.2.7:5080",
-// "[2001:db8::7]:5060;tcp".
+// "[2001:db8::7]:5060;tcp", "sip.example.net;tls".
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace tandem::model {
 
-enum class ProxyTransport : uint8_t { Any, Udp, Tcp };
+enum class ProxyTransport : uint8_t { Any, Udp, Tcp, Tls };
 
 struct TrunkProxy {
     std::string host;   // IPv6 without brackets

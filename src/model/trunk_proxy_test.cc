@@ -26,7 +26,7 @@ TEST(TrunkProxy, ReadsHostPortAndTransport) {
 
 TEST(TrunkProxy, RefusesWhatIsNoPlace) {
     for (const std::string_view text :
-         {"", ":5060", "host:", "host:0", "host:70000", "host:50x", "host;tls", "host;", "[::1",
+         {"", ":5060", "host:", "host:0", "host:70000", "host:50x", "host;sctp", "host;", "[::1",
           "[no]:5060", "[::1]5060", "a b", "Host.Upper", "host:5060:1", "sip:host"}) {
         EXPECT_FALSE(TrunkProxy::parse(text)) << text;
     }

@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/instant.h"
 #include "base/result.h"
 #include "ports/address.h"
+#include "ports/queue_port.h"
 #include "ports/sip_port.h"
 
 namespace tandem::ports {
@@ -35,6 +37,7 @@ struct CallSummary {
     int end_status = 0;                        // SIP status that ended it; 0: it goes on
     std::string end_reason;
     std::string trunk;  // name; of a call from or to outside
+    std::optional<QueuePlace> queue;
 };
 
 struct CallReport {  // B2B to CS, on each change of phase
@@ -57,13 +60,17 @@ struct CallEvent {
     Kind kind = Kind::State;  // State: no change, but how it stands
     UtcTime at;
     CallSummary call;
+    uint64_t number = 0;  // rises within one tenure of CS; of a State: 0
 };
 std::string_view to_string(CallEvent::Kind kind);
 struct CallEventsFollow {
     uint64_t stream = 0;  // the gate's number for one listener
     DomainId domain;
-    uint64_t known = 0;  // `number` of the last letter that came; 0: tell all
+    uint64_t known = 0;  // `number` of the last letter that came; 0: begin anew
     bool over = false;   // nobody listens any more
+    // What the listener has seen last: a beginning goes on after it, where it still can.
+    uint64_t tenure = 0;  // 0: nothing
+    uint64_t seen = 0;
 };
 struct CallEvents {
     uint64_t stream = 0;
@@ -71,6 +78,10 @@ struct CallEvents {
     uint64_t number = 0;
     bool complete = true;  // all that there is has been told
     std::vector<CallEvent> events;
+    uint64_t tenure = 0;   // of the CS that tells
+    uint64_t at = 0;       // the number of the last change in it
+    bool resumed = false;  // it goes on after what the listener has seen, in place of all
+    bool gap = false;      // between that and all that there is, something was missed
 };
 
 struct CallsQuery {
@@ -78,7 +89,7 @@ struct CallsQuery {
     CallId call;      // nil: a page of them
     std::string after;
     uint32_t limit = 100;
-    AccountId account{};  // those that it is in, answered or made by it; nil: anybody's
+    AccountId account{};  // made or answered by it, or ringing there; nil: anybody's
 };
 struct CallsPage {
     std::vector<CallSummary> calls;
@@ -147,6 +158,7 @@ struct CallReplaced {
 struct LeaseOf {
     DomainId holder;
     uint8_t quantity = 0;
+    TrunkId trunk{};  // of the holder, whose channels are counted; nil: its licence is
     friend auto operator<=>(const LeaseOf&, const LeaseOf&) = default;
 };
 struct LeaseAsk {  // B2B to CS

@@ -26,12 +26,12 @@ constexpr Operations operations_of = {
         std::construct_at(reinterpret_cast<T*>(to), std::move(*reinterpret_cast<T*>(from)));
     },
     [](std::byte* at) { std::destroy_at(reinterpret_cast<T*>(at)); },
-    is_one_of<T, BindingsQuery, BindingsList, BindingRemove, TrunkQuery, TrunkStatesQuery,
-              ResolveQuery, MediaPlace, MediaRequest, MediaStatisticsQuery, CallsQuery,
-              CallDetailQuery, CallHangup, CallTraceQuery, ReplacedQuery, RingingQuery, LeaseAsk,
-              HttpRequest, EntityRequest, RouteTest, HistoryQuery, HistoryAppend, HistoryErase,
-              AuditQuery, PasswordCheck, StatusQuery, JoinTokenQuery, ServerJoin, HarmRequest,
-              StoreStateQuery, StoreMove, store::Request>};
+    is_one_of<T, BindingsQuery, BindingsList, BindingRemove, AccountFollow, TrunkQuery,
+              TrunkStatesQuery, QueuesQuery, ResolveQuery, MediaPlace, MediaRequest,
+              MediaStatisticsQuery, CallsQuery, CallDetailQuery, CallHangup, CallTraceQuery,
+              ReplacedQuery, RingingQuery, LeaseAsk, HttpRequest, EntityRequest, RouteTest,
+              HistoryQuery, HistoryAppend, HistoryErase, AuditQuery, PasswordCheck, StatusQuery,
+              JoinTokenQuery, ServerJoin, HarmRequest, StoreStateQuery, StoreMove, store::Request>};
 
 template <typename... Ts>
 constexpr auto table_of(PayloadList<Ts...>) {

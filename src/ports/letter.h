@@ -61,10 +61,10 @@ struct SipTrace {
 using Payloads = PayloadList<
     // SIP
     SipInbound, SipOutbound, SipUndeliverable, PacketIn, PacketOut, FlowClosed, PacketFailed,
-    ListenerOpen, ListenerOpened, ListenerClose, ListenerFailed,
+    ListenerOpen, ListenerOpened, ListenerClose, ListenerFailed, TlsPeer, TlsFailed,
     // registrar
     BindingsQuery, BindingsReply, BindingsList, BindingsPage, BindingRemove, BindingRemoved,
-    MessageKeep, MessageKept, MessageDeliver, MessageDelivered,
+    MessageKeep, MessageKept, MessageDeliver, MessageDelivered, AccountFollow, AccountStanding,
     // trunks
     TrunkQuery, TrunkReply, TrunkStatesQuery, TrunkStates, ResolveQuery, ResolveReply,
     // media
@@ -75,6 +75,8 @@ using Payloads = PayloadList<
     CallHangup, CallHangupDone, CallTraceQuery, CallTrace, RingingQuery, ReplacedQuery,
     ReplacedFound, CallReplaced, LeaseAsk, LeaseGiven, LeaseReturned, LeaseRecalled, LeaseReport,
     CallEventsFollow, CallEvents,
+    // queues
+    QueueAdvice, QueuesQuery, QueueStates, QueueAgentsFreed,
     // web, entities, history, operation
     HttpRequest, HttpResponse, HttpPart, HttpTaken, HttpListenerOpen, HttpListenerClose,
     HttpListenerFailed, EntityRequest, EntityReply, AuditNote, PasswordCheck, PasswordChecked,

@@ -159,7 +159,13 @@ struct MediaStatisticsQuery {
 
 // Unasked, from MG to the B2B instance that made the context.
 struct MediaEvent {
-    enum class Kind : uint8_t { Silence, SoundAgain, Lost, Played };
+    enum class Kind : uint8_t {
+        Silence,     // nobody is heard, although somebody said that he would send
+        SoundAgain,  // after it
+        Lost,        // a stream has no port any more
+        Played,      // a file that was to be played once has ended
+        Idle,        // nobody is heard or has anything to say: is the call still there?
+    };
     CallId context;
     Kind kind = Kind::Silence;
     uint32_t termination = 0;

@@ -53,6 +53,24 @@ struct BindingsPage {
     uint64_t total = 0;
 };
 
+// What somebody follows of an account: CS, for those who have subscribed to it. SR answers with how
+// it stands, and tells each change unasked for as long as it is asked again.
+struct AccountFollow {
+    DomainId domain;
+    AccountId account;
+};
+struct AccountStanding {
+    struct Device {
+        uint64_t key = 0;          // the same for as long as the binding lasts
+        bool is_reachable = true;  // no: its connection has ended
+        Binding binding;
+    };
+    AccountId account;
+    std::vector<Device> devices;    // whose bindings have not expired
+    std::vector<uint64_t> revoked;  // keys of those that an operator has just taken away
+    uint32_t messages = 0;          // that wait for a device
+};
+
 // Removes one binding (by contact) or all of an account (contact empty).
 struct BindingRemove {
     DomainId domain;

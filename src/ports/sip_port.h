@@ -122,4 +122,20 @@ struct ListenerFailed {
     Error error;
 };
 
+// To kTransport: who is to be at an address to which the gate connects over TLS. Told before it
+// does; of peers that nobody has told of nothing is verified.
+struct TlsPeer {
+    SocketAddress address;
+    std::string host;      // for SNI (RFC 6066 3), and for the certificate
+    bool verify = true;    // whether the certificate must fit
+    std::string ca_pem;    // of the authorities; empty: those of the operating system
+    bool is_gone = false;  // nothing more is to be known of it
+    friend bool operator==(const TlsPeer&, const TlsPeer&) = default;
+};
+// To the gate: a connection of its own making ended in the handshake.
+struct TlsFailed {
+    SocketAddress address;
+    std::string why;
+};
+
 }  // namespace tandem::ports

@@ -3,13 +3,16 @@
 #include <algorithm>
 
 #include "model/generated/account_service.h"
+#include "routing/forward_rules.h"
 #include "routing/limits.h"
+#include "routing/secretaries.h"
 #include "store/catalog.h"
 
 namespace tandem::routing {
 namespace {
 
 using model::AccountService;
+using model::ForwardAction;
 using store::AccountRecord;
 using store::Catalog;
 
@@ -27,30 +30,17 @@ std::string called(const AccountRecord& account) {
     return "The account " + std::string(account.login());
 }
 
-std::string_view target_for(const AccountService& set, ForwardReason reason) {
-    switch (reason) {
-        case ForwardReason::Always:
-            return set.forward_always;
-        case ForwardReason::Busy:
-            return set.forward_busy;
-        case ForwardReason::NoAnswer:
-            return set.forward_no_answer;
-        case ForwardReason::Unregistered:
-            return set.forward_unregistered;
-    }
-    return {};
-}
-
 Forward forward_by(DomainId domain, const AccountRecord& account, ForwardReason reason,
                    std::string to) {
     Target here = target_of(domain, account);
     return {account.id, std::move(here.number), std::move(here.name), std::move(to), reason};
 }
 
-Route follow(const Catalog& catalog, const Question& question, Forward forward, Route route) {
+Route follow(const Catalog& catalog, const Question& question, Forward forward, Route route,
+             std::string_view by = "") {
     note(route, "forward",
          "The account " + forward.number + " sends its calls to " + forward.to + " (" +
-             std::string(to_string(forward.reason)) + ").");
+             std::string(to_string(forward.reason)) + std::string(by) + ").");
     std::vector<AccountId> tried(question.tried.begin(), question.tried.end());
     tried.push_back(forward.by);
     Question next = question;
@@ -60,33 +50,51 @@ Route follow(const Catalog& catalog, const Question& question, Forward forward, 
     return go_on(catalog, next, std::move(forward), std::move(route));
 }
 
-// What the account will do when it does not take the call, for whoever looks at the route.
-void note_conditions(const AccountService& set, Route& route) {
-    if (!set.forward_busy.empty()) note(route, "on busy", "Goes on to " + set.forward_busy + ".");
-    if (!set.forward_no_answer.empty()) {
+// What the account will do when it does not take the call.
+struct Later {
+    Ruling busy;
+    Ruling no_answer;
+    Ruling unregistered;
+};
+
+bool leads_on(const Ruling& ruling) {
+    return ruling.action == ForwardAction::Forward;
+}
+
+// The same, for whoever looks at the route.
+void note_conditions(const Later& later, std::chrono::seconds after, Route& route) {
+    if (leads_on(later.busy))
+        note(route, "on busy", "Goes on to " + later.busy.to + by_rule(later.busy) + ".");
+    const std::string in_time = " after " + std::to_string(after.count()) + " s";
+    if (leads_on(later.no_answer)) {
         note(route, "on no answer",
-             "Goes on to " + set.forward_no_answer + " after " +
-                 std::to_string(set.forward_no_answer_after.count()) + " s.");
+             "Goes on to " + later.no_answer.to + in_time + by_rule(later.no_answer) + ".");
+    } else if (later.no_answer.action == ForwardAction::Reject) {
+        note(route, "on no answer", "Is refused" + in_time + by_rule(later.no_answer) + ".");
     }
-    if (!set.forward_unregistered.empty())
-        note(route, "on no phone", "Goes on to " + set.forward_unregistered + ".");
+    if (leads_on(later.unregistered))
+        note(route, "on no phone",
+             "Goes on to " + later.unregistered.to + by_rule(later.unregistered) + ".");
 }
 
-bool goes_on(const AccountService& set) {
-    return !set.forward_busy.empty() || !set.forward_no_answer.empty() ||
-           !set.forward_unregistered.empty();
-}
-
-Route rings(const Question& question, const AccountRecord& account, const AccountService* set,
-            Route route) {
-    Stage stage{{target_of(question.domain, account)}};
-    if (set != nullptr) stage.targets.front().calls_max = set->calls_max.value_or(0);
-    if (set != nullptr && goes_on(*set)) {
-        stage.targets.front().goes_on = true;
-        if (!set->forward_no_answer.empty()) stage.ring_for = set->forward_no_answer_after;
-        note_conditions(*set, route);
+Route rings(const Catalog& catalog, const Question& question, const AccountRecord& account,
+            const AccountService* set, Route route) {
+    Stage& stage = route.stages.emplace_back();
+    stage.targets.push_back(limited_target(catalog, question.domain, account));
+    if (set == nullptr) return route;
+    if (question.detail == Detail::Explained) {
+        for (const auto reason :
+             {ForwardReason::Busy, ForwardReason::NoAnswer, ForwardReason::Unregistered})
+            explain_rules(catalog, question, *set, reason, route);
     }
-    route.stages.push_back(std::move(stage));
+    const Later later{ruling_of(catalog, question, *set, ForwardReason::Busy),
+                      ruling_of(catalog, question, *set, ForwardReason::NoAnswer),
+                      ruling_of(catalog, question, *set, ForwardReason::Unregistered)};
+    stage.targets.front().goes_on =
+        leads_on(later.busy) || leads_on(later.no_answer) || leads_on(later.unregistered);
+    if (later.no_answer.action != ForwardAction::Ring)
+        stage.ring_for = set->forward_no_answer_after;
+    note_conditions(later, set->forward_no_answer_after, route);
     return route;
 }
 
@@ -110,37 +118,66 @@ Route go_on(const Catalog& catalog, Question question, Forward forward, Route ro
     return rest;
 }
 
+Target limited_target(const Catalog& catalog, DomainId domain, const AccountRecord& account) {
+    Target target = target_of(domain, account);
+    const auto* set = catalog.find<AccountService>(domain, account.id);
+    if (set == nullptr) return target;
+    target.calls_max = set->calls_max.value_or(0);
+    target.one_call = !set->calls_waiting;
+    return target;
+}
+
 Route deliver(const Catalog& catalog, const Question& question, const AccountRecord& account,
               Route route) {
+    const AccountService* set = catalog.find<AccountService>(question.domain, account.id);
+    const bool had_it = std::ranges::find(question.tried, account.id) != question.tried.end();
+    const bool rings_others = set != nullptr && !had_it &&
+                              !(set->reject_anonymous && question.anonymous) &&
+                              is_for_secretaries(catalog, question, account, *set, route);
+    if (rings_others) return ring_secretaries(catalog, question, account, *set, std::move(route));
+    return deliver_directly(catalog, question, account, std::move(route));
+}
+
+Route deliver_directly(const Catalog& catalog, const Question& question,
+                       const AccountRecord& account, Route route) {
     if (std::ranges::find(question.tried, account.id) != question.tried.end())
         return refused(std::move(route), 482, called(account) + " has had this call already.");
     const AccountService* set = catalog.find<AccountService>(question.domain, account.id);
     if (set == nullptr || question.kind == Question::Kind::Message)
-        return rings(question, account, nullptr, std::move(route));
+        return rings(catalog, question, account, nullptr, std::move(route));
     // RFC 5079.
     if (set->reject_anonymous && question.anonymous)
         return refused(std::move(route), 433, called(account) + " takes no anonymous calls.");
-    const auto to = [&](ForwardReason reason) {
-        return forward_by(question.domain, account, reason, std::string(target_for(*set, reason)));
+    const auto ask = [&](ForwardReason reason) {
+        if (question.detail == Detail::Explained)
+            explain_rules(catalog, question, *set, reason, route);
+        return ruling_of(catalog, question, *set, reason);
     };
-    if (!set->forward_always.empty())
-        return follow(catalog, question, to(ForwardReason::Always), std::move(route));
-    if (!set->do_not_disturb) return rings(question, account, set, std::move(route));
+    const auto go = [&](ForwardReason reason, const Ruling& ruling) {
+        return follow(catalog, question, forward_by(question.domain, account, reason, ruling.to),
+                      std::move(route), by_rule(ruling));
+    };
+    const Ruling always = ask(ForwardReason::Always);
+    if (leads_on(always)) return go(ForwardReason::Always, always);
+    if (always.action == ForwardAction::Reject)
+        return refused(std::move(route), 603,
+                       called(account) + " refuses this caller" + by_rule(always) + ".");
+    if (!set->do_not_disturb) return rings(catalog, question, account, set, std::move(route));
     note(route, "do not disturb", called(account) + " is not to be disturbed.");
-    if (!set->forward_busy.empty())
-        return follow(catalog, question, to(ForwardReason::Busy), std::move(route));
+    const Ruling busy = ask(ForwardReason::Busy);
+    if (leads_on(busy)) return go(ForwardReason::Busy, busy);
     return refused(std::move(route), 486, called(account) + " counts as busy.");
 }
 
-std::optional<Route> forwarded(const Catalog& catalog, Question question, AccountId by,
+std::optional<Route> forwarded(const Catalog& catalog, const Question& question, AccountId by,
                                ForwardReason reason) {
     const AccountRecord* account = catalog.find_account(question.domain, by);
     const AccountService* set = catalog.find<AccountService>(question.domain, by);
     if (account == nullptr || set == nullptr) return std::nullopt;
-    Forward forward =
-        forward_by(question.domain, *account, reason, std::string(target_for(*set, reason)));
-    if (forward.to.empty()) return std::nullopt;
-    return follow(catalog, question, std::move(forward), {});
+    const Ruling ruling = ruling_of(catalog, question, *set, reason);
+    if (!leads_on(ruling)) return std::nullopt;
+    return follow(catalog, question, forward_by(question.domain, *account, reason, ruling.to), {},
+                  by_rule(ruling));
 }
 
 bool takes_calls(const Catalog& catalog, const Question& question, AccountId account) {

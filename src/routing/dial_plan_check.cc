@@ -7,6 +7,7 @@
 #include "routing/limits.h"
 #include "routing/number_change.h"
 #include "routing/numbering.h"
+#include "routing/outside.h"
 #include "store/catalog.h"
 
 namespace tandem::routing {
@@ -31,6 +32,7 @@ Result<void> check_mask(std::string_view field, std::string_view text) {
 
 bool is_same_effect(const DialRule& one, const DialRule& other) {
     if (one.action != other.action || one.to_domain != other.to_domain) return false;
+    if (one.to_trunk != other.to_trunk || one.to_trunk_group != other.to_trunk_group) return false;
     if (one.action == DialAction::Reject)
         return one.reject_status == other.reject_status && one.reject_reason == other.reject_reason;
     return one.called_number == other.called_number && one.caller_number == other.caller_number &&
@@ -128,6 +130,13 @@ bool lets_others_in(const store::Catalog& catalog, DomainId domain) {
     return lets_in;
 }
 
+bool leads_out(const store::Catalog& catalog, const DialRule& rule) {
+    Route route;
+    add_trunks(catalog, {rule.domain}, {rule.domain, rule.to_trunk, rule.to_trunk_group}, "",
+               route);
+    return !route.stages.empty();
+}
+
 void look_at_target(const store::Catalog& catalog, const ReadRule& read,
                     std::vector<DialFinding>& findings) {
     const DialRule& rule = *read.rule;
@@ -141,6 +150,10 @@ void look_at_target(const store::Catalog& catalog, const ReadRule& read,
         const auto* to = rule.to_domain ? catalog.find_domain(*rule.to_domain) : nullptr;
         if (to == nullptr) return add("to a domain that has gone");
         if (!lets_others_in(catalog, to->id)) add("to " + to->name + ", which lets no calls in");
+        return;
+    }
+    if (rule.action == DialAction::Trunk) {
+        if (!leads_out(catalog, rule)) add("to no trunk that is enabled");
         return;
     }
     const std::string only = read.dialled.only_number();
@@ -198,6 +211,29 @@ void look_back(const Indexed& plan, Rank rank, size_t& steps, std::vector<DialFi
 
 }  // namespace
 
+namespace {
+
+Result<void> check_outlet(const DialRule& rule) {
+    const bool is_out = rule.action == DialAction::Trunk;
+    const bool is_nobody = (rule.to_trunk && rule.to_trunk->is_nil()) ||
+                           (rule.to_trunk_group && rule.to_trunk_group->is_nil());
+    if (is_nobody)
+        return make_error(ErrorCode::NotFound, rule.to_trunk ? "to_trunk" : "to_trunk_group",
+                          "there is no such trunk");
+    if (is_out && !rule.to_trunk && !rule.to_trunk_group)
+        return make_error(ErrorCode::Missing, "to_trunk",
+                          "or to_trunk_group is required for the action 'trunk'");
+    if (rule.to_trunk && rule.to_trunk_group)
+        return make_error(ErrorCode::OutOfRange, "to_trunk_group",
+                          "can't be set together with to_trunk");
+    if (!is_out && (rule.to_trunk || rule.to_trunk_group))
+        return make_error(ErrorCode::OutOfRange, rule.to_trunk ? "to_trunk" : "to_trunk_group",
+                          "has a meaning for the action 'trunk' only");
+    return {};
+}
+
+}  // namespace
+
 Result<void> check_rule(const DialRule& rule) {
     TRY(check_mask("caller", rule.caller));
     TRY(check_mask("dialled", rule.dialled));
@@ -215,6 +251,7 @@ Result<void> check_rule(const DialRule& rule) {
         return make_error(rule.to_domain ? ErrorCode::OutOfRange : ErrorCode::Missing, "to_domain",
                           rule.to_domain ? "has a meaning for the action 'domain' only"
                                          : "is required for the action 'domain'");
+    TRY(check_outlet(rule));
     if (rule.to_domain == rule.domain)
         return make_error(ErrorCode::OutOfRange, "to_domain", "must be another domain");
     if (rule.from_domain &&

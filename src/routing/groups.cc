@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "model/generated/account_service.h"
 #include "routing/delivery.h"
 #include "store/catalog.h"
 
@@ -25,10 +24,8 @@ std::vector<Target> targets_of(const Catalog& catalog, const Question& question,
     for (const AccountId id : group.members) {
         const auto* member = catalog.find_account(question.domain, id);
         if (!rings(catalog, question, member)) continue;
-        targets.push_back(target_of(question.domain, *member));
+        targets.push_back(limited_target(catalog, question.domain, *member));
         targets.back().of_group = true;
-        const auto* set = catalog.find<model::AccountService>(question.domain, id);
-        if (set != nullptr) targets.back().calls_max = set->calls_max.value_or(0);
     }
     return targets;
 }
@@ -55,6 +52,13 @@ void take_turns(std::vector<Target>& targets, const Question& question, RingGrou
     }
     const auto first = static_cast<std::ptrdiff_t>(turn % targets.size());
     std::rotate(targets.begin(), targets.begin() + first, targets.end());
+}
+
+// Who is not known to have talked comes first; among equals, the order of the members.
+void rest_longest_first(std::vector<Target>& targets, const Question& question) {
+    if (question.talks == nullptr) return;
+    std::ranges::stable_sort(
+        targets, {}, [&](const Target& each) { return question.talks->last(each.account); });
 }
 
 void add_stages(std::vector<Target> targets, const model::RingGroup& group, Route& route) {
@@ -91,6 +95,7 @@ Route ring_group(const Catalog& catalog, const Question& question, const model::
         route.turned = group.id;
     }
     if (group.strategy == RingStrategy::Random) shuffle(targets, question.dice);
+    if (group.strategy == RingStrategy::LeastRecent) rest_longest_first(targets, question);
     std::string reason =
         "The ring group " + group.name + " rings " + std::string(to_string(group.strategy)) + ":";
     for (const Target& each : targets) reason += " " + each.number;

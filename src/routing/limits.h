@@ -8,6 +8,9 @@ namespace tandem::routing {
 // Forwardings of one call, one after the other: a colleague, his mobile, the office, a mailbox; and
 // as many again. Beyond that somebody plays.
 inline constexpr size_t kForwardsMax = 8;
+// Accounts of which one B2B knows when they talked last: all that talk within some hours on a full
+// system, at 64 bytes each.
+inline constexpr size_t talk_times_max = 100'000;
 // Rules of one dial plan: they take 0.14 s to compile (./dev bench routing).
 inline constexpr size_t dial_rules_max = 100'000;
 // Rules that are compiled at a time, of all domains together: those of one full plan and of many

@@ -36,6 +36,7 @@ class Way {
                  std::string_view dialled);
     void ring(DomainId domain, std::string_view number, std::string_view login);
     bool leave(DomainId domain, const std::string& number);
+    void go_out(const DialRule& rule, DomainId domain, const std::string& number);
     void hand_to_router(DomainId from, std::string_view number);
     void cross(DomainId from, DomainId to, std::string_view number, bool is_direct);
     bool represent(const Crossing& crossing, bool is_direct);
@@ -165,6 +166,9 @@ void Way::by_rule(const DialRule& rule, DomainId domain, std::string_view form,
         case DialAction::Domain:
             show_changed(rule);
             return cross(domain, rule.to_domain.value_or(DomainId{}), called, true);
+        case DialAction::Trunk:
+            show_changed(rule);
+            return go_out(rule, domain, called);
     }
 }
 
@@ -229,6 +233,17 @@ bool Way::leave(DomainId domain, const std::string& number) {
     return true;
 }
 
+// Over a trunk of the domain whose rule it is, which may be another one than the caller's: its rule
+// has let him in.
+void Way::go_out(const DialRule& rule, DomainId domain, const std::string& number) {
+    if (question_.kind == Question::Kind::Message)
+        return refuse(404, "Messages do not go over trunks.");
+    add_trunks(catalog_, question_,
+               {domain, rule.to_trunk, rule.to_trunk_group, shows_all_of(domain)}, number, route_);
+    if (route_.stages.empty())
+        refuse(503, "The rule names no trunk that is enabled and not the one that it came over.");
+}
+
 // As it is in the domain that the call has come to. Who sends it on from there is an account of
 // that domain; feature codes are for accounts alone.
 Question Way::question_there(DomainId domain) const {
@@ -237,6 +252,7 @@ Question Way::question_there(DomainId domain) const {
     question.direction = DialDirection::Inner;
     if (domain != origin_) question.caller = {};
     const bool is_own = domain == origin_ && question_.direction == DialDirection::Inner;
+    if (!question.origin) question.origin = Origin{caller_.number, is_own};
     if (!is_own) question.forwards = std::max(question.forwards, size_t{1});
     return question;
 }
@@ -298,13 +314,14 @@ bool Way::represent(const Crossing& crossing, bool is_direct) {
 // Whether who is called reaches the caller by dialling what was shown.
 void note_redial(const store::Catalog& catalog, const Question& question, Route& route) {
     if (route.stages.empty() || question.caller.is_nil()) return;
+    if (route.stages.front().queue) return;  // nobody is called yet
     const Target& called = route.stages.front().targets.front();
-    if (called.domain == question.domain || !route.shown) return;
+    if (called.domain == question.domain || called.trunk || !route.shown) return;
     Question back{called.domain, called.account, route.shown->number, question.when};
     back.plans = question.plans;
     const Route redial = tandem::routing::route(catalog, back);
-    const bool is_there =
-        !redial.stages.empty() && redial.stages.front().targets.front().account == question.caller;
+    const bool is_there = !redial.stages.empty() && !redial.stages.front().queue &&
+                          redial.stages.front().targets.front().account == question.caller;
     route.steps.push_back(
         {"redial", is_there
                        ? "Who is called and dials " + route.shown->number + " reaches the caller."

@@ -15,6 +15,7 @@
 #include "base/instant.h"
 #include "model/ids.h"
 #include "routing/dial_plan.h"
+#include "routing/talk_times.h"
 
 namespace tandem::routing {
 
@@ -28,7 +29,9 @@ struct Target {
     int calls_max = 0;     // in so many calls it is busy; 0: never by their number
     bool of_group = false;
     bool answers_itself = false;     // its phone is to take the call without being asked: intercom
+    bool one_call = false;           // it is busy in any call, and while one rings
     std::optional<TrunkId> trunk{};  // the number is outside, and reached over it; no account then
+    std::optional<TrunkGroupId> trunk_group{};  // that the trunk is taken from
 };
 
 // Why a call went on from somebody whom it was meant for.
@@ -42,15 +45,34 @@ struct Forward {
     ForwardReason reason = ForwardReason::Always;
 };
 
-// Targets that ring at once. When none of them has answered, the next stage begins.
+// A queue that a call waits in until one of its agents is free.
+struct QueueRef {
+    DomainId domain;
+    QueueId queue;
+};
+
+// Targets that ring at once, or a queue, which has none of its own. When none of them has answered,
+// the next stage begins.
 struct Stage {
     std::vector<Target> targets;
     std::chrono::seconds ring_for{0};  // 0: for as long as the domain lets a phone ring
     std::vector<Forward> path{};       // how the call comes to it from what was dialled
+    std::optional<QueueRef> queue{};
 };
+
+// Whose account or queue it is.
+inline DomainId domain_of(const Stage& stage) {
+    return stage.queue ? stage.queue->domain : stage.targets.front().domain;
+}
 
 // How often groups whose members take turns have been called.
 using GroupTurns = std::map<RingGroupId, uint64_t>;
+
+// Who has dialled in the first place, as who is called sees him.
+struct Origin {
+    std::string number;
+    bool is_inner = false;  // an account of the domain of who is called
+};
 
 // Explained: with a step for each rule that was asked, as far as explained_rules_max; slower, and
 // with the same answer.
@@ -67,6 +89,8 @@ struct Question {
     // Of a call that goes on: whom it was meant for, and how often it has gone on.
     std::span<const AccountId> tried{};
     size_t forwards = 0;
+    std::optional<Origin> origin{};     // nullopt: it is the caller, as the plans leave him
+    const TalkTimes* talks = nullptr;   // null: nobody knows who has talked when
     const GroupTurns* turns = nullptr;  // null: nobody counts them
     uint64_t dice = 0;                  // any number, another one for each call
     model::DialDirection direction = model::DialDirection::Inner;
@@ -83,10 +107,12 @@ struct Step {
     std::string reason;  // one sentence
 };
 
-// A feature code: nobody rings, something is set for the caller's account.
+// A feature code: nobody rings, something is set, mostly for the caller's account.
 struct FeatureUse {
     std::string name;    // of the code
-    std::string change;  // merge patch of an account_service
+    std::string change;  // merge patch of an entity of this kind, the account's
+    std::string kind = "account_service";
+    std::optional<ScheduleId> schedule{};  // no account's: it is of this schedule
 };
 
 // A feature code: the caller joins a call that is there.

@@ -106,6 +106,7 @@ Result<OpenTimes> OpenTimes::make(const model::Schedule& schedule, std::string_v
     OpenTimes out;
     out.zone_ = zone_named(schedule.time_zone.empty() ? zone_else : schedule.time_zone);
     if (out.zone_ == nullptr) return wrong("time_zone", "is none that this machine knows");
+    out.switched_ = schedule.switched;
     for (size_t i = 0; i < schedule.hours.size(); ++i) {
         const model::ScheduleHours& each = schedule.hours[i];
         auto hours = read_hours(each.from, each.to);
@@ -141,6 +142,8 @@ bool OpenTimes::is_in(const Exception& exception, const Day& day) {
 }
 
 bool OpenTimes::is_open(UtcTime when) const {
+    if (switched_ != model::ScheduleSwitch::ByHours)
+        return switched_ == model::ScheduleSwitch::Open;
     using std::chrono::milliseconds;
     const auto local = zone_->to_local(date::sys_time<milliseconds>(milliseconds(when.unix_ms)));
     const auto midnight = date::floor<date::days>(local);

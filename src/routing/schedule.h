@@ -45,6 +45,7 @@ class OpenTimes {
     static Result<Exception> read_exception(const model::ScheduleException& exception);
     static bool is_in(const Exception& exception, const Day& day);
 
+    model::ScheduleSwitch switched_ = model::ScheduleSwitch::ByHours;  // by hand
     const date::time_zone* zone_ = nullptr;
     std::vector<Hours> week_[7];  // from Monday
     std::vector<Exception> exceptions_;

@@ -26,6 +26,16 @@ bool is_open(const model::Schedule& schedule, int64_t ms) {
     return times && times->is_open({ms});
 }
 
+TEST(OpenTimes, AreWhatSomebodyHasSwitched) {
+    model::Schedule schedule = office();
+    schedule.switched = model::ScheduleSwitch::Open;
+    EXPECT_TRUE(is_open(schedule, kMonday));
+    schedule.switched = model::ScheduleSwitch::Closed;
+    EXPECT_FALSE(is_open(schedule, kMonday + 12 * kHour));
+    schedule.switched = model::ScheduleSwitch::ByHours;
+    EXPECT_TRUE(is_open(schedule, kMonday + 12 * kHour));
+}
+
 TEST(OpenTimes, HoursAreOfTheZone) {
     struct Case {
         int64_t at;

@@ -5,6 +5,7 @@
 #include "model/generated/feature_code.h"
 #include "routing/delivery.h"
 #include "routing/groups.h"
+#include "routing/queues.h"
 #include "store/catalog.h"
 
 namespace tandem::routing {
@@ -14,8 +15,9 @@ using model::FeatureAction;
 using model::FeatureCode;
 
 struct ActionFacts {
-    std::string_view field;    // of account_service
+    std::string_view field;    // of account_service, or of a schedule
     std::string_view value{};  // JSON; empty: the number that follows the prefix
+    bool of_schedule = false;
 };
 ActionFacts facts_of(FeatureAction action) {
     switch (action) {
@@ -44,6 +46,25 @@ ActionFacts facts_of(FeatureAction action) {
         case FeatureAction::Whisper:
         case FeatureAction::Barge:
             return {};  // they set nothing
+        case FeatureAction::CallsWaitingOn:
+            return {"calls_waiting", "true"};
+        case FeatureAction::CallsWaitingOff:
+            return {"calls_waiting", "false"};
+        case FeatureAction::SecretaryAwayOn:
+            return {"secretary_away", "true"};
+        case FeatureAction::SecretaryAwayOff:
+            return {"secretary_away", "false"};
+        case FeatureAction::ScheduleOpen:
+            return {"switched", "\"open\"", true};
+        case FeatureAction::ScheduleClosed:
+            return {"switched", "\"closed\"", true};
+        case FeatureAction::ScheduleByHours:
+            return {"switched", "\"by-hours\"", true};
+        case FeatureAction::AgentLogin:
+        case FeatureAction::AgentLogout:
+        case FeatureAction::AgentPause:
+        case FeatureAction::AgentResume:
+            return {};  // agent_change() has them
     }
     return {};
 }
@@ -126,6 +147,8 @@ std::optional<Route> use_feature(const store::Catalog& catalog, const Question& 
     const FeatureCode* code = longest_of(catalog, question.domain, number);
     if (code == nullptr) return std::nullopt;
     const std::string_view parameter = parameter_of(*code, number);
+    if (is_of_agents(code->action))
+        return use_agent_code(catalog, question, *code, parameter, route);
     const ActionFacts facts = facts_of(code->action);
     const bool wants_number = facts.value.empty();
     if (!wants_number && !parameter.empty()) return std::nullopt;
@@ -150,6 +173,10 @@ std::optional<Route> use_feature(const store::Catalog& catalog, const Question& 
     change += '}';
     route.steps.push_back({"feature", "The feature code " + code->name + " sets " + change + "."});
     route.feature = FeatureUse{code->name, std::move(change)};
+    if (facts.of_schedule) {
+        route.feature->kind = "schedule";
+        route.feature->schedule = code->schedule;
+    }
     return route;
 }
 
@@ -159,11 +186,17 @@ bool is_digits(std::string_view number) {
 
 }  // namespace
 
+bool is_of_schedule(FeatureAction action) {
+    return facts_of(action).of_schedule;
+}
+
 std::optional<Route> reach_service(const store::Catalog& catalog, const Question& question,
                                    std::string_view number, const Route& route) {
     if (question.kind == Question::Kind::Message || !is_digits(number)) return std::nullopt;
     const auto* group = catalog.find_by_number<model::RingGroup>(question.domain, number);
     if (group != nullptr) return ring_group(catalog, question, *group, route);
+    const auto* queue = catalog.find_by_number<model::Queue>(question.domain, number);
+    if (queue != nullptr) return wait_in_queue(catalog, question, *queue, route);
     // A code is for who dials it, not for where a call has been sent on to, nor for outsiders.
     if (question.forwards > 0 || !question.trunk.is_nil()) return std::nullopt;
     return use_feature(catalog, question, number, route);

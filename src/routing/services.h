@@ -4,9 +4,13 @@
 #include <optional>
 #include <string_view>
 
+#include "model/generated/feature_code.h"
 #include "routing/route.h"
 
 namespace tandem::routing {
+
+// Whether the action is for a schedule, not for the account of who dials.
+bool is_of_schedule(model::FeatureAction action);
 
 // nullopt: the number is neither. It is as normalised() leaves it.
 std::optional<Route> reach_service(const store::Catalog& catalog, const Question& question,

@@ -66,6 +66,7 @@ struct ServicesTest : testing::Test {
         put(group);
         Question question{kDomain, id_of(1), dialled, {}};
         question.turns = &turns;
+        question.talks = &talks;
         question.dice = dice;
         return route(feed.snapshot(), question);
     }
@@ -92,6 +93,7 @@ struct ServicesTest : testing::Test {
     }
     model::RingGroup group;
     GroupTurns turns;
+    TalkTimes talks;
     store::CatalogFeed feed;
 };
 
@@ -137,6 +139,18 @@ TEST_F(ServicesTest, MembersTakeTurns) {
         ASSERT_EQ(found.turned, kGroup);
         ++turns[kGroup];
     }
+}
+
+TEST_F(ServicesTest, WhoHasNotTalkedForLongestComesFirst) {
+    group.strategy = model::RingStrategy::LeastRecent;
+    EXPECT_EQ(who(call("300")), "1002, 1003, 1004") << "nobody knows: as they are";
+    talks.note(1, {id_of(2), id_of(6)}, {1000});
+    EXPECT_EQ(who(call("300")), "1003, 1004, 1002");
+    talks.note_end(id_of(3), {2000});
+    EXPECT_EQ(who(call("300")), "1004, 1003, 1002") << "who talks now comes last";
+    talks.note(1, {}, {3000});
+    talks.note_end(id_of(4), {2500});
+    EXPECT_EQ(who(call("300")), "1003, 1004, 1002");
 }
 
 TEST_F(ServicesTest, ARandomOrderHasEachOnceAndIsNotAlwaysTheSame) {
@@ -214,6 +228,26 @@ TEST_F(ServicesTest, IntercomReachesAPhoneThatIsToAnswerByItself) {
         EXPECT_EQ(found.stages[0].targets[0].account, id_of(2));
     }
     EXPECT_FALSE(call("1002").stages.at(0).targets.at(0).answers_itself);
+}
+
+TEST_F(ServicesTest, ACodeMaySwitchASchedule) {
+    model::FeatureCode code;
+    code.id = FeatureCodeId{{4, 1}};
+    code.domain = kDomain;
+    code.name = "night";
+    code.prefix = "*72";
+    code.action = model::FeatureAction::ScheduleClosed;
+    code.schedule = ScheduleId{{5, 1}};
+    put(code);
+    add_code(2, "*43", model::FeatureAction::CallsWaitingOff);
+    add_code(3, "*51", model::FeatureAction::SecretaryAwayOn);
+    const Route found = call("*72");
+    ASSERT_TRUE(found.feature.has_value());
+    EXPECT_EQ(found.feature->schedule, code.schedule);
+    EXPECT_EQ(found.feature->change, R"({"switched":"closed"})");
+    EXPECT_EQ(call("*43").feature.value().change, R"({"calls_waiting":false})");
+    EXPECT_EQ(call("*51").feature.value().change, R"({"secretary_away":true})");
+    EXPECT_EQ(call("*51").feature.value().schedule, std::nullopt);
 }
 
 // A number that somebody forwards to is nobody's feature code.

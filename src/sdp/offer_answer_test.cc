@@ -100,6 +100,18 @@ TEST(OfferAnswer, RefusesWhatTheStateForbids) {
     EXPECT_FALSE(leg.receive_offer(with_lines("")).has_value()) << "an m-line was removed";
 }
 
+// RFC 3264 8.3.3: from sound to fax (T.38) and back, on the same line.
+TEST(OfferAnswer, ALineMayChangeItsMediaType) {
+    OfferAnswer leg(our_origin());
+    ASSERT_TRUE(leg.send_offer(kAudio).has_value());
+    ASSERT_TRUE(leg.receive_answer(kAudioAnswer).has_value());
+    const Session fax = with_lines("m=image 4002 udptl t38\r\n");
+    ASSERT_TRUE(leg.receive_offer(fax).has_value());
+    EXPECT_FALSE(leg.send_answer(kAudio).has_value()) << "an answer is of the type offered";
+    ASSERT_TRUE(leg.send_answer(fax).has_value());
+    EXPECT_TRUE(leg.send_offer(kAudio).has_value());
+}
+
 TEST(OfferAnswer, GoesOnAfterRestore) {
     OfferAnswer leg(our_origin());
     ASSERT_TRUE(leg.send_offer(kAudio).has_value());

@@ -58,6 +58,7 @@ class B2buaSubject final : public LadderSubject {
  public:
     explicit B2buaSubject(const LadderStep& first) {
         if (first.option("survival") == "none") stage_.change_survival(model::Survival::None);
+        if (first.option("survival") == "all") stage_.change_survival(model::Survival::All);
         for (size_t i = 2; i < first.words.size(); ++i) add_phone(first.words[i]);
     }
 
@@ -105,6 +106,7 @@ class B2buaSubject final : public LadderSubject {
         return nullptr;
     }
     Result<void> act(const LadderStep& step);
+    bool advise(const LadderStep& step);
     Result<void> request(LadderPhone& from, const LadderStep& step);
     Result<void> respond(LadderPhone& from, const LadderStep& step, int status);
     void remember(LadderPhone& phone, ports::SipOutbound& sip);
@@ -119,7 +121,29 @@ class B2buaSubject final : public LadderSubject {
     size_t calls_told_ = 0;
 };
 
+// False: it is no word of CS.
+bool B2buaSubject::advise(const LadderStep& step) {
+    using Kind = ports::QueueAdvice::Kind;
+    constexpr std::pair<std::string_view, Kind> words[] = {{"place", Kind::Place},
+                                                           {"turn", Kind::Turn},
+                                                           {"withdraw", Kind::Withdraw},
+                                                           {"full", Kind::Full},
+                                                           {"nobody", Kind::NoAgents}};
+    const auto found =
+        std::ranges::find(words, step.word(0), [](const auto& w) { return w.first; });
+    if (found == std::end(words)) return false;
+    const bool has_number = found->second == Kind::Place || found->second == Kind::Turn;
+    uint32_t number = 0;
+    if (has_number)
+        std::from_chars(step.word(1).data(), step.word(1).data() + step.word(1).size(), number);
+    std::vector<std::string_view> agents;
+    for (size_t i = has_number ? 2 : 1; !step.word(i).empty(); ++i) agents.push_back(step.word(i));
+    stage_.advise(found->second, number, agents);
+    return true;
+}
+
 Result<void> B2buaSubject::act(const LadderStep& step) {
+    if (advise(step)) return {};
     if (step.word(0) == "call") {
         LadderPhone* from = phone(step.word(1));
         if (from == nullptr) return wrong("no such phone");
@@ -145,8 +169,9 @@ Result<void> B2buaSubject::act(const LadderStep& step) {
         if (stage_.add_feature_code(step.word(1))) return {};
         return wrong("no such feature code");
     }
-    if (step.word(0) == "calls") {
-        auto& count = stage_.calls_of[std::string(step.word(1))];
+    if (step.word(0) == "calls" || step.word(0) == "rings") {
+        auto& known = step.word(0) == "calls" ? stage_.calls_of : stage_.rings_of;
+        auto& count = known[std::string(step.word(1))];
         std::from_chars(step.word(2).data(), step.word(2).data() + step.word(2).size(), count);
         return {};
     }
@@ -154,11 +179,14 @@ Result<void> B2buaSubject::act(const LadderStep& step) {
         stage_.changes_refused = true;
         return {};
     }
-    if (step.word(0) == "group") {
+    if (step.word(0) == "group" || step.word(0) == "queue") {
         std::vector<std::string_view> members;
         for (size_t i = 3; !step.word(i).empty(); ++i) members.push_back(step.word(i));
-        if (stage_.add_group(step.word(1), step.word(2), members)) return {};
-        return wrong("no such member, or no such group");
+        const bool is_made = step.word(0) == "group"
+                                 ? stage_.add_group(step.word(1), step.word(2), members)
+                                 : stage_.add_queue(step.word(1), step.word(2), members);
+        if (is_made) return {};
+        return wrong("no such member, or no such group or queue");
     }
     if (step.word(1) == "store") {
         stage_.hold_store = step.word(0) == "hold";
@@ -273,6 +301,10 @@ void B2buaSubject::drain_store(std::vector<std::string>& out) {
                            std::string(model::to_string(cdr->released_by)) +
                            (cdr->survived ? " survived" : "");
         line += transfers_of(*cdr);
+        for (const model::CdrQueue& each : cdr->queues) {
+            line += " | queue " + each.name + " " + std::string(model::to_string(each.outcome)) +
+                    " after " + std::to_string(each.wait.count()) + " ms";
+        }
         for (const model::CdrForward& each : cdr->forwards) {
             line += " | " + each.by.number + " to " + each.to + ": " +
                     std::string(model::to_string(each.reason));

@@ -52,21 +52,4 @@ std::string dialog_info(std::string_view entity, uint32_t version,
     return out + "</dialog-info>\r\n";
 }
 
-std::string pidf(std::string_view entity, Presence presence) {
-    std::string out(declaration);
-    out +=
-        "<presence xmlns=\"urn:ietf:params:xml:ns:pidf\""
-        " xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\""
-        " xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\"";
-    append_xml_attribute(out, "entity", entity);
-    out += ">\r\n<tuple id=\"phones\"><status><basic>";
-    out += presence == Presence::Closed ? "closed" : "open";
-    out += "</basic></status></tuple>\r\n";
-    if (presence == Presence::OnThePhone)
-        out +=
-            "<dm:person id=\"person\"><rpid:activities><rpid:on-the-phone/></rpid:activities>"
-            "</dm:person>\r\n";
-    return out + "</presence>\r\n";
-}
-
 }  // namespace tandem::sip

@@ -1,5 +1,5 @@
-// Bodies of NOTIFY: what lamps and presence displays are told. Always the full state, so that
-// whoever has missed one is right with the next.
+// Bodies of NOTIFY: what lamps are told. Always the full state, so that whoever has missed one is
+// right with the next. Those of other packages: pidf.h, message_summary.h, reginfo.h.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,5 @@ inline constexpr std::string_view dialog_info_type = "application/dialog-info+xm
 // RFC 4235 4. `entity`: the URI of the account.
 std::string dialog_info(std::string_view entity, uint32_t version,
                         const std::vector<DialogInfo>& dialogs);
-
-inline constexpr std::string_view pidf_type = "application/pidf+xml";
-// RFC 3863 4; on the phone: RFC 4480 3.2.
-enum class Presence : uint8_t { Closed, Open, OnThePhone };
-std::string pidf(std::string_view entity, Presence presence);
 
 }  // namespace tandem::sip

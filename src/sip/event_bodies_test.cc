@@ -42,14 +42,5 @@ TEST(EventBodies, DialogInfoNamesEachDialog) {
     EXPECT_NE(dialog_info("sip:a@b", 1, {}).find("<state>terminated</state>"), std::string::npos);
 }
 
-TEST(EventBodies, PidfSaysWhetherSomebodyIsThere) {
-    EXPECT_NE(pidf("sip:a@b", Presence::Closed).find("<basic>closed</basic>"), std::string::npos);
-    EXPECT_NE(pidf("sip:a@b", Presence::Open).find("<basic>open</basic>"), std::string::npos);
-    EXPECT_EQ(pidf("sip:a@b", Presence::Open).find("on-the-phone"), std::string::npos);
-    const std::string busy = pidf("sip:a@b", Presence::OnThePhone);
-    EXPECT_NE(busy.find("<basic>open</basic>"), std::string::npos);
-    EXPECT_NE(busy.find("<rpid:on-the-phone/>"), std::string::npos);
-}
-
 }  // namespace
 }  // namespace tandem::sip

@@ -1,5 +1,5 @@
 // Text inside XML (W3C XML 1.0 2.4): the bodies of event packages are written by hand, as they are
-// short and never read.
+// short. What phones publish is read by xml_reader.h.
 #pragma once
 
 #include <string>

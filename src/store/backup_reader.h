@@ -9,7 +9,8 @@
 //
 // In it are the layers, their indexes and the bindings: the keys from "/" to "binding/". What lives
 // with processes only is not: snapshots of calls, leaders, fences, sequence numbers, tokens of
-// servers that are to join, and keys with leases.
+// servers that are to join, and keys with leases. Nor are subscriptions and publications, which
+// phones renew within two hours.
 //
 // Pure and single-threaded. One request is under way at a time; any of them may be asked again.
 #pragma once

@@ -21,6 +21,8 @@ struct TrunkGroup;
 struct RingGroup;
 struct FeatureCode;
 struct Music;
+struct Queue;
+struct QueueAgent;
 struct AccountService;
 struct Grant;
 struct ApiToken;
@@ -58,6 +60,14 @@ struct DomainKind<model::TrunkGroup> {
 template <>
 struct DomainKind<model::RingGroup> {
     static constexpr std::string_view name = "ring_group", segment = "ring-group";
+};
+template <>
+struct DomainKind<model::Queue> {
+    static constexpr std::string_view name = "queue", segment = "queue";
+};
+template <>
+struct DomainKind<model::QueueAgent> {
+    static constexpr std::string_view name = "queue_agent", segment = "queue-agent";
 };
 template <>
 struct DomainKind<model::AccountService> {
@@ -108,8 +118,8 @@ struct KindList {
 
 using DomainKinds =
     KindList<model::NumberRange, model::DialRule, model::Schedule, model::Representation,
-             model::Trunk, model::TrunkGroup, model::RingGroup, model::FeatureCode,
-             model::AccountService, model::Music, model::Grant, model::ApiToken>;
+             model::Trunk, model::TrunkGroup, model::RingGroup, model::Queue, model::FeatureCode,
+             model::AccountService, model::QueueAgent, model::Music, model::Grant, model::ApiToken>;
 
 template <typename T>
 concept IsDomainKind = requires { DomainKind<T>::segment; };

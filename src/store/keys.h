@@ -16,8 +16,11 @@
 //   /d/<domain>/x/user-login/<login>  /x/<kind>/<name>
 //   /x/domain-name/<name>                                   unique in the system
 //   binding/<domain>/<account>/<binding>                    registrar
+//   binding/<domain>/<account>/message/<key>                MESSAGEs that wait for a device
 //   binding/~<instance number>  binding/~sharing            barriers of its copies; how its groups
 //                                                           share the domains (group_sharing.h)
+//   subscription/<domain>/<key>                             call state: who has subscribed to what
+//   publication/<domain>/<key>                              and what phones have published
 //   call/<instance>/<call>                                  snapshots of calls
 //   outbox/audit/<record>                                   the audit log on its way to history
 //   outbox/cdr/<cdr>                                        CDRs, likewise

@@ -1,5 +1,6 @@
 #include "store/licences.h"
 
+#include "model/generated/trunk.h"
 #include "store/catalog_tree.h"
 
 namespace tandem::store {
@@ -67,6 +68,28 @@ std::string_view field_of(Quantity quantity) {
 std::optional<int64_t> amount_in(const Licence& licence, Quantity quantity) {
     const auto& amount = licence.*kFields[static_cast<size_t>(quantity)].amount;
     return amount ? std::optional<int64_t>(*amount) : std::nullopt;
+}
+
+int64_t amount_of(const model::Trunk& trunk, Quantity quantity) {
+    switch (quantity) {
+        case Quantity::Calls:
+            return trunk.channels_max;
+        case Quantity::CallsIn:
+            return trunk.channels_in_max;
+        case Quantity::CallsOut:
+            return trunk.channels_out_max;
+        case Quantity::CallRate:
+            return trunk.calls_per_second;
+        case Quantity::Accounts:
+        case Quantity::Users:
+        case Quantity::Devices:
+        case Quantity::Trunks:
+        case Quantity::Scenarios:
+        case Quantity::ChildDomains:
+        case Quantity::RecordingStorage:
+            return 0;
+    }
+    return 0;
 }
 
 std::optional<int64_t> own_amount(const Catalog& catalog, DomainId domain, Quantity quantity) {

@@ -41,6 +41,9 @@ constexpr std::array<Quantity, quantity_count> all_quantities() {
 
 std::string_view field_of(Quantity quantity);  // "accounts_max", as in the licence
 std::optional<int64_t> amount_in(const model::Licence& licence, Quantity quantity);
+// What bounds calls over a trunk: Calls, CallsIn, CallsOut, CallRate. 0: nothing, or it has no such
+// bound.
+int64_t amount_of(const model::Trunk& trunk, Quantity quantity);
 // What the licence of the domain itself names.
 std::optional<int64_t> own_amount(const Catalog& catalog, DomainId domain, Quantity quantity);
 

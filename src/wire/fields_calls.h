@@ -6,6 +6,47 @@
 namespace tandem::wire {
 
 template <typename A>
+void describe(A& a, ports::QueuePlace& v) {
+    a(1, v.domain);
+    a(2, v.queue);
+    a(3, v.since);
+    a(4, v.waits);
+    a(5, v.turn);
+    a(6, v.offered);
+}
+template <typename A>
+void describe(A& a, ports::QueueAdvice::Entry& v) {
+    a(1, v.call);
+    a(2, v.queue);
+    a(3, v.kind);
+    a(4, v.ahead);
+    a(5, v.turn);
+    a(6, v.agents);
+}
+template <typename A>
+void describe(A& a, ports::QueueAdvice& v) {
+    a(1, v.entries);
+}
+template <typename A>
+void describe(A& a, ports::QueuesQuery& v) {
+    a(1, v.domain);
+}
+template <typename A>
+void describe(A& a, ports::QueueStates& v) {
+    a(1, v.items);
+}
+template <typename A>
+void describe(A& a, ports::QueueAgentsFreed::Entry& v) {
+    a(1, v.agent);
+    a(2, v.queue);
+    a(3, v.domain);
+    a(4, v.at);
+}
+template <typename A>
+void describe(A& a, ports::QueueAgentsFreed& v) {
+    a(1, v.entries);
+}
+template <typename A>
 void describe(A& a, ports::CallSummary& v) {
     a(1, v.call);
     a(2, v.domain);
@@ -23,12 +64,14 @@ void describe(A& a, ports::CallSummary& v) {
     a(17, v.ringing);
     a(18, v.end_status);
     a(19, v.end_reason);
+    a(30, v.queue);
 }
 template <typename A>
 void describe(A& a, ports::CallEvent& v) {
     a(1, v.kind);
     a(2, v.at);
     a(3, v.call);
+    a(4, v.number);
 }
 template <typename A>
 void describe(A& a, ports::CallEventsFollow& v) {
@@ -36,6 +79,8 @@ void describe(A& a, ports::CallEventsFollow& v) {
     a(2, v.domain);
     a(3, v.known);
     a(4, v.over);
+    a(5, v.tenure);
+    a(6, v.seen);
 }
 template <typename A>
 void describe(A& a, ports::CallEvents& v) {
@@ -44,6 +89,10 @@ void describe(A& a, ports::CallEvents& v) {
     a(3, v.number);
     a(4, v.complete);
     a(5, v.events);
+    a(6, v.tenure);
+    a(7, v.at);
+    a(8, v.resumed);
+    a(9, v.gap);
 }
 template <typename A>
 void describe(A& a, ports::CallReport& v) {
@@ -147,6 +196,7 @@ template <typename A>
 void describe(A& a, ports::LeaseOf& v) {
     a(1, v.holder);
     a(2, v.quantity);
+    a(3, v.trunk);
 }
 template <typename A>
 void describe(A& a, ports::LeaseAsk& v) {

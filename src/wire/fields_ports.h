@@ -16,6 +16,9 @@ template <>
 inline constexpr ports::CallEvent::Kind last_of<ports::CallEvent::Kind> =
     ports::CallEvent::Kind::Ended;
 template <>
+inline constexpr ports::QueueAdvice::Kind last_of<ports::QueueAdvice::Kind> =
+    ports::QueueAdvice::Kind::NoAgents;
+template <>
 inline constexpr ports::MediaKind last_of<ports::MediaKind> = ports::MediaKind::Other;
 template <>
 inline constexpr ports::MediaDirection last_of<ports::MediaDirection> =
@@ -24,7 +27,7 @@ template <>
 inline constexpr ports::SrtpSuite last_of<ports::SrtpSuite> = ports::SrtpSuite::AeadAes256Gcm;
 template <>
 inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
-    ports::MediaEvent::Kind::Played;
+    ports::MediaEvent::Kind::Idle;
 template <>
 inline constexpr ports::MediaCodec last_of<ports::MediaCodec> = ports::MediaCodec::Pcmu;
 template <>
@@ -125,6 +128,20 @@ void describe(A& a, ports::ListenerFailed& v) {
     a(2, v.error);
 }
 
+template <typename A>
+void describe(A& a, ports::TlsPeer& v) {
+    a(1, v.address);
+    a(2, v.host);
+    a(3, v.verify);
+    a(4, v.ca_pem);
+    a(5, v.is_gone);
+}
+template <typename A>
+void describe(A& a, ports::TlsFailed& v) {
+    a(1, v.address);
+    a(2, v.why);
+}
+
 // ---- registrar ----
 template <typename A>
 void describe(A& a, ports::Binding& v) {
@@ -168,6 +185,24 @@ void describe(A& a, ports::BindingsPage& v) {
     a(1, v.items);
     a(2, v.next);
     a(3, v.total);
+}
+template <typename A>
+void describe(A& a, ports::AccountFollow& v) {
+    a(1, v.domain);
+    a(2, v.account);
+}
+template <typename A>
+void describe(A& a, ports::AccountStanding::Device& v) {
+    a(1, v.key);
+    a(2, v.is_reachable);
+    a(3, v.binding);
+}
+template <typename A>
+void describe(A& a, ports::AccountStanding& v) {
+    a(1, v.account);
+    a(2, v.devices);
+    a(3, v.revoked);
+    a(4, v.messages);
 }
 template <typename A>
 void describe(A& a, ports::BindingRemove& v) {

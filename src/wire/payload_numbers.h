@@ -34,6 +34,10 @@ inline constexpr uint32_t payload_number<ports::ListenerClose> = 19;
 template <>
 inline constexpr uint32_t payload_number<ports::ListenerFailed> = 20;
 template <>
+inline constexpr uint32_t payload_number<ports::TlsPeer> = 260;
+template <>
+inline constexpr uint32_t payload_number<ports::TlsFailed> = 261;
+template <>
 inline constexpr uint32_t payload_number<ports::BindingsQuery> = 30;
 template <>
 inline constexpr uint32_t payload_number<ports::BindingsReply> = 31;
@@ -53,6 +57,10 @@ template <>
 inline constexpr uint32_t payload_number<ports::MessageDeliver> = 38;
 template <>
 inline constexpr uint32_t payload_number<ports::MessageDelivered> = 39;
+template <>
+inline constexpr uint32_t payload_number<ports::AccountFollow> = 250;
+template <>
+inline constexpr uint32_t payload_number<ports::AccountStanding> = 251;
 template <>
 inline constexpr uint32_t payload_number<ports::MediaPlace> = 50;
 template <>
@@ -211,6 +219,15 @@ template <>
 inline constexpr uint32_t payload_number<ports::CallEventsFollow> = 184;
 template <>
 inline constexpr uint32_t payload_number<ports::CallEvents> = 185;
+
+template <>
+inline constexpr uint32_t payload_number<ports::QueueAdvice> = 220;
+template <>
+inline constexpr uint32_t payload_number<ports::QueuesQuery> = 221;
+template <>
+inline constexpr uint32_t payload_number<ports::QueueStates> = 222;
+template <>
+inline constexpr uint32_t payload_number<ports::QueueAgentsFreed> = 223;
 
 template <typename... Ts>
 constexpr bool has_unique_numbers(ports::PayloadList<Ts...>) {

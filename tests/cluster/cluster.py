@@ -21,7 +21,7 @@ HERE = PREFIX + "1"  # this namespace, at the bridge
 # A drill's server may be harmed over the API.
 ALLOWED = "drills_allowed = true\n"
 LINK_PORT = 7200
-ROLES = ("SG", "SR", "B2B", "MG", "MGC", "CS", "WS", "ST")
+ROLES = ("SG", "SR", "B2B", "MG", "MGC", "CS", "WS", "ST", "ESG")
 
 
 class Machine(Host):

@@ -1,6 +1,7 @@
 """A phone in Python that places and takes calls step by step, with sound, in IPv4 or IPv6: for tests that
 look into messages and change things in the middle of a call."""
 
+import contextlib
 import hashlib
 import re
 import socket
@@ -347,6 +348,39 @@ class CallingPhone:
                 except TimeoutError:
                     pass
                 expect(time.monotonic() < end, f"{listener.user} does not hear {speaker.user}")
+
+    def answer_offers(self):
+        """Answers the re-INVITEs that have come, as a phone does; nothing is waited for."""
+        while True:
+            try:
+                self.socket.settimeout(0.001)
+                self.pending.append(self.read())
+            except TimeoutError:
+                break
+        for message in list(self.pending):
+            ours = header(message, "Call-ID") == self.dialog.get("call")
+            if ours and message.startswith("INVITE "):
+                self.pending.remove(message)
+                self.respond(message, "200 OK", body=self.sdp())
+                self.learn_media(message)
+            elif ours and message.startswith("ACK "):
+                self.pending.remove(message)
+
+    def goes_on_with(self, other, timeout=15):
+        """Both hear each other again, within `timeout` seconds, whatever ports they are offered meanwhile."""
+        phones = (self, other)
+        marks = [struct.pack("!I", (time.monotonic_ns() + i) & 0xffffffff) for i in range(2)]
+        heard = [False, False]
+        end = time.monotonic() + timeout
+        while not all(heard):
+            expect(time.monotonic() < end, f"{self.user} and {other.user} hear each other again: {heard}")
+            for i, phone in enumerate(phones):
+                phone.answer_offers()
+                phone.media.sendto(phone.rtp(0) + marks[i] + SILENCE[4:], phone.media_target)
+            for i, phone in enumerate(phones):
+                phone.media.settimeout(0.01)
+                with contextlib.suppress(TimeoutError):
+                    heard[i] = heard[i] or marks[1 - i] in phone.media.recv(2048)
 
     def rtp(self, number):
         self.sequence = getattr(self, "sequence", 0) + 1

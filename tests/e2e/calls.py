@@ -36,7 +36,7 @@ def records(server, expected=1):
     def enough():
         items = server.api("GET", "/domains/demo.test/cdr?limit=1000")["items"]
         return items if len(items) >= expected else None
-    items = wait_for(enough, f"{expected} CDRs", 10)
+    items = wait_for(enough, f"{expected} CDRs", 30)  # a slow disk takes its time
     expect(len(items) == expected, f"{len(items)} CDRs, expected {expected}: {items}")
     return items
 

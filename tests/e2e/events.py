@@ -4,6 +4,7 @@
 import json
 import os
 import queue
+import socket
 import subprocess
 import threading
 import time
@@ -19,10 +20,13 @@ NODES = os.environ.get("TANDEM_TEST_NODES", "one")
 class Listener:
     """A stream of events, read by a thread."""
 
-    def __init__(self, server, domain="demo.test", token=None):
+    def __init__(self, server, domain="demo.test", token=None, seen=None):
         request = urllib.request.Request(f"{server.url}/api/v1/domains/{domain}/events")
         request.add_header("Authorization", "Bearer " + (token or server.token()))
         request.add_header("Accept", "text/event-stream")
+        if seen:
+            request.add_header("Last-Event-ID", seen)
+        self.last_id = None
         self.response = urllib.request.urlopen(request, timeout=60)
         expect(self.response.headers["Content-Type"] == "text/event-stream", f"{self.response.headers}")
         self.events = queue.Queue()
@@ -38,9 +42,14 @@ class Listener:
                     name = line[7:]
                 elif line.startswith("data: "):
                     self.events.put((name, json.loads(line[6:])))
+                elif line.startswith("id: "):
+                    self.last_id = line[4:]
         except (OSError, ValueError):
             pass  # the server has ended
         self.ended = True
+
+    def end(self):
+        self.response.fp.raw._sock.shutdown(socket.SHUT_RDWR)  # pylint: disable=protected-access
 
     def next(self, timeout=10):
         try:
@@ -90,6 +99,33 @@ def a_call_from_begin_to_end(folder):
             expect(data["call"]["id"] == call["id"] and data["call"]["end_reason"], f"{data}")
         for each in phones:
             finish_sipp(each)
+
+
+def a_stream_goes_on_where_it_broke(folder):
+    """Last-Event-ID: what came meanwhile is told, in its order; where it is not known, a gap is."""
+    with running(folder, nodes=NODES) as server:
+        register(server, "1002", CALLEE_PORT)
+        first = Listener(server)
+        expect(first.next()[0] == "state", "at first")
+        wait_for(lambda: first.last_id, "a state has an id")
+        seen = first.last_id
+        first.end()
+        phones = begin_call(server)
+        call = answered(server)
+        again = Listener(server, seen=seen)
+        names, data = again.until("answered")
+        expect([each for each in names if each != "changed"] == ["begun", "ringing", "answered"], f"no state again: {names}")
+        expect(data["call"]["id"] == call, f"{data}")
+        server.api("DELETE", "/calls/" + call)
+        again.until("ended")
+        for each in phones:
+            finish_sipp(each)
+        for odd in ("what is this", seen[:16] + "-99999999", "0123456789abcdef-1"):
+            stranger = Listener(server, seen=odd)
+            name, data = stranger.next()
+            expect((name, data) == ("gap", {"after": odd}), f"{name} {data}")
+            name, data = stranger.next()
+            expect(name == "state" and data["begins"], f"{name} {data}")
 
 
 def a_held_call(folder):
@@ -153,8 +189,8 @@ def the_teller_dies(folder):
                  if any(each["role"] == "CS" for each in node["instances"])]
         expect(len(nodes) == 1, f"CS on one node: {nodes}")
         os.kill(server.pid_of(nodes[0]), 9)
-        _, data = listener.until("state", 20)
-        expect(data["begins"], f"{data}")
+        names, data = listener.until("state", 20)
+        expect(data["begins"] and names[-2:] == ["gap", "state"], f"{names} {data}")
         while not data["complete"]:
             _, data = listener.until("state", 20)
         call = answered(server)
@@ -166,4 +202,5 @@ def the_teller_dies(folder):
 
 
 if __name__ == "__main__":
-    main(a_call_from_begin_to_end, a_held_call, who_may_listen, the_command_line_follows, the_teller_dies)
+    main(a_call_from_begin_to_end, a_stream_goes_on_where_it_broke, a_held_call, who_may_listen,
+         the_command_line_follows, the_teller_dies)

@@ -235,6 +235,7 @@ def entities(api):
     entity_cycle(api, inside + "dial-rules", inside + "dial-rules/{id}", {"name": "zero", "dialled": "0*"},
                  {"order": 7}, {"dialled": "1[", "caller": "x", "action": "odd"}, **demo)
     api.call("get", inside + "dial-rules/check", 200, **demo)
+    api.call("get", inside + "queue-states", 200, **demo)
     entity_cycle(api, inside + "representations", inside + "representations/{id}",
                  {"name": "outside", "number": {"prefix": "+4930"}}, {"order": 7},
                  {"caller": "1[", "scope": "odd", "other_domain": "1" * 32}, **demo)
@@ -242,6 +243,8 @@ def entities(api):
                  {"name": "office", "hours": [{"days": ["mon"], "from": "08:00", "to": "17:00"}]},
                  {"time_zone": "Europe/Berlin"}, {"time_zone": "Europe/Nowhere", "hours": 5}, **demo)
     entity_cycle(api, inside + "ring-groups", inside + "ring-groups/{id}", {"name": "sales", "number": "300"},
+                 {"strategy": "random"}, {"strategy": "loud", "ring_s": 0}, **demo)
+    entity_cycle(api, inside + "queues", inside + "queues/{id}", {"name": "help", "number": "600"},
                  {"strategy": "random"}, {"strategy": "loud", "ring_s": 0}, **demo)
     entity_cycle(api, inside + "feature-codes", inside + "feature-codes/{id}",
                  {"name": "quiet", "prefix": "*26", "action": "do-not-disturb-on"}, {"prefix": "*27"},
@@ -256,6 +259,7 @@ def entities(api):
                  {"order": "spread"}, {"order": "random"}, **demo)
     for path, change, wrong in ((inside + "licence", {"accounts_max": 50}, {"users_max": -1}),
                                 (inside + "accounts/{id}/services", {"forward_busy": "1002"}, {"forward_always": "1001"}),
+                                (inside + "accounts/{id}/agent", {"logged_in": True}, {"paused": "perhaps"}),
                                 (V1 + "/settings", {"user_agent": "Acme"}, {"hep_target": "nowhere"})):
         names = account if "{id}" in path else demo if "{domain}" in path else {}
         old = api.call("get", path, 200, **names).headers["ETag"]

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Do not disturb, forwarding, ring groups, feature codes: what decides who rings."""
+"""Do not disturb, forwarding, secretaries, ring groups, feature codes: what decides who rings."""
 
 import contextlib
 import os
@@ -53,8 +53,8 @@ def answered_by(caller, callee):
     return callee.invite
 
 
-def check_forwards(server, *forwards, result="answered"):
-    record = records(server)[0]
+def check_forwards(server, *forwards, result="answered", calls=1):
+    record = records(server, calls)[0]
     told = [(each["by"]["number"], each["to"], each["reason"]) for each in record["forwards"]]
     expect(told == list(forwards) and record["result"] == result, f"the CDR: {record}")
     return record
@@ -412,6 +412,158 @@ def feature_codes(folder):
         nothing_left(server)
 
 
+def rules_by_caller_and_schedule(folder):
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, \
+            phones(server, "1001", "1002", "1003", "1004") as (a, b, c, d):
+        domain = "/domains/demo.test"
+        night = server.api("POST", domain + "/schedules", {"name": "night"})["id"]
+        for rule, field in (({"caller": "10[", "to": "1003"}, "caller"), ({"to": "1999"}, "to"), ({"to": "1002"}, "to"),
+                            ({"schedule": "f" * 32, "to": "1003"}, "schedule"), ({}, "to"),
+                            ({"reason": "often", "to": "1003"}, "reason")):
+            problem = services(server, "1002", expected=422, rules=[{"to": "1003"}, rule])
+            expect(problem["field"] == f"rules[1].{field}", f"{rule}: {problem}")
+        code, said = tandem(server, "services", "set", "demo.test", "1002", "--forward-always", "1004", "--rules",
+                            '[{"caller": "1001", "action": "ring"},'
+                            ' {"schedule": "night", "caller": "100X", "to": "1003"},'
+                            ' {"caller": "inner", "action": "reject"}]')
+        expect(code == 0, said)
+        expect(services(server, "1002", rules=shown(server, "1002")["rules"])["rules"][1]["schedule"] == night,
+               "the name became an id")
+        a.begin_call("1002")
+        answered_by(a, b)
+        expect(c.try_call("1002") == 603, "refused")
+        server.api("PATCH", domain + "/schedules/night", {"switched": "open"})
+        d.begin_call("1002")
+        invite = answered_by(d, c)
+        expect("1002@demo.test" in header(invite, "Diversion"), f"Diversion: {invite}")
+        check_forwards(server, ("1002", "1003", "always"), calls=3)
+        code, said = tandem(server, "route", "test", "demo.test", "1004", "1002")
+        expect(code == 0 and "Not its rule 1" in said and "Its rule 2 (always) says 'forward'" in said, said)
+        server.api("DELETE", domain + "/schedules/night", expected=409)
+        nothing_left(server)
+
+
+def shown(server, account):
+    return server.api("GET", f"/domains/demo.test/accounts/{account}/services")
+
+
+def rules_for_who_does_not_answer(folder):
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1002", "1003") as (a, b, c):
+        services(server, "1002", forward_busy="1004", rules=[{"reason": "busy", "caller": "1001", "to": "1003"}])
+        a.begin_call("1002")
+        refuse(b, "486 Busy Here")
+        answered_by(a, c)
+        check_forwards(server, ("1002", "1003", "busy"))
+        services(server, "1002", rules=[{"reason": "busy", "caller": "inner", "action": "ring"}])
+        a.begin_call("1002")
+        refuse(b, "486 Busy Here")
+        response = a.wait_response(a.last_request)
+        a.acknowledge_failure(a.last_request, response)
+        expect(response.startswith("SIP/2.0 486"), f"{response.splitlines()[0]}")
+        nothing_left(server)
+
+
+def secretaries_take_the_calls_of_their_chief(folder):
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, \
+            phones(server, "1001", "1002", "1003", "1004") as (a, chief, c, d):
+        tandem(server, "feature-code", "defaults", "demo.test")
+        code, said = tandem(server, "services", "set", "demo.test", "1002", "--secretaries", "1003",
+                            "--direct-callers", "1004")
+        expect(code == 0, said)
+        problem = services(server, "1002", expected=422, secretaries=[shown(server, "1002")["id"]])
+        expect(problem["field"] == "secretaries[0]", f"{problem}")
+        server.api("DELETE", "/domains/demo.test/accounts/1003", expected=409)
+        a.begin_call("1002")
+        invite = answered_by(a, c)
+        expect("1002@demo.test" in header(invite, "Diversion"), f"whose call it is: {invite}")
+        check_forwards(server, ("1002", "1003", "always"))
+        expect(not rang(chief), "the chief's phone is quiet")
+        for direct in (c, d):
+            direct.begin_call("1002")
+            answered_by(direct, chief)
+        dial_code(c, "*51")
+        a.begin_call("1002")
+        answered_by(a, chief)
+        dial_code(c, "#51")
+        services(server, "1002", secretaries_mode="together")
+        a.begin_call("1002")
+        ringing = c.wait_request("INVITE")
+        c.respond(ringing, "180 Ringing")
+        chief.take()
+        a.finish_call()
+        chief.wait_request("ACK")
+        cancelled(c, ringing)
+        expect("Diversion" not in chief.invite, f"his own call: {chief.invite}")
+        a.hang_up(chief)
+        nothing_left(server)
+
+
+def no_second_call(folder):
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1002", "1003") as (a, b, c):
+        tandem(server, "feature-code", "defaults", "demo.test")
+        dial_code(b, "#43")
+        expect(shown(server, "1002")["calls_waiting"] is False, f"{shown(server, '1002')}")
+        wait_for(lambda: not server.api("GET", "/calls")["items"], "the code's call is over")
+        a.begin_call("1002")
+        ringing = b.wait_request("INVITE")
+        b.respond(ringing, "180 Ringing")
+        expect(status_of(a) == 180, "it rings")
+        wait_for(lambda: [call for call in server.api("GET", "/calls")["items"] if call.get("ringing")], "it is known")
+        expect(c.try_call("1002") == 486, "busy while one rings")
+        b.respond(ringing, "486 Busy Here")
+        b.wait_request("ACK")
+        response = a.wait_response(a.last_request)
+        a.acknowledge_failure(a.last_request, response)
+        dial_code(b, "*43")
+        a.call("1002", b)
+        wait_for(lambda: [call for call in server.api("GET", "/calls")["items"] if call["phase"] == "answered"],
+                 "the call is known")
+        c.begin_call("1002")
+        refuse(b, "486 Busy Here")
+        response = c.wait_response(c.last_request)
+        c.acknowledge_failure(c.last_request, response)
+        a.hang_up(b)
+        nothing_left(server)
+
+
+def a_group_rings_who_has_not_talked_for_longest(folder):
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1002", "1003") as (a, b, c):
+        group(server, members=["1002", "1003"], strategy="least-recent")
+        for first in (b, c):
+            a.begin_call("300")
+            answered_by(a, first)
+        a.begin_call("1002")  # no call of the group
+        answered_by(a, b)
+        a.begin_call("300")
+        answered_by(a, c)
+
+
+def night_at_the_touch_of_a_key(folder):
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1002", "1003") as (a, b, c):
+        domain = "/domains/demo.test"
+        office = server.api("POST", domain + "/schedules", {"name": "office", "switched": "open"})["id"]
+        problem = server.api("POST", domain + "/feature-codes",
+                             {"name": "night", "prefix": "*72", "action": "schedule-closed"}, expected=422)
+        expect(problem["field"] == "schedule", f"{problem}")
+        for name, prefix, action in (("night", "*72", "schedule-closed"), ("day", "#72", "schedule-open")):
+            done = tandem(server, "feature-code", "add", "demo.test", name, "--prefix", prefix, "--action", action,
+                          "--schedule", "office")
+            expect(done[0] == 0, done[1])
+        services(server, "1002", rules=[{"schedule": office, "action": "ring"}, {"to": "1003"}])
+        a.begin_call("1002")
+        answered_by(a, b)
+        dial_code(b, "*72")
+        expect(server.api("GET", domain + "/schedules/office")["switched"] == "closed", "switched")
+        a.begin_call("1002")
+        answered_by(a, c)
+        dial_code(b, "#72#")
+        a.begin_call("1002")
+        answered_by(a, b)
+        log = wait_for(lambda: [each for each in server.api("GET", domain + "/audit")["items"]
+                                if each.get("kind") == "schedule" and "account" in each["actor"]], "the audit log")
+        expect({each["actor"] for each in log} == {"account 1002@demo.test"}, f"{log}")
+
+
 if __name__ == "__main__":
     main(all_calls_go_elsewhere, busy_goes_on_and_ends_as_busy, nobody_answers_and_the_next_rings,
          the_caller_gives_up_while_the_second_rings, no_phone_is_registered, do_not_disturb,
@@ -420,4 +572,6 @@ if __name__ == "__main__":
          a_group_rings_all_at_once, a_group_rings_one_by_one_and_overflows, members_of_a_group_take_turns,
          wrong_groups_and_codes_are_refused, so_many_calls_and_no_more, feature_codes,
          an_intercom_call_is_to_answer_itself,
-         they_go_back_with_their_domain)
+         they_go_back_with_their_domain, rules_by_caller_and_schedule, rules_for_who_does_not_answer,
+         secretaries_take_the_calls_of_their_chief, no_second_call, a_group_rings_who_has_not_talked_for_longest,
+         night_at_the_touch_of_a_key)

@@ -206,7 +206,7 @@ def transferred_call_survives_its_b2b(folder):
         server.kill_nodes()
         server.wait_healthy()
         wait_for(lambda: calls_or_none(server) == 1, "the call is there again")
-        b.talks_with(c)
+        b.goes_on_with(c)
         c.in_dialog("BYE")
         let_go(b)
         record = records(server)[0]

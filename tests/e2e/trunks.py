@@ -275,7 +275,7 @@ def bad_trunks_are_refused(folder):
     good = {"name": "x", "proxies": ["sip.example.net"], "user": "u", "password": "p"}
     with running(folder) as server:
         for change, field in (({"proxies": []}, "proxies"), ({"proxies": ["host:0"]}, "proxies[0]"),
-                              ({"proxies": ["a.test", "b.test;tls"]}, "proxies[1]"), ({"user": ""}, "user"),
+                              ({"proxies": ["a.test", "b.test;sctp"]}, "proxies[1]"), ({"user": ""}, "user"),
                               ({"password": None}, "password"), ({"addresses": ["10.0.0.0/8", "ten"]}, "addresses[1]"),
                               ({"mode": "sell"}, "mode"), ({"name": "Ü"}, "name"), ({"ping_s": -1}, "ping_s"),
                               ({"incoming_number": "abc"}, "incoming_number")):

@@ -22,7 +22,7 @@ void show_trace(Global& global, const std::string& call, bool full) {
     std::fputs(ladder_text(json.at("items").as_array(), full).c_str(), stdout);
 }
 
-// "event: NAME", then "data: JSON"; other lines mean nothing to us.
+// "event: NAME", then "data: JSON" and perhaps "id: ID"; other lines mean nothing to us.
 class EventReader {
  public:
     explicit EventReader(bool as_json) : as_json_(as_json) {}
@@ -35,9 +35,12 @@ class EventReader {
             const std::string line = std::exchange(line_, {});
             if (line.starts_with("event: ")) name_ = line.substr(7);
             if (line.starts_with("data: ")) show(line.substr(6));
+            if (line.starts_with("id: ")) last_id_ = line.substr(4);
         }
         std::fflush(stdout);
     }
+    void begin_anew() { line_.clear(); }
+    const std::string& last_id() const { return last_id_; }
 
  private:
     void show(const std::string& data) {
@@ -50,8 +53,10 @@ class EventReader {
             std::printf("%s\n", boost::json::serialize(event).c_str());
         } else if (const auto* calls = json.as_object().if_contains("calls")) {
             for (const auto& each : calls->as_array()) print(cell(each, "started"), each);
-        } else {
-            print(cell(json, "at"), json.at("call"));
+        } else if (const auto* call = json.as_object().if_contains("call")) {
+            print(cell(json, "at"), *call);
+        } else if (name_ == "gap") {
+            std::printf("%-24s  %-9s something was missed; how it stands now:\n", "-", "gap");
         }
     }
     void print(const std::string& at, const boost::json::value& call) const {
@@ -65,19 +70,22 @@ class EventReader {
     bool as_json_;
     std::string line_;
     std::string name_;
+    std::string last_id_;
 };
 
-// Ends with the program only. After a break it is told how things stand.
+// Ends with the program only. After a break it goes on where it was, or is told how things stand.
 void follow_calls(Global& global, const std::string& domain) {
     constexpr auto pause = std::chrono::seconds(1);
     bool has_come = false;
+    EventReader reader(global.json);
     while (true) {
-        EventReader reader(global.json);
-        const auto ended = global.client().stream(within(domain, "events"), [&](auto bytes) {
+        reader.begin_anew();
+        const auto take = [&](std::string_view bytes) {
             has_come = true;
             reader.take(bytes);
             return true;
-        });
+        };
+        const auto ended = global.client().stream(within(domain, "events"), take, reader.last_id());
         if (!ended.has_value() && !has_come) return global.fail(ended.error());
         if (!ended.has_value() && ended.error().code != ErrorCode::Unavailable &&
             ended.error().code != ErrorCode::Timeout)

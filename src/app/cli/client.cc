@@ -56,6 +56,7 @@ struct Client::Request {
     const std::string& body;
     const std::string& etag;
     const Take* take = nullptr;  // for the body of an answer that is no refusal
+    std::string seen = {};       // the last event of a stream
 };
 struct Client::Attempt {
     Answer answer;  // status 0: none came
@@ -125,6 +126,8 @@ Client::Attempt Client::attempt(const std::string& url, const Request& request) 
     }
     if (!request.etag.empty())
         list = curl_slist_append(list, ("If-Match: \"" + request.etag + "\"").c_str());
+    if (!request.seen.empty())
+        list = curl_slist_append(list, ("Last-Event-ID: " + request.seen).c_str());
     const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> headers(list,
                                                                               &curl_slist_free_all);
     Attempt attempt;
@@ -170,9 +173,9 @@ Result<Answer> Client::call(std::string_view method, const std::string& path,
     return ask({std::string(method), path, body, etag});
 }
 
-Result<void> Client::stream(const std::string& path, const Take& take) {
+Result<void> Client::stream(const std::string& path, const Take& take, const std::string& seen) {
     const std::string none;
-    (void)TRY(ask({"GET", path, none, none, &take}));
+    (void)TRY(ask({"GET", path, none, none, &take, seen}));
     return {};
 }
 

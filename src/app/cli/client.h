@@ -31,8 +31,9 @@ class Client {
                         const std::string& body = {}, const std::string& etag = {});
     // GETs something long, such as CSV, and gives it to `take` as it comes; false: enough. An end
     // that is missing is an error.
+    // `seen`: sent as Last-Event-ID.
     using Take = std::function<bool(std::string_view)>;
-    Result<void> stream(const std::string& path, const Take& take);
+    Result<void> stream(const std::string& path, const Take& take, const std::string& seen = {});
 
  private:
     struct Request;

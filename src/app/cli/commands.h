@@ -41,6 +41,8 @@ void add_drill_command(CLI::App& app, Global& global);
 void add_event_commands(CLI::App& app, Global& global);
 // After add_entity_commands(): it adds to the group 'rule'.
 void add_route_commands(CLI::App& app, Global& global);
+// After add_entity_commands(): it adds to the group 'agent'.
+void add_queue_commands(CLI::App& app, Global& global);
 void add_plan_commands(CLI::App& app, Global& global);
 void add_operation_commands(CLI::App& app, Global& global);
 // After add_entity_commands(): it adds to the group 'server'.

@@ -100,10 +100,27 @@ Result<std::string> id_named(Global& global, const Command& command, const std::
     return cell(json::parse(answer.body), "id");
 }
 
+// In each structure of a list.
+Result<json::value> with_ids(Global& global, const Command& command, const FormField& field,
+                             json::value list) {
+    for (json::value& each : list.as_array()) {
+        if (!each.is_object()) continue;  // the server says what is wrong
+        for (const auto& [name, entity] : field.item_refs) {
+            json::value* named = each.as_object().if_contains(name);
+            if (named == nullptr || !named->is_string()) continue;
+            const std::string text(named->as_string());
+            *named = TRY(id_named(global, command, entity, text));
+        }
+    }
+    return list;
+}
+
 Result<json::value> value_of(Global& global, const Command& command, const Typed& typed) {
     if (command.kind->entity == std::string_view("music") && typed.field.path == "file")
         return json::value(TRY(music_file(typed.text)));
     json::value value = TRY(typed_value(typed.field, typed.text));
+    if (!typed.field.item_refs.empty())
+        return with_ids(global, command, typed.field, std::move(value));
     if (typed.field.ref.empty()) return value;
     if (value.is_string()) {
         return json::value(TRY(id_named(global, command, typed.field.ref, typed.text)));

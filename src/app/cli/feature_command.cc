@@ -27,6 +27,14 @@ constexpr Usual kUsual[] = {
     {"forward-unregistered-on", "*62*"},
     {"forward-unregistered-off", "#62"},
     {"intercom", "*60"},
+    {"calls-waiting-on", "*43"},
+    {"calls-waiting-off", "#43"},
+    {"secretary-away-on", "*51"},
+    {"secretary-away-off", "#51"},
+    {"agent-login", "*45"},
+    {"agent-logout", "#45"},
+    {"agent-pause", "*46"},
+    {"agent-resume", "#46"},
 };
 
 // Those that the domain has, under the name or the prefix, stay as they are.

@@ -39,6 +39,16 @@ FormField field_of(const json::object& described, const std::string& prefix) {
     return field;
 }
 
+std::vector<std::pair<std::string, std::string>> refs_of(const json::value& structure) {
+    std::vector<std::pair<std::string, std::string>> refs;
+    for (const json::value& each : structure.at("fields").as_array()) {
+        const json::object& described = each.as_object();
+        const std::string ref = text_of(described, "ref");
+        if (!ref.empty()) refs.emplace_back(text_of(described, "name"), ref);
+    }
+    return refs;
+}
+
 void collect(const json::object& form, const json::array& fields, const std::string& prefix,
              std::vector<FormField>& out) {
     for (const json::value& each : fields) {
@@ -46,6 +56,8 @@ void collect(const json::object& form, const json::array& fields, const std::str
         if (flag_of(described, "read_only")) continue;
         if (text_of(described, "type") != "object") {
             out.push_back(field_of(described, prefix));
+            if (text_of(described, "item") == "object")
+                out.back().item_refs = refs_of(form.at("structs").at(text_of(described, "struct")));
             continue;
         }
         const json::value& nested = form.at("structs").at(text_of(described, "struct"));

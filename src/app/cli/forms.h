@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -12,10 +13,12 @@
 namespace tandem::cli {
 
 struct FormField {
-    std::string path;                 // "settings.ring_timeout_s"
-    std::string type;                 // string, integer, real, bool, enum, duration, time, id, list
-    std::string item;                 // of a list; "object" for lists of structures
-    std::string ref;                  // the entity that an id names
+    std::string path;  // "settings.ring_timeout_s"
+    std::string type;  // string, integer, real, bool, enum, duration, time, id, list
+    std::string item;  // of a list; "object" for lists of structures
+    std::string ref;   // the entity that an id names
+    // Of a list of structures: their fields that name entities.
+    std::vector<std::pair<std::string, std::string>> item_refs{};
     std::string text;                 // one sentence
     std::vector<std::string> values;  // of an enum
     bool required = false;            // at creation

@@ -280,24 +280,41 @@ void Node::route(ports::Letter letter) {
     if (!sent) answer_unreachable(letter);  // NOLINT(bugprone-use-after-move): refused, it stays
 }
 
+namespace {
+
+ports::Transport transport_of(sip::TargetTransport transport) {
+    switch (transport) {
+        case sip::TargetTransport::Udp:
+            return ports::Transport::Udp;
+        case sip::TargetTransport::Tcp:
+            return ports::Transport::Tcp;
+        case sip::TargetTransport::Tls:
+            return ports::Transport::Tls;
+    }
+    return ports::Transport::Udp;
+}
+
+}  // namespace
+
 void Node::resolve(const ports::Letter& letter) {
     const auto* query = get_if<ports::ResolveQuery>(&letter.payload);
     if (query == nullptr) return;
     sip::LocateRequest request;
     request.host = query->host;
     if (query->port != 0) request.port = query->port;
+    const bool over_tls = !query->any_transport && query->transport == ports::Transport::Tls;
     const bool over_tcp = query->transport == ports::Transport::Tcp;
-    if (!query->any_transport)
-        request.transport = over_tcp ? sip::TargetTransport::Tcp : sip::TargetTransport::Udp;
     request.supported = {sip::TargetTransport::Udp, sip::TargetTransport::Tcp};
+    if (over_tls)
+        request.supported = {*(request.transport = sip::TargetTransport::Tls)};
+    else if (!query->any_transport)
+        request.transport = over_tcp ? sip::TargetTransport::Tcp : sip::TargetTransport::Udp;
     const auto answer = [this, to = letter.from, number = letter.request](auto located) {
         ports::ResolveReply reply;
         if (!located) reply.failure = located.error().message;
         if (located) {
             for (const sip::Target& target : *located) {
-                const bool is_tcp = target.transport == sip::TargetTransport::Tcp;
-                reply.places.push_back(
-                    {is_tcp ? ports::Transport::Tcp : ports::Transport::Udp, target.address});
+                reply.places.push_back({transport_of(target.transport), target.address});
             }
         }
         shard_.deliver({ports::kResolver, to, number, std::move(reply)});

@@ -8,6 +8,85 @@
 
 namespace tandem::model {
 
+std::span<const std::string_view> names_of(ForwardWhen) {
+    static constexpr std::string_view names[] = {"always", "busy", "no-answer", "unregistered"};
+    return names;
+}
+
+std::string_view to_string(ForwardWhen value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<ForwardWhen> parse_forward_when(std::string_view text) {
+    const auto names = names_of(ForwardWhen{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<ForwardWhen>(found - names.begin());
+}
+
+std::span<const std::string_view> names_of(ForwardAction) {
+    static constexpr std::string_view names[] = {"forward", "reject", "ring"};
+    return names;
+}
+
+std::string_view to_string(ForwardAction value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<ForwardAction> parse_forward_action(std::string_view text) {
+    const auto names = names_of(ForwardAction{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<ForwardAction>(found - names.begin());
+}
+
+std::span<const std::string_view> names_of(SecretaryMode) {
+    static constexpr std::string_view names[] = {"only", "first", "together"};
+    return names;
+}
+
+std::string_view to_string(SecretaryMode value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<SecretaryMode> parse_secretary_mode(std::string_view text) {
+    const auto names = names_of(SecretaryMode{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<SecretaryMode>(found - names.begin());
+}
+
+void read(ObjectReader& in, ForwardRule& out) {
+    in.enumeration("reason", out.reason, names_of(ForwardWhen{}), Presence::Optional);
+    if (in.has_value("schedule")) in.id("schedule", out.schedule.emplace().bits,
+        Presence::Optional);
+    in.text("caller", out.caller, {.length_max = 128, .format = Format::Text});
+    in.enumeration("action", out.action, names_of(ForwardAction{}), Presence::Optional);
+    in.text("to", out.to, {.length_max = 64, .format = Format::Token});
+    in.finish();
+}
+
+void write(ObjectWriter& out, const ForwardRule& value) {
+    out.text("reason", to_string(value.reason));
+    if (value.schedule) out.id("schedule", (*value.schedule).bits);
+    out.text("caller", value.caller);
+    out.text("action", to_string(value.action));
+    out.text("to", value.to);
+}
+
+template <>
+const Shape& shape_of<ForwardRule>() {
+    static const FieldShape fields[] = {
+        {"reason", FieldKind::Plain, nullptr},
+        {"schedule", FieldKind::Plain, nullptr},
+        {"caller", FieldKind::Plain, nullptr},
+        {"action", FieldKind::Plain, nullptr},
+        {"to", FieldKind::Plain, nullptr},
+    };
+    static const Shape shape{"forward_rule", fields};
+    return shape;
+}
+
 void read(ObjectReader& in, AccountService& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.id("domain", out.domain.bits, Presence::Optional);
@@ -15,6 +94,7 @@ void read(ObjectReader& in, AccountService& out) {
     in.flag("reject_anonymous", out.reject_anonymous, Presence::Optional);
     if (in.has_value("calls_max")) in.integer("calls_max", out.calls_max.emplace(), {.min = 1,
         .max = 100});
+    in.flag("calls_waiting", out.calls_waiting, Presence::Optional);
     in.text("forward_always", out.forward_always, {.length_max = 64, .format = Format::Token});
     in.text("forward_busy", out.forward_busy, {.length_max = 64, .format = Format::Token});
     in.text("forward_no_answer", out.forward_no_answer, {.length_max = 64,
@@ -22,6 +102,14 @@ void read(ObjectReader& in, AccountService& out) {
     in.duration("forward_no_answer_after_s", out.forward_no_answer_after, {.min = 3, .max = 300});
     in.text("forward_unregistered", out.forward_unregistered, {.length_max = 64,
         .format = Format::Token});
+    in.object_list("rules", out.rules, {.items_max = 32});
+    in.id_list("secretaries", out.secretaries, {.items_max = 16});
+    in.enumeration("secretaries_mode", out.secretaries_mode, names_of(SecretaryMode{}),
+        Presence::Optional);
+    in.duration("secretaries_ring_s", out.secretaries_ring, {.min = 3, .max = 300});
+    in.text_list("direct_callers", out.direct_callers, {.items_max = 64}, {.length_max = 128,
+        .format = Format::Text});
+    in.flag("secretary_away", out.secretary_away, Presence::Optional);
     in.finish();
 }
 
@@ -31,11 +119,18 @@ void write(ObjectWriter& out, const AccountService& value) {
     out.flag("do_not_disturb", value.do_not_disturb);
     out.flag("reject_anonymous", value.reject_anonymous);
     if (value.calls_max) out.integer("calls_max", *value.calls_max);
+    out.flag("calls_waiting", value.calls_waiting);
     out.text("forward_always", value.forward_always);
     out.text("forward_busy", value.forward_busy);
     out.text("forward_no_answer", value.forward_no_answer);
     out.integer("forward_no_answer_after_s", (value.forward_no_answer_after).count());
     out.text("forward_unregistered", value.forward_unregistered);
+    out.object_list("rules", value.rules);
+    out.id_list("secretaries", value.secretaries);
+    out.text("secretaries_mode", to_string(value.secretaries_mode));
+    out.integer("secretaries_ring_s", (value.secretaries_ring).count());
+    out.text_list("direct_callers", value.direct_callers);
+    out.flag("secretary_away", value.secretary_away);
 }
 
 template <>
@@ -46,11 +141,18 @@ const Shape& shape_of<AccountService>() {
         {"do_not_disturb", FieldKind::Plain, nullptr},
         {"reject_anonymous", FieldKind::Plain, nullptr},
         {"calls_max", FieldKind::Plain, nullptr},
+        {"calls_waiting", FieldKind::Plain, nullptr},
         {"forward_always", FieldKind::Plain, nullptr},
         {"forward_busy", FieldKind::Plain, nullptr},
         {"forward_no_answer", FieldKind::Plain, nullptr},
         {"forward_no_answer_after_s", FieldKind::Plain, nullptr},
         {"forward_unregistered", FieldKind::Plain, nullptr},
+        {"rules", FieldKind::Plain, nullptr},
+        {"secretaries", FieldKind::Plain, nullptr},
+        {"secretaries_mode", FieldKind::Plain, nullptr},
+        {"secretaries_ring_s", FieldKind::Plain, nullptr},
+        {"direct_callers", FieldKind::Plain, nullptr},
+        {"secretary_away", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"account_service", fields};
     return shape;
@@ -61,10 +163,19 @@ void keep_fixed(const AccountService& from, AccountService& to) {
     to.domain = from.domain;
 }
 
+void add_references(const ForwardRule& value, const ReferencePlace& at,
+                    References& out) {
+    if (value.schedule) out.add(at, "schedule", -1, "schedule", (*value.schedule).bits);
+}
+
 void add_references(const AccountService& value, const ReferencePlace& at,
                     References& out) {
     out.add(at, "id", -1, "account", value.id.bits);
     out.add(at, "domain", -1, "domain", value.domain.bits);
+    for (size_t i = 0; i < value.rules.size(); ++i)
+        add_references(value.rules[i], at.within("rules", static_cast<int>(i)), out);
+    for (size_t i = 0; i < value.secretaries.size(); ++i)
+        out.add(at, "secretaries", static_cast<int>(i), "account", value.secretaries[i].bits);
 }
 
 }  // namespace tandem::model

@@ -18,7 +18,46 @@
 
 namespace tandem::model {
 
-// What an account has set for calls to it: do not disturb, and where they go instead.
+enum class ForwardWhen { Always, Busy, NoAnswer, Unregistered };
+std::span<const std::string_view> names_of(ForwardWhen);
+std::string_view to_string(ForwardWhen value);
+std::optional<ForwardWhen> parse_forward_when(std::string_view text);
+
+enum class ForwardAction { Forward, Reject, Ring };
+std::span<const std::string_view> names_of(ForwardAction);
+std::string_view to_string(ForwardAction value);
+std::optional<ForwardAction> parse_forward_action(std::string_view text);
+
+enum class SecretaryMode { Only, First, Together };
+std::span<const std::string_view> names_of(SecretaryMode);
+std::string_view to_string(SecretaryMode value);
+std::optional<SecretaryMode> parse_secretary_mode(std::string_view text);
+
+// What becomes of some of an account's calls.
+struct ForwardRule {
+    // When it is asked: always, for all calls; or when the account is busy, does not answer, or has
+    // no phone.
+    ForwardWhen reason = ForwardWhen::Always;
+    // Only while this schedule has hours.
+    std::optional<ScheduleId> schedule;
+    // Who calls: a mask of numbers, or 'anonymous', 'inner' (accounts of the domain) or 'outer'
+    // (all others); empty: anybody.
+    std::string caller;
+    // forward: the call goes to 'to'. reject: it is refused. ring: it is taken as if nothing were
+    // set for this reason.
+    ForwardAction action = ForwardAction::Forward;
+    // Number or login that the call goes to.
+    std::string to;
+
+    friend bool operator==(const ForwardRule&, const ForwardRule&) = default;
+};
+void read(ObjectReader& in, ForwardRule& out);
+void write(ObjectWriter& out, const ForwardRule& value);
+template <>
+const Shape& shape_of<ForwardRule>();
+
+// What an account has set for calls to it: do not disturb, where they go instead, and who takes
+// them for it.
 struct AccountService {
     // The account that it belongs to.
     AccountId id;
@@ -31,6 +70,9 @@ struct AccountService {
     // In so many calls, those that it makes included, the account is busy for others; left out: it
     // takes any number.
     std::optional<int> calls_max;
+    // Whether a second call rings while the account is in one, or while another rings; no: it is
+    // busy for others then.
+    bool calls_waiting = true;
     // Number or login that all calls go to; empty: none.
     std::string forward_always;
     // Number or login that a call goes to when the account is busy; empty: none.
@@ -41,6 +83,20 @@ struct AccountService {
     std::chrono::seconds forward_no_answer_after{20};
     // Number or login that a call goes to when no phone of the account can be reached; empty: none.
     std::string forward_unregistered;
+    // Forwarding by caller and by schedule: of those for a reason the first that fits a call
+    // decides, before the fields above.
+    std::vector<ForwardRule> rules;
+    // Accounts that calls to this one ring at. They themselves reach it directly.
+    std::vector<AccountId> secretaries;
+    // Who rings: the secretaries only; they first, then the account; or both together. When no
+    // secretary takes calls, the account rings.
+    SecretaryMode secretaries_mode = SecretaryMode::Only;
+    // How long the secretaries ring.
+    std::chrono::seconds secretaries_ring{20};
+    // Who passes by the secretaries: masks of numbers, 'inner' or 'outer'.
+    std::vector<std::string> direct_callers;
+    // Whether the account, where it is a secretary, is passed by.
+    bool secretary_away = false;
 
     friend bool operator==(const AccountService&, const AccountService&) = default;
 };

@@ -73,6 +73,23 @@ std::optional<LegSide> parse_leg_side(std::string_view text) {
     return static_cast<LegSide>(found - names.begin());
 }
 
+std::span<const std::string_view> names_of(QueueOutcome) {
+    static constexpr std::string_view names[] = {"answered", "abandoned", "full", "too-long",
+        "no-agents"};
+    return names;
+}
+
+std::string_view to_string(QueueOutcome value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<QueueOutcome> parse_queue_outcome(std::string_view text) {
+    const auto names = names_of(QueueOutcome{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<QueueOutcome>(found - names.begin());
+}
+
 std::span<const std::string_view> names_of(ReleasedBy) {
     static constexpr std::string_view names[] = {"caller", "callee", "system"};
     return names;
@@ -150,6 +167,36 @@ const Shape& shape_of<CdrForward>() {
         {"reason", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"cdr_forward", fields};
+    return shape;
+}
+
+void read(ObjectReader& in, CdrQueue& out) {
+    in.id("queue", out.queue.bits, Presence::Required);
+    in.text("number", out.number, {.length_max = 256, .format = Format::Text});
+    in.text("name", out.name, {.length_max = 63, .format = Format::Text});
+    in.duration("wait_ms", out.wait, {.min = 0, .max = 9007199254740991});
+    in.enumeration("outcome", out.outcome, names_of(QueueOutcome{}), Presence::Optional);
+    in.finish();
+}
+
+void write(ObjectWriter& out, const CdrQueue& value) {
+    out.id("queue", (value.queue).bits);
+    out.text("number", value.number);
+    out.text("name", value.name);
+    out.integer("wait_ms", (value.wait).count());
+    out.text("outcome", to_string(value.outcome));
+}
+
+template <>
+const Shape& shape_of<CdrQueue>() {
+    static const FieldShape fields[] = {
+        {"queue", FieldKind::Plain, nullptr},
+        {"number", FieldKind::Plain, nullptr},
+        {"name", FieldKind::Plain, nullptr},
+        {"wait_ms", FieldKind::Plain, nullptr},
+        {"outcome", FieldKind::Plain, nullptr},
+    };
+    static const Shape shape{"cdr_queue", fields};
     return shape;
 }
 
@@ -328,6 +375,7 @@ void read(ObjectReader& in, Cdr& out) {
     in.enumeration("released_by", out.released_by, names_of(ReleasedBy{}), Presence::Optional);
     in.flag("survived", out.survived, Presence::Optional);
     in.object_list("forwards", out.forwards, {.items_max = 16});
+    in.object_list("queues", out.queues, {.items_max = 16});
     in.object_list("route", out.route, {.items_max = 32});
     in.object_list("transfers", out.transfers, {.items_max = 48});
     if (in.has_value("continued_in")) in.id("continued_in", out.continued_in.emplace().bits,
@@ -354,6 +402,7 @@ void write(ObjectWriter& out, const Cdr& value) {
     out.text("released_by", to_string(value.released_by));
     out.flag("survived", value.survived);
     out.object_list("forwards", value.forwards);
+    out.object_list("queues", value.queues);
     out.object_list("route", value.route);
     out.object_list("transfers", value.transfers);
     if (value.continued_in) out.id("continued_in", (*value.continued_in).bits);
@@ -380,6 +429,7 @@ const Shape& shape_of<Cdr>() {
         {"released_by", FieldKind::Plain, nullptr},
         {"survived", FieldKind::Plain, nullptr},
         {"forwards", FieldKind::Plain, nullptr},
+        {"queues", FieldKind::Plain, nullptr},
         {"route", FieldKind::Plain, nullptr},
         {"transfers", FieldKind::Plain, nullptr},
         {"continued_in", FieldKind::Plain, nullptr},

@@ -38,6 +38,11 @@ std::span<const std::string_view> names_of(LegSide);
 std::string_view to_string(LegSide value);
 std::optional<LegSide> parse_leg_side(std::string_view text);
 
+enum class QueueOutcome { Answered, Abandoned, Full, TooLong, NoAgents };
+std::span<const std::string_view> names_of(QueueOutcome);
+std::string_view to_string(QueueOutcome value);
+std::optional<QueueOutcome> parse_queue_outcome(std::string_view text);
+
 enum class ReleasedBy { Caller, Callee, System };
 std::span<const std::string_view> names_of(ReleasedBy);
 std::string_view to_string(ReleasedBy value);
@@ -79,6 +84,26 @@ void read(ObjectReader& in, CdrForward& out);
 void write(ObjectWriter& out, const CdrForward& value);
 template <>
 const Shape& shape_of<CdrForward>();
+
+// A queue that the call has waited in.
+struct CdrQueue {
+    // The queue.
+    QueueId queue;
+    // Its number.
+    std::string number;
+    // Its name at the time.
+    std::string name;
+    // From its arrival there until an agent answered, or it left.
+    std::chrono::milliseconds wait{0};
+    // How it left: answered by an agent, given up by the caller, or sent on.
+    QueueOutcome outcome = QueueOutcome::Answered;
+
+    friend bool operator==(const CdrQueue&, const CdrQueue&) = default;
+};
+void read(ObjectReader& in, CdrQueue& out);
+void write(ObjectWriter& out, const CdrQueue& value);
+template <>
+const Shape& shape_of<CdrQueue>();
 
 // What one media stream carried, as seen by the MG.
 struct CdrStream {
@@ -219,6 +244,8 @@ struct Cdr {
     bool survived = false;
     // Its forwardings, in their order.
     std::vector<CdrForward> forwards;
+    // The queues that it has waited in, in their order.
+    std::vector<CdrQueue> queues;
     // How it was routed; empty when another instance took the call over.
     std::vector<CdrRouteStep> route;
     // Its transfers, in their order.

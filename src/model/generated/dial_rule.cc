@@ -25,7 +25,7 @@ std::optional<DialDirection> parse_dial_direction(std::string_view text) {
 }
 
 std::span<const std::string_view> names_of(DialAction) {
-    static constexpr std::string_view names[] = {"internal", "reject", "router", "domain"};
+    static constexpr std::string_view names[] = {"internal", "reject", "router", "domain", "trunk"};
     return names;
 }
 
@@ -147,6 +147,10 @@ void read(ObjectReader& in, DialRule& out) {
     in.enumeration("action", out.action, names_of(DialAction{}), Presence::Optional);
     if (in.has_value("to_domain")) in.id("to_domain", out.to_domain.emplace().bits,
         Presence::Optional);
+    if (in.has_value("to_trunk")) in.id("to_trunk", out.to_trunk.emplace().bits,
+        Presence::Optional);
+    if (in.has_value("to_trunk_group")) in.id("to_trunk_group", out.to_trunk_group.emplace().bits,
+        Presence::Optional);
     in.integer("reject_status", out.reject_status, {.min = 400, .max = 699});
     in.text("reject_reason", out.reject_reason, {.length_max = 128, .format = Format::Text});
     in.object("called_number", out.called_number, Presence::Optional);
@@ -172,6 +176,8 @@ void write(ObjectWriter& out, const DialRule& value) {
     if (value.not_during) out.id("not_during", (*value.not_during).bits);
     out.text("action", to_string(value.action));
     if (value.to_domain) out.id("to_domain", (*value.to_domain).bits);
+    if (value.to_trunk) out.id("to_trunk", (*value.to_trunk).bits);
+    if (value.to_trunk_group) out.id("to_trunk_group", (*value.to_trunk_group).bits);
     out.integer("reject_status", value.reject_status);
     out.text("reject_reason", value.reject_reason);
     out.object("called_number", value.called_number);
@@ -197,6 +203,8 @@ const Shape& shape_of<DialRule>() {
         {"not_during", FieldKind::Plain, nullptr},
         {"action", FieldKind::Plain, nullptr},
         {"to_domain", FieldKind::Plain, nullptr},
+        {"to_trunk", FieldKind::Plain, nullptr},
+        {"to_trunk_group", FieldKind::Plain, nullptr},
         {"reject_status", FieldKind::Plain, nullptr},
         {"reject_reason", FieldKind::Plain, nullptr},
         {"called_number", FieldKind::Plain, &shape_of<NumberChange>()},
@@ -222,6 +230,9 @@ void add_references(const DialRule& value, const ReferencePlace& at,
     if (value.during) out.add(at, "during", -1, "schedule", (*value.during).bits);
     if (value.not_during) out.add(at, "not_during", -1, "schedule", (*value.not_during).bits);
     if (value.to_domain) out.add(at, "to_domain", -1, "domain", (*value.to_domain).bits);
+    if (value.to_trunk) out.add(at, "to_trunk", -1, "trunk", (*value.to_trunk).bits);
+    if (value.to_trunk_group) out.add(at, "to_trunk_group", -1, "trunk_group",
+        (*value.to_trunk_group).bits);
 }
 
 }  // namespace tandem::model

@@ -23,7 +23,7 @@ std::span<const std::string_view> names_of(DialDirection);
 std::string_view to_string(DialDirection value);
 std::optional<DialDirection> parse_dial_direction(std::string_view text);
 
-enum class DialAction { Internal, Reject, Router, Domain };
+enum class DialAction { Internal, Reject, Router, Domain, Trunk };
 std::span<const std::string_view> names_of(DialAction);
 std::string_view to_string(DialAction value);
 std::optional<DialAction> parse_dial_action(std::string_view text);
@@ -113,10 +113,14 @@ struct DialRule {
     std::optional<ScheduleId> not_during;
     // internal: it goes to the domain's own numbers. reject: it is refused. router: it goes to the
     // domain that owns the number, by the number ranges of all domains. domain: it goes to
-    // to_domain, whatever the number.
+    // to_domain, whatever the number. trunk: it goes out over to_trunk or to_trunk_group.
     DialAction action = DialAction::Internal;
     // Where the action 'domain' leads.
     std::optional<DomainId> to_domain;
+    // Where the action 'trunk' leads.
+    std::optional<TrunkId> to_trunk;
+    // The same, a group of trunks; not together with to_trunk.
+    std::optional<TrunkGroupId> to_trunk_group;
     // SIP status of a refusal.
     int reject_status = 403;
     // Reason of a refusal, told to the phone and kept in the record.

@@ -12,7 +12,10 @@ std::span<const std::string_view> names_of(FeatureAction) {
     static constexpr std::string_view names[] = {"do-not-disturb-on", "do-not-disturb-off",
         "forward-always-on", "forward-always-off", "forward-busy-on", "forward-busy-off",
         "forward-no-answer-on", "forward-no-answer-off", "forward-unregistered-on",
-        "forward-unregistered-off", "intercom", "listen", "whisper", "barge"};
+        "forward-unregistered-off", "intercom", "listen", "whisper", "barge", "calls-waiting-on",
+        "calls-waiting-off", "secretary-away-on", "secretary-away-off", "schedule-open",
+        "schedule-closed", "schedule-by-hours", "agent-login", "agent-logout", "agent-pause",
+        "agent-resume"};
     return names;
 }
 
@@ -36,6 +39,8 @@ void read(ObjectReader& in, FeatureCode& out) {
         .presence = Presence::Required});
     in.enumeration("action", out.action, names_of(FeatureAction{}), Presence::Required);
     in.id_list("allowed", out.allowed, {.items_max = 64});
+    if (in.has_value("schedule")) in.id("schedule", out.schedule.emplace().bits,
+        Presence::Optional);
     in.finish();
 }
 
@@ -46,6 +51,7 @@ void write(ObjectWriter& out, const FeatureCode& value) {
     out.text("prefix", value.prefix);
     out.text("action", to_string(value.action));
     out.id_list("allowed", value.allowed);
+    if (value.schedule) out.id("schedule", (*value.schedule).bits);
 }
 
 template <>
@@ -57,6 +63,7 @@ const Shape& shape_of<FeatureCode>() {
         {"prefix", FieldKind::Plain, nullptr},
         {"action", FieldKind::Plain, nullptr},
         {"allowed", FieldKind::Plain, nullptr},
+        {"schedule", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"feature_code", fields};
     return shape;
@@ -72,6 +79,7 @@ void add_references(const FeatureCode& value, const ReferencePlace& at,
     out.add(at, "domain", -1, "domain", value.domain.bits);
     for (size_t i = 0; i < value.allowed.size(); ++i)
         out.add(at, "allowed", static_cast<int>(i), "account", value.allowed[i].bits);
+    if (value.schedule) out.add(at, "schedule", -1, "schedule", (*value.schedule).bits);
 }
 
 }  // namespace tandem::model

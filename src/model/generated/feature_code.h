@@ -20,7 +20,9 @@ namespace tandem::model {
 
 enum class FeatureAction { DoNotDisturbOn, DoNotDisturbOff, ForwardAlwaysOn, ForwardAlwaysOff,
         ForwardBusyOn, ForwardBusyOff, ForwardNoAnswerOn, ForwardNoAnswerOff,
-        ForwardUnregisteredOn, ForwardUnregisteredOff, Intercom, Listen, Whisper, Barge };
+        ForwardUnregisteredOn, ForwardUnregisteredOff, Intercom, Listen, Whisper, Barge,
+        CallsWaitingOn, CallsWaitingOff, SecretaryAwayOn, SecretaryAwayOff, ScheduleOpen,
+        ScheduleClosed, ScheduleByHours, AgentLogin, AgentLogout, AgentPause, AgentResume };
 std::span<const std::string_view> names_of(FeatureAction);
 std::string_view to_string(FeatureAction value);
 std::optional<FeatureAction> parse_feature_action(std::string_view text);
@@ -33,14 +35,16 @@ struct FeatureCode {
     DomainId domain;
     // Short name, unique among its kind in the domain.
     std::string name;
-    // What is dialled, or what is dialled before the number that calls are to go to. The longest
-    // that fits counts; # may follow.
+    // What is dialled, or what is dialled before the number that calls are to go to (agents: before
+    // that of the queue). The longest that fits counts; # may follow.
     std::string prefix;
     // What it does.
     FeatureAction action = FeatureAction::DoNotDisturbOn;
     // The accounts that may use it; empty: all of the domain, but nobody of listen, whisper and
     // barge.
     std::vector<AccountId> allowed;
+    // What the actions schedule-open, schedule-closed and schedule-by-hours switch.
+    std::optional<ScheduleId> schedule;
 
     friend bool operator==(const FeatureCode&, const FeatureCode&) = default;
 };

@@ -9,7 +9,8 @@
 namespace tandem::model {
 
 std::span<const std::string_view> names_of(RingStrategy) {
-    static constexpr std::string_view names[] = {"all", "one-by-one", "round-robin", "random"};
+    static constexpr std::string_view names[] = {"all", "one-by-one", "round-robin", "random",
+        "least-recent"};
     return names;
 }
 

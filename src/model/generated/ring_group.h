@@ -18,7 +18,7 @@
 
 namespace tandem::model {
 
-enum class RingStrategy { All, OneByOne, RoundRobin, Random };
+enum class RingStrategy { All, OneByOne, RoundRobin, Random, LeastRecent };
 std::span<const std::string_view> names_of(RingStrategy);
 std::string_view to_string(RingStrategy value);
 std::optional<RingStrategy> parse_ring_strategy(std::string_view text);
@@ -36,7 +36,7 @@ struct RingGroup {
     // Its accounts, in order.
     std::vector<AccountId> members;
     // Who rings: all at once, or one after the other: in order, in order from the one behind whom
-    // the last call began with, or in a random order.
+    // the last call began with, in a random order, or who has not talked for longest first.
     RingStrategy strategy = RingStrategy::All;
     // How long all, or each one in his turn, ring.
     std::chrono::seconds ring{20};

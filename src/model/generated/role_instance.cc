@@ -92,6 +92,7 @@ const Shape& shape_of<SipGateSettings>() {
 void read(ObjectReader& in, ExternalSipGateSettings& out) {
     in.integer("udp_port", out.udp_port, {.min = 0, .max = 65535});
     in.integer("tcp_port", out.tcp_port, {.min = 0, .max = 65535});
+    in.integer("tls_port", out.tls_port, {.min = 0, .max = 65535});
     in.integer("source_rate_max", out.source_rate_max, {.min = 0, .max = 100000});
     in.finish();
 }
@@ -99,6 +100,7 @@ void read(ObjectReader& in, ExternalSipGateSettings& out) {
 void write(ObjectWriter& out, const ExternalSipGateSettings& value) {
     out.integer("udp_port", value.udp_port);
     out.integer("tcp_port", value.tcp_port);
+    out.integer("tls_port", value.tls_port);
     out.integer("source_rate_max", value.source_rate_max);
 }
 
@@ -107,6 +109,7 @@ const Shape& shape_of<ExternalSipGateSettings>() {
     static const FieldShape fields[] = {
         {"udp_port", FieldKind::Plain, nullptr},
         {"tcp_port", FieldKind::Plain, nullptr},
+        {"tls_port", FieldKind::Plain, nullptr},
         {"source_rate_max", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"external_sip_gate_settings", fields};

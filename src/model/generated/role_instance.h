@@ -66,6 +66,8 @@ struct ExternalSipGateSettings {
     int udp_port = 5070;
     // SIP over TCP with providers; 0: off.
     int tcp_port = 5070;
+    // SIP over TLS with providers; 0: off.
+    int tls_port = 5071;
     // Most requests a second from one address that is no trunk's; 0: no bound.
     int source_rate_max = 50;
 

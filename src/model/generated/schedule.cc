@@ -8,6 +8,22 @@
 
 namespace tandem::model {
 
+std::span<const std::string_view> names_of(ScheduleSwitch) {
+    static constexpr std::string_view names[] = {"by-hours", "open", "closed"};
+    return names;
+}
+
+std::string_view to_string(ScheduleSwitch value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<ScheduleSwitch> parse_schedule_switch(std::string_view text) {
+    const auto names = names_of(ScheduleSwitch{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<ScheduleSwitch>(found - names.begin());
+}
+
 std::span<const std::string_view> names_of(Weekday) {
     static constexpr std::string_view names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
     return names;
@@ -90,6 +106,7 @@ void read(ObjectReader& in, Schedule& out) {
     in.text("time_zone", out.time_zone, {.length_max = 64, .format = Format::TimeZone});
     in.object_list("hours", out.hours, {.items_max = 64});
     in.object_list("exceptions", out.exceptions, {.items_max = 400});
+    in.enumeration("switched", out.switched, names_of(ScheduleSwitch{}), Presence::Optional);
     in.text("description", out.description, {.length_max = 200, .format = Format::Text});
     in.finish();
 }
@@ -101,6 +118,7 @@ void write(ObjectWriter& out, const Schedule& value) {
     out.text("time_zone", value.time_zone);
     out.object_list("hours", value.hours);
     out.object_list("exceptions", value.exceptions);
+    out.text("switched", to_string(value.switched));
     out.text("description", value.description);
 }
 
@@ -113,6 +131,7 @@ const Shape& shape_of<Schedule>() {
         {"time_zone", FieldKind::Plain, nullptr},
         {"hours", FieldKind::Plain, nullptr},
         {"exceptions", FieldKind::Plain, nullptr},
+        {"switched", FieldKind::Plain, nullptr},
         {"description", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"schedule", fields};

@@ -18,6 +18,11 @@
 
 namespace tandem::model {
 
+enum class ScheduleSwitch { ByHours, Open, Closed };
+std::span<const std::string_view> names_of(ScheduleSwitch);
+std::string_view to_string(ScheduleSwitch value);
+std::optional<ScheduleSwitch> parse_schedule_switch(std::string_view text);
+
 enum class Weekday { Mon, Tue, Wed, Thu, Fri, Sat, Sun };
 std::span<const std::string_view> names_of(Weekday);
 std::string_view to_string(Weekday value);
@@ -61,7 +66,7 @@ void write(ObjectWriter& out, const ScheduleException& value);
 template <>
 const Shape& shape_of<ScheduleException>();
 
-// Times of the week, with days that are different: when a dial rule is to apply.
+// Times of the week, with days that are different: when a rule is to apply.
 struct Schedule {
     // Identity of the schedule, given at its creation.
     ScheduleId id;
@@ -75,6 +80,9 @@ struct Schedule {
     std::vector<ScheduleHours> hours;
     // Days that are different. The first that fits a day decides.
     std::vector<ScheduleException> exceptions;
+    // Whether it goes by its hours, or has been switched by hand: open, it always has hours;
+    // closed, never.
+    ScheduleSwitch switched = ScheduleSwitch::ByHours;
     // Free text for people.
     std::string description;
 

@@ -40,6 +40,65 @@ std::optional<TrunkCaller> parse_trunk_caller(std::string_view text) {
     return static_cast<TrunkCaller>(found - names.begin());
 }
 
+std::span<const std::string_view> names_of(TrunkDtmf) {
+    static constexpr std::string_view names[] = {"event", "inband"};
+    return names;
+}
+
+std::string_view to_string(TrunkDtmf value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<TrunkDtmf> parse_trunk_dtmf(std::string_view text) {
+    const auto names = names_of(TrunkDtmf{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<TrunkDtmf>(found - names.begin());
+}
+
+std::span<const std::string_view> names_of(TrunkSrtp) {
+    static constexpr std::string_view names[] = {"domain", "off", "optional", "required"};
+    return names;
+}
+
+std::string_view to_string(TrunkSrtp value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<TrunkSrtp> parse_trunk_srtp(std::string_view text) {
+    const auto names = names_of(TrunkSrtp{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<TrunkSrtp>(found - names.begin());
+}
+
+void read(ObjectReader& in, TrunkNumberChange& out) {
+    in.text("mask", out.mask, {.length_max = 128, .format = Format::Text});
+    in.integer("strip", out.strip, {.min = 0, .max = 32});
+    in.integer("keep_last", out.keep_last, {.min = 0, .max = 32});
+    in.text("prefix", out.prefix, {.length_max = 32, .format = Format::Token});
+    in.finish();
+}
+
+void write(ObjectWriter& out, const TrunkNumberChange& value) {
+    out.text("mask", value.mask);
+    out.integer("strip", value.strip);
+    out.integer("keep_last", value.keep_last);
+    out.text("prefix", value.prefix);
+}
+
+template <>
+const Shape& shape_of<TrunkNumberChange>() {
+    static const FieldShape fields[] = {
+        {"mask", FieldKind::Plain, nullptr},
+        {"strip", FieldKind::Plain, nullptr},
+        {"keep_last", FieldKind::Plain, nullptr},
+        {"prefix", FieldKind::Plain, nullptr},
+    };
+    static const Shape shape{"trunk_number_change", fields};
+    return shape;
+}
+
 void read(ObjectReader& in, Trunk& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.id("domain", out.domain.bits, Presence::Optional);
@@ -62,6 +121,22 @@ void read(ObjectReader& in, Trunk& out) {
     in.text("incoming_number", out.incoming_number, {.length_max = 32, .format = Format::Number});
     in.text_list("addresses", out.addresses, {.items_max = 64}, {.length_min = 2,
         .length_max = 49, .format = Format::Token});
+    in.object_list("called_out", out.called_out, {.items_max = 64});
+    in.object_list("caller_out", out.caller_out, {.items_max = 64});
+    in.object_list("called_in", out.called_in, {.items_max = 64});
+    in.object_list("caller_in", out.caller_in, {.items_max = 64});
+    in.integer("channels_max", out.channels_max, {.min = 0, .max = 100000});
+    in.integer("channels_in_max", out.channels_in_max, {.min = 0, .max = 100000});
+    in.integer("channels_out_max", out.channels_out_max, {.min = 0, .max = 100000});
+    in.integer("calls_per_second", out.calls_per_second, {.min = 0, .max = 10000});
+    in.text_list("rates", out.rates, {.items_max = 2000}, {.length_min = 2, .length_max = 48,
+        .format = Format::Text});
+    in.text_list("codecs", out.codecs, {.items_max = 16}, {.length_min = 1, .length_max = 32,
+        .format = Format::Token});
+    in.enumeration("dtmf", out.dtmf, names_of(TrunkDtmf{}), Presence::Optional);
+    in.flag("tls_verify", out.tls_verify, Presence::Optional);
+    in.text("tls_ca", out.tls_ca, {.length_max = 65536, .format = Format::Pem});
+    in.enumeration("srtp", out.srtp, names_of(TrunkSrtp{}), Presence::Optional);
     in.finish();
 }
 
@@ -83,6 +158,20 @@ void write(ObjectWriter& out, const Trunk& value) {
     out.flag("identity", value.identity);
     out.text("incoming_number", value.incoming_number);
     out.text_list("addresses", value.addresses);
+    out.object_list("called_out", value.called_out);
+    out.object_list("caller_out", value.caller_out);
+    out.object_list("called_in", value.called_in);
+    out.object_list("caller_in", value.caller_in);
+    out.integer("channels_max", value.channels_max);
+    out.integer("channels_in_max", value.channels_in_max);
+    out.integer("channels_out_max", value.channels_out_max);
+    out.integer("calls_per_second", value.calls_per_second);
+    out.text_list("rates", value.rates);
+    out.text_list("codecs", value.codecs);
+    out.text("dtmf", to_string(value.dtmf));
+    out.flag("tls_verify", value.tls_verify);
+    out.text("tls_ca", value.tls_ca);
+    out.text("srtp", to_string(value.srtp));
 }
 
 template <>
@@ -106,6 +195,20 @@ const Shape& shape_of<Trunk>() {
         {"identity", FieldKind::Plain, nullptr},
         {"incoming_number", FieldKind::Plain, nullptr},
         {"addresses", FieldKind::Plain, nullptr},
+        {"called_out", FieldKind::Plain, nullptr},
+        {"caller_out", FieldKind::Plain, nullptr},
+        {"called_in", FieldKind::Plain, nullptr},
+        {"caller_in", FieldKind::Plain, nullptr},
+        {"channels_max", FieldKind::Plain, nullptr},
+        {"channels_in_max", FieldKind::Plain, nullptr},
+        {"channels_out_max", FieldKind::Plain, nullptr},
+        {"calls_per_second", FieldKind::Plain, nullptr},
+        {"rates", FieldKind::Plain, nullptr},
+        {"codecs", FieldKind::Plain, nullptr},
+        {"dtmf", FieldKind::Plain, nullptr},
+        {"tls_verify", FieldKind::Plain, nullptr},
+        {"tls_ca", FieldKind::Plain, nullptr},
+        {"srtp", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"trunk", fields};
     return shape;

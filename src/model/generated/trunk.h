@@ -28,6 +28,36 @@ std::span<const std::string_view> names_of(TrunkCaller);
 std::string_view to_string(TrunkCaller value);
 std::optional<TrunkCaller> parse_trunk_caller(std::string_view text);
 
+enum class TrunkDtmf { Event, Inband };
+std::span<const std::string_view> names_of(TrunkDtmf);
+std::string_view to_string(TrunkDtmf value);
+std::optional<TrunkDtmf> parse_trunk_dtmf(std::string_view text);
+
+enum class TrunkSrtp { Domain, Off, Optional, Required };
+std::span<const std::string_view> names_of(TrunkSrtp);
+std::string_view to_string(TrunkSrtp value);
+std::optional<TrunkSrtp> parse_trunk_srtp(std::string_view text);
+
+// What becomes of numbers that fit a mask: characters go from the front, the tail is kept, others
+// come in front.
+struct TrunkNumberChange {
+    // Mask of the numbers; empty: any; one that begins with + is held against the international
+    // form, and changes that. Masks: docs/routing.md.
+    std::string mask;
+    // So many characters go from the front.
+    int strip = 0;
+    // Of the rest only so many stay, the last ones; 0: all.
+    int keep_last = 0;
+    // Comes in front of what is left: digits, *, # and +.
+    std::string prefix;
+
+    friend bool operator==(const TrunkNumberChange&, const TrunkNumberChange&) = default;
+};
+void read(ObjectReader& in, TrunkNumberChange& out);
+void write(ObjectWriter& out, const TrunkNumberChange& value);
+template <>
+const Shape& shape_of<TrunkNumberChange>();
+
 // A line to a provider, a gateway or a foreign PBX.
 struct Trunk {
     // Identity of the trunk, given at its creation.
@@ -41,9 +71,9 @@ struct Trunk {
     // Register: we register with the provider and are called at what we have registered. Peer: the
     // other side is known by its address.
     TrunkMode mode = TrunkMode::Register;
-    // Where the other side is, in the order of trying: host, host:port or host:port;tcp. UDP when
-    // no transport is named; without a port DNS is asked (RFC 3263), and 5060 is taken when it
-    // knows none.
+    // Where the other side is, in the order of trying: host, host:port, host:port;tcp or
+    // host:port;tls. UDP when no transport is named; without a port DNS is asked (RFC 3263), and
+    // 5060, with TLS 5061, is taken when it knows none.
     std::vector<std::string> proxies;
     // The provider's domain, in From, To and Request-URI; empty: the host of the first proxy.
     std::string sip_domain;
@@ -68,6 +98,44 @@ struct Trunk {
     // Addresses or networks that calls of the trunk come from, beside those of its proxies. With
     // any here, what comes in for a registered trunk must come from them or from its proxies.
     std::vector<std::string> addresses;
+    // What becomes of the number called when a call goes out. The first entry that fits decides;
+    // none: it stays.
+    std::vector<TrunkNumberChange> called_out;
+    // The same for the numbers of who calls and of who has forwarded the call.
+    std::vector<TrunkNumberChange> caller_out;
+    // The same for the number called when a call comes in, before it is looked for.
+    std::vector<TrunkNumberChange> called_in;
+    // The same for the number of who calls.
+    std::vector<TrunkNumberChange> caller_in;
+    // Most calls over the trunk at a time, of the whole system; 0: no bound. Beyond it the next
+    // trunk of a group is tried.
+    int channels_max = 0;
+    // Of them, most that have come in; 0: no bound.
+    int channels_in_max = 0;
+    // Of them, most that go out; 0: no bound.
+    int channels_out_max = 0;
+    // Most calls that begin over the trunk in a second, both ways together; 0: no bound.
+    int calls_per_second = 0;
+    // What calls cost, as prefix;cost, like +4930;1.2: of the prefixes that a number begins with
+    // the longest counts, + means its international form, and an empty one fits all. Only compared
+    // between the trunks of a group whose order is cheapest.
+    std::vector<std::string> rates;
+    // Audio codecs that are offered out, by their names in SDP and in this order; others are left
+    // out of the offer; empty: as the caller offers them.
+    std::vector<std::string> codecs;
+    // How digits are sent during a call. Event: telephone-event (RFC 4733) is offered when the
+    // caller has it. Inband: it is left out of offers, so that phones send tones.
+    TrunkDtmf dtmf = TrunkDtmf::Event;
+    // Whether a proxy over TLS has to show a certificate for its name, as in proxies, of an
+    // authority that is trusted.
+    bool tls_verify = true;
+    // PEM certificates of the authorities that are trusted for it; empty: those of the server's
+    // operating system.
+    std::string tls_ca;
+    // Whether media over the trunk is encrypted, with keys in SDP (RFC 4568). Domain: as
+    // settings.srtp of the domain has it. Optional: SRTP is offered first where the signalling is
+    // TLS. Required: nothing else.
+    TrunkSrtp srtp = TrunkSrtp::Domain;
 
     friend bool operator==(const Trunk&, const Trunk&) = default;
 };

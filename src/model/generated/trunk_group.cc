@@ -9,7 +9,7 @@
 namespace tandem::model {
 
 std::span<const std::string_view> names_of(TrunkOrder) {
-    static constexpr std::string_view names[] = {"listed", "spread"};
+    static constexpr std::string_view names[] = {"listed", "spread", "weighted", "cheapest"};
     return names;
 }
 
@@ -24,6 +24,30 @@ std::optional<TrunkOrder> parse_trunk_order(std::string_view text) {
     return static_cast<TrunkOrder>(found - names.begin());
 }
 
+void read(ObjectReader& in, TrunkShare& out) {
+    in.id("trunk", out.trunk.bits, Presence::Required);
+    in.integer("priority", out.priority, {.min = 0, .max = 1000});
+    in.integer("weight", out.weight, {.min = 0, .max = 1000});
+    in.finish();
+}
+
+void write(ObjectWriter& out, const TrunkShare& value) {
+    out.id("trunk", (value.trunk).bits);
+    out.integer("priority", value.priority);
+    out.integer("weight", value.weight);
+}
+
+template <>
+const Shape& shape_of<TrunkShare>() {
+    static const FieldShape fields[] = {
+        {"trunk", FieldKind::Plain, nullptr},
+        {"priority", FieldKind::Plain, nullptr},
+        {"weight", FieldKind::Plain, nullptr},
+    };
+    static const Shape shape{"trunk_share", fields};
+    return shape;
+}
+
 void read(ObjectReader& in, TrunkGroup& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.id("domain", out.domain.bits, Presence::Optional);
@@ -31,6 +55,10 @@ void read(ObjectReader& in, TrunkGroup& out) {
         .presence = Presence::Required});
     in.id_list("members", out.members, {.items_max = 16});
     in.enumeration("order", out.order, names_of(TrunkOrder{}), Presence::Optional);
+    in.object_list("shares", out.shares, {.items_max = 16});
+    in.text_list("failover_on", out.failover_on, {.items_max = 32}, {.length_min = 3,
+        .length_max = 3, .format = Format::Token});
+    in.duration("answer_within_s", out.answer_within, {.min = 0, .max = 600});
     in.finish();
 }
 
@@ -40,6 +68,9 @@ void write(ObjectWriter& out, const TrunkGroup& value) {
     out.text("name", value.name);
     out.id_list("members", value.members);
     out.text("order", to_string(value.order));
+    out.object_list("shares", value.shares);
+    out.text_list("failover_on", value.failover_on);
+    out.integer("answer_within_s", (value.answer_within).count());
 }
 
 template <>
@@ -50,6 +81,9 @@ const Shape& shape_of<TrunkGroup>() {
         {"name", FieldKind::Plain, nullptr},
         {"members", FieldKind::Plain, nullptr},
         {"order", FieldKind::Plain, nullptr},
+        {"shares", FieldKind::Plain, nullptr},
+        {"failover_on", FieldKind::Plain, nullptr},
+        {"answer_within_s", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"trunk_group", fields};
     return shape;
@@ -60,11 +94,18 @@ void keep_fixed(const TrunkGroup& from, TrunkGroup& to) {
     to.domain = from.domain;
 }
 
+void add_references(const TrunkShare& value, const ReferencePlace& at,
+                    References& out) {
+    out.add(at, "trunk", -1, "trunk", value.trunk.bits);
+}
+
 void add_references(const TrunkGroup& value, const ReferencePlace& at,
                     References& out) {
     out.add(at, "domain", -1, "domain", value.domain.bits);
     for (size_t i = 0; i < value.members.size(); ++i)
         out.add(at, "members", static_cast<int>(i), "trunk", value.members[i].bits);
+    for (size_t i = 0; i < value.shares.size(); ++i)
+        add_references(value.shares[i], at.within("shares", static_cast<int>(i)), out);
 }
 
 }  // namespace tandem::model

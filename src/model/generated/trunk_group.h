@@ -18,10 +18,27 @@
 
 namespace tandem::model {
 
-enum class TrunkOrder { Listed, Spread };
+enum class TrunkOrder { Listed, Spread, Weighted, Cheapest };
 std::span<const std::string_view> names_of(TrunkOrder);
 std::string_view to_string(TrunkOrder value);
 std::optional<TrunkOrder> parse_trunk_order(std::string_view text);
+
+// How much of a group's calls one of its trunks gets.
+struct TrunkShare {
+    // The trunk, one of the members.
+    TrunkId trunk;
+    // Trunks with lower numbers are tried first.
+    int priority = 100;
+    // Among those with the same priority a trunk is first in proportion to this; 0: only when the
+    // others have had their chance.
+    int weight = 10;
+
+    friend bool operator==(const TrunkShare&, const TrunkShare&) = default;
+};
+void read(ObjectReader& in, TrunkShare& out);
+void write(ObjectWriter& out, const TrunkShare& value);
+template <>
+const Shape& shape_of<TrunkShare>();
 
 // Trunks that stand in for one another.
 struct TrunkGroup {
@@ -34,7 +51,19 @@ struct TrunkGroup {
     // Its trunks, the first first.
     std::vector<TrunkId> members;
     // With which trunk a call begins. Listed: the first. Spread: each call with another one.
+    // Weighted: by shares. Cheapest: the one with the lowest rate for the number; those without a
+    // rate for it come last, and equal ones by shares.
     TrunkOrder order = TrunkOrder::Listed;
+    // Priority and weight of members; one that is not named here has 100 and 10. Only for the
+    // orders weighted and cheapest.
+    std::vector<TrunkShare> shares;
+    // SIP statuses of a trunk after which the next one is tried, like 486, or 5xx for a class;
+    // empty: 500, 502, 503 and 504. A trunk that can't be reached (408, 430) is followed by the
+    // next in any case.
+    std::vector<std::string> failover_on;
+    // A trunk but the last that has not brought an answer for so long is given up for the next; 0:
+    // it is waited for.
+    std::chrono::seconds answer_within{0};
 
     friend bool operator==(const TrunkGroup&, const TrunkGroup&) = default;
 };

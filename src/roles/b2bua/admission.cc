@@ -168,7 +168,7 @@ void show(const store::Catalog& catalog, routing::Route& route, call::CallFacts&
     if (!route.shown) return;
     facts.shown = call::ShownCaller{std::move(route.shown->number), std::move(route.shown->name)};
     if (route.stages.empty()) return;
-    const DomainId called = route.stages.front().targets.front().domain;
+    const DomainId called = routing::domain_of(route.stages.front());
     const auto* domain = called == facts.domain ? nullptr : catalog.find_domain(called);
     if (domain != nullptr) facts.shown->domain = domain->name;
 }
@@ -196,9 +196,10 @@ std::optional<ports::EntityRequest> feature_request(const routing::Route& route,
     if (!route.feature) return std::nullopt;
     ports::EntityRequest request;
     request.verb = ports::EntityVerb::Patch;
-    request.kind = "account_service";
+    const auto& schedule = route.feature->schedule;
+    request.kind = route.feature->kind;
     request.domain = facts.domain.text();
-    request.id = facts.caller_account.text();
+    request.id = schedule ? schedule->text() : facts.caller_account.text();
     request.body = route.feature->change;
     request.actor.name = "account " + facts.caller_number + "@" + facts.domain_name;
     request.actor.address = address;
@@ -230,6 +231,7 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
     if (!facts.trunk.is_nil()) question.caller_number = facts.caller_number;
     if (!facts.trunk.is_nil()) question.caller_name = facts.caller_name;
     question.turns = &group_turns_;
+    question.talks = &talks_;
     question.dice = facts.call.bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
@@ -254,6 +256,7 @@ void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfe
     routing::Question question{wanted.domain, wanted.account, wanted.dialled, step.now.utc};
     question.plans = &plans_;
     question.turns = &group_turns_;
+    question.talks = &talks_;
     question.dice = call.id().bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);

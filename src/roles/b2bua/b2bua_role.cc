@@ -70,7 +70,7 @@ Call& B2buaRole::add(std::unique_ptr<Call> call) {
     if (place != nullptr && is_live(*place)) --live_calls_;
     if (is_live(*call)) {
         ++live_calls_;
-        leases_.take_over(call->base(), call->facts().domain);
+        leases_.take_over(call->base(), {call->facts().domain, call->facts().trunk, call->lines()});
     }
     place = std::move(call);
     return *place;
@@ -138,6 +138,7 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
         }
         return with_call(step, *call, [&](auto& ctx) { call->on_media_event(ctx, *event); });
     }
+    if (holds_alternative<ports::QueueAdvice>(letter.payload)) return on_queue_advice(step, letter);
     if (letter.request == 0) return;
     if (call::index_of(letter.request) == kPickIndex &&
         on_rings_elsewhere(step, letter.request, get_if<ports::CallsPage>(&letter.payload)))
@@ -153,6 +154,22 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
     Call* call = find(base);
     if (call == nullptr) return;
     with_call(step, *call, [&](auto& ctx) { call->on_reply(ctx, std::move(letter)); });
+}
+
+// A call that is not here has ended, or was never restored: CS is not to wait for it.
+void B2buaRole::on_queue_advice(Step& step, const Letter& letter) {
+    for (const auto& entry : get<ports::QueueAdvice>(letter.payload).entries) {
+        Call* call = find(call::base_of(entry.call));
+        if (call != nullptr && call->id() == entry.call) {
+            with_call(step, *call, [&](auto& ctx) { call->on_queue_advice(ctx, entry); });
+            continue;
+        }
+        ports::CallReport report;
+        report.summary.call = entry.call;
+        report.summary.owner = around_.self;
+        report.gone = true;
+        step.out.send(around_.self, letter.from, std::move(report));
+    }
 }
 
 // --- What leaves.
@@ -217,6 +234,7 @@ void B2buaRole::settle(Step& step, Call& stepped) {
     Call& call = *left;
     if (const auto wanted = call.transfer().route_wanted(call))
         return route_transfer(step, call, *wanted);
+    if (serves_line(step, call)) return;
     if (call.wants_save() && call.phase() < call::Phase::Ending) save(step, call);
     // Of its end the index hears with the record, so that nothing comes after that.
     if (call.take_report_due() && call.phase() < call::Phase::Ending) report(step, call, false);
@@ -432,6 +450,7 @@ std::vector<std::pair<std::string, double>> B2buaRole::figures() const {
         {"calls_refused_licence_concurrent_total",
          static_cast<double>(counters_.refused_call_licence)},
         {"calls_refused_licence_rate_total", static_cast<double>(counters_.refused_rate_licence)},
+        {"calls_refused_trunk_total", static_cast<double>(leases_.refused_by_trunks())},
         {"calls_licence_unchecked_total", static_cast<double>(leases_.unchecked())},
         {"calls_restored_total", static_cast<double>(counters_.restored)},
         {"calls_adopted_total", static_cast<double>(counters_.adopted)},

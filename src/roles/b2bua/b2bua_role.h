@@ -5,7 +5,6 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,14 +13,15 @@
 #include <utility>
 #include <vector>
 
-#include "base/histogram.h"
 #include "base/timer_queue.h"
 #include "call/call.h"
 #include "model/ids.h"
 #include "ports/letter.h"
 #include "roles/b2bua/call_leases.h"
 #include "roles/b2bua/caller.h"
+#include "roles/b2bua/counters.h"
 #include "roles/b2bua/page_message.h"
+#include "roles/b2bua/queue_agents.h"
 #include "roles/b2bua/subscribe_relay.h"
 #include "routing/route.h"
 #include "sip/transaction/transaction_layer.h"
@@ -32,24 +32,6 @@ namespace tandem::roles::b2bua {
 struct B2buaOptions {
     CallerKeys keys;
     sip::Timers timers;
-};
-
-struct B2buaCounters {
-    uint64_t calls = 0;
-    uint64_t answered = 0;
-    uint64_t challenges = 0;
-    uint64_t refused_overload = 0;
-    uint64_t refused_other = 0;
-    uint64_t refused_call_licence = 0;
-    uint64_t refused_rate_licence = 0;
-    uint64_t unknown_dialogs = 0;
-    uint64_t restored = 0;
-    uint64_t adopted = 0;
-    uint64_t unreadable_snapshots = 0;
-    uint64_t records = 0;
-    uint64_t unprotected = 0;               // calls whose snapshot could not be written in time
-    std::map<std::string, uint64_t> ended;  // by result
-    Histogram setup;                        // from INVITE to the first news of the far end
 };
 
 class B2buaRole final : public ports::Role {
@@ -87,8 +69,7 @@ class B2buaRole final : public ports::Role {
     void on_notice(Step& step, ports::Letter& letter);
     call::Call* find(uint64_t base);
     call::Call* call_of_leg(call::LegKey key);
-    // Whatever happens to a call happens here: its step, what it sends, what it wants after it. The
-    // call may be gone afterwards.
+    // All that happens to a call happens here, with what it wants then. It may be gone afterwards.
     template <typename Act>
     void with_call(Step& step, call::Call& call, Act act) {
         call::CallContext ctx = context(step);
@@ -109,9 +90,9 @@ class B2buaRole final : public ports::Role {
     void look_at_directory(Step& step);
     bool greet_gate(Step& step, const ports::DirectoryEntry& gate);
     call::Call& add(std::unique_ptr<call::Call> call);
-    // A call that has ended stays for 64 * T1, to answer what phones repeat (RFC 3261 13.3.1.4,
-    // 17.2.1).
+    // One that has ended stays for 64 * T1, to answer what is repeated (RFC 3261 13.3.1.4, 17.2.1).
     static bool is_live(const call::Call& call) { return call.phase() < call::Phase::Ending; }
+    void on_queue_advice(Step& step, const ports::Letter& letter);
     void watch_drain(Now now);
     bool calls_are_at_rest() const;
 
@@ -183,10 +164,11 @@ class B2buaRole final : public ports::Role {
     void show_trunk_caller(const model::Trunk& trunk, const sip::Message& invite,
                            call::CallFacts& facts) const;
     void give_credentials(call::CallSnapshot& snapshot) const;
+    bool serves_line(Step& step, call::Call& call);
 
     // --- licensed.cc
     void admit_licensed(Step& step, HeldInvite invite);
-    void refuse_unlicensed(Step& step, const HeldInvite& invite, store::Quantity lacks);
+    void refuse_unlicensed(Step& step, const HeldInvite& invite, CallLeases::Verdict verdict);
     void settle_licensed(Step& step);
     void cancel_held(Step& step, sip::ServerKey server);
     void on_call_ended(Step& step, const call::Call& call) {
@@ -235,11 +217,13 @@ class B2buaRole final : public ports::Role {
     std::vector<sip::LegEvent> events_;
     Calls calls_;
     routing::GroupTurns group_turns_;
+    routing::TalkTimes talks_;
     size_t live_calls_ = 0;  // of them, those that have not ended
     routing::DialPlans plans_;
     PageMessages pages_;
     SubscribeRelay subscribes_;
     CallLeases leases_;
+    QueueAgents queue_agents_;
     std::unordered_map<uint64_t, HeldInvite> held_invites_;  // that wait for a lease
     struct Pick {  // an INVITE that waits for CS to say where a call rings
         uint64_t request = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/generated/trunk.h"
 #include "roles/b2bua/limits.h"
 
 namespace tandem::roles::b2bua {
@@ -27,7 +28,28 @@ std::vector<LeaseOf> CallLeases::needed_by(DomainId domain) const {
     return needed;
 }
 
-bool CallLeases::use(Now now, const LeaseOf& of, uint64_t call) {
+// The channels of one way, then those of both, behind the rate.
+void CallLeases::add_needed(TrunkId id, Quantity way, std::vector<LeaseOf>& needed) const {
+    const auto* trunk = id.is_nil() ? nullptr : around_.catalog.find_trunk(id);
+    if (trunk == nullptr) return;
+    for (const Quantity quantity : {Quantity::CallRate, way, Quantity::Calls})
+        if (store::amount_of(*trunk, quantity) > 0)
+            needed.push_back({trunk->domain, static_cast<uint8_t>(quantity), id});
+}
+
+void CallLeases::note_used(uint64_t call, const LeaseOf& of, TrunkId line) {
+    used_by_[call].push_back({of, line});
+}
+
+// Whatever there is to lease: the call is there.
+void CallLeases::take_one(uint64_t call, const LeaseOf& of, TrunkId line) {
+    Lease& lease = leases_[of];
+    ++lease.used;
+    lease.held = std::max(lease.held, lease.used);
+    note_used(call, of, line);
+}
+
+bool CallLeases::use(Now now, const LeaseOf& of, uint64_t call, TrunkId line) {
     Lease& lease = leases_[of];
     if (is_rate(of)) {
         if (lease.held <= 0 || lease.valid_until <= now.mono) return false;
@@ -36,7 +58,7 @@ bool CallLeases::use(Now now, const LeaseOf& of, uint64_t call) {
     }
     if (lease.used >= lease.held) return false;
     ++lease.used;
-    used_by_[call].push_back(of);
+    note_used(call, of, line);
     return true;
 }
 
@@ -44,7 +66,7 @@ CallLeases::Outcome CallLeases::go_on(Now now, uint64_t call, Waiting& waiting,
                                       ports::Outbox& out) {
     for (; waiting.next < waiting.needed.size(); ++waiting.next) {
         const LeaseOf& of = waiting.needed[waiting.next];
-        if (use(now, of, call)) continue;
+        if (use(now, of, call, waiting.line)) continue;
         Lease& lease = leases_[of];
         lease.waiting.push_back(call);
         if (lease.asked == 0) ask(now, of, lease, out);
@@ -53,25 +75,61 @@ CallLeases::Outcome CallLeases::go_on(Now now, uint64_t call, Waiting& waiting,
     return Outcome::Taken;
 }
 
-CallLeases::Verdict CallLeases::take(Now now, uint64_t call, DomainId domain, ports::Outbox& out) {
-    Waiting waiting{needed_by(domain), 0};
+CallLeases::Verdict CallLeases::begin(Now now, uint64_t call, Waiting waiting, ports::Outbox& out) {
     if (waiting.needed.empty()) return {};
-    if (waiting_.size() >= kLeaseWaitingMax)
-        return {Outcome::Full, static_cast<Quantity>(waiting.needed.front().quantity)};
+    const LeaseOf& first = waiting.needed.front();
+    if (waiting_.size() >= kLeaseWaitingMax || waiting_.contains(call)) {
+        const bool of_trunk = !first.trunk.is_nil();
+        refused_by_trunks_ += of_trunk ? 1 : 0;
+        return {Outcome::Full, static_cast<Quantity>(first.quantity), of_trunk};
+    }
     const Outcome outcome = go_on(now, call, waiting, out);
     if (outcome == Outcome::Waits) waiting_.emplace(call, std::move(waiting));
     return {outcome, Quantity::Calls};
 }
 
-void CallLeases::take_over(uint64_t call, DomainId domain) {
+CallLeases::Verdict CallLeases::take(Now now, uint64_t call, DomainId domain, ports::Outbox& out,
+                                     TrunkId trunk) {
+    Waiting waiting{needed_by(domain)};
+    add_needed(trunk, Quantity::CallsIn, waiting.needed);
+    return begin(now, call, std::move(waiting), out);
+}
+
+CallLeases::Verdict CallLeases::take_line(Now now, uint64_t call, TrunkId trunk,
+                                          ports::Outbox& out) {
+    Waiting waiting{{}, trunk};
+    add_needed(trunk, Quantity::CallsOut, waiting.needed);
+    return begin(now, call, std::move(waiting), out);
+}
+
+void CallLeases::take_over(uint64_t call, const Taken& taken) {
     if (used_by_.contains(call)) return;
-    for (const LeaseOf& of : needed_by(domain)) {
-        if (is_rate(of)) continue;
-        Lease& lease = leases_[of];
-        ++lease.used;
-        lease.held = std::max(lease.held, lease.used);
-        used_by_[call].push_back(of);
+    std::vector<LeaseOf> needed = needed_by(taken.domain);
+    add_needed(taken.from, Quantity::CallsIn, needed);
+    for (const LeaseOf& of : needed)
+        if (!is_rate(of)) take_one(call, of, {});
+    for (const TrunkId line : taken.lines) {
+        std::vector<LeaseOf> of_line;
+        add_needed(line, Quantity::CallsOut, of_line);
+        for (const LeaseOf& of : of_line)
+            if (!is_rate(of)) take_one(call, of, line);
     }
+}
+
+bool CallLeases::has_lines(uint64_t call) const {
+    const auto found = used_by_.find(call);
+    return found != used_by_.end() &&
+           std::ranges::any_of(found->second, [](const Used& each) { return !each.line.is_nil(); });
+}
+
+void CallLeases::keep_lines(uint64_t call, const std::vector<TrunkId>& lines, ports::Outbox& out) {
+    const auto found = used_by_.find(call);
+    if (found == used_by_.end()) return;
+    std::vector<TrunkId> left;
+    for (const Used& each : found->second)
+        if (!each.line.is_nil() && std::ranges::count(lines, each.line) == 0)
+            left.push_back(each.line);
+    for (const TrunkId line : left) free_line(call, line, out);
 }
 
 void CallLeases::ask(Now now, const LeaseOf& of, Lease& lease, ports::Outbox& out) {
@@ -126,9 +184,10 @@ void CallLeases::on_given(Now now, const LeaseOf& of, const ports::LeaseGiven* g
             return;
         }
         lease.waiting.pop_front();
+        const TrunkId line = waiting->second.line;
         if (go_on(now, call, waiting->second, out) == Outcome::Waits) continue;
         waiting_.erase(waiting);
-        settled_.push_back({call, {}});
+        settled_.push_back({call, {}, line});
     }
     if (!is_rate(of)) give_back(of, lease, lease.used + lease.block, false, out);
 }
@@ -140,23 +199,21 @@ void CallLeases::settle_waiting(Now now, const LeaseOf& of, bool let_through, po
         if (waiting == waiting_.end()) continue;
         if (!let_through) {
             const auto lacks = static_cast<Quantity>(of.quantity);
+            const bool of_trunk = !of.trunk.is_nil();
+            const TrunkId line = waiting->second.line;
             waiting_.erase(waiting);
-            ++refused_[lacks];
-            free_of(call, out);
-            settled_.push_back({call, {Outcome::Full, lacks}});
+            ++(of_trunk ? refused_by_trunks_ : refused_[lacks]);
+            line.is_nil() ? free_of(call, out) : free_line(call, line, out);
+            settled_.push_back({call, {Outcome::Full, lacks, of_trunk}, line});
             continue;
         }
         ++unchecked_;
-        if (!is_rate(of)) {
-            Lease& lease = leases_[of];
-            ++lease.used;
-            lease.held = std::max(lease.held, lease.used);
-            used_by_[call].push_back(of);
-        }
+        const TrunkId line = waiting->second.line;
+        if (!is_rate(of)) take_one(call, of, line);
         ++waiting->second.next;
         if (go_on(now, call, waiting->second, out) == Outcome::Waits) continue;
         waiting_.erase(call);
-        settled_.push_back({call, {}});
+        settled_.push_back({call, {}, line});
     }
 }
 
@@ -170,18 +227,29 @@ void CallLeases::give_back(const LeaseOf& of, Lease& lease, int64_t keep, bool r
              ports::LeaseReturned{of, static_cast<uint32_t>(surplus), recalled});
 }
 
+void CallLeases::free_one(const LeaseOf& of, ports::Outbox& out) {
+    Lease& lease = leases_[of];
+    --lease.used;
+    const int64_t spare = lease.block == 1 ? 0 : 2 * int64_t{lease.block};
+    if (lease.held - lease.used > spare) give_back(of, lease, lease.used + spare / 2, false, out);
+    if (lease.held == 0 && lease.asked == 0 && lease.waiting.empty()) leases_.erase(of);
+}
+
 void CallLeases::free_of(uint64_t call, ports::Outbox& out) {
     const auto found = used_by_.find(call);
     if (found == used_by_.end()) return;
-    for (const LeaseOf& of : found->second) {
-        Lease& lease = leases_[of];
-        --lease.used;
-        const int64_t spare = lease.block == 1 ? 0 : 2 * int64_t{lease.block};
-        if (lease.held - lease.used > spare)
-            give_back(of, lease, lease.used + spare / 2, false, out);
-        if (lease.held == 0 && lease.asked == 0 && lease.waiting.empty()) leases_.erase(of);
-    }
+    for (const Used& each : found->second) free_one(each.of, out);
     used_by_.erase(found);
+}
+
+void CallLeases::free_line(uint64_t call, TrunkId line, ports::Outbox& out) {
+    const auto found = used_by_.find(call);
+    if (found == used_by_.end()) return;
+    const auto rest = std::ranges::stable_partition(
+        found->second, [&](const Used& each) { return each.line != line; });
+    for (const Used& each : rest) free_one(each.of, out);
+    found->second.erase(rest.begin(), rest.end());
+    if (found->second.empty()) used_by_.erase(found);
 }
 
 void CallLeases::release(uint64_t call, ports::Outbox& out) {

@@ -57,6 +57,9 @@ inline constexpr size_t kPageBytesMax = 16 * 1024;
 inline constexpr size_t kLeaseWaitingMax = 1'024;
 // An answer that has not come by then will not: the call goes on unchecked rather than wait longer.
 inline constexpr Duration kLeaseAnswerMax = 1s;
+// Agents of queues whose last call is remembered, some 100 bytes each, and told to each CS that is
+// elected.
+inline constexpr size_t kQueueAgentsMax = 5'000;
 // INVITEs that wait for CS to say where a call rings, which takes it milliseconds.
 inline constexpr size_t kPicksMax = 256;
 inline constexpr uint8_t kPickIndex = 254;  // in place of a leg's, in the numbers of such questions

@@ -13,7 +13,8 @@ using sip::Method;
 namespace {
 
 constexpr std::string_view kAllow =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, SUBSCRIBE, NOTIFY";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, MESSAGE, REFER, SUBSCRIBE, NOTIFY, "
+    "PUBLISH";
 
 sip::Hop hop_of(const ports::Flow& flow) {
     return sip::Hop::of(flow, ports::is_reliable(flow.transport) ? sip::Reliability::Reliable
@@ -159,9 +160,9 @@ void B2buaRole::on_fresh_request(Step& step, ports::SipInbound& in,
         case Method::Update:
             return refuse(step, in.message, arrival.server, 481);
         case Method::Subscribe:
+        case Method::Publish:
             return on_subscribe(step, in, arrival.server);
         case Method::Refer:
-        case Method::Publish:
         case Method::Register:
             return refuse(step, in.message, arrival.server, 405);
         case Method::Other:
@@ -171,7 +172,8 @@ void B2buaRole::on_fresh_request(Step& step, ports::SipInbound& in,
     }
 }
 
-// The proof of who asks goes inside as an asserted identity (RFC 3325), which no phone can bring.
+// SUBSCRIBE and PUBLISH. The proof of who asks goes inside as an asserted identity (RFC 3325),
+// which no phone can bring.
 void B2buaRole::on_subscribe(Step& step, ports::SipInbound& in, sip::ServerKey server) {
     if (!in.trunk.is_nil()) return refuse(step, in.message, server, 489);
     const auto admitted = admit(step, in, server);

@@ -84,6 +84,7 @@ void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
     auto question = question_of(around_.catalog, test, domain->id, step.now.utc);
     if (question) {
         question->turns = &group_turns_;
+        question->talks = &talks_;
         question->plans = &plans_;
         reply.json = json_of(around_.catalog, routing::route(around_.catalog, *question));
     } else {

@@ -37,19 +37,28 @@ class Stage {
     AccountId id_of(std::string_view number) const { return accounts_.find(number)->second; }
     void register_phone(std::string_view number, uint16_t port,
                         ports::Transport transport = ports::Transport::Udp);
-    // What it has set for its calls, as the API takes it; false: the text is none.
+    // What it has set for its calls, as the API takes it, with "@1003" for the id of an account;
+    // false: the text is none.
     bool set_services(std::string_view number, std::string_view json);
     bool add_group(std::string_view number, std::string_view json,
                    const std::vector<std::string_view>& members);
     bool add_feature_code(std::string_view json);
+    // A queue, and its members, who are logged in.
+    bool add_queue(std::string_view number, std::string_view json,
+                   const std::vector<std::string_view>& members);
+    // What CS says to the call that began last; agents by their numbers.
+    void advise(ports::QueueAdvice::Kind kind, uint32_t value,
+                const std::vector<std::string_view>& agents);
     // All its phones have registered anew, from there.
     void moved(std::string_view number, uint16_t port, ports::Transport transport);
     void add_rule(model::DialRule rule);
     void change_domain(const std::function<void(model::Domain&)>& change);
     // The domain's default trunk, with proxies at these ports and the password "line-secret".
     void add_trunk(model::Trunk trunk, std::vector<uint16_t> ports);
-    void add_trunk_group(std::vector<TrunkId> members);  // the domain's default
-    bool trunk_is_unknown = false;                       // to its gate, which says so
+    void add_trunk_group(std::vector<TrunkId> members,
+                         std::vector<std::string> failover_on = {});  // the domain's default
+    bool trunk_is_unknown = false;                                    // to its gate, which says so
+    uint32_t leases = 0;                                              // that CS still has to give
     void change_survival(model::Survival survival);
     void change_instance(const std::function<void(model::B2buaSettings&)>& change);
     void restart();  // the instance dies; the next incarnation starts
@@ -65,8 +74,10 @@ class Stage {
     bool media_refuses = false;
     bool keeps_messages = true;
     bool changes_refused = false;
-    std::map<std::string, uint64_t, std::less<>> calls_of;  // what CS knows, by number
-    bool has_room = true;                                   // some media gate
+    // What CS knows, by number: calls that accounts are in, and those that ring.
+    std::map<std::string, uint64_t, std::less<>> calls_of;
+    std::map<std::string, uint64_t, std::less<>> rings_of;
+    bool has_room = true;      // some media gate
     ports::Instance rings_at;  // what CS says of calls that ring; nobody: there are none
     // The gate loses all contexts, and gives out ports from here on.
     void lose_media(uint16_t first_port);
@@ -113,6 +124,9 @@ class Stage {
  private:
     void start_as(ports::Instance self);
     void tell_directory();
+    static ports::Flow flow_of(uint16_t port, ports::Transport transport);
+    ports::TrunkReply ways_of(const ports::TrunkQuery& wanted) const;
+    ports::CallsPage known_calls_of(AccountId account);
     void play(ports::Letter& letter);
     void answer_media(const ports::Letter& letter, const ports::MediaRequest& request);
     void load(std::string key, std::string value);
@@ -139,6 +153,7 @@ class Stage {
     uint32_t calls_ = 0;
     uint64_t groups_ = 0;
     uint64_t codes_ = 0;
+    uint64_t queues_ = 0;
     std::string cancel_;
     uint64_t directory_told_ = 0;
 };

@@ -1,5 +1,6 @@
-// SUBSCRIBE: a B2B proves who asks, and CS, which knows all calls of the domain, has the
-// subscription. The B2B keeps the server transaction until CS has answered.
+// SUBSCRIBE and PUBLISH: a B2B proves who asks, and CS, which knows all calls of the domain, has
+// the subscription, or what is published. The B2B keeps the server transaction until CS has
+// answered.
 #pragma once
 
 #include <cstdint>

@@ -210,10 +210,30 @@ void B2buaRole::restored(Step& step) {
 
 // --- Telling the index of calls.
 
+namespace {
+
+// For groups in which who has not talked for longest rings first.
+void note_talks(routing::TalkTimes& talks, const ports::CallSummary& summary, UtcTime now,
+                bool gone) {
+    std::vector<AccountId> talking;
+    for (const AccountId each : {summary.caller_account, summary.callee_account})
+        if (!each.is_nil() && summary.answered.unix_ms != 0) talking.push_back(each);
+    const uint64_t call = call::base_of(summary.call);
+    if (!gone) return talks.note(call, talking, now);
+    talks.note(call, {}, now);
+    // Those as well that have come back from a snapshot, and were not reported since.
+    for (const AccountId each : talking) talks.note_end(each, now);
+}
+
+}  // namespace
+
 void B2buaRole::report(Step& step, const Call& call, bool gone) {
+    ports::CallSummary summary = call.summary(around_.self);
+    note_talks(talks_, summary, step.now.utc, gone);
     const auto index = around_.directory.active(RoleKind::CallState, call.facts().domain);
+    queue_agents_.note(summary, gone, step.now.utc);
     if (!index) return;
-    step.out.send(around_.self, *index, ports::CallReport{call.summary(around_.self), gone});
+    step.out.send(around_.self, *index, ports::CallReport{std::move(summary), gone});
 }
 
 // Each group hears of the domains that it serves, so what it is not told of is another's by now.
@@ -227,6 +247,7 @@ void B2buaRole::report_to_groups(Step& step) {
 void B2buaRole::report_all(Step& step, ports::Instance to) {
     const ports::DirectoryEntry* entry = around_.directory.find(to);
     leases_.report(to, step.out);
+    queue_agents_.report(around_.self, to, step.out);
     ports::CallReportAll report{around_.self, {}, true, true};
     for (const auto& [base, call] : calls_) {
         if (call->phase() >= call::Phase::Ending) continue;

@@ -2,7 +2,9 @@
 // for proof; what is dialled and who calls is read as providers write it.
 #include "call/outside_of.h"
 #include "model/generated/trunk.h"
+#include "model/trunk_proxy.h"
 #include "roles/b2bua/b2bua_role.h"
+#include "routing/trunk_numbers.h"
 #include "sip/scanner.h"
 #include "sip/uri.h"
 #include "store/catalog_tree.h"
@@ -43,7 +45,11 @@ std::optional<B2buaRole::Admitted> B2buaRole::admit_from_trunk(Step& step,
     else if (store::is_blocked(around_.catalog, domain->id, step.now.utc))
         refusal = 403;
     if (refusal == 0)
-        return Admitted{domain, nullptr, dialled_in(in.message, *trunk, around_.tokens), trunk};
+        return Admitted{
+            domain, nullptr,
+            routing::adapted(trunk->called_in, domain->settings.numbering,
+                             routing::normalised(dialled_in(in.message, *trunk, around_.tokens))),
+            trunk};
     ++counters_.refused_other;
     refuse(step, in.message, server, refusal);
     return std::nullopt;
@@ -55,6 +61,7 @@ void B2buaRole::show_trunk_caller(const model::Trunk& trunk, const sip::Message&
     facts.trunk = trunk.id;
     facts.trunk_name = trunk.name;
     facts.trunk_credentials = call::credentials_of(trunk, options_.keys.credentials);
+    facts.trunk_srtp = call::srtp_of(trunk);
     const auto from = invite.from();
     if (from) {
         facts.caller_number = user_of(from->parsed_uri());
@@ -66,21 +73,48 @@ void B2buaRole::show_trunk_caller(const model::Trunk& trunk, const sip::Message&
         facts.caller_number = number;
         break;
     }
+    const auto* domain = around_.catalog.find_domain(trunk.domain);
+    if (domain != nullptr)
+        facts.caller_number = routing::adapted(trunk.caller_in, domain->settings.numbering,
+                                               routing::normalised(facts.caller_number));
 }
 
 // They are not in snapshots.
 void B2buaRole::give_credentials(call::CallSnapshot& snapshot) const {
     const auto* from = around_.catalog.find_trunk(snapshot.facts.trunk);
-    if (from != nullptr)
+    if (from != nullptr) {
         snapshot.facts.trunk_credentials = call::credentials_of(*from, options_.keys.credentials);
+        snapshot.facts.trunk_srtp = call::srtp_of(*from);
+    }
     for (call::PartySnapshot& party : snapshot.parties) {
         auto& outside = party.destination.outside;
         const auto* trunk = outside ? around_.catalog.find_trunk(outside->trunk) : nullptr;
-        if (party.index == 0) party.leg.settings.credentials = snapshot.facts.trunk_credentials;
+        if (party.index == 0) {
+            party.leg.settings.credentials = snapshot.facts.trunk_credentials;
+            party.media.set_limits(call::limits_of(around_.catalog, snapshot.facts.trunk));
+        }
         if (trunk == nullptr) continue;
+        outside->domain = model::provider_domain(*trunk);
+        outside->offers = call::limits_of(*trunk);
+        outside->srtp = call::srtp_of(*trunk);
+        party.media.set_limits(outside->offers);
         outside->credentials = call::credentials_of(*trunk, options_.keys.credentials);
         party.leg.settings.credentials = outside->credentials;
     }
+}
+
+// --- Channels of trunks, for calls that go out.
+
+// Whether the call has gone on, and has been settled, as it was given what it wished for.
+bool B2buaRole::serves_line(Step& step, call::Call& call) {
+    if (leases_.has_lines(call.base())) leases_.keep_lines(call.base(), call.lines(), step.out);
+    const auto wish = call.take_line_wish();
+    if (!wish) return false;
+    const auto verdict = leases_.take_line(step.now, call.base(), *wish, step.out);
+    if (verdict.outcome == CallLeases::Outcome::Waits) return false;
+    const bool taken = verdict.outcome == CallLeases::Outcome::Taken;
+    with_call(step, call, [&](auto& ctx) { call.on_line(ctx, *wish, taken); });
+    return true;
 }
 
 }  // namespace tandem::roles::b2bua

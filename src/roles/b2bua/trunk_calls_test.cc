@@ -216,6 +216,133 @@ TEST_F(TrunkCallsTest, PlacesInCallsAndSubscriptionsAreForAccounts) {
     EXPECT_EQ(stage.one_at(kAlice).message.method(), sip::Method::Invite);
 }
 
+TEST_F(TrunkCallsTest, NumbersAreWrittenAsTheTrunkWantsThem) {
+    model::Trunk trunk = line();
+    trunk.called_out = {{"+49*", 3, 0, "0"}};
+    trunk.caller_from = model::TrunkCaller::Caller;
+    trunk.caller_out = {{"1XXX", 1, 0, "+4930555"}};
+    trunk.called_in = {{"030555*", 6, 0, "1"}};
+    trunk.caller_in = {{"00*", 2, 0, "+"}};
+    stage.add_trunk(trunk, {kFirst});
+    const auto invite = call_out();
+    EXPECT_EQ(invite.message.request_uri(), "sip:03055@provider.test");
+    EXPECT_NE(invite.message.header(HeaderId::From)->find("<sip:+4930555001@provider.test>"),
+              std::string_view::npos);
+    EXPECT_NE(invite.message.header(HeaderId::PAssertedIdentity)->find("<sip:+4930555001@"),
+              std::string_view::npos);
+    stage.respond(kFirst, invite, 486);
+    stage.at(kFirst);
+    stage.at(kAlice);
+    stage.from_trunk(kLine, kFirst,
+                     invite_from_outside("030555001", "030555001",
+                                         "P-Asserted-Identity: <sip:0043777@provider.test>\n"));
+    const auto incoming = stage.one_at(kAlice);
+    ASSERT_EQ(incoming.message.method(), sip::Method::Invite);
+    EXPECT_NE(incoming.message.header(HeaderId::From)->find("<sip:+43777@acme.test>"),
+              std::string_view::npos);
+}
+
+// Nothing of the domain shows, and who has forwarded is named as the trunk writes numbers.
+TEST_F(TrunkCallsTest, AForwardedCallNamesWhoForwarded) {
+    model::Trunk trunk = line();
+    trunk.caller_out = {{"1XXX", 1, 0, "+4930555"}};
+    stage.add_trunk(trunk, {kFirst});
+    stage.add_account("1002");
+    ASSERT_TRUE(stage.set_services("1002", R"({"forward_always":"+4917155"})"));
+    stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
+    const auto invite = stage.one_at(kFirst);
+    EXPECT_EQ(invite.message.request_uri(), "sip:+4917155@provider.test");
+    EXPECT_EQ(*invite.message.header(HeaderId::Diversion),
+              "\"Name of 1002\" <sip:+4930555002@provider.test>;reason=unconditional");
+    EXPECT_EQ(*invite.message.header(HeaderId::HistoryInfo),
+              "<sip:+4930555002@provider.test>;index=1, "
+              "<sip:+4917155@provider.test;cause=302>;index=1.1;mp=1");
+    EXPECT_EQ(invite.message.to_text().find("acme.test"), std::string::npos);
+}
+
+TEST_F(TrunkCallsTest, ATrunkIsOfferedItsCodecsOnly) {
+    model::Trunk trunk = line();
+    trunk.codecs = {"pcma", "PCMU"};
+    trunk.dtmf = model::TrunkDtmf::Inband;
+    stage.add_trunk(trunk, {kFirst});
+    const std::string offer =
+        "v=0\no=phone 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n"
+        "m=audio 4000 RTP/AVP 0 96 9 8 101\na=rtpmap:96 opus/48000/2\na=fmtp:96 useinbandfec=1\n"
+        "a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15\n";
+    stage.call(kAlice, "1001", "+493055", offer);
+    const auto invite = stage.one_at(kFirst);
+    const std::string body(invite.message.body());
+    EXPECT_NE(body.find("RTP/AVP 8 0\r\n"), body.npos) << body;
+    EXPECT_EQ(body.find("opus"), body.npos) << body;
+    EXPECT_EQ(body.find("fmtp"), body.npos) << body;
+    stage.respond(kFirst, invite, 486);
+    trunk.codecs = {"G729"};
+    stage.add_trunk(trunk, {kFirst});
+    stage.at(kFirst);
+    stage.at(kAlice);
+    stage.call(kAlice, "1001", "+493055", offer);
+    EXPECT_TRUE(stage.at(kFirst).empty());
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 488);
+}
+
+TEST_F(TrunkCallsTest, StatusesOfTheGroupLeadToTheNextTrunk) {
+    model::Trunk other = line();
+    other.id = TrunkId{{9, 2}};
+    other.name = "other";
+    stage.add_trunk(other, {kFirst});
+    stage.add_trunk_group({kLine, other.id}, {"486"});
+    stage.respond(kFirst, call_out(), 486);
+    auto sent = stage.at(kFirst);
+    ASSERT_EQ(sent.size(), 2u);  // the ACK, and the INVITE over the other trunk
+    ASSERT_EQ(sent[1].message.method(), sip::Method::Invite);
+    stage.respond(kFirst, sent[1], 503);
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 486);
+}
+
+TEST_F(TrunkCallsTest, AFullTrunkIsPassedByAndACallGivesItsChannelBack) {
+    model::Trunk full = line();
+    full.channels_max = 1;
+    stage.add_trunk(full, {kFirst});
+    stage.leases = 1;
+    const auto first = call_out();
+    EXPECT_EQ(stage.leases, 0u);
+    stage.call(kAlice, "1001", "+493066", Stage::sdp(4002));
+    EXPECT_TRUE(stage.at(kFirst).empty());
+    auto told = stage.at(kAlice);
+    ASSERT_FALSE(told.empty());
+    EXPECT_EQ(told.back().message.status(), 503);
+    EXPECT_TRUE(told.back().message.has(HeaderId::RetryAfter));
+    stage.respond(kFirst, first, 486);
+    stage.at(kFirst);
+    stage.at(kAlice);
+    EXPECT_EQ(stage.leases, 1u) << "given back";
+    // Over the next one of the group, and the first one is free again then.
+    stage.leases = 0;
+    model::Trunk other = line();
+    other.id = TrunkId{{9, 2}};
+    other.name = "other";
+    stage.add_trunk(other, {kFirst});
+    stage.add_trunk_group({kLine, other.id});
+    const auto second = call_out();
+    EXPECT_EQ(second.message.method(), sip::Method::Invite);
+    stage.respond(kFirst, second, 486);
+    stage.at(kFirst);
+    stage.at(kAlice);
+    stage.leases = 1;
+    stage.respond(kFirst, call_out(), 503);
+    EXPECT_EQ(stage.at(kFirst).back().message.method(), sip::Method::Invite);
+    EXPECT_EQ(stage.leases, 1u) << "the call goes over the other one";
+}
+
+TEST_F(TrunkCallsTest, ATrunkThatIsFullTakesNoCallsIn) {
+    model::Trunk trunk = line();
+    trunk.channels_in_max = 1;
+    stage.add_trunk(trunk, {kFirst});
+    stage.from_trunk(kLine, kFirst, invite_from_outside("1001", "1001"));
+    EXPECT_EQ(stage.at(kFirst).back().message.status(), 486);
+    EXPECT_TRUE(stage.at(kAlice).empty());
+}
+
 // Its next incarnation can still prove who we are.
 TEST_F(TrunkCallsTest, ARestoredCallKnowsItsTrunk) {
     const auto invite = call_out();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/generated/trunk.h"
 #include "roles/call_state/limits.h"
 #include "store/licences.h"
 
@@ -45,6 +46,10 @@ int64_t CallLicences::held(const LeaseOf& of) const {
 
 int64_t CallLicences::share_of(const LeaseOf& of, Zone& zone) {
     const auto quantity = static_cast<Quantity>(of.quantity);
+    if (!of.trunk.is_nil()) {
+        const auto* trunk = around_.catalog.find_trunk(of.trunk);
+        return trunk == nullptr ? 0 : store::amount_of(*trunk, quantity);
+    }
     const auto amount = own_amount(around_.catalog, of.holder, quantity);
     if (!amount) return 0;  // it has gone meanwhile: the asker looks again
     if (zone.handed < 0 || zone.counted_at != around_.catalog.revision()) {

@@ -3,6 +3,8 @@
 // exact because a block is one then. What a B2B holds is told again after a switch of CS, and is
 // free when the B2B is gone: whoever takes its calls over reports them.
 //
+// The channels of trunks and the calls that they take in a second are counted in the same way.
+//
 // The share of a holder (store/licences.h) is what its licence names less what it has handed on.
 // Pure; a part of CallStateRole.
 #pragma once

@@ -31,6 +31,15 @@ std::optional<CallEvent::Kind> kind_of(const CallSummary* before, const CallSumm
     return is_same ? std::nullopt : std::optional(Kind::Changed);
 }
 
+Followers::Followers(const ports::Surroundings& around, const Index& index)
+    : around_(around), index_(index) {
+    begin();
+}
+
+void Followers::begin() {
+    log_.begin(around_.rng.next() | 1);
+}
+
 void Followers::on_follow(Now now, ports::Instance gate, const ports::CallEventsFollow& follow,
                           bool is_whole, ports::Outbox& out) {
     const Key key{gate.number, follow.stream};
@@ -43,21 +52,46 @@ void Followers::on_follow(Now now, ports::Instance gate, const ports::CallEvents
     Follower& follower = followers_[key];
     follower.domain = follow.domain;
     follower.until = now.mono + kFollowerMax;
+    follower.tenure = follow.tenure;
+    follower.seen = follow.seen;
+    log_.want(now.mono, follow.domain);
     const bool is_lost =
         follow.known != follower.number && now.mono - follower.sent_at >= kFollowerLost;
     if (follow.known == 0 || is_lost) follower.waits = true;
-    if (follower.waits && is_whole) tell_all(now, key, follower, out);
+    if (follower.waits && is_whole) tell(now, key, follower, out);
 }
 
 void Followers::tell_waiting(Now now, ports::Outbox& out) {
     for (auto& [key, follower] : followers_) {
-        if (follower.waits) tell_all(now, key, follower, out);
+        if (follower.waits) tell(now, key, follower, out);
     }
 }
 
-void Followers::tell_all(Now now, const Key& key, Follower& follower, ports::Outbox& out) {
+void Followers::tell(Now now, const Key& key, Follower& follower, ports::Outbox& out) {
     follower.waits = false;
+    if (!resume(now, key, follower, out)) tell_all(now, key, follower, out);
+}
+
+bool Followers::resume(Now now, const Key& key, Follower& follower, ports::Outbox& out) {
+    if (follower.tenure == 0) return false;
+    const auto since = log_.since(follower.domain, follower.tenure, follower.seen);
+    if (!since) return false;
+    CallEvents events;
+    events.resumed = true;
+    for (size_t i = since->first; i < since->events->size(); ++i) {
+        events.events.push_back((*since->events)[i]);
+        if (events.events.size() < kFollowedPage) continue;
+        send(now, key, follower, std::exchange(events, {}), out);
+        events.after = follower.number;
+    }
+    if (events.after == 0 || !events.events.empty())
+        send(now, key, follower, std::move(events), out);
+    return true;
+}
+
+void Followers::tell_all(Now now, const Key& key, Follower& follower, ports::Outbox& out) {
     CallEvents events;  // after nothing: what there is begins
+    events.gap = follower.tenure != 0;
     for (const CallId call : index_.by_domain(follower.domain)) {
         const CallSummary* summary = index_.find(call);
         if (summary == nullptr || summary->phase == CallPhase::Ending) continue;
@@ -74,27 +108,33 @@ void Followers::send(Now now, const Key& key, Follower& follower, CallEvents eve
                      ports::Outbox& out) {
     events.stream = key.second;
     events.number = ++follower.number;
+    events.tenure = log_.tenure();
+    events.at = events.events.empty() || events.events.back().number == 0
+                    ? log_.last()
+                    : events.events.back().number;
     follower.sent_at = now.mono;
     out.send(around_.self, ports::Instance{key.first}, std::move(events));
 }
 
 void Followers::on_change(Now now, const CallSummary* before, const CallSummary* after,
                           ports::Outbox& out) {
-    if (followers_.empty()) return;
+    if (empty()) return;
     const auto kind = kind_of(before, after);
     if (!kind) return;
-    const CallSummary& call = after != nullptr ? *after : *before;
+    CallEvent event{*kind, now.utc, after != nullptr ? *after : *before};
+    event.number = log_.add(event);
     for (auto& [key, follower] : followers_) {
-        if (follower.domain != call.domain || follower.waits) continue;
+        if (follower.domain != event.call.domain || follower.waits) continue;
         CallEvents events;
         events.after = follower.number;
-        events.events.push_back({*kind, now.utc, call});
+        events.events.push_back(event);
         send(now, key, follower, std::move(events), out);
     }
 }
 
 void Followers::on_timeout(Now now) {
     std::erase_if(followers_, [&](const auto& each) { return each.second.until <= now.mono; });
+    log_.forget_unwanted(now.mono);
 }
 
 }  // namespace tandem::roles::call_state

@@ -86,7 +86,14 @@ struct FollowersTest : testing::Test {
         EXPECT_TRUE(give(CallReportAll{kB2b, std::move(calls), false, true}).empty());
     }
     std::vector<CallEvents> follow(uint64_t known = 0, uint64_t domain = 1) {
-        return give(CallEventsFollow{7, DomainId{{0, domain}}, known, false});
+        return give(CallEventsFollow{7, DomainId{{0, domain}}, known, false, 0, 0});
+    }
+    // Another stream, whose client has seen something before.
+    std::vector<CallEvents> resume(uint64_t tenure, uint64_t seen, uint64_t domain = 1) {
+        return give(CallEventsFollow{++stream, DomainId{{0, domain}}, 0, false, tenure, seen});
+    }
+    void report(uint64_t n, CallPhase phase, uint64_t domain = 1) {
+        (void)give(CallReport{call(n, phase, domain), false}, kB2b);
     }
     size_t wait(Duration time) {
         now.mono = now.mono + time;
@@ -98,6 +105,7 @@ struct FollowersTest : testing::Test {
         return events;
     }
 
+    uint64_t stream = 100;
     Now now{Instant{100s}, UtcTime{1'700'000'000'000}};
     ports::Directory directory;
     store::Catalog catalog;
@@ -169,10 +177,63 @@ TEST_F(FollowersTest, WhoeverHasMissedALetterIsToldAllAgain) {
     EXPECT_GT(again[0].number, number);
 }
 
+TEST_F(FollowersTest, GoOnAfterWhatTheyHaveSeen) {
+    whole();
+    const auto first = follow().at(0);
+    ASSERT_NE(first.tenure, 0u);
+    (void)give(CallEventsFollow{7, {}, 0, true, 0, 0});
+    report(1, CallPhase::Routing);
+    report(9, CallPhase::Routing, 2);
+    report(1, CallPhase::Answered);
+    auto told = resume(first.tenure, first.at);
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_TRUE(told[0].resumed);
+    EXPECT_FALSE(told[0].gap);
+    ASSERT_EQ(told[0].events.size(), 2u) << "of its domain";
+    EXPECT_EQ(told[0].events[0].kind, CallEvent::Kind::Begun);
+    EXPECT_EQ(told[0].events[1].kind, CallEvent::Kind::Answered);
+    EXPECT_EQ(told[0].at, told[0].events[1].number);
+    told = resume(first.tenure, told[0].at);
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_TRUE(told[0].resumed && told[0].events.empty()) << "nothing was missed";
+    for (uint64_t i = 0; i < kFollowedPage + 3; ++i) report(20 + i, CallPhase::Routing);
+    told = resume(first.tenure, first.at);
+    ASSERT_EQ(told.size(), 2u);
+    EXPECT_EQ(told[1].after, told[0].number);
+    EXPECT_EQ(told[0].events.size() + told[1].events.size(), kFollowedPage + 5);
+}
+
+TEST_F(FollowersTest, AreToldOfAGap) {
+    whole();
+    const auto first = follow().at(0);
+    auto told = resume(first.tenure + 2, first.at);
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_TRUE(told[0].gap) << "of another copy, or another life";
+    EXPECT_FALSE(told[0].resumed);
+    EXPECT_TRUE(resume(first.tenure, first.at + 1).at(0).gap) << "that has not been yet";
+    EXPECT_TRUE(resume(first.tenure, first.at, 2).at(0).gap) << "nobody has followed that domain";
+    for (uint64_t i = 0; i <= kLoggedOfDomainMax; ++i) report(20 + i, CallPhase::Routing);
+    told = resume(first.tenure, first.at);
+    EXPECT_TRUE(told.at(0).gap) << "too long ago";
+    EXPECT_EQ(told.size(), kLoggedOfDomainMax / kFollowedPage + 1) << "all that there is";
+    const uint64_t kept = told.back().at - kLoggedOfDomainMax;
+    EXPECT_TRUE(resume(first.tenure, kept - 1).at(0).gap);
+    EXPECT_TRUE(resume(first.tenure, kept).at(0).resumed);
+    wait(kLoggedAfter);
+    report(1, CallPhase::Routing);
+    EXPECT_TRUE(resume(first.tenure, told.back().at).at(0).gap) << "nobody listened for too long";
+    const auto now_at = resume(0, 0).at(0);
+    EXPECT_FALSE(now_at.gap) << "who has seen nothing has missed nothing";
+    ports::Outbox out;
+    role.on_elected(now, {}, out);
+    whole();
+    EXPECT_TRUE(resume(now_at.tenure, now_at.at).at(0).gap) << "elected anew";
+}
+
 TEST_F(FollowersTest, AreForgottenWhenTheyLeaveOrAskNoMore) {
     whole();
     (void)follow();
-    EXPECT_TRUE(give(CallEventsFollow{7, {}, 0, true}).empty());
+    EXPECT_TRUE(give(CallEventsFollow{7, {}, 0, true, 0, 0}).empty());
     EXPECT_TRUE(give(CallReport{call(1, CallPhase::Routing), false}, kB2b).empty());
     (void)follow();
     wait(kFollowerMax);

@@ -89,6 +89,8 @@ const CallSummary* Index::ringing(const ports::RingingQuery& query) const {
         if (is_parked == query.parked_at.empty()) continue;
         if (is_parked && call.callee == query.parked_at) return &call;
         if (is_parked) continue;
+        // In a queue with nobody's phone ringing there is nothing to pick up.
+        if (call.queue && call.queue->waits && call.ringing.empty()) continue;
         const bool is_asked = query.account.is_nil() ||
                               std::ranges::find(call.ringing, query.account) != call.ringing.end();
         if (is_asked && call.caller_account != query.except) return &call;

@@ -32,6 +32,14 @@ inline constexpr size_t kFollowedPage = 200;
 // A gate that has not got the last letter by then will not: it is told all again.
 inline constexpr Duration kFollowerLost = 1s;
 
+// Events that are kept, so that a stream goes on where it broke: 600 bytes each. A domain's last
+// minutes, a busy one's last seconds; in all some 12 MiB.
+inline constexpr size_t kLoggedOfDomainMax = 500;
+inline constexpr size_t kLoggedMax = 20'000;
+inline constexpr size_t kLoggedDomainsMax = 1'000;
+// After the last listener has gone: a program that is updated is back by then.
+inline constexpr Duration kLoggedAfter = 5min;
+
 // --- Subscriptions (RFC 6665).
 // In seconds. Phones ask for an hour; a shorter one than a minute is a flood.
 inline constexpr uint32_t kSubscriptionMin = 60;
@@ -49,13 +57,43 @@ inline constexpr Duration kNotifyApart = 100ms;
 inline constexpr Duration kNotifyAllApart = 2ms;
 // How long that waits for the calls to be known.
 inline constexpr Duration kCallsKnownMax = 2s;
-// Whether an account is registered is asked of the registrar, for those that somebody watches.
+// A look without a subscription waits so long for the registrar.
+inline constexpr std::chrono::milliseconds kKnownMax = 2s;
+// How an account stands is asked of the registrar, for those that somebody watches; it tells
+// changes by itself.
 inline constexpr Duration kPresenceLook = 10s;
+// A contact that has ended is told for so long, so that each watcher hears of it once at least;
+// phones that begin anew all the time make some.
+inline constexpr std::chrono::milliseconds kEndedContactsTold = 60s;
+inline constexpr size_t kEndedContactsMax = 16;
+
+// --- Publications (RFC 3903). They live as long as subscriptions may. Some 500 bytes each; an
+// account has a few phones and programs that publish, and what they left behind when they crashed.
+inline constexpr size_t kPublicationsMax = 100'000;
+inline constexpr size_t kPublicationsOfAccountMax = 10;
+// Presence documents have 0.5 to 2 KiB.
+inline constexpr size_t kPublishedBytesMax = 16'384;
+inline constexpr size_t kEntityTagMax = 64;
 // A page of subscriptions read from the store, and how long it is waited for.
 inline constexpr uint32_t kSubscriptionsPage = 500;
 inline constexpr Duration kSubscriptionsReadMax = 2s;
 // What comes while they are read waits.
 inline constexpr size_t kHeldMax = 1'000;
+
+// --- Queues.
+// A B2B that has got advice reports within milliseconds; one that has not by then may have lost it.
+inline constexpr Duration kAdviceConfirmed = 2s;
+// Where somebody waits, all is looked at again after this: an agent may have been in a call of
+// another domain, whose end says nothing here.
+inline constexpr Duration kQueueLook = 5s;
+// An agent who was asked and did not answer is not asked again at once: he is not at his desk, or
+// his phone is off.
+inline constexpr Duration kAgentRest = 5s;
+// Agents that ring at once for one call; a call has no more devices (call/limits.h).
+inline constexpr size_t kAgentsAtOnce = 16;
+// Agents and queues whose past is remembered, some 100 bytes each. With one more it is forgotten.
+inline constexpr size_t kAgentsMax = 100'000;
+inline constexpr size_t kQueueTurnsMax = 100'000;
 
 // --- Licences of calls.
 // A B2B that is away for so long has lost its calls to others, who have reported them by then.

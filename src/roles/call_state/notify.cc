@@ -1,10 +1,8 @@
-// NOTIFY: when, and what it says.
+// NOTIFY: when. What it says: notify_bodies.cc.
 #include <algorithm>
 
 #include "roles/call_state/limits.h"
 #include "roles/call_state/watchers.h"
-#include "sip/event_bodies.h"
-#include "sip/uri.h"
 #include "store/catalog.h"
 
 namespace tandem::roles::call_state {
@@ -20,16 +18,6 @@ bool ends_subscription(int status) {
     for (const int each : {404, 405, 408, 410, 430, 481, 489, 501})
         if (status == each) return true;
     return false;
-}
-
-bool has(const std::vector<AccountId>& accounts, AccountId account) {
-    return std::ranges::find(accounts, account) != accounts.end();
-}
-
-sip::DialogInfo::State state_of(const CallSummary& call) {
-    if (call.phase == CallPhase::Answered || call.phase == CallPhase::Held)
-        return sip::DialogInfo::State::Confirmed;
-    return call.ringing.empty() ? sip::DialogInfo::State::Trying : sip::DialogInfo::State::Early;
 }
 
 }  // namespace
@@ -50,16 +38,23 @@ void Watchers::on_change(Now now, const CallSummary* before, const CallSummary* 
         accounts.insert(call->ringing.begin(), call->ringing.end());
     }
     for (const AccountId account : accounts) {
-        const auto watched = watched_.find(account);
-        if (watched == watched_.end()) continue;
-        for (const uint64_t key : watched->second.by) {
-            Live& live = subscriptions_.at(key);
-            note_due(now, live);
-        }
-        const std::set<uint64_t> keys = watched->second.by;
-        for (const uint64_t key : keys) run(now, key, out);
+        tell(now, account, Package::Dialog, out);
+        tell(now, account, Package::Presence, out);
     }
     emit(out);
+}
+
+// There is something new for those who have subscribed to it.
+void Watchers::tell(Now now, AccountId account, Package package, ports::Outbox& out) {
+    const auto watched = watched_.find(account);
+    if (watched == watched_.end()) return;
+    const std::set<uint64_t> keys = watched->second.by;
+    for (const uint64_t key : keys) {
+        const auto found = subscriptions_.find(key);
+        if (found == subscriptions_.end() || found->second.is.package != package) continue;
+        note_due(now, found->second);
+        run(now, key, out);
+    }
 }
 
 void Watchers::on_calls_known(Now now, ports::Outbox& out) {
@@ -83,9 +78,15 @@ void Watchers::run(Now now, uint64_t key, ports::Outbox& out) {
     if (!live.is_due || live.under_way) return;
     if (live.next_at > now.mono) return timers_.add(live.next_at, key);
     const Watched& watched = watched_.at(live.is.watched);
-    const bool is_known =
-        calls_known_ && (live.is.package == Package::Dialog || watched.is_registered.has_value());
-    if (is_known || live.is_over) notify(now, live, out);
+    const Package package = live.is.package;
+    const bool is_known = (calls_known_ || !is_of_calls(package)) &&
+                          (watched.standing.is_known() || !is_of_registrar(package)) &&
+                          (phase_ == Phase::Serving || package != Package::Presence);
+    // The last one waits a little for what it is to say.
+    const bool waits_no_longer =
+        live.is_over && live.is.created.unix_ms + kKnownMax.count() <= now.utc.unix_ms;
+    if (is_known || waits_no_longer) return notify(now, live, out);
+    if (live.is_over) timers_.add(now.mono + kKnownMax, key);
 }
 
 void Watchers::notify(Now now, Live& live, ports::Outbox& out) {
@@ -124,45 +125,8 @@ sip::Message Watchers::notification(Now now, const Live& live) const {
                                                    ? std::string("terminated;reason=timeout")
                                                    : "active;expires=" + std::to_string(rest));
     notify.append(HeaderId::UserAgent, around_.catalog.system().user_agent);
-    notify.set_body(body_type(is.package), body_of(live));
+    notify.set_body(body_type(is.package), body_of(now, live));
     return notify;
-}
-
-std::vector<CallSummary> Watchers::calls_of(AccountId account) const {
-    std::vector<CallSummary> calls;
-    for (const CallId id : index_.by_account(account)) {
-        const CallSummary* call = index_.find(id);
-        if (call != nullptr && call->phase != CallPhase::Ending) calls.push_back(*call);
-    }
-    return calls;
-}
-
-std::string Watchers::body_of(const Live& live) const {
-    const std::vector<CallSummary> calls = calls_of(live.is.watched);
-    if (live.is.package == Package::Presence) {
-        const auto watched = watched_.find(live.is.watched);
-        const bool is_there =
-            watched != watched_.end() && watched->second.is_registered.value_or(false);
-        return sip::pidf(live.is.entity, !is_there       ? sip::Presence::Closed
-                                         : calls.empty() ? sip::Presence::Open
-                                                         : sip::Presence::OnThePhone);
-    }
-    const std::string host = live.is.entity.substr(live.is.entity.find('@'));
-    std::vector<sip::DialogInfo> dialogs;
-    for (const CallSummary& call : calls) {
-        sip::DialogInfo dialog;
-        dialog.id = call.call.text();
-        dialog.is_initiator = call.caller_account == live.is.watched;
-        // Who has called himself is on both sides: one dialog says that he is busy.
-        const bool is_called =
-            call.callee_account == live.is.watched || has(call.ringing, live.is.watched);
-        if (!dialog.is_initiator && !is_called) continue;
-        dialog.state = state_of(call);
-        dialog.remote_uri =
-            "sip:" + sip::escape_user(dialog.is_initiator ? call.callee : call.caller) + host;
-        dialogs.push_back(std::move(dialog));
-    }
-    return sip::dialog_info(live.is.entity, live.version, dialogs);
 }
 
 void Watchers::on_notified(Now now, uint64_t key, int status, ports::Outbox& out) {
@@ -196,46 +160,33 @@ void Watchers::on_undeliverable(Now now, const ports::SipUndeliverable& failed,
     emit(out);
 }
 
-// --- Whether accounts are registered.
+// --- How accounts stand with their registrar.
 
-void Watchers::look_at_presence(Now now, ports::Outbox& out) {
+// It tells changes by itself for as long as it is asked; what got lost heals by the next look.
+void Watchers::look_at_accounts(Now now, ports::Outbox& out) {
     look_at_.reset();
     for (auto& [account, watched] : watched_) {
         if (!watched.look_at) continue;
         if (*watched.look_at <= now.mono) {
             watched.look_at = now.mono + kPresenceLook;
-            asked_.erase(watched.asked);  // one that was not answered
             const auto registrar =
                 around_.directory.active(ports::RoleKind::Registrar, watched.domain);
-            watched.asked = next_id();
-            if (registrar) {
-                asked_[watched.asked] = account;
-                out.send(around_.self, *registrar, ports::BindingsQuery{watched.domain, account},
-                         watched.asked);
-            }
+            if (registrar)
+                out.send(around_.self, *registrar, ports::AccountFollow{watched.domain, account},
+                         next_id());
         }
         if (!look_at_ || *watched.look_at < *look_at_) look_at_ = watched.look_at;
     }
 }
 
-bool Watchers::on_bindings(Now now, uint64_t request, const ports::BindingsReply* reply,
-                           ports::Outbox& out) {
-    const auto asked = asked_.extract(request);
-    if (asked.empty()) return false;
-    const auto found = watched_.find(asked.mapped());
-    if (found == watched_.end() || reply == nullptr) return true;
-    Watched& watched = found->second;
-    const bool is_registered = !reply->bindings.empty();
-    if (watched.is_registered == is_registered) return true;
-    watched.is_registered = is_registered;
-    const std::set<uint64_t> keys = watched.by;
-    for (const uint64_t key : keys) {
-        Live& live = subscriptions_.at(key);
-        if (live.is.package != Package::Presence) continue;
-        note_due(now, live);
-        run(now, key, out);
-    }
-    return true;
+void Watchers::on_standing(Now now, ports::AccountStanding standing, ports::Outbox& out) {
+    const AccountId account = standing.account;
+    const auto found = watched_.find(account);
+    if (found == watched_.end()) return;
+    const Standing::Change change = found->second.standing.learn(now.utc, std::move(standing));
+    if (change.presence) tell(now, account, Package::Presence, out);
+    if (change.messages) tell(now, account, Package::MessageSummary, out);
+    if (change.contacts) tell(now, account, Package::Registration, out);
 }
 
 }  // namespace tandem::roles::call_state

@@ -23,6 +23,7 @@ void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
     if (next_sweep_ && now.mono >= *next_sweep_) sweep(now, out);
     licences_.on_timeout(now.mono, out);
     watchers_.on_timeout(now, out);
+    queues_.on_timeout(now, out);
 }
 
 void CallStateRole::on_directory(Now, ports::Outbox&) {
@@ -31,7 +32,8 @@ void CallStateRole::on_directory(Now, ports::Outbox&) {
 
 std::optional<Instant> CallStateRole::next_deadline() const {
     std::optional<Instant> next = next_sweep_;
-    for (const auto& other : {licences_.next_deadline(), watchers_.next_deadline()})
+    for (const auto& other :
+         {licences_.next_deadline(), watchers_.next_deadline(), queues_.next_deadline()})
         if (other && (!next || *other < *next)) next = other;
     return next;
 }
@@ -41,6 +43,7 @@ void CallStateRole::on_elected(Now now, const std::vector<store::Compare>& guard
                                ports::Outbox& out) {
     for (const auto& [number, owner] : owners_) (void)index_.remove_owner(Instance{number});
     owners_.clear();
+    followers_.begin();
     std::set<uint16_t> reachable;
     for (const DirectoryEntry& entry : around_.directory.entries()) {
         if (entry.kind == RoleKind::B2bua && entry.reachable)
@@ -49,6 +52,7 @@ void CallStateRole::on_elected(Now now, const std::vector<store::Compare>& guard
     licences_.begin(now.mono, std::move(reachable));
     groups_seen_ = around_.directory.groups_version();
     watchers_.begin(now, &guards, out);
+    queues_.begin(now.mono + kCallsKnownMax);
     sweep(now, out);
 }
 
@@ -101,9 +105,7 @@ void CallStateRole::drop_vanished(Now now, ports::Outbox& out) {
 void CallStateRole::put(Now now, ports::CallSummary summary, ports::Outbox& out) {
     std::optional<ports::CallSummary> before;
     const CallId call = summary.call;
-    if (!followers_.empty() || !watchers_.empty()) {
-        if (const auto* known = index_.find(call)) before = *known;
-    }
+    if (const auto* known = index_.find(call)) before = *known;
     if (!index_.put(std::move(summary))) {
         ++refused_;
         return;
@@ -111,6 +113,7 @@ void CallStateRole::put(Now now, ports::CallSummary summary, ports::Outbox& out)
     const ports::CallSummary* was = before ? &*before : nullptr;
     followers_.on_change(now, was, index_.find(call), out);
     watchers_.on_change(now, was, index_.find(call), out);
+    queues_.on_change(now, was, index_.find(call), out);
 }
 
 void CallStateRole::tell_removed(Now now, const std::vector<ports::CallSummary>& calls,
@@ -118,6 +121,7 @@ void CallStateRole::tell_removed(Now now, const std::vector<ports::CallSummary>&
     for (const ports::CallSummary& each : calls) {
         followers_.on_change(now, &each, nullptr, out);
         watchers_.on_change(now, &each, nullptr, out);
+        queues_.on_change(now, &each, nullptr, out);
     }
 }
 
@@ -130,6 +134,7 @@ void CallStateRole::on_report(Now now, ports::CallReport& report, ports::Outbox&
     report.summary.phase = ports::CallPhase::Ending;
     followers_.on_change(now, &before, &report.summary, out);
     watchers_.on_change(now, &before, nullptr, out);
+    queues_.on_change(now, &before, nullptr, out);
 }
 
 void CallStateRole::on_report_all(Now now, ports::CallReportAll& report, ports::Outbox& out) {
@@ -142,6 +147,7 @@ void CallStateRole::on_report_all(Now now, ports::CallReportAll& report, ports::
     if (!is_whole()) return;
     followers_.tell_waiting(now, out);
     watchers_.on_calls_known(now, out);
+    queues_.on_calls_known(now, out);
 }
 
 // All who can be reached have told what they have.
@@ -165,6 +171,12 @@ void CallStateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out)
         ports::CallsPage page;
         if (const auto* call = index_.ringing(*what)) page.calls.push_back(*call);
         out.reply(letter, std::move(page));
+    } else if (const auto* asked = get_if<ports::QueuesQuery>(&letter.payload)) {
+        if (!around_.directory.is_active(around_.self))
+            return out.reply(letter, ports::Unreachable{around_.self});
+        out.reply(letter, queues_.states(now, asked->domain));
+    } else if (const auto* freed = get_if<ports::QueueAgentsFreed>(&letter.payload)) {
+        queues_.on_freed(now, *freed);
     } else if (holds_alternative<ports::LeaseAsk>(letter.payload)) {
         // A passive copy knows nothing of what is held.
         if (!around_.directory.is_active(around_.self))
@@ -186,10 +198,8 @@ void CallStateRole::on_watcher_letter(Now now, ports::Letter letter, ports::Outb
         watchers_.on_undeliverable(now, *failed, out);
     } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         watchers_.on_store_reply(now, *reply, out);
-    } else if (const auto* bindings = get_if<ports::BindingsReply>(&letter.payload)) {
-        watchers_.on_bindings(now, letter.request, bindings, out);
-    } else if (holds_alternative<ports::Unreachable>(letter.payload)) {
-        watchers_.on_bindings(now, letter.request, nullptr, out);
+    } else if (auto* standing = get_if<ports::AccountStanding>(&letter.payload)) {
+        watchers_.on_standing(now, std::move(*standing), out);
     }
 }
 
@@ -197,7 +207,9 @@ std::vector<std::pair<std::string, double>> CallStateRole::figures() const {
     return {{"calls", static_cast<double>(index_.size())},
             {"calls_not_indexed_total", static_cast<double>(refused_)},
             {"subscriptions", static_cast<double>(watchers_.size())},
+            {"publications", static_cast<double>(watchers_.publications())},
             {"notifies_total", static_cast<double>(watchers_.notified())},
+            {"queue_callers", static_cast<double>(queues_.waiting())},
             {"call_followers", static_cast<double>(followers_.size())},
             {"call_leases_refused_total", static_cast<double>(licences_.refused())}};
 }

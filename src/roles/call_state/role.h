@@ -9,6 +9,7 @@
 #include "roles/call_state/call_licences.h"
 #include "roles/call_state/followers.h"
 #include "roles/call_state/index.h"
+#include "roles/call_state/queue_desk.h"
 #include "roles/call_state/watchers.h"
 
 namespace tandem::roles::call_state {
@@ -21,7 +22,8 @@ class CallStateRole final : public ports::Role {
         : around_(surroundings),
           licences_(around_),
           followers_(around_, index_),
-          watchers_(around_, index_) {}
+          watchers_(around_, index_),
+          queues_(around_, index_) {}
 
     ports::RoleKind kind() const override { return ports::RoleKind::CallState; }
     void start(Now now, ports::Outbox& out) override;
@@ -30,6 +32,7 @@ class CallStateRole final : public ports::Role {
     void on_elected(Now now, const std::vector<store::Compare>& guards,
                     ports::Outbox& out) override;
     void on_directory(Now now, ports::Outbox& out) override;
+    void on_catalog(Now now, ports::Outbox& out) override { queues_.on_catalog(now, out); }
     bool is_flushed() const override { return watchers_.is_flushed(); }
     std::optional<Instant> next_deadline() const override;
     void drain(Now, ports::Outbox&) override {}
@@ -60,6 +63,7 @@ class CallStateRole final : public ports::Role {
     CallLicences licences_;
     Followers followers_;
     Watchers watchers_;
+    QueueDesk queues_;
     std::map<uint16_t, Owner> owners_;
     std::optional<Instant> next_sweep_;
     uint64_t directory_generation_ = 0;

@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "roles/call_state/limits.h"
-#include "sip/event_bodies.h"
+#include "sip/scanner.h"
 
 namespace tandem::roles::call_state {
 
@@ -24,7 +24,7 @@ bool accepts(const sip::Message& message, Package package) {
 }
 
 SubscribeJudgement refused(int status) {
-    return {std::nullopt, {status, {}}};
+    return {std::nullopt, {status, {}, {}}};
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ SubscribeJudgement read_subscribe(const sip::Message& message) {
     request.cseq = cseq->number;
     const uint32_t wanted = expires->value_or(kSubscriptionDefault);
     if (wanted > 0 && wanted < kSubscriptionMin)
-        return {std::nullopt, {423, std::to_string(kSubscriptionMin)}};
+        return {std::nullopt, {423, std::to_string(kSubscriptionMin), {}}};
     request.expires_s = std::min(wanted, kSubscriptionMax);
     const auto contact = message.address(HeaderId::Contact);
     if (!contact) return refused(400);
@@ -53,12 +53,33 @@ SubscribeJudgement read_subscribe(const sip::Message& message) {
     return {std::move(request), {}};
 }
 
+namespace {
+
+std::string_view accepted_of(const sip::Message& request) {
+    const auto event = request.event();
+    const auto package =
+        event && *event ? package_from(to_lower((*event)->token)) : std::optional<Package>();
+    return body_type(package.value_or(Package::Dialog));
+}
+
+// RFC 3261 20.43: 399 is for any text; it names who warns.
+std::string warning_text(const sip::Message& request, std::string_view text) {
+    const auto uri = request.parsed_request_uri();
+    const std::string host = uri ? std::string(uri->host()) : "tandem";
+    return "399 " + host + " " + sip::quote(text);
+}
+
+}  // namespace
+
 sip::Message refusal(const sip::Message& request, const Refused& why, std::string_view to_tag) {
     sip::Message answer = sip::make_response(request, why.status, {}, to_tag);
-    if (why.status == 489) answer.append(HeaderId::AllowEvents, "dialog, presence");
-    if (why.status == 406)
-        answer.append(HeaderId::Accept,
-                      std::string(sip::dialog_info_type) + ", " + std::string(sip::pidf_type));
+    const bool is_publish = request.method() == sip::Method::Publish;
+    const auto presence = to_string(Package::Presence);
+    if (why.status == 489)
+        answer.append(HeaderId::AllowEvents, is_publish ? std::string(presence) : packages_text());
+    if (why.status == 406) answer.append(HeaderId::Accept, accepted_of(request));
+    if (why.status == 415) answer.append(HeaderId::Accept, body_type(Package::Presence));
+    if (!why.warning.empty()) answer.append(HeaderId::Warning, warning_text(request, why.warning));
     if (why.status == 423) answer.append(HeaderId::MinExpires, why.min_expires);
     if (why.status == 503) answer.append(HeaderId::RetryAfter, "5");
     return answer;

@@ -19,6 +19,7 @@ struct SubscribeRequest {
 struct Refused {
     int status = 0;
     std::string min_expires;  // of a 423
+    std::string warning;      // what is wrong, for people
 };
 // Sets one of both.
 struct SubscribeJudgement {

@@ -4,6 +4,9 @@
 
 #include "base/json_text.h"
 #include "sip/event_bodies.h"
+#include "sip/message_summary.h"
+#include "sip/pidf.h"
+#include "sip/reginfo.h"
 
 namespace tandem::roles::call_state {
 
@@ -15,18 +18,52 @@ std::string_view to_string(Package package) {
             return "dialog";
         case Package::Presence:
             return "presence";
+        case Package::MessageSummary:
+            return "message-summary";
+        case Package::Registration:
+            return "reg";
     }
     return "";
 }
 
+namespace {
+constexpr Package kPackages[] = {Package::Dialog, Package::Presence, Package::MessageSummary,
+                                 Package::Registration};
+}  // namespace
+
 std::optional<Package> package_from(std::string_view text) {
-    for (const Package each : {Package::Dialog, Package::Presence})
+    for (const Package each : kPackages)
         if (text == to_string(each)) return each;
     return std::nullopt;
 }
 
+std::string packages_text() {
+    std::string text;
+    for (const Package each : kPackages)
+        text.append(text.empty() ? "" : ", ").append(to_string(each));
+    return text;
+}
+
 std::string_view body_type(Package package) {
-    return package == Package::Dialog ? sip::dialog_info_type : sip::pidf_type;
+    switch (package) {
+        case Package::Dialog:
+            return sip::dialog_info_type;
+        case Package::Presence:
+            return sip::pidf_type;
+        case Package::MessageSummary:
+            return sip::message_summary_type;
+        case Package::Registration:
+            return sip::reginfo_type;
+    }
+    return "";
+}
+
+bool is_of_registrar(Package package) {
+    return package != Package::Dialog;
+}
+
+bool is_of_calls(Package package) {
+    return package == Package::Dialog || package == Package::Presence;
 }
 
 std::string encode_subscription(const Subscription& subscription) {

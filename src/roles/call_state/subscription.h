@@ -13,10 +13,15 @@
 
 namespace tandem::roles::call_state {
 
-enum class Package : uint8_t { Dialog, Presence };  // RFC 4235, RFC 3856
+// RFC 4235, RFC 3856, RFC 3842, RFC 3680.
+enum class Package : uint8_t { Dialog, Presence, MessageSummary, Registration };
 std::string_view to_string(Package package);
 std::optional<Package> package_from(std::string_view text);
 std::string_view body_type(Package package);  // of its NOTIFYs
+// What the registrar knows is told of; or the calls are.
+bool is_of_registrar(Package package);
+bool is_of_calls(Package package);
+std::string packages_text();  // all of them, as Allow-Events has them
 
 struct Subscription {
     uint64_t key = 0;  // in the tokens of its dialog

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "roles/call_state/limits.h"
+#include "roles/call_state/watch_permit.h"
 #include "sip/tag.h"
 #include "sip/uri.h"
 #include "store/catalog.h"
@@ -98,8 +99,10 @@ void Watchers::take_request(Now now, ports::Letter letter, ports::Outbox& out) {
     }
     if (in.message.method() == sip::Method::Subscribe) {
         on_subscribe(now, in, asker, out);
+    } else if (in.message.method() == sip::Method::Publish) {
+        on_publish(now, in, asker, out);
     } else {
-        refuse(now, asker, in.message, {405, {}}, out);
+        refuse(now, asker, in.message, {405, {}, {}}, out);
     }
     deliver_layer_events(now, out);
     emit(out);
@@ -117,31 +120,46 @@ void Watchers::on_subscribe(Now now, const ports::SipInbound& in, const Asker& a
 }
 
 // The B2B has proved who it is, and says so (RFC 3325): account and domain by their ids.
-Result<Subscription> Watchers::made_of(Now now, const ports::SipInbound& in,
-                                       const SubscribeRequest& request) const {
-    const auto asserted = in.message.address(HeaderId::PAssertedIdentity);
-    const auto identity =
-        asserted && *asserted ? (*asserted)->parsed_uri() : Result<sip::UriView>(with_status(403));
-    const auto uri = in.message.parsed_request_uri();
-    const auto from = in.message.from();
-    if (!identity || !uri || !from) return with_status(403);
+std::optional<Watchers::Asserted> Watchers::asserted_in(const sip::Message& message) const {
+    const auto asserted = message.address(HeaderId::PAssertedIdentity);
+    if (!asserted || !*asserted) return std::nullopt;
+    const auto identity = (*asserted)->parsed_uri();
+    if (!identity) return std::nullopt;
     const std::string_view ids = identity->user;  // "<account>.<domain>"
     const size_t dot = std::min(ids.find('.'), ids.size());
     const auto account = AccountId::parse(ids.substr(0, dot));
-    const auto domain_id = DomainId::parse(ids.substr(std::min(dot + 1, ids.size())));
-    const auto* domain = domain_id ? around_.catalog.find_domain(*domain_id) : nullptr;
-    if (!account || domain == nullptr) return with_status(403);
+    const auto domain = DomainId::parse(ids.substr(std::min(dot + 1, ids.size())));
+    if (!account || !domain || around_.catalog.find_domain(*domain) == nullptr) return std::nullopt;
+    return Asserted{*domain, *account};
+}
+
+// By its login or number; nullopt: there is none, or it is disabled.
+std::optional<AccountId> Watchers::account_of(DomainId domain, const std::string& user) const {
+    const auto* account = around_.catalog.find_account_by_login(domain, user);
+    if (account == nullptr) account = around_.catalog.find_account_by_number(domain, user);
+    if (account == nullptr || !account->enabled) return std::nullopt;
+    return account->id;
+}
+
+Result<Subscription> Watchers::made_of(Now now, const ports::SipInbound& in,
+                                       const SubscribeRequest& request) const {
+    const auto who = asserted_in(in.message);
+    const auto uri = in.message.parsed_request_uri();
+    const auto from = in.message.from();
+    if (!who || !uri || !from) return with_status(403);
     const std::string user = uri->decoded_user();
-    const auto* watched = around_.catalog.find_account_by_login(domain->id, user);
-    if (watched == nullptr) watched = around_.catalog.find_account_by_number(domain->id, user);
-    if (watched == nullptr || !watched->enabled) return with_status(404);
+    const auto* domain = around_.catalog.find_domain(who->domain);
+    const auto watched = account_of(who->domain, user);
+    if (!watched) return with_status(404);
+    if (!may_watch(around_.catalog, who->domain, who->account, *watched, request.package))
+        return with_status(403);
     if (request.target.empty()) return with_status(400);
     Subscription made;
     do made.key = around_.rng.next();
     while (made.key == 0 || subscriptions_.contains(made.key));
     made.domain = domain->id;
-    made.watcher = *account;
-    made.watched = watched->id;
+    made.watcher = who->account;
+    made.watched = *watched;
     made.package = request.package;
     made.event_id = request.event_id;
     made.call_id = in.message.call_id();
@@ -162,7 +180,7 @@ Result<Subscription> Watchers::made_of(Now now, const ports::SipInbound& in,
 void Watchers::subscribe(Now now, const ports::SipInbound& in, SubscribeRequest request,
                          const Asker& asker, ports::Outbox& out) {
     auto made = asker.b2b ? made_of(now, in, request) : with_status(403);
-    if (!made) return refuse(now, asker, in.message, {made.error().sip_status, {}}, out);
+    if (!made) return refuse(now, asker, in.message, {made.error().sip_status, {}, {}}, out);
     // The same phone once more, whose dialog with us was lost.
     if (const auto watched = watched_.find(made->watched); watched != watched_.end()) {
         const std::set<uint64_t> keys = watched->second.by;
@@ -178,13 +196,13 @@ void Watchers::subscribe(Now now, const ports::SipInbound& in, SubscribeRequest 
     const auto has = of_watcher_.find(made->watcher);
     if (subscriptions_.size() >= kSubscriptionsMax ||
         (has != of_watcher_.end() && has->second >= kSubscriptionsOfAccountMax))
-        return refuse(now, asker, in.message, {503, {}}, out);
+        return refuse(now, asker, in.message, {503, {}, {}}, out);
     sip::Message response = sip::make_response(in.message, 200, {}, made->local_tag);
     response.append(HeaderId::Expires, std::to_string(request.expires_s));
     const uint64_t key = made->key;
     add(now, {std::move(*made)});
     Live& live = subscriptions_.at(key);
-    Writing writing{asker, std::move(response), key, request.expires_s};
+    Writing writing{asker, std::move(response), key, request.expires_s, {}};
     if (request.expires_s > 0) return save(now, live, std::move(writing), out);
     // RFC 6665 4.4.3: to look once.
     live.has_begun = true;
@@ -207,9 +225,9 @@ void Watchers::refresh(Now now, const ports::SipInbound& in, SubscribeRequest re
     Live* live = find_dialog(in.message);
     if (live == nullptr || live->is.package != request.package ||
         live->is.event_id != request.event_id)
-        return refuse(now, asker, in.message, {481, {}}, out);
+        return refuse(now, asker, in.message, {481, {}, {}}, out);
     // RFC 3261 12.2.2.
-    if (request.cseq <= live->is.cseq) return refuse(now, asker, in.message, {500, {}}, out);
+    if (request.cseq <= live->is.cseq) return refuse(now, asker, in.message, {500, {}, {}}, out);
     live->is.cseq = request.cseq;
     live->is.flow = in.flow;
     if (!request.target.empty()) live->is.target = request.target;
@@ -217,7 +235,8 @@ void Watchers::refresh(Now now, const ports::SipInbound& in, SubscribeRequest re
     sip::Message response = sip::make_response(in.message, 200);
     response.append(HeaderId::Expires, std::to_string(request.expires_s));
     if (request.expires_s > 0)
-        return save(now, *live, {asker, std::move(response), live->is.key, request.expires_s}, out);
+        return save(now, *live, {asker, std::move(response), live->is.key, request.expires_s, {}},
+                    out);
     live->is_over = true;
     answer(now, asker, std::move(response), live->is.key, out);
     forget(now, live->is.key, out);
@@ -236,6 +255,7 @@ void Watchers::save(Now now, Live& live, Writing writing, ports::Outbox& out) {
 }
 
 void Watchers::on_saved(Now now, const Writing& done, bool is_saved, ports::Outbox& out) {
+    if (done.published) return on_published(now, done, is_saved, out);
     const auto found = subscriptions_.find(done.key);
     sip::Message response = done.answer;
     if (!is_saved || found == subscriptions_.end()) {

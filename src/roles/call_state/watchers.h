@@ -1,5 +1,6 @@
-// The lamps: who has subscribed to what, and the NOTIFYs. RFC 6665; dialog (RFC 4235) and presence
-// (RFC 3856, 3863).
+// The lamps: who has subscribed to what, and the NOTIFYs. RFC 6665; the packages dialog (RFC 4235),
+// presence (RFC 3856, 3863) with what phones publish (RFC 3903), message-summary (RFC 3842) and reg
+// (RFC 3680).
 //
 // A B2B proves who subscribes and passes the SUBSCRIBE on; what comes within the dialog comes from
 // the gates. A subscription is in the store before its 200. Each NOTIFY has the full state: at
@@ -20,6 +21,8 @@
 #include "base/timer_queue.h"
 #include "ports/letter.h"
 #include "roles/call_state/index.h"
+#include "roles/call_state/publications.h"
+#include "roles/call_state/standing.h"
 #include "roles/call_state/subscribe_request.h"
 #include "roles/call_state/subscription.h"
 #include "sip/transaction/transaction_layer.h"
@@ -38,9 +41,7 @@ class Watchers {
     void on_sip(Now now, ports::Letter letter, ports::Outbox& out);
     void on_undeliverable(Now now, const ports::SipUndeliverable& failed, ports::Outbox& out);
     void on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out);
-    // Whether it was an answer to one of ours.
-    bool on_bindings(Now now, uint64_t request, const ports::BindingsReply* reply,
-                     ports::Outbox& out);
+    void on_standing(Now now, ports::AccountStanding standing, ports::Outbox& out);
     void on_change(Now now, const ports::CallSummary* before, const ports::CallSummary* after,
                    ports::Outbox& out);
     void on_calls_known(Now now, ports::Outbox& out);
@@ -49,6 +50,7 @@ class Watchers {
 
     bool empty() const { return subscriptions_.empty(); }
     size_t size() const { return subscriptions_.size(); }
+    size_t publications() const { return publications_.size(); }
     uint64_t notified() const { return notified_; }
     bool is_flushed() const { return writer_.is_idle(); }
 
@@ -74,13 +76,17 @@ class Watchers {
         sip::Message answer;
         uint64_t key = 0;
         uint32_t expires_s = 0;
+        std::optional<Publication> published;  // none: it is a subscription
     };
     struct Watched {
         std::set<uint64_t> by;
         DomainId domain;
-        std::optional<bool> is_registered;  // unknown
-        std::optional<Instant> look_at;     // somebody wants to know
-        uint64_t asked = 0;
+        Standing standing;
+        std::optional<Instant> look_at;  // somebody wants to know of the standing
+    };
+    struct Asserted {  // who asks, as a B2B has proved
+        DomainId domain;
+        AccountId account;
     };
     enum class Phase : uint8_t { Passive, Reading, Serving };
 
@@ -92,6 +98,8 @@ class Watchers {
                    const Asker& asker, ports::Outbox& out);
     void refresh(Now now, const ports::SipInbound& in, SubscribeRequest request, const Asker& asker,
                  ports::Outbox& out);
+    std::optional<Asserted> asserted_in(const sip::Message& message) const;
+    std::optional<AccountId> account_of(DomainId domain, const std::string& user) const;
     Result<Subscription> made_of(Now now, const ports::SipInbound& in,
                                  const SubscribeRequest& request) const;
     void save(Now now, Live& live, Writing writing, ports::Outbox& out);
@@ -103,20 +111,35 @@ class Watchers {
     Live* find_dialog(const sip::Message& message);
     void emit(ports::Outbox& out);
 
+    // publish.cc
+    void on_publish(Now now, const ports::SipInbound& in, const Asker& asker, ports::Outbox& out);
+    void save_publication(Now now, Writing writing, ports::Outbox& out);
+    void on_published(Now now, const Writing& done, bool is_saved, ports::Outbox& out);
+    void keep_publication(Now now, Publication published);
+    void arm_publications(Now now);
+    void expire_publications(Now now, ports::Outbox& out);
+
+    // notify_bodies.cc
+    std::string body_of(Now now, const Live& live) const;
+    std::string dialogs_body(const Live& live) const;
+    std::string presence_body(const Live& live, const Watched& watched) const;
+    std::vector<ports::CallSummary> calls_of(AccountId account) const;
+
     // notify.cc
+    void tell(Now now, AccountId account, Package package, ports::Outbox& out);
     void note_due(Now now, Live& live);
     void notify(Now now, Live& live, ports::Outbox& out);
     sip::Message notification(Now now, const Live& live) const;
-    std::string body_of(const Live& live) const;
-    std::vector<ports::CallSummary> calls_of(AccountId account) const;
     void on_notified(Now now, uint64_t key, int status, ports::Outbox& out);
     void deliver_layer_events(Now now, ports::Outbox& out);
     void run(Now now, uint64_t key, ports::Outbox& out);
-    void look_at_presence(Now now, ports::Outbox& out);
+    void look_at_accounts(Now now, ports::Outbox& out);
 
     // watchers_store.cc
     void read_page(Now now, std::string begin, ports::Outbox& out);
     void on_page(Now now, const store::RangeReply& page, ports::Outbox& out);
+    bool take_stored(Now now, const store::KeyValue& item);
+    bool is_ours(DomainId domain) const;
     void add(Now now, Live live);
     void forget(Now now, uint64_t key, ports::Outbox& out);  // from the store, too
     void drop(uint64_t key);
@@ -138,11 +161,12 @@ class Watchers {
     bool calls_known_ = false;
     std::optional<Instant> calls_known_by_;
     std::optional<Instant> read_again_;
-    std::optional<Instant> look_at_;  // for presence
+    std::optional<Instant> look_at_;
     std::string read_from_;
     uint64_t reading_ = 0;
     uint64_t ids_ = 0;
-    std::map<uint64_t, AccountId> asked_;  // of the registrar
+    Publications publications_;
+    std::optional<Instant> publications_due_;
     std::deque<ports::Letter> held_;
     uint64_t notified_ = 0;
 };

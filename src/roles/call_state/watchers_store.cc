@@ -1,4 +1,5 @@
-// Subscriptions in the store: read when this copy becomes the active one, written as they change.
+// Subscriptions and publications in the store: read when this copy becomes the active one, written
+// as they change.
 #include <algorithm>
 
 #include "roles/call_state/limits.h"
@@ -28,7 +29,8 @@ void Watchers::end() {
     by_local_tag_.clear();
     watched_.clear();
     of_watcher_.clear();
-    asked_.clear();
+    publications_.clear();
+    publications_due_.reset();
     writing_.clear();
     read_again_.reset();
     calls_known_by_.reset();
@@ -41,7 +43,9 @@ void Watchers::read_page(Now now, std::string begin, ports::Outbox& out) {
     read_again_ = now.mono + kSubscriptionsReadMax;
     reading_ = next_id();
     store::RangeRequest range;
-    range.range = store::KeyRange::prefix(keys_of_subscriptions);
+    const bool is_publications = read_from_.starts_with(keys_of_publications);
+    range.range =
+        store::KeyRange::prefix(is_publications ? keys_of_publications : keys_of_subscriptions);
     range.range.begin = read_from_;
     range.limit = kSubscriptionsPage;
     out.send(around_.self, ports::kKeyValue, store::Request{reading_, std::move(range)}, reading_);
@@ -58,29 +62,48 @@ void Watchers::on_store_reply(Now now, const store::Reply& reply, ports::Outbox&
     if (page != nullptr) on_page(now, *page, out);
 }
 
-void Watchers::on_page(Now now, const store::RangeReply& page, ports::Outbox& out) {
+bool Watchers::is_ours(DomainId domain) const {
     const auto* self = around_.directory.find(around_.self);
+    return self == nullptr ||
+           around_.directory.group_of(RoleKind::CallState, domain) == self->group;
+}
+
+// False: it is over, or can't be read.
+bool Watchers::take_stored(Now now, const store::KeyValue& item) {
+    if (item.key.starts_with(keys_of_publications)) {
+        auto read = decode_publication(item.value);
+        if (!read) return false;
+        if (!is_ours(read->domain)) return true;
+        if (read->expires <= now.utc) return false;
+        keep_publication(now, std::move(*read));
+        return true;
+    }
+    auto read = decode_subscription(item.value);
+    if (!read) return false;
+    if (!is_ours(read->domain)) return true;
+    if (read->expires <= now.utc) return false;
+    Live live{std::move(*read)};
+    live.has_begun = true;
+    live.is_due = true;
+    live.next_at = now.mono + kNotifyAllApart * static_cast<int64_t>(subscriptions_.size());
+    add(now, std::move(live));
+    return true;
+}
+
+// Subscriptions first, then publications.
+void Watchers::on_page(Now now, const store::RangeReply& page, ports::Outbox& out) {
     store::WriterOutbox box;
     for (const store::KeyValue& item : page.items) {
-        auto read = decode_subscription(item.value);
-        const bool is_ours =
-            read && (self == nullptr ||
-                     around_.directory.group_of(RoleKind::CallState, read->domain) == self->group);
-        if (read && !is_ours) continue;
-        if (!read || read->expires <= now.utc) {
-            (void)writer_.del(now.mono, item.key, box);
-            continue;
-        }
-        Live live{std::move(*read)};
-        live.has_begun = true;
-        live.is_due = true;
-        live.next_at = now.mono + kNotifyAllApart * static_cast<int64_t>(subscriptions_.size());
-        add(now, std::move(live));
+        if (!take_stored(now, item)) (void)writer_.del(now.mono, item.key, box);
     }
     flush(now, box, out);
     if (page.more && !page.items.empty()) return read_page(now, page.items.back().key + '\0', out);
+    if (!read_from_.starts_with(keys_of_publications))
+        return read_page(now, std::string(keys_of_publications), out);
     read_again_.reset();
     phase_ = Phase::Serving;
+    for (auto& [key, live] : subscriptions_)
+        if (live.is_due && live.is.package == Package::Presence) note_due(now, live);
     for (ports::Letter& letter : std::exchange(held_, {}))
         take_request(now, std::move(letter), out);
 }
@@ -90,7 +113,7 @@ void Watchers::add(Now now, Live live) {
     Watched& watched = watched_[is.watched];
     watched.by.insert(is.key);
     watched.domain = is.domain;
-    if (is.package == Package::Presence && !watched.look_at) look_at_ = watched.look_at = now.mono;
+    if (is_of_registrar(is.package) && !watched.look_at) look_at_ = watched.look_at = now.mono;
     ++of_watcher_[is.watcher];
     by_local_tag_[is.local_tag] = is.key;
     if (live.has_begun) {
@@ -116,9 +139,7 @@ void Watchers::drop(uint64_t key) {
     if (const auto has = of_watcher_.find(is.watcher); --has->second == 0) of_watcher_.erase(has);
     const auto watched = watched_.find(is.watched);
     watched->second.by.erase(key);
-    const bool is_last = watched->second.by.empty();
-    if (is_last) asked_.erase(watched->second.asked);
-    if (is_last) watched_.erase(watched);
+    if (watched->second.by.empty()) watched_.erase(watched);
     subscriptions_.erase(found);
 }
 
@@ -144,15 +165,16 @@ void Watchers::on_timeout(Now now, ports::Outbox& out) {
     flush(now, box, out);
     if (read_again_ && *read_again_ <= now.mono) read_page(now, read_from_, out);
     if (calls_known_by_ && *calls_known_by_ <= now.mono) on_calls_known(now, out);
-    if (look_at_ && *look_at_ <= now.mono) look_at_presence(now, out);
+    if (look_at_ && *look_at_ <= now.mono) look_at_accounts(now, out);
+    if (publications_due_ && *publications_due_ <= now.mono) expire_publications(now, out);
     while (const auto key = timers_.pop_due(now.mono)) run(now, *key, out);
     emit(out);
 }
 
 std::optional<Instant> Watchers::next_deadline() const {
     std::optional<Instant> next = timers_.next_deadline();
-    for (const auto& other :
-         {layer_.next_deadline(), writer_.next_deadline(), read_again_, calls_known_by_, look_at_})
+    for (const auto& other : {layer_.next_deadline(), writer_.next_deadline(), read_again_,
+                              calls_known_by_, look_at_, publications_due_})
         if (other && (!next || *other < *next)) next = other;
     return next;
 }

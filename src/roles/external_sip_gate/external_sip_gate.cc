@@ -124,13 +124,16 @@ void ExternalSipGate::follow_trunks(Step& step) {
         }
     }
     for (const TrunkId trunk : left) by_trunk_.erase(trunk);
+    std::vector<uint32_t> added;
     around_.catalog.visit_trunks([&](const model::Trunk& trunk) {
         if (!by_trunk_.contains(trunk.id) && is_ours(trunk, step.now.utc)) {
             add_line(trunk);
-            run(step, last_line_);
+            added.push_back(last_line_);
         }
         return true;
     });
+    tell_tls_peers(step);
+    for (const uint32_t number : added) run(step, number);
 }
 
 void ExternalSipGate::add_line(const model::Trunk& trunk) {
@@ -236,6 +239,37 @@ void ExternalSipGate::deliver_layer_events(Step& step) {
     }
 }
 
+// Connections to one address are shared, also by trunks of several domains: one that verifies is
+// not served by one that does not, and of two that trust others the first counts.
+void ExternalSipGate::tell_tls_peers(Step& step) {
+    std::map<SocketAddress, ports::TlsPeer> wanted;
+    std::map<TrunkId, uint32_t> in_order(by_trunk_.begin(), by_trunk_.end());
+    for (const auto& [trunk, number] : in_order) {
+        for (ports::TlsPeer& peer : lines_.at(number).tls_peers()) {
+            auto [at, is_first] = wanted.try_emplace(peer.address, peer);
+            if (!is_first && peer.verify && !at->second.verify) at->second = std::move(peer);
+        }
+    }
+    for (const auto& [address, peer] : tls_peers_) {
+        if (wanted.contains(address)) continue;
+        step.out.send(around_.self, ports::kTransport, ports::TlsPeer{address, {}, true, {}, true});
+    }
+    for (const auto& [address, peer] : wanted) {
+        const auto told = tls_peers_.find(address);
+        if (told == tls_peers_.end() || !(told->second == peer))
+            step.out.send(around_.self, ports::kTransport, peer);
+    }
+    tls_peers_ = std::move(wanted);
+}
+
+void ExternalSipGate::on_tls_failed(Step& step, const ports::TlsFailed& failed) {
+    for (const auto& [trunk, number] : by_trunk_) {
+        TrunkLine& line = lines_.at(number);
+        line.on_tls_failed(failed.address, failed.why);
+        tell_news(step, line);
+    }
+}
+
 // --- What arrives.
 
 void ExternalSipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
@@ -248,6 +282,8 @@ void ExternalSipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& ou
         out.reply(letter, states_of(now, states->domain));
     } else if (const auto* resolved = get_if<ports::ResolveReply>(&letter.payload)) {
         on_resolved(step, letter.request, *resolved);
+    } else if (const auto* handshake = get_if<ports::TlsFailed>(&letter.payload)) {
+        on_tls_failed(step, *handshake);
     } else if (const auto* failed = get_if<ports::SipUndeliverable>(&letter.payload)) {
         const auto token = around_.tokens.read(ports::TokenKind::Branch, failed->branch);
         if (!token || token->owner != around_.self) return;
@@ -305,6 +341,7 @@ void ExternalSipGate::on_resolved(Step& step, uint64_t request, const ports::Res
     line->second.on_resolved(step.now.mono, request & 0xff, reply);
     for (const auto& place : line->second.places())
         peers_.learn(line->second.trunk().id, place.address.ip);
+    tell_tls_peers(step);
     run(step, number);
 }
 

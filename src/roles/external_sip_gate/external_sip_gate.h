@@ -7,6 +7,7 @@
 // trunk registers anew.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,6 +64,8 @@ class ExternalSipGate final : public ports::Role {
     ports::TrunkReply answer(Now now, const ports::TrunkQuery& query);
     ports::TrunkStates states_of(Now now, DomainId domain) const;
     TrunkLine* line_of(TrunkId trunk);
+    void tell_tls_peers(Step& step);
+    void on_tls_failed(Step& step, const ports::TlsFailed& failed);
 
     const ports::Surroundings& around_;
     SealKey seal_key_;
@@ -75,8 +78,9 @@ class ExternalSipGate final : public ports::Role {
     Lines lines_;  // ours, and those that take leave
     std::unordered_map<TrunkId, uint32_t> by_trunk_;
     uint32_t last_line_ = 0;
-    TimerQueue<uint32_t> timers_;  // of lines
-    Now last_;                     // for figures()
+    TimerQueue<uint32_t> timers_;                        // of lines
+    std::map<SocketAddress, ports::TlsPeer> tls_peers_;  // as the transport was told
+    Now last_;                                           // for figures()
 };
 
 }  // namespace tandem::roles::external_sip_gate

@@ -140,7 +140,7 @@ TEST_F(ExternalGateTest, BindsNothingWithoutATrunk) {
     EXPECT_TRUE(out.letters().empty());
     EXPECT_FALSE(gate.next_deadline());
     put_trunk(line());
-    EXPECT_EQ(to(ports::kTransport).size(), 2u);  // UDP and TCP
+    EXPECT_EQ(to(ports::kTransport).size(), 3u);  // UDP, TCP, TLS
 }
 
 TEST_F(ExternalGateTest, RegistersWithOurContactAndAnswersTheChallenge) {

@@ -5,6 +5,7 @@
 #include "model/trunk_proxy.h"
 #include "ports/trunk_port.h"
 #include "routing/route.h"
+#include "routing/trunk_numbers.h"
 #include "sip/uri.h"
 #include "store/catalog.h"
 
@@ -80,7 +81,10 @@ std::optional<TrunkId> Peers::trunk_of(const sip::Message& request, const IpAddr
         const bool is_user =
             !trunk->user.empty() && (trunk->user == called || trunk->user == meant);
         if (is_user) by_user.push_back(id);
-        const std::string number = routing::normalised(called);
+        const auto* domain = catalog.find_domain(trunk->domain);
+        if (domain == nullptr) continue;
+        const std::string number = routing::adapted(trunk->called_in, domain->settings.numbering,
+                                                    routing::normalised(called));
         if (catalog.find_account_by_number(trunk->domain, number) != nullptr)
             by_number.push_back(id);
     }

@@ -16,9 +16,19 @@ namespace {
 
 constexpr uint16_t kRegister = 0;  // the purpose; any other is the number of the place pinged
 constexpr uint16_t kSipPort = 5060;
+constexpr uint16_t kSipsPort = 5061;
 
 Transport transport_of(const model::TrunkProxy& proxy) {
-    return proxy.transport == model::ProxyTransport::Tcp ? Transport::Tcp : Transport::Udp;
+    switch (proxy.transport) {
+        case model::ProxyTransport::Any:
+        case model::ProxyTransport::Udp:
+            return Transport::Udp;
+        case model::ProxyTransport::Tcp:
+            return Transport::Tcp;
+        case model::ProxyTransport::Tls:
+            return Transport::Tls;
+    }
+    return Transport::Udp;
 }
 
 void sooner(std::optional<Instant>& earliest, std::optional<Instant> other) {
@@ -42,8 +52,10 @@ TrunkLine::TrunkLine(model::Trunk trunk, LineSecrets secrets, Rng& rng)
             name.ask_at = Instant{};
             continue;
         }
-        const uint16_t port = name.proxy.port == 0 ? kSipPort : name.proxy.port;
-        places_.push_back({++last_number_, i, transport_of(name.proxy), {*ip, port}});
+        const Transport transport = transport_of(name.proxy);
+        const uint16_t usual = transport == Transport::Tls ? kSipsPort : kSipPort;
+        const uint16_t port = name.proxy.port == 0 ? usual : name.proxy.port;
+        places_.push_back({++last_number_, i, transport, {*ip, port}});
         name.known = true;
     }
     if (trunk_.mode != model::TrunkMode::Register) return;
@@ -109,6 +121,27 @@ void TrunkLine::replace_places(Instant, size_t proxy,
     const auto at =
         std::ranges::find_if(places_, [&](const Place& place) { return place.proxy > proxy; });
     places_.insert(at, fresh.begin(), fresh.end());
+}
+
+std::vector<ports::TlsPeer> TrunkLine::tls_peers() const {
+    std::vector<ports::TlsPeer> peers;
+    for (const Place& place : places_) {
+        if (place.transport != Transport::Tls) continue;
+        const std::string& host = names_[place.proxy].proxy.host;
+        peers.push_back({place.address, host, trunk_.tls_verify, trunk_.tls_ca});
+    }
+    return peers;
+}
+
+// Pings repeat it every few seconds: said once.
+void TrunkLine::on_tls_failed(const SocketAddress& address, const std::string& why) {
+    const bool is_ours = std::ranges::any_of(places_, [&](const Place& place) {
+        return place.transport == Transport::Tls && place.address == address;
+    });
+    std::string text = "has no TLS with " + address.text() + ": " + why;
+    if (!is_ours || text == said_tls_failure_) return;
+    said_tls_failure_ = text;
+    complain(std::move(text));
 }
 
 bool TrunkLine::has_unresolved() const {

@@ -75,6 +75,9 @@ class TrunkLine {
     };
     std::vector<Way> ways_to(Instant now, std::string_view number) const;
     bool has_unresolved() const;
+    // Whom it expects at the addresses of its proxies over TLS.
+    std::vector<ports::TlsPeer> tls_peers() const;
+    void on_tls_failed(const SocketAddress& address, const std::string& why);
 
     const model::Trunk& trunk() const { return trunk_; }
     const std::vector<Place>& places() const { return places_; }
@@ -121,6 +124,7 @@ class TrunkLine {
     size_t tried_ = 0;        // places in a row
     bool said_registered_ = false;
     std::string said_failure_;
+    std::string said_tls_failure_;
     bool leaves_ = false;
     uint32_t pings_ = 0;
     std::string ping_call_id_;

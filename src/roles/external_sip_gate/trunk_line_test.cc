@@ -49,6 +49,30 @@ struct LineTest : testing::Test {
     SeededRng rng{7};
 };
 
+TEST_F(LineTest, KnowsWhomItExpectsOverTls) {
+    model::Trunk of = trunk({"192.0.2.7;tls", "sip.provider.test:5071;tls", "192.0.2.9"});
+    of.tls_ca = "ca";
+    TrunkLine made = line(of);
+    const auto asked = made.next_question(now);
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(asked->query.transport, ports::Transport::Tls);
+    EXPECT_FALSE(asked->query.any_transport);
+    const auto address = *SocketAddress::parse("192.0.2.8:5071");
+    made.on_resolved(now, asked->proxy, {{{ports::Transport::Tls, address}}, ""});
+    const auto peers = made.tls_peers();
+    ASSERT_EQ(peers.size(), 2u);
+    EXPECT_EQ(peers[0],
+              (ports::TlsPeer{*SocketAddress::parse("192.0.2.7:5061"), "192.0.2.7", true, "ca"}));
+    EXPECT_EQ(peers[1], (ports::TlsPeer{address, "sip.provider.test", true, "ca"}));
+    made.take_news();
+    made.on_tls_failed(address, "self-signed certificate");
+    made.on_tls_failed(address, "self-signed certificate");
+    made.on_tls_failed(*SocketAddress::parse("192.0.2.9:5060"), "another's");
+    const auto news = made.take_news();
+    ASSERT_EQ(news.size(), 1u);
+    EXPECT_EQ(news[0].text, "has no TLS with 192.0.2.8:5071: self-signed certificate");
+}
+
 TEST_F(LineTest, RegistersAtTheFirstProxyAndPingsAll) {
     TrunkLine made = line(trunk({"192.0.2.7:5080", "192.0.2.8;tcp"}));
     const auto sent = run(made);

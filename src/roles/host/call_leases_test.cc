@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "model/generated/trunk.h"
 #include "roles/b2bua/limits.h"
 #include "roles/call_state/call_licences.h"
 #include "store/keys.h"
@@ -256,6 +257,76 @@ TEST_F(LeasesTest, ChaosNeverExceedsAndNeverLeaks) {
     }
 }
 
+// Channels of a trunk: in by take(), out by take_line(), both counted together.
+TEST_F(LeasesTest, ATrunksChannelsAreCountedOverAll) {
+    limit(std::nullopt, std::nullopt);
+    model::Trunk trunk;
+    trunk.id = TrunkId{{2, 1}};
+    trunk.domain = kDomain;
+    trunk.name = "line";
+    trunk.channels_max = 3;
+    trunk.channels_out_max = 2;
+    feed.load({store::keys::in_domain(kDomain, "trunk", trunk.id.bits),
+               model::encode_stored(trunk, {}),
+               {1, 1},
+               {1, 1},
+               0});
+    feed.set_revision({1, ++revision});
+    catalog = feed.snapshot();
+    std::map<uint64_t, bool> outcomes;
+    const auto note = [&](uint64_t call, const CallLeases::Verdict& verdict) {
+        if (verdict.outcome != Outcome::Waits) outcomes[call] = verdict.outcome == Outcome::Taken;
+    };
+    const auto run = [&](uint16_t number, auto act) {
+        ports::Outbox out;
+        CallLeases& leases = b2bs.at(number)->leases;
+        act(leases, out);
+        post(out);
+        while (!under_way.empty()) {
+            ports::Letter letter = std::move(under_way.front());
+            under_way.pop_front();
+            ports::Outbox more;
+            if (letter.to == kCallState && holds_alternative<ports::LeaseAsk>(letter.payload))
+                licences->on_ask(now.mono, std::move(letter), more);
+            else if (letter.to == kCallState)
+                licences->on_returned(now.mono, letter, more);
+            else
+                b2bs.at(letter.to.number)->leases.on_letter(now, letter, more);
+            post(more);
+        }
+        for (const auto& each : leases.take_settled()) note(each.call, each.verdict);
+    };
+    const auto goes_out = [&](uint16_t number, uint64_t call) {
+        run(number, [&](CallLeases& leases, ports::Outbox& out) {
+            note(call, leases.take_line(now, call, trunk.id, out));
+        });
+        return outcomes.at(call);
+    };
+    const auto comes_in = [&](uint16_t number, uint64_t call) {
+        run(number, [&](CallLeases& leases, ports::Outbox& out) {
+            note(call, leases.take(now, call, kDomain, out, trunk.id));
+        });
+        return outcomes.at(call);
+    };
+    EXPECT_TRUE(goes_out(1, 1));
+    EXPECT_TRUE(goes_out(2, 2));
+    EXPECT_FALSE(goes_out(1, 3)) << "two may go out";
+    EXPECT_TRUE(comes_in(1, 4));
+    EXPECT_FALSE(comes_in(2, 5)) << "three in all";
+    EXPECT_TRUE(b2bs.at(1)->leases.has_lines(1));
+    EXPECT_FALSE(b2bs.at(1)->leases.has_lines(4));
+    // It has gone on to another trunk, and gives back what it had of this one.
+    run(1, [&](CallLeases& leases, ports::Outbox& out) {
+        leases.keep_lines(1, {TrunkId{{2, 9}}}, out);
+    });
+    EXPECT_FALSE(b2bs.at(1)->leases.has_lines(1));
+    EXPECT_TRUE(goes_out(2, 6));
+    EXPECT_FALSE(comes_in(1, 7));
+    run(2, [&](CallLeases& leases, ports::Outbox& out) { leases.release(2, out); });
+    EXPECT_TRUE(comes_in(1, 8));
+    EXPECT_EQ(b2bs.at(1)->leases.refused_by_trunks() + b2bs.at(2)->leases.refused_by_trunks(), 3u);
+}
+
 TEST_F(LeasesTest, ADeadB2bsCallsCountWhereTheyGoOn) {
     for (int i = 0; i < 5; ++i) begin(1);
     deliver_all();
@@ -263,7 +334,7 @@ TEST_F(LeasesTest, ADeadB2bsCallsCountWhereTheyGoOn) {
     // 2 adopts three of them; two have ended with their B2B.
     ports::Outbox out;
     for (uint64_t call = 1; call <= 3; ++call) {
-        b2bs.at(2)->leases.take_over(call, kDomain);
+        b2bs.at(2)->leases.take_over(call, {kDomain, {}, {}});
         b2bs.at(2)->up.insert(call);
     }
     b2bs.at(1)->up.clear();

@@ -85,7 +85,8 @@ class Gate {
     void reconcile(const ports::MediaReconcile& reconcile, GateOutput& out);
     // The port cannot be bound: whoever was given it hears that its media is lost.
     void on_port_failed(uint32_t port_id, GateOutput& out);
-    // Reports contexts that fell silent or are heard again. To be called each kTick.
+    // Reports contexts that fell silent, again and again, or are heard again. To be called each
+    // kTick.
     void on_tick(Instant now, GateOutput& out);
 
     // The path of packets: nothing is allocated.
@@ -131,6 +132,7 @@ class Gate {
         std::vector<std::pair<uint32_t, uint32_t>> joined;
         Instant touched;  // by signalling
         bool silent = false;
+        Instant told;  // last, that it is silent
     };
     // What a port leads to. Rebuilt when its context changes.
     struct Route {
@@ -153,6 +155,7 @@ class Gate {
         uint32_t turn = 0;
     };
 
+    static std::optional<std::pair<uint32_t, uint32_t>> expected_of(const Context& context);
     Result<void> check_request(const ports::MediaRequest& request) const;
     Result<void> check_terminations(const ports::MediaRequest& request, const Context* known) const;
     void apply(Context& context, const ports::MediaRequest& request, ports::MediaReply& reply,

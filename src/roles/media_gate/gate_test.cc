@@ -439,14 +439,36 @@ TEST_F(GateTest, ReportsSilenceAndSound) {
     ASSERT_EQ(tick(1s), 1u);
     EXPECT_EQ(output.events[0].first, kOwner);
     EXPECT_EQ(output.events[0].second.kind, ports::MediaEvent::Kind::Silence);
-    EXPECT_EQ(tick(1s), 0u) << "once";
+    EXPECT_EQ(tick(1s), 0u) << "not at every tick";
+    ASSERT_EQ(tick(9s), 1u) << "but again, as it may not have been heard";
     receive(alice(), kAlice, rtp_packet(1));
     ASSERT_EQ(tick(1s), 1u);
     EXPECT_EQ(output.events[0].second.kind, ports::MediaEvent::Kind::SoundAgain);
     for (auto& termination : request.set)
         termination.streams[0].direction = ports::MediaDirection::Inactive;
     ask();
-    EXPECT_EQ(tick(60s), 0u) << "on hold";
+    EXPECT_EQ(tick(9s), 0u) << "on hold";
+    ASSERT_EQ(tick(1s), 1u);
+    EXPECT_EQ(output.events[0].second.kind, ports::MediaEvent::Kind::Idle);
+}
+
+// What was to join its parties, and what was to close it, went over a link that was cut.
+TEST_F(GateTest, AsksAfterAContextThatWasNeverJoined) {
+    request.silence_timeout_s = 10;
+    request.joined.reset();
+    ask();
+    const auto tick = [&](Duration later) {
+        now = now + later;
+        output = {};
+        gate.on_tick(now, output);
+        return output.events.size();
+    };
+    EXPECT_EQ(tick(9s), 0u);
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_EQ(tick(10s), 1u) << i;
+        EXPECT_EQ(output.events[0].first, kOwner);
+        EXPECT_EQ(output.events[0].second.kind, ports::MediaEvent::Kind::Idle);
+    }
 }
 
 TEST_F(GateTest, GoesOnAfterRestore) {

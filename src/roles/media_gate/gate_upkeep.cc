@@ -72,24 +72,33 @@ Instant Gate::last_heard(const Context& context) const {
     return latest;
 }
 
-// A context is silent when nobody at all is heard although somebody said that he would send: one
-// mute party may pause on purpose, and a held call is silent by agreement.
-void Gate::on_tick(Instant now, GateOutput& out) {
-    for (auto& [call, context] : contexts_) {
-        std::optional<std::pair<uint32_t, uint32_t>> expected;
-        for (const auto& [id, termination] : context.terminations) {
-            for (size_t i = 0; i < termination.streams.size(); ++i) {
-                if (!expected && termination.streams[i]->is_expected())
-                    expected = {id, static_cast<uint32_t>(i)};
-            }
+// Of a joined context: who said that he would send.
+std::optional<std::pair<uint32_t, uint32_t>> Gate::expected_of(const Context& context) {
+    if (context.joined.empty()) return std::nullopt;
+    for (const auto& [id, termination] : context.terminations) {
+        for (size_t i = 0; i < termination.streams.size(); ++i) {
+            if (termination.streams[i]->is_expected()) return {{id, static_cast<uint32_t>(i)}};
         }
-        if (context.joined.empty() || !expected) continue;
+    }
+    return std::nullopt;
+}
+
+// One mute party may pause on purpose, and a held call is silent by agreement, as is one that
+// rings: the owner is asked all the same, as what was to close the context may never have come
+// here. It is told again, since it may not hear, or may just keep what is left of a call that is
+// over.
+void Gate::on_tick(Instant now, GateOutput& out) {
+    using Kind = ports::MediaEvent::Kind;
+    for (auto& [call, context] : contexts_) {
         const bool silent = now - last_heard(context) >= context.silence;
-        if (silent == context.silent) continue;
+        if (silent && context.silent && now - context.told < context.silence) continue;
+        if (!silent && !context.silent) continue;
+        const auto expected = expected_of(context);
         context.silent = silent;
-        const auto kind =
-            silent ? ports::MediaEvent::Kind::Silence : ports::MediaEvent::Kind::SoundAgain;
-        out.events.push_back({context.owner, {call, kind, expected->first, expected->second}});
+        context.told = now;
+        const auto [termination, stream] = expected.value_or(std::pair{0u, 0u});
+        const Kind kind = !silent ? Kind::SoundAgain : expected ? Kind::Silence : Kind::Idle;
+        out.events.push_back({context.owner, {call, kind, termination, stream}});
     }
 }
 
@@ -120,7 +129,7 @@ Result<void> Gate::restore(Instant now, const std::vector<ContextSnapshot>& snap
 }
 
 Result<void> Gate::restore_context(Instant now, const ContextSnapshot& snapshot, GateOutput& out) {
-    Context context{snapshot.owner, snapshot.silence, {}, snapshot.joined, now, false};
+    Context context{snapshot.owner, snapshot.silence, {}, snapshot.joined, now, false, now};
     for (const TerminationSnapshot& party : snapshot.terminations) {
         if (plan_of(party.family) == nullptr)
             return make_error(ErrorCode::Unsupported, "family", "no address of this family");

@@ -52,6 +52,11 @@ inline constexpr size_t messages_max = 20'000;
 inline constexpr std::chrono::milliseconds messages_kept_for = std::chrono::hours(24 * 7);
 inline constexpr Duration messages_look = 60s;
 
+// Accounts that CS follows for those who have subscribed to them: as many as it has subscriptions,
+// 64 bytes each. It asks every 10 s; whoever has not for three times is gone.
+inline constexpr size_t followed_accounts_max = 100'000;
+inline constexpr Duration followed_max = 30s;
+
 // A registration of at least this is stored with a later expiry, so that refreshes need no write
 // (see stored_expiry()). A shorter one is stored exactly: its owner wants to be missed soon.
 inline constexpr int64_t quantised_from_s = 120;

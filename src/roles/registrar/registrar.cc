@@ -111,6 +111,8 @@ void Registrar::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
         on_remove(now, std::move(letter), out);
     } else if (holds_alternative<ports::MessageKeep>(letter.payload)) {
         on_keep(now, std::move(letter), out);
+    } else if (holds_alternative<ports::AccountFollow>(letter.payload)) {
+        on_follow(now, std::move(letter), out);
     }
 }
 
@@ -346,7 +348,7 @@ void Registrar::carry_out(Now now, Admitted admitted, ports::Outbox& out) {
                   devices ? static_cast<int64_t>(more) : 0};
     if (!pending.update.needs_write) {
         counters_.unwritten_refreshes += pending.update.puts.empty() ? 0 : 1;
-        apply(now, pending);
+        apply(now, pending, out);
         answer_ok(now, *pending.question, account, pending.fingerprint, out);
         give_next_message(now, pending.domain, account, out);
         return;

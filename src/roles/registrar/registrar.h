@@ -24,6 +24,7 @@
 #include "roles/registrar/binding_book.h"
 #include "roles/registrar/binding_update.h"
 #include "roles/registrar/device_licence.h"
+#include "roles/registrar/followed.h"
 #include "roles/registrar/message_book.h"
 #include "roles/registrar/sharing_record.h"
 #include "sip/digest_verifier.h"
@@ -189,7 +190,7 @@ class Registrar final : public ports::Role {
 
     // writes
     bool write(Now now, Write write, ports::Outbox& out);
-    void apply(Now now, const Write& write);
+    void apply(Now now, const Write& write, ports::Outbox& out);
     void flush(Now now, store::WriterOutbox& box, ports::Outbox& out);
     void on_completion(Now now, const store::Completion& completion, ports::Outbox& out);
     void release_waiting(Now now, AccountId account, ports::Outbox& out);
@@ -210,6 +211,12 @@ class Registrar final : public ports::Role {
     void on_list(Now now, ports::Letter letter, ports::Outbox& out);
     void on_remove(Now now, ports::Letter letter, ports::Outbox& out);
 
+    // how accounts stand: registrar_standing.cc
+    void on_follow(Now now, ports::Letter letter, ports::Outbox& out);
+    ports::AccountStanding standing_of(Now now, AccountId account) const;
+    void tell_standing(Now now, AccountId account, std::vector<uint64_t> revoked,
+                       ports::Outbox& out);
+
     const ports::Surroundings& around_;
     RegistrarOptions options_;
     sip::NonceSource nonces_;
@@ -219,6 +226,7 @@ class Registrar final : public ports::Role {
     BindingBook book_;
     DeviceLicence devices_;
     MessageBook messages_;
+    Followed followed_;
     std::unordered_map<store::Ticket, MessageWrite> message_writes_;
     std::unordered_map<AccountId, Given> given_;
     uint64_t messages_given_ = 0;

@@ -48,6 +48,7 @@ bool Registrar::on_message_written(Now now, const store::Completion& completion,
     if (!done.question) {  // a removal; when it failed the message comes once more, later
         if (!completion.outcome) {
             messages_.put(done.domain, done.account, std::move(done.message));
+            tell_standing(now, done.account, {}, out);
         } else {
             give_next_message(now, done.domain, done.account, out);
         }
@@ -56,6 +57,7 @@ bool Registrar::on_message_written(Now now, const store::Completion& completion,
     if (completion.outcome) {
         ++counters_.messages_kept;
         messages_.put(done.domain, done.account, std::move(done.message));
+        tell_standing(now, done.account, {}, out);
     }
     out.reply(*done.question, ports::MessageKept{completion.outcome.has_value()});
     // A phone may have registered while it was written.
@@ -109,6 +111,7 @@ bool Registrar::on_message_given(Now now, const ports::Letter& letter, ports::Ou
 void Registrar::remove_message(Now now, const MessageBook::Found& which, ports::Outbox& out) {
     auto message = messages_.take(which.account, which.key);
     if (!message) return;
+    tell_standing(now, which.account, {}, out);
     store::Member member;
     member.ops.emplace_back(
         store::Delete{message_store_key(which.domain, which.account, which.key)});

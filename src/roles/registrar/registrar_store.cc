@@ -228,11 +228,15 @@ void Registrar::flush(Now now, store::WriterOutbox& box, ports::Outbox& out) {
     if (phase_ == Phase::Agreeing && is_quiet) follow_sharing(now, out);
 }
 
-void Registrar::apply(Now now, const Write& done) {
+void Registrar::apply(Now now, const Write& done, ports::Outbox& out) {
     for (const uint64_t key : done.update.removals) book_.remove(done.account, key);
     for (const BindingRecord& put : done.update.puts) {
         book_.put(now, done.domain, done.account, put);
     }
+    const bool is_by_operator =
+        done.question && holds_alternative<ports::BindingRemove>(done.question->payload);
+    auto revoked = is_by_operator ? done.update.removals : std::vector<uint64_t>();
+    tell_standing(now, done.account, std::move(revoked), out);
 }
 
 void Registrar::on_completion(Now now, const store::Completion& completion, ports::Outbox& out) {
@@ -251,7 +255,7 @@ void Registrar::on_completion(Now now, const store::Completion& completion, port
         !completion.outcome && (completion.outcome.error().code == ErrorCode::Forbidden ||
                                 completion.outcome.error().code == ErrorCode::Timeout);
     if (completion.outcome) {
-        apply(now, done);
+        apply(now, done, out);
         if (is_register) answer_ok(now, *done.question, done.account, done.fingerprint, out);
         if (is_register) give_next_message(now, done.domain, done.account, out);
     } else if (is_another_turn && done.question) {
@@ -294,6 +298,7 @@ void Registrar::expire(Now now, ports::Outbox& out) {
     store::Member member;
     for (size_t i = 0; i < expired.size(); ++i) {
         const ExpiredBinding& each = expired[i];
+        tell_standing(now, each.account, {}, out);
         member.ops.emplace_back(
             store::Delete{store::keys::binding(each.domain, each.account, key_text(each.key))});
         if (member.ops.size() < kDeletesPerMember && i + 1 < expired.size()) continue;

@@ -262,15 +262,17 @@ void CdrDrain::take_waiting() {
 void CdrDrain::append(Now now, ports::Outbox& out) {
     ports::HistoryAppend append;
     for (const Record& each : batch_) append.records.push_back(each.record);
-    step_ = Step::Appending;
     due_ = now.mono + history_answer_max;
     awaited_ = next_request();
+    if (step_ != Step::Appending) first_asked_ = awaited_;
+    step_ = Step::Appending;
     out.send(around_.self, ports::kHistory, std::move(append), awaited_);
 }
 
 void CdrDrain::on_appended(Now now, uint64_t request, const ports::HistoryAppended& appended,
                            ports::Outbox& out) {
-    if (step_ != Step::Appending || request != awaited_) return;
+    // An earlier answer, for the same batch, is as good.
+    if (step_ != Step::Appending || request < first_asked_ || request > awaited_) return;
     if (appended.error) return pause(now);
     for (const Record& each : batch_) {
         ++taken_;
@@ -302,6 +304,7 @@ void CdrDrain::on_timeout(Now now, ports::Outbox& out) {
         mark(now, out);
     }
     if (!due_ || *due_ > now.mono) return;
+    if (step_ == Step::Appending) return append(now, out);
     due_.reset();
     step_ = Step::Idle;
     awaited_ = 0;

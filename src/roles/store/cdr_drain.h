@@ -102,6 +102,7 @@ class CdrDrain {
     Step step_ = Step::Idle;
     uint64_t requests_ = 0;
     uint64_t awaited_ = 0;        // the request of the step
+    uint64_t first_asked_ = 0;    // to append this batch; it may have been asked several times
     std::optional<Instant> due_;  // what is awaited is late; or a pause ends
     store::WatchId watch_ = 0;
     bool watched_ = false;

@@ -38,7 +38,9 @@ struct Copy {
     std::map<std::string, int> history;  // how often each record was given
     bool history_fails = false;
     bool history_is_deaf = false;
-    size_t deletions = 0;  // asked of the store
+    bool history_is_slow = false;
+    std::vector<ports::Letter> late;  // its answers meanwhile
+    size_t deletions = 0;             // asked of the store
     size_t marks = 0;
     size_t pages = 0;
     size_t largest = 0;  // batch
@@ -137,7 +139,8 @@ struct Rig {
                 if (!from.history_fails) ++from.history[record.id];
             }
             if (from.history_is_deaf) return;
-            letters.push_back({ports::kHistory, letter.from, letter.request, std::move(appended)});
+            auto& answers = from.history_is_slow ? from.late : letters;
+            answers.push_back({ports::kHistory, letter.from, letter.request, std::move(appended)});
         } else if (const auto* line = get_if<ports::LogLine>(&letter.payload)) {
             from.said.push_back(line->text);
         } else if (holds_alternative<store::Request>(letter.payload)) {
@@ -442,6 +445,28 @@ TEST(CdrDrain, ARecordThatWaitsIsNotMarked) {
     rig.wait(history_answer_max);
     EXPECT_EQ(rig.in_outbox(), 0u);
     EXPECT_EQ(rig.copy(8).history.begin()->second, 2);
+}
+
+// A disk that takes longer than an answer is waited for: each attempt is as slow as the one before.
+TEST(CdrDrain, AnAnswerThatComesLateCounts) {
+    Rig rig({7});
+    Copy& copy = rig.copy(7);
+    copy.history_is_slow = true;
+    rig.finish(0, 5);
+    rig.wait(outbox_gathering);
+    ASSERT_EQ(copy.late.size(), 1u);
+    rig.finish(5, 5);
+    rig.wait(history_answer_max);
+    ASSERT_EQ(copy.late.size(), 2u) << "it is asked again, for the same";
+    EXPECT_EQ(copy.history.size(), 5u);
+    EXPECT_EQ(rig.in_outbox(), 10u);
+    copy.history_is_slow = false;
+    rig.letters.push_back(copy.late.front());
+    rig.wait(outbox_gathering);
+    EXPECT_EQ(rig.in_outbox(), 0u);
+    rig.letters.push_back(copy.late.back());
+    rig.settle();
+    EXPECT_EQ(copy.history.size(), 10u);
 }
 
 TEST(CdrDrain, MoreThanCanWaitIsReadLater) {

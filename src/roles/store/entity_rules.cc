@@ -79,6 +79,9 @@ Result<void> check_listeners(const model::RoleInstance& role) {
             if (tcp[i] != 0 && std::count(tcp, tcp + i, tcp[i]) > 0)
                 return contradiction("sip_gate", "has one port for two listeners");
     }
+    if (role.external_sip_gate && role.external_sip_gate->tls_port != 0 &&
+        role.external_sip_gate->tls_port == role.external_sip_gate->tcp_port)
+        return contradiction("external_sip_gate.tls_port", "must differ from tcp_port");
     if (role.web_gate && role.web_gate->http_port != 0 &&
         role.web_gate->http_port == role.web_gate->https_port)
         return contradiction("web_gate.https_port", "must differ from http_port");
@@ -430,8 +433,13 @@ bool exists(const Catalog& catalog, DomainId domain, const model::Reference& to)
 
 // How people call it.
 template <typename T>
-std::string name_of(const T& value) {
-    if constexpr (store::IsNamed<T>) return value.name;
+std::string name_of(const Catalog& catalog, const T& value) {
+    if constexpr (store::IsNamed<T>) {
+        return value.name;
+    } else if constexpr (store::IsPerAccount<T>) {
+        const auto* account = catalog.find_account(value.domain, value.id);
+        if (account != nullptr) return std::string(account->login());
+    }
     return value.id.text();
 }
 
@@ -467,8 +475,8 @@ Result<void> check_unreferenced(const Catalog& catalog, DomainId domain,
             if (store::IsPerAccount<T> && value.id.bits == to.id) return true;
             for (const model::Reference& each : model::references_of(value)) {
                 if (each.id != to.id || each.kind != to.kind) continue;
-                outcome = used("the " + spoken(store::DomainKind<T>::name) + " '" + name_of(value) +
-                               "' still uses it (" + each.field + ")");
+                outcome = used("the " + spoken(store::DomainKind<T>::name) + " '" +
+                               name_of(catalog, value) + "' still uses it (" + each.field + ")");
                 return false;
             }
             return true;

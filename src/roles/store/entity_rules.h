@@ -58,6 +58,11 @@ Result<void> check_own_rules(const Catalog& catalog, const model::AccountService
 Result<void> check_own_rules(const Catalog& catalog, const model::RingGroup& group, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::FeatureCode& code, Fresh fresh);
 Result<void> check_own_rules(const Catalog& catalog, const model::Music& music, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::Queue& queue, Fresh fresh);
+Result<void> check_own_rules(const Catalog& catalog, const model::QueueAgent& agent, Fresh fresh);
+// Without queues that it has been logged in to and is no member of any more.
+void forget_queues(const Catalog& catalog, const model::QueueAgent& before,
+                   model::QueueAgent& agent);
 
 // Of a domain, by itself.
 Result<void> check_numbering(const model::NumberingSettings& numbering);

@@ -98,6 +98,11 @@ Result<void> complete(const WriteScope& scope, std::string_view body, const mode
         trunk.password_sealed = model::seal_text(*password, scope.site_key, scope.rng);
     return {};
 }
+Result<void> complete(const WriteScope& scope, std::string_view, const model::QueueAgent* before,
+                      model::QueueAgent& agent) {
+    if (before != nullptr) forget_queues(scope.catalog, *before, agent);
+    return {};
+}
 // A certificate and its key are judged together, whichever of them has changed.
 Result<void> complete(const WriteScope& scope, std::string_view body, const model::SystemSettings*,
                       model::SystemSettings& system) {

@@ -4,11 +4,18 @@
 #include "model/format.h"
 #include "roles/store/entity_rules.h"
 #include "roles/store/limits.h"
+#include "routing/forward_rules.h"
 #include "routing/limits.h"
+#include "routing/numbering.h"
+#include "routing/queues.h"
 #include "routing/route.h"
+#include "routing/services.h"
 
 namespace tandem::roles::store_role {
 namespace {
+
+using model::ForwardAction;
+using model::ForwardWhen;
 
 const store::AccountRecord* account_called(const Catalog& catalog, DomainId domain,
                                            std::string_view dialled) {
@@ -17,15 +24,43 @@ const store::AccountRecord* account_called(const Catalog& catalog, DomainId doma
 }
 
 struct Forwarding {
-    std::string_view field;
+    std::string field;
     std::string_view to;
 };
 
-// Where all of an account's calls go, whatever its phones do.
-Forwarding of_all_calls(const model::AccountService& set) {
-    if (!set.forward_always.empty()) return {"forward_always", set.forward_always};
-    if (set.do_not_disturb) return {"forward_busy", set.forward_busy};
-    return {};
+std::string rule_field(size_t index, std::string_view field) {
+    return "rules[" + std::to_string(index) + "]." + std::string(field);
+}
+
+// Where the calls of an account go for one reason, whoever calls and whenever. Undecided: that
+// depends on it.
+enum class Certainty : uint8_t { Sent, Stays, Undecided };
+struct Certain {
+    Certainty is = Certainty::Stays;
+    std::string field;
+    std::string_view to{};
+};
+Certain certain_for(const model::AccountService& set, ForwardWhen when) {
+    for (size_t i = 0; i < set.rules.size(); ++i) {
+        const model::ForwardRule& rule = set.rules[i];
+        if (rule.reason != when) continue;
+        if (rule.schedule || !rule.caller.empty()) return {Certainty::Undecided, {}};
+        if (rule.action != ForwardAction::Forward) return {Certainty::Stays, {}};
+        return {Certainty::Sent, rule_field(i, "to"), rule.to};
+    }
+    const bool is_always = when == ForwardWhen::Always;
+    const std::string_view to = is_always ? set.forward_always : set.forward_busy;
+    if (to.empty()) return {Certainty::Stays, {}};
+    return {Certainty::Sent, is_always ? "forward_always" : "forward_busy", to};
+}
+
+// Where all of an account's calls go, whatever its phones do. What its secretaries take depends on
+// who calls, and on them.
+Certain of_all_calls(const model::AccountService& set) {
+    if (!set.secretaries.empty()) return {Certainty::Undecided, {}};
+    Certain always = certain_for(set, ForwardWhen::Always);
+    if (always.is != Certainty::Stays || !set.do_not_disturb) return always;
+    return certain_for(set, ForwardWhen::Busy);
 }
 
 // Where what is dialled sends all calls on, or, a group, those that nobody takes; and whose number
@@ -41,8 +76,10 @@ std::optional<Hop> hop_of(const Catalog& catalog, DomainId domain, std::string_v
     }
     const auto* group =
         catalog.find_by_number<model::RingGroup>(domain, routing::normalised(dialled));
-    if (group == nullptr) return std::nullopt;
-    return Hop{group->id.bits, group->overflow};
+    if (group != nullptr) return Hop{group->id.bits, group->overflow};
+    const auto* queue = catalog.find_by_number<model::Queue>(domain, routing::normalised(dialled));
+    if (queue == nullptr) return std::nullopt;
+    return Hop{queue->id.bits, queue->overflow};
 }
 
 // A circle that depends on who is busy is none: two colleagues stand in for one another. It is cut
@@ -74,7 +111,78 @@ Result<void> check_target(const Forwarding& each) {
 
 }  // namespace
 
+namespace {
+
+// By account, group, rules or trunk; nothing else leads anywhere.
+bool may_lead_somewhere(const Catalog& catalog, DomainId domain, std::string_view to) {
+    const std::string number = routing::normalised(to);
+    if (account_called(catalog, domain, to) != nullptr) return true;
+    if (is_number_taken(catalog, domain, number, {})) return true;
+    const auto* entity = catalog.find_domain(domain);
+    if (entity == nullptr || catalog.count<model::DialRule>(domain) != 0) return true;
+    const model::DomainSettings& settings = entity->settings;
+    if (settings.default_trunk || settings.default_trunk_group) return true;
+    // The short form of a number, or the long one of a short one.
+    for (const std::string& form : routing::forms_of(settings.numbering, number))
+        if (is_number_taken(catalog, domain, form, {})) return true;
+    return false;
+}
+
+bool had_rule(const Catalog& catalog, const model::AccountService& set,
+              const model::ForwardRule& rule) {
+    const auto* before = catalog.find<model::AccountService>(set.domain, set.id);
+    return before != nullptr && std::ranges::find(before->rules, rule) != before->rules.end();
+}
+
+Result<void> check_caller(const std::string& field, std::string_view caller) {
+    auto checked = routing::check_caller(caller);
+    if (checked) return {};
+    checked.error().field = field;
+    return checked.error();
+}
+
+// That somebody has gone whom a rule leads to is said when the rule is new: what was set before is
+// no reason to refuse another change.
+Result<void> check_rule(const Catalog& catalog, const model::AccountService& set, size_t index) {
+    const model::ForwardRule& rule = set.rules[index];
+    TRY(check_caller(rule_field(index, "caller"), rule.caller));
+    const std::string field = rule_field(index, "to");
+    if (rule.action != ForwardAction::Forward) {
+        if (rule.to.empty()) return {};
+        return make_error(ErrorCode::OutOfRange, field,
+                          "has a meaning for the action 'forward' only");
+    }
+    if (rule.to.empty())
+        return make_error(ErrorCode::Missing, field, "is required for the action 'forward'");
+    TRY(check_target({field, rule.to}));
+    const auto* account = account_called(catalog, set.domain, rule.to);
+    if (account != nullptr && account->id == set.id)
+        return make_error(ErrorCode::OutOfRange, field, "is the account itself");
+    if (!may_lead_somewhere(catalog, set.domain, rule.to) && !had_rule(catalog, set, rule))
+        return make_error(ErrorCode::NotFound, field, "nobody has this number or login");
+    if (rule.reason != ForwardWhen::Always) return {};
+    return check_circle(catalog, set.domain, set.id.bits, {field, rule.to});
+}
+
+Result<void> check_secretaries(const model::AccountService& set) {
+    for (size_t i = 0; i < set.secretaries.size(); ++i) {
+        const std::string field = "secretaries[" + std::to_string(i) + "]";
+        if (set.secretaries[i] == set.id)
+            return make_error(ErrorCode::OutOfRange, field, "is the account itself");
+        const auto end = set.secretaries.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::find(set.secretaries.begin(), end, set.secretaries[i]) != end)
+            return make_error(ErrorCode::OutOfRange, field, "is a secretary already");
+    }
+    for (size_t i = 0; i < set.direct_callers.size(); ++i)
+        TRY(check_caller("direct_callers[" + std::to_string(i) + "]", set.direct_callers[i]));
+    return {};
+}
+
+}  // namespace
+
 Result<void> check_own_rules(const Catalog& catalog, const model::AccountService& set, Fresh) {
+    for (size_t i = 0; i < set.rules.size(); ++i) TRY(check_rule(catalog, set, i));
+    TRY(check_secretaries(set));
     const Forwarding all[] = {{"forward_always", set.forward_always},
                               {"forward_busy", set.forward_busy},
                               {"forward_no_answer", set.forward_no_answer},
@@ -86,21 +194,79 @@ Result<void> check_own_rules(const Catalog& catalog, const model::AccountService
         if (account != nullptr && account->id == set.id)
             return make_error(ErrorCode::OutOfRange, each.field, "is the account itself");
     }
-    return check_circle(catalog, set.domain, set.id.bits, of_all_calls(set));
+    const Certain all_calls = of_all_calls(set);
+    return check_circle(catalog, set.domain, set.id.bits, {all_calls.field, all_calls.to});
 }
 
-Result<void> check_own_rules(const Catalog& catalog, const model::RingGroup& group, Fresh) {
-    for (size_t i = 0; i < group.members.size(); ++i) {
-        const auto end = group.members.begin() + static_cast<std::ptrdiff_t>(i);
-        if (std::find(group.members.begin(), end, group.members[i]) == end) continue;
-        return make_error(ErrorCode::OutOfRange, "members[" + std::to_string(i) + "]",
-                          "is a member already");
+namespace {
+
+template <typename T>
+Result<void> check_once(const std::vector<T>& list, std::string_view field, const char* wrong) {
+    for (size_t i = 0; i < list.size(); ++i) {
+        const auto end = list.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::find(list.begin(), end, list[i]) == end) continue;
+        return make_error(ErrorCode::OutOfRange, std::string(field) + "[" + std::to_string(i) + "]",
+                          wrong);
     }
+    return {};
+}
+
+// Of a ring group or a queue.
+template <typename T>
+Result<void> check_members_and_overflow(const Catalog& catalog, const T& group,
+                                        const char* itself) {
+    TRY(check_once(group.members, "members", "is a member already"));
     const Forwarding overflow{"overflow", group.overflow};
     TRY(check_target(overflow));
     if (!group.number.empty() && routing::normalised(group.overflow) == group.number)
-        return make_error(ErrorCode::OutOfRange, "overflow", "is the group itself");
+        return make_error(ErrorCode::OutOfRange, "overflow", itself);
     return check_circle(catalog, group.domain, group.id.bits, overflow);
+}
+
+bool is_agent_of(const Catalog& catalog, const model::QueueAgent& agent, QueueId id) {
+    const auto* queue = catalog.find<model::Queue>(agent.domain, id);
+    return queue != nullptr && routing::is_member(*queue, agent.id);
+}
+
+Result<void> check_queues(const Catalog& catalog, const model::QueueAgent& agent,
+                          const std::vector<QueueId>& queues, std::string_view field) {
+    TRY(check_once(queues, field, "is named already"));
+    for (size_t i = 0; i < queues.size(); ++i) {
+        if (is_agent_of(catalog, agent, queues[i])) continue;
+        return make_error(ErrorCode::OutOfRange, std::string(field) + "[" + std::to_string(i) + "]",
+                          "is no queue that the account is a member of");
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> check_own_rules(const Catalog& catalog, const model::RingGroup& group, Fresh) {
+    return check_members_and_overflow(catalog, group, "is the group itself");
+}
+
+Result<void> check_own_rules(const Catalog& catalog, const model::Queue& queue, Fresh) {
+    return check_members_and_overflow(catalog, queue, "is the queue itself");
+}
+
+Result<void> check_own_rules(const Catalog& catalog, const model::QueueAgent& agent, Fresh) {
+    TRY(check_queues(catalog, agent, agent.queues, "queues"));
+    return check_queues(catalog, agent, agent.paused_in, "paused_in");
+}
+
+void forget_queues(const Catalog& catalog, const model::QueueAgent& before,
+                   model::QueueAgent& agent) {
+    const auto forget = [&](const std::vector<QueueId>& known, std::vector<QueueId>& list) {
+        std::erase_if(list, [&](QueueId each) {
+            return std::ranges::find(known, each) != known.end() &&
+                   !is_agent_of(catalog, agent, each);
+        });
+    };
+    const bool was_in_some = !agent.queues.empty();
+    forget(before.queues, agent.queues);
+    forget(before.paused_in, agent.paused_in);
+    // An empty list would mean all of them.
+    if (was_in_some && agent.queues.empty()) agent.logged_in = false;
 }
 
 Result<void> check_own_rules(const Catalog& catalog, const model::FeatureCode& code, Fresh fresh) {
@@ -114,6 +280,10 @@ Result<void> check_own_rules(const Catalog& catalog, const model::FeatureCode& c
         return outcome.has_value();
     });
     if (!outcome) return outcome;
+    if (routing::is_of_schedule(code.action) != code.schedule.has_value())
+        return make_error(code.schedule ? ErrorCode::OutOfRange : ErrorCode::Missing, "schedule",
+                          code.schedule ? "has a meaning for actions of schedules only"
+                                        : "is required for actions of schedules");
     if (is_number_taken(catalog, code.domain, code.prefix, code.id.bits))
         return make_error(ErrorCode::Conflict, "prefix", "is a number of the domain");
     return {};

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "model/generated/account_service.h"
+#include "model/generated/queue.h"
 #include "roles/store/entity_desk_test.h"
 
 namespace tandem::roles::store_role {
@@ -16,6 +17,11 @@ struct ServicesDesk : ::testing::Test, EntityDesk {
                 R"({"login":")" + login + R"(","number":")" + std::to_string(1000 + n) + "\"}";
             ASSERT_EQ(create("account", "acme.test", body), "ok");
         }
+    }
+    std::string account(std::string_view login) {
+        const store::Catalog catalog = feed.snapshot();
+        const DomainId domain = *resolve_domain(catalog, "acme.test");
+        return catalog.find_account_by_login(domain, login)->id.text();
     }
     std::string set(std::string_view login, std::string body) {
         return patch("account_service", "acme.test", std::string(login), std::move(body));
@@ -67,6 +73,108 @@ TEST_F(ServicesDesk, CirclesOfWhatAlwaysHappensAreRefused) {
     EXPECT_EQ(set("user3", R"({"do_not_disturb":true,"forward_busy":""})"), "ok");
 }
 
+TEST_F(ServicesDesk, RulesAreCheckedOneByOne) {
+    ASSERT_EQ(create("schedule", "acme.test", R"({"name":"night"})"), "ok");
+    const auto rules = [&](std::string_view last) {
+        return set("user1", R"({"rules":[{"to":"1002"},{"caller":"10*","action":"ring"},)" +
+                                std::string(last) + "]}");
+    };
+    struct Case {
+        const char* rule;
+        const char* outcome;
+    };
+    const Case cases[] = {
+        {R"({"caller":"inner","action":"reject"})", "ok"},
+        {R"({"caller":"anonymous","to":"user3","reason":"busy"})", "ok"},
+        {R"({"caller":"X[","to":"1003"})", "malformed rules[2].caller"},
+        {R"({"caller":"nobody","to":"1003"})", "malformed rules[2].caller"},
+        {R"({"reason":"sometimes","to":"1003"})", "out_of_range rules[2].reason"},
+        {R"({"schedule":"00000000000000050000000000000009","to":"1003"})",
+         "not_found rules[2].schedule"},
+        {R"({"schedule":"night","to":"1003"})", "malformed rules[2].schedule"},
+        {R"({"to":""})", "missing rules[2].to"},
+        {R"({"to":"1003","action":"ring"})", "out_of_range rules[2].to"},
+        {R"({"to":"1001"})", "out_of_range rules[2].to"},
+        {R"({"to":"user1"})", "out_of_range rules[2].to"},
+        {R"({"to":"sip:x"})", "out_of_range rules[2].to"},
+        {R"({"to":"1999"})", "not_found rules[2].to"},
+        {R"({"to":"nobody"})", "not_found rules[2].to"},
+    };
+    for (const Case& c : cases) EXPECT_EQ(rules(c.rule), c.outcome) << c.rule;
+}
+
+TEST_F(ServicesDesk, WhoGoesLaterHoldsUpNoOtherChange) {
+    EXPECT_EQ(set("user1", R"({"rules":[{"to":"1002"}]})"), "ok");
+    EXPECT_EQ(remove("account", "acme.test", "user2"), "ok");
+    EXPECT_EQ(set("user1", R"({"do_not_disturb":true})"), "ok");
+    EXPECT_EQ(set("user1", R"({"rules":[{"to":"1002","caller":"inner"}]})"),
+              "not_found rules[0].to");
+    // Where rules or trunks may lead somewhere, nobody can tell.
+    EXPECT_EQ(create("dial_rule", "acme.test", R"({"name":"out","dialled":"0*"})"), "ok");
+    EXPECT_EQ(set("user1", R"({"rules":[{"to":"030123"}]})"), "ok");
+}
+
+TEST_F(ServicesDesk, SchedulesThatRulesNameStay) {
+    ASSERT_EQ(create("schedule", "acme.test", R"({"name":"night"})"), "ok");
+    const store::Catalog catalog = feed.snapshot();
+    const DomainId domain = *resolve_domain(catalog, "acme.test");
+    const std::string id = catalog.find_by_name<model::Schedule>(domain, "night")->id.text();
+    ASSERT_EQ(set("user1", R"({"rules":[{"schedule":")" + id + R"(","to":"1002"}]})"), "ok");
+    EXPECT_EQ(remove("schedule", "acme.test", "night"), "conflict id");
+    ASSERT_EQ(set("user1", R"({"rules":[]})"), "ok");
+    const std::string code = R"({"name":"n","prefix":"*72","action":"schedule-open")";
+    EXPECT_EQ(create("feature_code", "acme.test", code + "}"), "missing schedule");
+    EXPECT_EQ(create("feature_code", "acme.test",
+                     R"({"name":"n","prefix":"*72","action":"calls-waiting-on","schedule":")" + id +
+                         "\"}"),
+              "out_of_range schedule");
+    ASSERT_EQ(create("feature_code", "acme.test", code + R"(,"schedule":")" + id + "\"}"), "ok");
+    EXPECT_EQ(remove("schedule", "acme.test", "night"), "conflict id");
+    ASSERT_EQ(remove("feature_code", "acme.test", "n"), "ok");
+    EXPECT_EQ(remove("schedule", "acme.test", "night"), "ok");
+}
+
+TEST_F(ServicesDesk, CirclesOfRulesAreRefusedWhereTheyAlwaysClose) {
+    const auto rules = [&](const char* login, const char* list) {
+        return set(login, std::string(R"({"rules":[)") + list + "]}");
+    };
+    ASSERT_EQ(rules("user1", R"({"to":"1002"})"), "ok");
+    EXPECT_EQ(set("user2", R"({"forward_always":"1001"})"), "out_of_range forward_always");
+    EXPECT_EQ(rules("user2", R"({"caller":"inner","to":"1001"})"), "out_of_range rules[0].to");
+    EXPECT_EQ(rules("user2", R"({"reason":"busy","to":"1001"})"), "ok") << "not always";
+    EXPECT_EQ(set("user2", R"({"do_not_disturb":true})"), "out_of_range rules[0].to");
+    // Where a rule goes by who calls, the circle may be open for somebody.
+    ASSERT_EQ(rules("user1", R"({"caller":"inner","to":"1002"})"), "ok");
+    EXPECT_EQ(rules("user2", R"({"to":"1001"})"), "ok");
+    // What an earlier rule takes for all never comes to the field.
+    ASSERT_EQ(set("user3", R"({"forward_always":"1004"})"), "ok");
+    EXPECT_EQ(set("user4", R"({"forward_always":"1003","rules":[{"action":"ring"}]})"), "ok");
+    EXPECT_EQ(rules("user4", ""), "out_of_range forward_always");
+}
+
+TEST_F(ServicesDesk, SecretariesAreOthersAndEachOnce) {
+    const auto id_of = [&](const char* login) {
+        const store::Catalog catalog = feed.snapshot();
+        const DomainId domain = *resolve_domain(catalog, "acme.test");
+        return catalog.find_account_by_login(domain, login)->id.text();
+    };
+    const auto secretaries = [&](std::vector<std::string> ids) {
+        std::string list;
+        for (const std::string& each : ids) list += (list.empty() ? "\"" : ",\"") + each + '"';
+        return set("user1", R"({"secretaries":[)" + list + "]}");
+    };
+    const std::string one = id_of("user1");
+    const std::string two = id_of("user2");
+    EXPECT_EQ(secretaries({two, two}), "out_of_range secretaries[1]");
+    EXPECT_EQ(secretaries({two, one}), "out_of_range secretaries[1]");
+    EXPECT_EQ(secretaries({std::string(32, 'f')}), "not_found secretaries[0]");
+    EXPECT_EQ(secretaries({two}), "ok");
+    EXPECT_EQ(set("user1", R"({"direct_callers":["10*","["]})"), "malformed direct_callers[1]");
+    EXPECT_EQ(set("user1", R"({"direct_callers":["10*","inner"]})"), "ok");
+    EXPECT_EQ(remove("account", "acme.test", "user2"), "conflict id");
+    EXPECT_EQ(set("user2", R"({"secretary_away":true,"forward_always":"1001"})"), "ok");
+}
+
 TEST_F(ServicesDesk, ChainsHaveAnEnd) {
     for (int n = 1; n <= 9; ++n) {
         const std::string body = R"({"forward_always":")" + std::to_string(1000 + n + 1) + "\"}";
@@ -75,6 +183,63 @@ TEST_F(ServicesDesk, ChainsHaveAnEnd) {
     // By 1001 it would be ten times, by 1004 seven.
     EXPECT_EQ(set("user12", R"({"forward_always":"1001"})"), "out_of_range forward_always");
     EXPECT_EQ(set("user12", R"({"forward_always":"1004"})"), "ok");
+}
+
+TEST_F(ServicesDesk, QueuesHaveEachMemberOnceAndEndSomewhere) {
+    const auto queue = [&](std::string_view name, std::string_view rest) {
+        return create("queue", "acme.test",
+                      R"({"name":")" + std::string(name) + "\"," + std::string(rest) + "}");
+    };
+    EXPECT_EQ(
+        queue("a", R"("number":"600","overflow":"1002","members":[")" + account("user1") + "\"]"),
+        "ok");
+    EXPECT_EQ(queue("b", R"("number":"1001")"), "conflict number");
+    EXPECT_EQ(queue("b", R"("number":"601","overflow":"601")"), "out_of_range overflow");
+    EXPECT_EQ(queue("b", R"("number":"601","overflow":"600")"), "ok");
+    EXPECT_EQ(patch("queue", "acme.test", "a", R"({"overflow":"601"})"), "out_of_range overflow");
+    EXPECT_EQ(patch("queue", "acme.test", "a", R"({"ring_s":2})"), "out_of_range ring_s");
+    EXPECT_EQ(patch("queue", "acme.test", "a", R"({"strategy":"loudest"})"),
+              "out_of_range strategy");
+    EXPECT_EQ(
+        patch("queue", "acme.test", "a", R"({"members":["00000000000000000000000000000001"]})"),
+        "not_found members[0]");
+    EXPECT_EQ(create("ring_group", "acme.test", R"({"name":"g","number":"600"})"),
+              "conflict number");
+    EXPECT_EQ(remove("account", "acme.test", "user1"), "conflict ");
+}
+
+TEST_F(ServicesDesk, AgentsAreOfTheirQueues) {
+    const auto queue = [&](std::string_view name, std::string_view number) {
+        EXPECT_EQ(create("queue", "acme.test",
+                         R"({"name":")" + std::string(name) + R"(","number":")" +
+                             std::string(number) + R"(","members":[")" + account("user1") + "\"]}"),
+                  "ok");
+        const store::Catalog catalog = feed.snapshot();
+        return catalog
+            .find_by_name<model::Queue>(*resolve_domain(catalog, "acme.test"), std::string(name))
+            ->id.text();
+    };
+    const std::string sales = queue("sales", "600");
+    const std::string help = queue("help", "601");
+    const auto agent = [&](std::string_view login, std::string body) {
+        return patch("queue_agent", "acme.test", std::string(login), std::move(body));
+    };
+    const auto in = [](const std::string& ids) {
+        return R"({"logged_in":true,"queues":[)" + ids + "]}";
+    };
+    EXPECT_EQ(agent("user1", in("\"" + sales + "\"")), "ok");
+    EXPECT_EQ(agent("user1", in("\"" + sales + "\",\"" + sales + "\"")), "out_of_range queues[1]");
+    EXPECT_EQ(agent("user2", in("\"" + sales + "\"")), "out_of_range queues[0]");
+    EXPECT_EQ(agent("user1", R"({"paused_in":["00000000000000000000000000000001"]})"),
+              "out_of_range paused_in[0]");
+    EXPECT_EQ(agent("nobody", in("")), "not_found ");
+    // A queue goes though somebody is logged in to it; then he is logged in to none.
+    EXPECT_EQ(remove("queue", "acme.test", "sales"), "ok");
+    EXPECT_EQ(agent("user1", R"({"paused":true})"), "ok");
+    const std::string left = read("queue_agent", "acme.test", "user1");
+    EXPECT_NE(left.find(R"("logged_in":false,"queues":[],"paused":true)"), std::string::npos)
+        << left;
+    EXPECT_EQ(agent("user1", in("\"" + help + "\"")), "ok");
 }
 
 TEST_F(ServicesDesk, GroupsHaveEachMemberOnceAndEndSomewhere) {

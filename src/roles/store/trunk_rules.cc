@@ -1,24 +1,67 @@
 // What must hold in a trunk.
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/net_address.h"
 #include "model/trunk_proxy.h"
 #include "roles/store/entity_rules.h"
+#include "routing/trunk_choice.h"
+#include "routing/trunk_numbers.h"
 
 namespace tandem::roles::store_role {
+namespace {
+
+Error at_entry(std::string_view field, size_t index, ErrorCode code, std::string_view text) {
+    return make_error(code, std::string(field) + "[" + std::to_string(index) + "]", text);
+}
+
+Result<void> check_codecs(const model::Trunk& trunk) {
+    for (size_t i = 0; i < trunk.codecs.size(); ++i) {
+        const std::string& codec = trunk.codecs[i];
+        if (equals_ignoring_case(codec, "telephone-event"))
+            return at_entry("codecs", i, ErrorCode::OutOfRange,
+                            "is no codec: the field dtmf says how digits are sent");
+        for (size_t k = 0; k < i; ++k)
+            if (equals_ignoring_case(codec, trunk.codecs[k]))
+                return at_entry("codecs", i, ErrorCode::OutOfRange, "is in the list already");
+    }
+    return {};
+}
+
+Result<void> check_shares(const model::TrunkGroup& group) {
+    for (size_t i = 0; i < group.shares.size(); ++i) {
+        const TrunkId trunk = group.shares[i].trunk;
+        const std::string field = "shares[" + std::to_string(i) + "].trunk";
+        if (std::ranges::count(group.members, trunk) == 0)
+            return make_error(ErrorCode::OutOfRange, field, "must be one of the members");
+        if (std::ranges::count(group.shares, trunk, &model::TrunkShare::trunk) > 1)
+            return make_error(ErrorCode::OutOfRange, field, "has another share already");
+    }
+    return {};
+}
+
+}  // namespace
 
 Result<void> check_own_rules(const Catalog&, const model::Trunk& trunk, Fresh) {
     if (trunk.proxies.empty()) return make_error(ErrorCode::Missing, "proxies", "is required");
     for (size_t i = 0; i < trunk.proxies.size(); ++i) {
         if (model::TrunkProxy::parse(trunk.proxies[i])) continue;
         return make_error(ErrorCode::Malformed, "proxies[" + std::to_string(i) + "]",
-                          "must be host, host:port or host:port;tcp (or ;udp)");
+                          "must be host, host:port or host:port;tcp (or ;udp, ;tls)");
     }
     for (size_t i = 0; i < trunk.addresses.size(); ++i) {
         if (IpNetwork::parse(trunk.addresses[i])) continue;
         return make_error(ErrorCode::Malformed, "addresses[" + std::to_string(i) + "]",
                           "must be an address or a network like 192.0.2.0/24");
     }
+    TRY(routing::check_changes("called_out", trunk.called_out));
+    TRY(routing::check_changes("caller_out", trunk.caller_out));
+    TRY(routing::check_changes("called_in", trunk.called_in));
+    TRY(routing::check_changes("caller_in", trunk.caller_in));
+    TRY(routing::check_rates(trunk.rates));
+    TRY(check_codecs(trunk));
+    if (!trunk.tls_ca.empty() && !trunk.tls_verify)
+        return make_error(ErrorCode::OutOfRange, "tls_ca", "has no meaning without tls_verify");
     if (trunk.mode != model::TrunkMode::Register) return {};
     if (trunk.user.empty())
         return make_error(ErrorCode::Missing, "user", "is required for a trunk that registers");
@@ -34,7 +77,11 @@ Result<void> check_own_rules(const Catalog&, const model::TrunkGroup& group, Fre
         return make_error(ErrorCode::OutOfRange, "members[" + std::to_string(i) + "]",
                           "is in the group already");
     }
-    return {};
+    for (size_t i = 0; i < group.failover_on.size(); ++i)
+        if (!routing::FailoverStatuses::is_readable(group.failover_on[i]))
+            return at_entry("failover_on", i, ErrorCode::Malformed,
+                            "must be a status from 400 to 699, or 4xx, 5xx or 6xx");
+    return check_shares(group);
 }
 
 Result<void> check_not_default(const Catalog& catalog, const model::Trunk& trunk) {

@@ -30,6 +30,44 @@ TEST_F(TrunkDesk, NamesTheFieldThatIsWrong) {
               "ok");
 }
 
+TEST_F(TrunkDesk, NamesTheEntryThatIsWrong) {
+    const auto with = [&](const std::string& more) {
+        return make(R"({"name":"b","mode":"peer","proxies":["h"],)" + more + "}");
+    };
+    EXPECT_EQ(with(R"("called_out":[{"mask":"0*"},{"mask":"0["}])"),
+              "malformed called_out[1].mask");
+    EXPECT_EQ(with(R"("caller_in":[{"mask":"12","strip":2}])"), "out_of_range caller_in[0].strip");
+    EXPECT_EQ(with(R"("rates":["+49;1","x"])"), "malformed rates[1]");
+    EXPECT_EQ(with(R"("codecs":["PCMA","pcma"])"), "out_of_range codecs[1]");
+    EXPECT_EQ(with(R"("codecs":["telephone-event"])"), "out_of_range codecs[0]");
+    EXPECT_EQ(with(R"("channels_max":-1)"), "out_of_range channels_max");
+    EXPECT_EQ(with(R"("dtmf":"loud")"), "out_of_range dtmf");
+    EXPECT_EQ(with(R"("channels_max":2,"rates":[";1"],"codecs":["PCMA"])"), "ok");
+}
+
+TEST_F(TrunkDesk, SharesAreOfMembers) {
+    ASSERT_EQ(make(R"({"name":"a","mode":"peer","proxies":["h"]})"), "ok");
+    const std::string trunk = last_id;
+    const auto with = [&](const std::string& more) {
+        return create("trunk_group", "acme.test", R"({"name":"g",)" + more + "}");
+    };
+    const std::string share = R"("shares":[{"trunk":")" + trunk + R"(","weight":3}])";
+    EXPECT_EQ(with(share), "out_of_range shares[0].trunk");
+    EXPECT_EQ(with(R"("failover_on":["486","3xx"])"), "malformed failover_on[1]");
+    EXPECT_EQ(with(R"("members":[")" + trunk + "\"]," + share), "ok");
+}
+
+TEST_F(TrunkDesk, ATrunkThatARuleNamesIsNotRemoved) {
+    ASSERT_EQ(make(R"({"name":"a","mode":"peer","proxies":["h"]})"), "ok");
+    const std::string trunk = last_id;
+    const std::string rule = R"({"name":"out","action":"trunk","to_trunk":")";
+    EXPECT_EQ(create("dial_rule", "acme.test", rule + std::string(32, '0') + "\"}"),
+              "not_found to_trunk");
+    EXPECT_EQ(create("dial_rule", "other.test", rule + trunk + "\"}"), "not_found to_trunk");
+    ASSERT_EQ(create("dial_rule", "acme.test", rule + trunk + "\"}"), "ok");
+    EXPECT_EQ(remove("trunk", "acme.test", "a"), "conflict id");
+}
+
 TEST_F(TrunkDesk, KeepsAPasswordSealedWhenOtherFieldsChange) {
     ASSERT_EQ(make(R"({"name":"a","proxies":["h"],"user":"u","password":"p"})"), "ok");
     ASSERT_EQ(patch("trunk", "acme.test", "a", R"({"expires_s":120})"), "ok");

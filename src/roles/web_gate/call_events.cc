@@ -1,8 +1,10 @@
 // Streams of events of calls (server-sent events, WHATWG HTML 9.2): what there is, then what
-// happens, for as long as the client listens and may. CS tells; the gate only passes it on. Nothing
-// is resumed: whoever comes again, and whoever has missed something, is told how things stand.
+// happens, for as long as the client listens and may. CS tells; the gate only passes it on. Whoever
+// comes again says what came last (Last-Event-ID) and is told what he has missed, as far as CS
+// still has it: else that there is a gap, and how things stand.
 #include "roles/web_gate/limits.h"
 #include "roles/web_gate/problem.h"
+#include "roles/web_gate/request_checks.h"
 #include "roles/web_gate/views.h"
 #include "roles/web_gate/web_gate.h"
 #include "store/catalog.h"
@@ -36,6 +38,7 @@ void WebGate::begin_events(Now now, Incoming incoming, ports::Outbox& out) {
     stream.asked = std::move(incoming);
     stream.domain = *domain;
     stream.said_at = now.mono;
+    stream.last_id = header_of(stream.asked.request(), "last-event-id").substr(0, event_id_max);
     follow(now, number, streams_.insert_or_assign(number, std::move(stream)).first->second, out);
 }
 
@@ -45,8 +48,10 @@ void WebGate::follow(Now now, uint64_t number, EventStream& stream, ports::Outbo
     if (!active) return;  // another one will be, in a moment
     if (stream.followed != *active) stream.known = 0;
     stream.followed = *active;
+    const EventId seen = read_event_id(stream.last_id);
     out.send(around_.self, *active,
-             ports::CallEventsFollow{number, stream.domain, stream.known, false});
+             ports::CallEventsFollow{number, stream.domain, stream.known, false, seen.tenure,
+                                     seen.number});
 }
 
 // Another one has the post, or the domain.
@@ -61,7 +66,7 @@ void WebGate::on_call_events(Now now, ports::Instance from, const ports::CallEve
                              ports::Outbox& out) {
     const auto found = streams_.find(events.stream);
     if (found == streams_.end()) {
-        out.send(around_.self, from, ports::CallEventsFollow{events.stream, {}, 0, true});
+        out.send(around_.self, from, ports::CallEventsFollow{events.stream, {}, 0, true, 0, 0});
         return;
     }
     EventStream& stream = found->second;
@@ -72,11 +77,14 @@ void WebGate::on_call_events(Now now, ports::Instance from, const ports::CallEve
         return follow(now, found->first, stream, out);
     }
     stream.known = events.number;
+    const std::string missed_after = stream.last_id;
+    // While a state is being told there is nothing that could be gone on from.
+    stream.last_id = events.complete ? event_id({events.tenure, events.at}) : std::string();
     const auto name_of = [this](DomainId id) {
         const auto* domain = around_.catalog.find_domain(id);
         return domain ? domain->name : std::string();
     };
-    say(now, found->first, stream, call_events_text(events, name_of), out);
+    say(now, found->first, stream, call_events_text(events, missed_after, name_of), out);
 }
 
 void WebGate::say(Now now, uint64_t number, EventStream& stream, std::string text,
@@ -125,7 +133,7 @@ void WebGate::end_stream(uint64_t number, ports::Outbox& out) {
     out.reply(ended.asked.letter, HttpPart{ended.waiting, true});
     if (ended.followed)
         out.send(around_.self, ended.followed,
-                 ports::CallEventsFollow{number, ended.domain, 0, true});
+                 ports::CallEventsFollow{number, ended.domain, 0, true, 0, 0});
 }
 
 void WebGate::run_stream_timers(Now now, ports::Outbox& out) {

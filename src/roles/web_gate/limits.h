@@ -56,6 +56,8 @@ inline constexpr size_t event_streams_max = 200;
 // What waits for a client that reads slower than things happen: some thousand events. It has to
 // come again then, and is told how things stand.
 inline constexpr size_t event_bytes_max = 512 * 1024;
+// Last-Event-ID: ours have 37 characters at most; of a longer one nothing is known anyway.
+inline constexpr size_t event_id_max = 64;
 // CS is asked again so often, and whoever listens is judged again.
 inline constexpr Duration event_renewal = 5s;
 // A word into the silence, so that proxies in between leave the connection open.

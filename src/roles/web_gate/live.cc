@@ -64,10 +64,12 @@ void WebGate::find_call(Now now, Incoming incoming, ports::Outbox& out) {
     ask_call_state(now, std::move(incoming), {*domain, *call, {}, 1}, out);
 }
 
-// Of a domain: its devices, or its trunks.
+// Of a domain: its devices, its trunks, or its queues.
 void WebGate::list_bindings(Now now, Incoming incoming, ports::Outbox& out) {
     if (incoming.match.route->action == Action::TrunkStates)
         return list_trunk_states(now, std::move(incoming), out);
+    if (incoming.match.route->action == Action::QueueStates)
+        return list_queue_states(now, std::move(incoming), out);
     const auto page = page_of(incoming.request());
     if (!page) {
         respond(incoming.letter, problem(page.error()), out);
@@ -95,6 +97,14 @@ void WebGate::list_trunk_states(Now now, Incoming incoming, ports::Outbox& out) 
     pending_.at(request).awaited = gates.size();
     for (const ports::Instance each : gates)
         out.send(around_.self, each, ports::TrunkStatesQuery{*domain}, request);
+}
+
+void WebGate::list_queue_states(Now now, Incoming incoming, ports::Outbox& out) {
+    const auto domain = domain_of(incoming, out);
+    if (!domain) return;
+    const auto index = around_.directory.active(RoleKind::CallState, *domain);
+    ask(now, std::move(incoming), index.value_or(ports::Instance{}), ports::QueuesQuery{*domain},
+        out);
 }
 
 void WebGate::on_account_bindings(Now now, Incoming incoming, ports::Outbox& out) {

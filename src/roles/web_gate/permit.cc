@@ -33,6 +33,8 @@ constexpr KindResource kOfKinds[] = {
     {"feature_code", Resource::Services},
     {"music", Resource::Services},
     {"account_service", Resource::Services},
+    {"queue", Resource::Services},
+    {"queue_agent", Resource::Services},
 };
 // clang-format on
 
@@ -48,6 +50,7 @@ std::optional<Resource> resource_of(const Route& route) {
         case Action::Call:
         case Action::CallTrace:
         case Action::CallEvents:
+        case Action::QueueStates:
             return Resource::Calls;
         case Action::Bindings:
         case Action::Binding:
@@ -92,8 +95,9 @@ Error lacks(NeededRight right, std::string_view where) {
 // services.
 bool is_own(const store::Catalog& catalog, const Principal& principal, DomainId domain,
             const RouteMatch& match) {
-    if (match.route->kind != "account_service" || principal.kind != Principal::Kind::User)
-        return false;
+    const bool is_of_account =
+        match.route->kind == "account_service" || match.route->kind == "queue_agent";
+    if (!is_of_account || principal.kind != Principal::Kind::User) return false;
     if (principal.domain != domain || !principal.own.has(Resource::Services, Verb::Read))
         return false;
     const auto id = AccountId::parse(match.id);

@@ -153,6 +153,7 @@ void WebGate::note_done(Now now, const Pending& pending, const HttpResponse& res
         case Action::CallEvents:
         case Action::Bindings:
         case Action::TrunkStates:
+        case Action::QueueStates:
         case Action::Cdr:
         case Action::RouteTest:
         case Action::DialPlanCheck:
@@ -185,6 +186,8 @@ std::optional<HttpResponse> WebGate::response_to(Now now, uint64_t request, Pend
     }
     if (const auto* states = get_if<ports::TrunkStates>(&payload))
         return on_node(pending, list_of(states->items));
+    if (const auto* states = get_if<ports::QueueStates>(&payload))
+        return ok("{\"items\":[" + list_of(states->items) + "],\"next\":null}");
     if (const auto* reply = get_if<ports::BindingsReply>(&payload)) {
         const auto domain = find_domain(around_.catalog, pending.match.domain);
         const auto account = domain ? find_account(around_.catalog, *domain, pending.match.id)

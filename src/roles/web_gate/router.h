@@ -24,7 +24,8 @@ enum class Action : uint8_t {
     Bindings,    // live registrations of a domain
     Binding,     // those of one account
     TrunkStates,
-    Cdr,  // history
+    QueueStates,  // who waits in the queues of a domain, and their agents
+    Cdr,          // history
     RouteTest,
     DialPlanCheck,  // what is odd about a domain's dial rules
     Audit,          // who changed what

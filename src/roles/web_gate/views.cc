@@ -1,5 +1,7 @@
 #include "roles/web_gate/views.h"
 
+#include <charconv>
+
 #include "base/json_text.h"
 
 namespace tandem::roles::web_gate {
@@ -71,6 +73,10 @@ void write_call(JsonWriter& json, const ports::CallSummary& call, const DomainNa
         for (const AccountId each : call.ringing) json.value(each.text());
         json.end_list();
     }
+    if (call.queue) {
+        json.field("queue").value(call.queue->queue.text());
+        write_time(json, "queued", call.queue->since);
+    }
     if (call.end_status != 0) json.field("end_status").value(call.end_status);
     write_text(json, "end_reason", call.end_reason);
     json.field("call_ids").begin_list();
@@ -92,37 +98,66 @@ std::string calls_json(const ports::CallsPage& page, const DomainName& name_of) 
     return json.take();
 }
 
+std::string event_id(EventId id) {
+    if (id.tenure == 0) return {};  // a CS of an earlier version tells none
+    return to_hex({0, id.tenure}).substr(16) + "-" + std::to_string(id.number);
+}
+
+EventId read_event_id(std::string_view text) {
+    constexpr EventId kForeign{~uint64_t{0} - 1, 0};  // those of CS are odd
+    if (text.empty()) return {};
+    const size_t dash = text.find('-');
+    if (dash != 16) return kForeign;
+    const auto tenure = bits128_from_hex(std::string(16, '0').append(text.substr(0, dash)));
+    uint64_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data() + dash + 1, end, number);
+    const bool is_ours = tenure && tenure->low != 0 && error == std::errc() && stopped == end;
+    return is_ours ? EventId{tenure->low, number} : kForeign;
+}
+
 namespace {
 
-std::string message(std::string_view event, JsonWriter& json) {
+// `id` empty: it can't be gone on from.
+std::string message(std::string_view event, JsonWriter& json, const std::string& id) {
     std::string text("event: ");
-    return text.append(event).append("\ndata: ").append(json.take()).append("\n\n");
+    text.append(event).append("\ndata: ").append(json.take());
+    if (!id.empty()) text.append("\nid: ").append(id);
+    return text.append("\n\n");
+}
+
+std::string state_text(const ports::CallEvents& events, const DomainName& name_of) {
+    JsonWriter state;
+    state.begin_object().field("begins").value(events.after == 0);
+    state.field("complete").value(events.complete).field("calls").begin_list();
+    for (const ports::CallEvent& each : events.events) write_call(state, each.call, name_of);
+    state.end_list().end_object();
+    return message("state", state,
+                   events.complete ? event_id({events.tenure, events.at}) : std::string());
 }
 
 }  // namespace
 
-std::string call_events_text(const ports::CallEvents& events, const DomainName& name_of) {
+std::string call_events_text(const ports::CallEvents& events, std::string_view missed_after,
+                             const DomainName& name_of) {
     using Kind = ports::CallEvent::Kind;
     std::string text;
-    JsonWriter state;
-    state.begin_object().field("begins").value(events.after == 0);
-    state.field("complete").value(events.complete).field("calls").begin_list();
-    bool has_state = events.after == 0;
+    if (events.gap) {
+        JsonWriter json;
+        json.begin_object().field("after").value(missed_after).end_object();
+        text = message("gap", json, {});
+    }
+    const bool is_state = !events.resumed && (events.after == 0 || events.events.empty() ||
+                                              events.events.front().kind == Kind::State);
+    if (is_state) return text + state_text(events, name_of);
     for (const ports::CallEvent& each : events.events) {
-        if (each.kind == Kind::State) {
-            has_state = true;
-            write_call(state, each.call, name_of);
-            continue;
-        }
         JsonWriter json;
         json.begin_object().field("at").value(to_rfc3339(each.at)).field("call");
         write_call(json, each.call, name_of);
         json.end_object();
-        text += message(to_string(each.kind), json);
+        text += message(to_string(each.kind), json, event_id({events.tenure, each.number}));
     }
-    if (!has_state) return text;
-    state.end_list().end_object();
-    return message("state", state) + text;
+    return text;
 }
 
 std::string bindings_json(const ports::BindingsPage& page, UtcTime now) {

@@ -17,7 +17,17 @@ using DomainName = std::function<std::string(DomainId)>;
 std::string calls_json(const ports::CallsPage& page, const DomainName& name_of);
 // Messages of a stream of events (WHATWG HTML 9.2.6): "event: state" with calls as they stand,
 // then one for each change.
-std::string call_events_text(const ports::CallEvents& events, const DomainName& name_of);
+// `missed_after`: what the client had seen last, where there is a gap.
+std::string call_events_text(const ports::CallEvents& events, std::string_view missed_after,
+                             const DomainName& name_of);
+// What the id of an event says: "<tenure, 16 hex digits>-<number>". One that is not ours is of a
+// tenure that there was not; an empty one of none (0).
+struct EventId {
+    uint64_t tenure = 0;
+    uint64_t number = 0;
+};
+std::string event_id(EventId id);
+EventId read_event_id(std::string_view text);
 std::string bindings_json(const ports::BindingsPage& page, UtcTime now);
 // The bindings of one account, from BindingsReply.
 std::string bindings_json(const ports::BindingsReply& reply, AccountId account,

@@ -202,8 +202,7 @@ void WebGate::tell_refusals(Now now, ports::Outbox& out) {
 void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
     switch (incoming.match.route->action) {
         case Action::Health:
-            show_health(incoming, out);
-            break;
+            return show_health(incoming, out);
         case Action::Metrics:
         case Action::Status:
         case Action::Events:
@@ -221,6 +220,7 @@ void WebGate::carry_out(Now now, Incoming incoming, ports::Outbox& out) {
         case Action::CallTrace:
             find_call(now, std::move(incoming), out);
             break;
+        case Action::QueueStates:
         case Action::TrunkStates:
         case Action::Bindings:
             list_bindings(now, std::move(incoming), out);

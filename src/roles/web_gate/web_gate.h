@@ -100,6 +100,7 @@ class WebGate final : public ports::Role {
     void find_call(Now now, Incoming incoming, ports::Outbox& out);
     void ask_call_state(Now now, Incoming incoming, const ports::CallsQuery& query,
                         ports::Outbox& out);
+    void list_queue_states(Now now, Incoming incoming, ports::Outbox& out);
     void list_trunk_states(Now now, Incoming incoming, ports::Outbox& out);
     void list_bindings(Now now, Incoming incoming, ports::Outbox& out);
     void on_account_bindings(Now now, Incoming incoming, ports::Outbox& out);
@@ -152,6 +153,7 @@ class WebGate final : public ports::Role {
         DomainId domain;
         ports::Instance followed;  // the CS that tells it
         uint64_t known = 0;        // the number of its last letter
+        std::string last_id;       // what the client has seen last, as event_id() has it
         std::string waiting;       // for room
         bool has_room = false;
         Instant renew_at;

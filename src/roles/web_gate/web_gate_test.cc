@@ -744,6 +744,7 @@ TEST_F(WebTest, QuestionsAboutCallsNameWhatIsWrong) {
 }
 
 struct EventsTest : WebTest {
+    using Kind = ports::CallEvent::Kind;
     std::vector<ports::Letter> begin() {
         HttpRequest request = get("/api/v1/domains/acme.test/events");
         request.headers.emplace_back("accept", "text/event-stream");
@@ -768,6 +769,13 @@ struct EventsTest : WebTest {
         all.events.back().call.domain = {kDomain};
         return all;
     }
+    static ports::CallEvents numbered(ports::CallEvents events, uint64_t at) {
+        events.tenure = 0xabc1;
+        events.at = at;
+        for (ports::CallEvent& each : events.events)
+            if (each.kind != Kind::State) each.number = at;
+        return events;
+    }
     static const ports::CallEventsFollow* follow_in(const std::vector<ports::Letter>& letters) {
         for (const ports::Letter& each : letters)
             if (const auto* follow = get_if<ports::CallEventsFollow>(&each.payload)) return follow;
@@ -779,7 +787,6 @@ struct EventsTest : WebTest {
             if (const auto* part = get_if<ports::HttpPart>(&each.payload)) text += part->bytes;
         return text;
     }
-    using Kind = ports::CallEvent::Kind;
 };
 
 TEST_F(EventsTest, PassesOnWhatCallStateTellsAsTheClientTakesIt) {
@@ -815,6 +822,49 @@ TEST_F(EventsTest, WhoeverHasMissedSomethingIsToldAll) {
     ASSERT_TRUE(follow_in(renewed));
     EXPECT_EQ(follow_in(renewed)->known, 5u);
     EXPECT_TRUE(give(events(5, 6, Kind::Ended), {77}).empty()) << "somebody else's";
+}
+
+TEST_F(EventsTest, SaysWhatItsClientHasSeenLast) {
+    HttpRequest request = get("/api/v1/domains/acme.test/events");
+    request.headers.emplace_back("last-event-id", "000000000000abc1-7");
+    auto begun = ask(std::move(request));
+    ASSERT_TRUE(follow_in(begun));
+    EXPECT_EQ(follow_in(begun)->known, 0u);
+    EXPECT_EQ(follow_in(begun)->tenure, 0xabc1u);
+    EXPECT_EQ(follow_in(begun)->seen, 7u);
+    (void)give(ports::HttpTaken{}, ports::kHttp);
+    auto missed = numbered(events(0, 1, Kind::Answered), 9);
+    missed.resumed = true;
+    const std::string text = said(give(std::move(missed)));
+    EXPECT_TRUE(text.starts_with("event: answered\n")) << "no state: it goes on";
+    EXPECT_TRUE(text.ends_with("\nid: 000000000000abc1-9\n\n")) << text;
+    // A lost letter: it goes on after what the client has got.
+    const auto again = give(numbered(events(2, 3, Kind::Ended), 11));
+    ASSERT_TRUE(follow_in(again));
+    EXPECT_EQ(follow_in(again)->known, 0u);
+    EXPECT_EQ(follow_in(again)->seen, 9u);
+}
+
+TEST_F(EventsTest, TellsOfAGap) {
+    HttpRequest request = get("/api/v1/domains/acme.test/events");
+    request.headers.emplace_back("last-event-id", "what \"is\" this");
+    const auto begun = ask(std::move(request));
+    ASSERT_TRUE(follow_in(begun));
+    EXPECT_NE(follow_in(begun)->tenure, 0u) << "it has seen something, and nobody knows what";
+    auto part = numbered(events(0, 1, Kind::State), 20);
+    part.gap = true;
+    part.complete = false;
+    (void)give(ports::HttpTaken{}, ports::kHttp);
+    std::string text = said(give(std::move(part)));
+    EXPECT_TRUE(
+        text.starts_with("event: gap\ndata: {\"after\":\"what \\\"is\\\" this\"}\n\n"
+                         "event: state\n"))
+        << text;
+    EXPECT_EQ(text.find("\nid: "), std::string::npos) << "half a state is no place to go on from";
+    EXPECT_EQ(follow_in(wait(event_renewal))->tenure, 0u);
+    (void)give(ports::HttpTaken{}, ports::kHttp);
+    text = said(give(numbered(events(1, 2, Kind::State), 20)));
+    EXPECT_NE(text.find("\nid: 000000000000abc1-20\n"), std::string::npos) << text;
 }
 
 TEST_F(EventsTest, GoesToWhoeverHasThePost) {

@@ -51,6 +51,7 @@ class Connection final : public StreamEvents {
     bool is_open() const { return open_; }
     void set_idle_max(Duration idle_max) { idle_max_ = idle_max; }
     bool is_ours() const { return ours_; }  // we opened it
+    std::string tls_failure() const { return socket_ ? socket_->tls_failure() : std::string(); }
     std::vector<std::string> take_waiting_branches() { return std::exchange(branches_, {}); }
 
  private:

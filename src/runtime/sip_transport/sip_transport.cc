@@ -77,6 +77,7 @@ struct SipTransport::State final : ConnectionHub {
     std::unordered_map<uint64_t, std::unique_ptr<Connection>> leaving;  // writing their last bytes
     std::unordered_map<PeerKey, uint64_t, PeerHash> by_peer;            // the newest of each
     std::unordered_map<SocketAddress, uint32_t> per_address;            // port 0
+    std::unordered_map<PeerKey, ports::TlsPeer, PeerHash> tls_peers;    // whom gates expect where
     std::set<uint64_t> handshakes;  // connections that are not open yet, the oldest first
     struct GateBounds {
         uint32_t connections_max = 0;
@@ -103,6 +104,8 @@ struct SipTransport::State final : ConnectionHub {
     void send_udp(ports::PacketOut packet);
     Connection* find(const Flow& flow) const;
     Connection* connect(const Flow& flow);
+    bool use_tls(const Flow& flow, StreamSocket::Settings& how);
+    void learn(Instance gate, const ports::TlsPeer& peer);
     void fail(const ports::PacketOut& packet);
     void add(std::unique_ptr<Connection> connection);
 
@@ -239,6 +242,8 @@ void SipTransport::State::on_connection_end(Connection& connection, ConnectionEn
         tell(flow.gate, ports::PacketFailed{flow, std::move(branch)});
     }
     if (connection.is_open()) tell(flow.gate, ports::FlowClosed{flow});
+    const std::string why_not = connection.is_ours() ? connection.tls_failure() : std::string();
+    if (!why_not.empty()) tell(flow.gate, ports::TlsFailed{flow.remote, why_not});
     const auto here = per_address.find({flow.remote.ip, 0});
     if (here != per_address.end() && --here->second == 0) per_address.erase(here);
     const auto peer = by_peer.find(peer_of(flow));
@@ -263,6 +268,29 @@ Connection* SipTransport::State::find(const Flow& flow) const {
     return found->second.get();
 }
 
+// False: what is to be trusted can't be read.
+bool SipTransport::State::use_tls(const Flow& flow, StreamSocket::Settings& how) {
+    how.tls = tls.client();
+    const auto peer = tls_peers.find({flow.remote, flow.gate.number, Transport::Tls});
+    if (peer == tls_peers.end()) return true;
+    how.tls_host = peer->second.host;
+    if (!peer->second.verify) return true;
+    auto context = tls.client_trusting(peer->second.ca_pem);
+    if (!context) tell(flow.gate, ports::TlsFailed{flow.remote, context.error().message});
+    if (!context) return false;
+    how.tls = std::move(*context);
+    return true;
+}
+
+void SipTransport::State::learn(Instance gate, const ports::TlsPeer& peer) {
+    const PeerKey key{peer.address, gate.number, Transport::Tls};
+    if (peer.is_gone) {
+        tls_peers.erase(key);
+    } else if (tls_peers.size() < limits.tls_peers_max || tls_peers.contains(key)) {
+        tls_peers[key] = peer;
+    }
+}
+
 Connection* SipTransport::State::connect(const Flow& wanted) {
     // RFC 7118 5.2.4: a browser cannot be connected to.
     const bool possible = wanted.transport == Transport::Tcp || wanted.transport == Transport::Tls;
@@ -271,7 +299,7 @@ Connection* SipTransport::State::connect(const Flow& wanted) {
     flow.connection = next_connection++;
     StreamSocket::Settings how;
     how.queue_bytes_max = limits.write_queue_bytes_max;
-    if (flow.transport == Transport::Tls) how.tls = tls.client();
+    if (flow.transport == Transport::Tls && !use_tls(flow, how)) return nullptr;
     auto connection = std::make_unique<Connection>(reactor, flow, limits, *this);
     if (!connection->connect(how)) return nullptr;
     Connection* made = connection.get();
@@ -315,6 +343,8 @@ void SipTransport::handle(ports::Letter letter) {
         state_->send(std::move(*packet));
     } else if (const auto* open = get_if<ports::ListenerOpen>(&letter.payload)) {
         state_->open(letter.from, *open, letter.request);
+    } else if (const auto* peer = get_if<ports::TlsPeer>(&letter.payload)) {
+        state_->learn(letter.from, *peer);
     } else if (const auto* close = get_if<ports::ListenerClose>(&letter.payload)) {
         state_->listeners.erase({letter.from.number, close->number});
     }

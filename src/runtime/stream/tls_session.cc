@@ -28,8 +28,12 @@ std::unique_ptr<TlsSession> TlsSession::client(const TlsContext& context, int fd
     SSL_set_connect_state(ssl);
     if (!host.empty()) {
         // RFC 6066 3: literal addresses are not permitted as server names.
-        if (!IpAddress::parse(host)) SSL_set_tlsext_host_name(ssl, host.c_str());
-        SSL_set1_host(ssl, host.c_str());
+        if (IpAddress::parse(host)) {
+            X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str());
+        } else {
+            SSL_set_tlsext_host_name(ssl, host.c_str());
+            SSL_set1_host(ssl, host.c_str());
+        }
     }
     return std::unique_ptr<TlsSession>(new TlsSession(ssl));
 }

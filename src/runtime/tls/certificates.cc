@@ -110,6 +110,24 @@ Result<void> trust(SSL_CTX* context, const std::string& pem) {
     return {};
 }
 
+// All of the certificates in the text.
+Result<void> trust_all(SSL_CTX* context, const std::string& pem) {
+    const auto bio = bio_of(pem);
+    size_t count = 0;
+    while (X509* next = PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr)) {
+        const X509Ptr authority(next);
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get()) != 1)
+            return pem_error("tls_ca", "a certificate cannot be used");
+        ++count;
+    }
+    if (count == 0) return pem_error("tls_ca", "no PEM certificate was found");
+    ERR_clear_error();  // the end of the text counts as an error
+    return {};
+}
+
+// Sets of authorities whose contexts are kept: a system's providers use few.
+constexpr size_t kTrustingMax = 256;
+
 Result<std::string> read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) return make_error(ErrorCode::NotFound, "path", "cannot read " + path);
@@ -131,6 +149,7 @@ struct TlsContexts::State {
     std::map<std::string, TlsContext, std::less<>> hosts;
     std::string default_name;
     TlsContext client = make_context(TLS_client_method());
+    std::map<std::string, TlsContext> trusting;  // by the authorities' certificates
 
     TlsContext of_host(std::string_view name) const;
     static int choose(SSL* ssl, int* alert, void* self);
@@ -220,6 +239,21 @@ Result<void> TlsContexts::verify_peers_with(const std::string& ca_path) {
     const std::lock_guard lock(state_->mutex);
     state_->client = std::move(context);
     return {};
+}
+
+Result<TlsContext> TlsContexts::client_trusting(const std::string& ca_pem) {
+    const std::lock_guard lock(state_->mutex);
+    if (const auto known = state_->trusting.find(ca_pem); known != state_->trusting.end())
+        return known->second;
+    TlsContext context = make_context(TLS_client_method());
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    if (ca_pem.empty())
+        SSL_CTX_set_default_verify_paths(context.get());
+    else
+        TRY(trust_all(context.get(), ca_pem));
+    if (state_->trusting.size() >= kTrustingMax) state_->trusting.clear();
+    state_->trusting.emplace(ca_pem, context);
+    return context;
 }
 
 Result<LinkContexts> make_link_contexts(const std::string& authority_pem, const Certificate& own) {

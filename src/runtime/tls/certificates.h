@@ -46,6 +46,9 @@ class TlsContexts {
     // For connections that we open. Peers are not verified unless a file of CAs is set.
     TlsContext client() const;
     Result<void> verify_peers_with(const std::string& ca_path);
+    // For connections to peers that must show a certificate of one of these authorities; empty: of
+    // one that the operating system trusts. The same text gives the same context.
+    Result<TlsContext> client_trusting(const std::string& ca_pem);
 
  private:
     struct State;

@@ -27,6 +27,7 @@ struct Payload {
     std::vector<HeaderField> headers;  // P-Asserted-Identity, Alert-Info, Reason, Diversion ...
     std::string content_type;          // of `body`; both are ignored when there is an sdp
     std::string body;
+    std::string phrase;  // reason phrase of a provisional response; empty: the usual one
 };
 
 enum class SdpPart : uint8_t { None, Offer, Answer };

@@ -106,6 +106,7 @@ bool Leg::Core::ring(LegContext& ctx, int status, Payload payload) {
     if (state != LegState::Ringing || status <= 100 || status >= 200) return false;
     if (!ctx.transactions.is_open(server)) return false;
     Message response = response_to(invite_message, status);
+    if (!payload.phrase.empty()) response.set_status(status, payload.phrase);
     if (goes_reliably(payload)) return ring_reliably(ctx, std::move(response), std::move(payload));
     if (payload.sdp && offers.state() == sdp::OfferState::RemoteOffer) {
         // A preview: the answer that counts goes with the 2xx (RFC 3261 13.2.1).

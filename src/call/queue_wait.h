@@ -1,0 +1,89 @@
+// A call that waits in a queue until an agent takes it. CS says when it is its turn and who is free
+// (ports/queue_port.h); the call asks the devices of those agents, and goes back to its place when
+// none of them has taken it. It leaves when CS says so or its time is over, and goes on to where
+// the queue sends it. The caller hears 182 (RFC 3261 21.1.4), and 180 while an agent's phone rings.
+//
+// Whoever is to play something to those who wait begins in tell(), which is called when the caller
+// is to know that he waits, and ends in begin_turn() and leave().
+//
+// A part of Call, which it may look into.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "call/call_context.h"
+#include "model/generated/cdr.h"
+#include "ports/queue_port.h"
+
+namespace tandem::call {
+
+class Call;
+
+// A queue that the call came to, for its record. While `until` is 0 it is there, or was answered.
+struct QueueNote {
+    DomainId domain;
+    QueueId queue;
+    std::string number;
+    std::string name;
+    UtcTime since;
+    UtcTime until;
+    model::QueueOutcome outcome = model::QueueOutcome::Answered;
+};
+
+struct QueueSnapshot {
+    std::vector<QueueNote> notes;
+    std::optional<QueueStop> stop;  // where it is, or was answered
+    uint32_t turn = 0;
+    UtcTime wait_until;
+};
+
+class QueueWait {
+ public:
+    // --- The stages that are queues.
+    void plan(std::vector<QueueStop> stops) { stops_ = std::move(stops); }
+    // Behind `stage`, where `count` stages come in.
+    void insert(uint8_t stage, size_t count, std::vector<QueueStop> stops);
+    bool is_stop(uint8_t stage) const;
+
+    // --- What happens. enter(): the stage has begun.
+    void enter(Call& call, CallContext& ctx);
+    void on_advice(Call& call, CallContext& ctx, const ports::QueueAdvice::Entry& advice);
+    void turn_over(Call& call, CallContext& ctx);  // no agent of it has taken the call
+    void on_timeout(Call& call, CallContext& ctx);
+    std::optional<Instant> next_deadline() const;
+
+    // --- Facts.
+    Instant give_up_at(Instant now) const;  // with what comes after it
+    bool waits(const Call& call) const;     // nobody has answered
+    bool has_turn() const { return here_ && !here_->offered.empty(); }
+    bool was_used() const { return !notes_.empty(); }
+    std::optional<ports::QueuePlace> place(const Call& call) const;
+    std::vector<model::CdrQueue> records(UtcTime answered, UtcTime ended) const;
+    bool was_in(DomainId domain, QueueId queue) const;
+    QueueSnapshot save(Now now) const;
+    void restore(QueueSnapshot snapshot, Now now);
+
+ private:
+    struct Here {
+        QueueStop stop;
+        std::optional<Instant> wait_until;
+        std::optional<Instant> tell_at;
+        std::optional<uint32_t> ahead;
+        uint32_t turn = 0;
+        std::vector<AccountId> offered;
+        bool is_late = false;  // the present turn is its last
+    };
+    void begin_turn(Call& call, CallContext& ctx, const ports::QueueAdvice::Entry& advice);
+    void withdraw(Call& call, CallContext& ctx, const std::vector<AccountId>& agents);
+    void tell(Call& call, CallContext& ctx);
+    void leave(Call& call, CallContext& ctx, model::QueueOutcome outcome);
+    bool go_on(Call& call, CallContext& ctx, model::QueueOutcome outcome) const;
+
+    std::vector<QueueStop> stops_;
+    std::optional<Here> here_;  // stays when an agent has answered
+    std::vector<QueueNote> notes_;
+};
+
+}  // namespace tandem::call

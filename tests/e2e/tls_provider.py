@@ -1,0 +1,107 @@
+"""A provider that is reached over TLS: certificates for it, and a Provider that takes one connection after the other."""
+
+import os
+import select
+import socket
+import ssl
+import threading
+
+from calling_phone import header
+from harness import run
+from provider import Provider
+
+
+class Authority:
+    """A certificate authority that signs for one name."""
+
+    def __init__(self, folder, name):
+        self.folder = folder
+        ca, key = self.path("ca.pem"), self.path("ca.key")
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                     "-subj", "/CN=authority", "-keyout", key, "-out", ca)
+        self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                     "-subj", f"/CN={name}", "-keyout", self.path("server.key"), "-out", self.path("server.csr"))
+        with open(self.path("names"), "w", encoding="utf-8") as file:
+            file.write(f"subjectAltName=DNS:{name}\n")
+        self.openssl("x509", "-req", "-in", self.path("server.csr"), "-CA", ca, "-CAkey", key, "-CAcreateserial",
+                     "-days", "2", "-extfile", self.path("names"), "-out", self.path("server.pem"))
+        with open(ca, encoding="utf-8") as file:
+            self.pem = file.read()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    @staticmethod
+    def openssl(*arguments):
+        run(["openssl", *arguments])
+
+
+class TlsProvider(Provider):
+    def __init__(self, server, port, authority, **options):
+        super().__init__(server, port, **options)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(authority.path("server.pem"), authority.path("server.key"))
+        self.context.sni_callback = self.on_name
+        self.names = []  # that clients asked for (SNI)
+        self.lock = threading.Lock()
+        self.connection = None
+
+    def __enter__(self):
+        self.listener = socket.create_server((self.address, self.port))
+        super().__enter__()
+        self.transport = "tls"  # in Via and Contact
+        return self
+
+    def __exit__(self, *exception):
+        super().__exit__(*exception)
+        self.listener.close()
+
+    def on_name(self, _socket, name, _context):
+        self.names.append(name)
+
+    def write(self, text):
+        with self.lock:
+            self.connection.sendall(text.encode())
+
+    def send(self, text):
+        self.write(text)
+
+    def reply(self, text, source, status, lines=""):
+        to = header(text, "To")
+        if ";tag=" not in to:
+            to += f";tag=p{self.port}"
+        self.write(f"SIP/2.0 {status}\r\nVia: {header(text, 'Via')}\r\nFrom: {header(text, 'From')}\r\nTo: {to}\r\n"
+                   f"Call-ID: {header(text, 'Call-ID')}\r\nCSeq: {header(text, 'CSeq')}\r\n{lines}Content-Length: 0\r\n\r\n")
+        return True
+
+    def serve(self):
+        while not self.stopping:
+            if not select.select([self.listener], [], [], 0.1)[0]:
+                continue
+            connection, _source = self.listener.accept()
+            try:
+                self.connection = self.context.wrap_socket(connection, server_side=True)
+                self.talk(self.connection)
+            except OSError:
+                pass  # the client did not like the certificate, or has left
+
+    def talk(self, connection):
+        data = b""
+        while not self.stopping:
+            if not connection.pending() and not select.select([connection], [], [], 0.1)[0]:
+                continue
+            with self.lock:
+                got = connection.recv(65536)
+            if not got:
+                return
+            data = (data + got).lstrip(b"\r\n")
+            while b"\r\n\r\n" in data:
+                head, _, rest = data.partition(b"\r\n\r\n")
+                length = int(header(head.decode(), "Content-Length") or 0)
+                if len(rest) < length:
+                    break
+                text = (head + b"\r\n\r\n" + rest[:length]).decode()
+                data = rest[length:].lstrip(b"\r\n")
+                self.heard.append(text)
+                if not self.answers_itself(text, None):
+                    self.arrived.put(text)
