@@ -26,7 +26,7 @@ constexpr Usual kUsual[] = {
     {"forward-no-answer-off", "#61"},
     {"forward-unregistered-on", "*62*"},
     {"forward-unregistered-off", "#62"},
-    {"intercom", "*80"},
+    {"intercom", "*60"},
     {"calls-waiting-on", "*43"},
     {"calls-waiting-off", "#43"},
     {"secretary-away-on", "*51"},

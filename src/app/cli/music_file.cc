@@ -19,8 +19,8 @@ Result<std::string> music_file(const std::string& path) {
     const Bytes small = audio::write_wav(*sound);
     if (small.size() > music_bytes_max)
         return make_error(ErrorCode::TooLarge, "file",
-                          "must have at most " + std::to_string(music_bytes_max) +
-                              " bytes as A-law, some 25 s; it has " + std::to_string(small.size()));
+                          "the file may have at most " + std::to_string(music_bytes_max) +
+                              " bytes as A-law, some 24 s; it has " + std::to_string(small.size()));
     return base64_encode(small);
 }
 

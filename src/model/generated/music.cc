@@ -13,8 +13,8 @@ void read(ObjectReader& in, Music& out) {
     in.id("domain", out.domain.bits, Presence::Optional);
     in.text("name", out.name, {.length_min = 1, .length_max = 63, .format = Format::Name,
         .presence = Presence::Required});
-    in.input_only("file", {.length_min = 1, .length_max = 280000, .format = Format::Pem});
-    in.bytes("wav", out.wav, 204800);
+    in.input_only("file", {.length_min = 1, .length_max = 260000, .format = Format::Pem});
+    in.bytes("wav", out.wav, 194560);
     in.duration("length_ms", out.length, {.min = 0, .max = 60000});
     in.finish();
 }

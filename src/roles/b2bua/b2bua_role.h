@@ -5,7 +5,6 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,13 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "base/histogram.h"
 #include "base/timer_queue.h"
 #include "call/call.h"
 #include "model/ids.h"
 #include "ports/letter.h"
 #include "roles/b2bua/call_leases.h"
 #include "roles/b2bua/caller.h"
+#include "roles/b2bua/counters.h"
 #include "roles/b2bua/page_message.h"
 #include "roles/b2bua/queue_agents.h"
 #include "roles/b2bua/subscribe_relay.h"
@@ -33,22 +32,6 @@ namespace tandem::roles::b2bua {
 struct B2buaOptions {
     CallerKeys keys;
     sip::Timers timers;
-};
-
-struct B2buaCounters {
-    uint64_t calls = 0;
-    uint64_t answered = 0;
-    uint64_t challenges = 0;
-    uint64_t refused_overload = 0;
-    uint64_t refused_other = 0;
-    uint64_t unknown_dialogs = 0;
-    uint64_t restored = 0;
-    uint64_t adopted = 0;
-    uint64_t unreadable_snapshots = 0;
-    uint64_t records = 0;
-    uint64_t unprotected = 0;               // calls whose snapshot could not be written in time
-    std::map<std::string, uint64_t> ended;  // by result
-    Histogram setup;                        // from INVITE to the first news of the far end
 };
 
 class B2buaRole final : public ports::Role {

@@ -124,6 +124,9 @@ class Stage {
  private:
     void start_as(ports::Instance self);
     void tell_directory();
+    static ports::Flow flow_of(uint16_t port, ports::Transport transport);
+    ports::TrunkReply ways_of(const ports::TrunkQuery& wanted) const;
+    ports::CallsPage known_calls_of(AccountId account);
     void play(ports::Letter& letter);
     void answer_media(const ports::Letter& letter, const ports::MediaRequest& request);
     void load(std::string key, std::string value);

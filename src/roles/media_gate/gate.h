@@ -95,7 +95,8 @@ class Gate {
     // What it plays: nothing is allocated but for a sound that is heard for the first time.
     void on_packet_timeout(Instant now, ports::PacketSink& out);
     std::optional<Instant> next_packet_deadline() const;
-    // A domain's music, before it is asked for.
+    // A domain's music: it has been asked for; it is here, or there is none (no bytes).
+    void expect_music(Instant now, MusicId id) { sounds_.expect(now, id); }
     void take_music(Instant now, MusicId id, BytesView file) { sounds_.take(now, id, file); }
     // What was played once has been heard, and its owner is to be told.
     bool has_news() const { return !played_.empty(); }

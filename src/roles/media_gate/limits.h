@@ -42,6 +42,9 @@ inline constexpr size_t kPlayedBytes = rtp::kFixedHeaderBytes + audio::kFrameSam
 inline constexpr Duration kPlayedLateMax = 60ms;
 // Files of music in memory, 400 KiB each at most: those that domains of one gate play at one time.
 inline constexpr size_t kMusicFilesMax = 32;
+// Files that are being read, and how long a party waits in silence for one.
+inline constexpr size_t kMusicAskedMax = 64;
+inline constexpr Duration kMusicWait = 500ms;
 // Silence and load are looked at so often.
 inline constexpr Duration kTick = 1s;
 

@@ -1,8 +1,11 @@
 #include "roles/media_gate/role.h"
 
+#include <algorithm>
+
 #include "model/generated/music.h"
 #include "roles/media_gate/settings_of.h"
-#include "store/catalog.h"
+#include "store/domain_kinds.h"
+#include "store/keys.h"
 
 namespace tandem::roles::media_gate {
 namespace {
@@ -35,12 +38,13 @@ void MediaGateRole::start(Now now, ports::Outbox& out) {
 void MediaGateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     GateOutput effects;
     if (const auto* request = get_if<ports::MediaRequest>(&letter.payload)) {
-        take_music(now, *request);
+        ask_for_music(now, *request, out);
         auto reply = gate_.on_request(now.mono, letter.from, *request, effects);
         flush(effects, out);  // ports are open before anybody is told of them
         if (letter.request != 0) out.reply(letter, std::move(reply));
         return;
     }
+    if (const auto* reply = get_if<store::Reply>(&letter.payload)) return on_music(now, *reply);
     if (const auto* query = get_if<ports::MediaStatisticsQuery>(&letter.payload)) {
         out.reply(letter, gate_.statistics(query->context));
     } else if (const auto* alive = get_if<ports::MediaReconcile>(&letter.payload)) {
@@ -57,13 +61,34 @@ void MediaGateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out)
     flush(effects, out);
 }
 
-// The files that are to be played are found in the catalog, as they are now.
-void MediaGateRole::take_music(Now now, const ports::MediaRequest& request) {
+// A gate's shard has no domains in its catalog: files that are to be played are read one by one, as
+// they are now. Until one is here there is silence, and where there is none the melody.
+void MediaGateRole::ask_for_music(Now now, const ports::MediaRequest& request, ports::Outbox& out) {
     for (const ports::MediaPlay& play : request.play) {
         if (play.music.is_nil()) continue;
-        const auto* music = around_.catalog.find<model::Music>(play.domain, play.music);
-        if (music != nullptr) gate_.take_music(now.mono, play.music, music->wav);
+        if (asked_.size() >= kMusicAskedMax) asked_.erase(asked_.begin());
+        const uint64_t id = (around_.rng.next() & 0xffff'ffff) | 1;
+        asked_.emplace_back(id, play.music);
+        gate_.expect_music(now.mono, play.music);
+        store::RangeRequest range;
+        range.range = store::KeyRange::one(store::keys::in_domain(
+            play.domain, store::DomainKind<model::Music>::segment, play.music.bits));
+        out.send(around_.self, ports::kKeyValue, store::Request{id, range}, id);
     }
+}
+
+void MediaGateRole::on_music(Now now, const store::Reply& reply) {
+    const auto asked = std::ranges::find(asked_, reply.id, &std::pair<uint64_t, MusicId>::first);
+    if (asked == asked_.end()) return;
+    const MusicId id = asked->second;
+    asked_.erase(asked);
+    const auto* page = reply.body ? std::get_if<store::RangeReply>(&*reply.body) : nullptr;
+    const bool is_there = page != nullptr && !page->items.empty();
+    const auto music =
+        is_there
+            ? model::decode_stored<model::Music>(page->items.front().value)
+            : Result<model::Stored<model::Music>>(make_error(ErrorCode::NotFound, "music", ""));
+    gate_.take_music(now.mono, id, music ? BytesView(music->value.wav) : BytesView());
 }
 
 void MediaGateRole::on_timeout(Now now, ports::Outbox& out) {

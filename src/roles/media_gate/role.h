@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "ports/letter.h"
@@ -46,7 +47,8 @@ class MediaGateRole final : public ports::Role, public ports::MediaDataPlane {
  private:
     void flush(GateOutput& effects, ports::Outbox& out);
     void report_load(ports::Outbox& out);
-    void take_music(Now now, const ports::MediaRequest& request);
+    void ask_for_music(Now now, const ports::MediaRequest& request, ports::Outbox& out);
+    void on_music(Now now, const store::Reply& reply);
     void take_settings();
 
     ports::Surroundings around_;
@@ -54,6 +56,7 @@ class MediaGateRole final : public ports::Role, public ports::MediaDataPlane {
     std::vector<IpAddress> own_;
     Gate gate_;
     std::optional<Instant> next_tick_;
+    std::vector<std::pair<uint64_t, MusicId>> asked_;  // the store for it, by request
 };
 
 }  // namespace tandem::roles::media_gate

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "audio/g711.h"
+#include "audio/wav.h"
+#include "model/generated/music.h"
 #include "store/catalog.h"
 
 namespace tandem::roles::media_gate {
@@ -53,6 +56,33 @@ TEST_F(RoleTest, OpensPortsBeforeItAnswers) {
     const auto answer = send(ports::MediaStatisticsQuery{request.context}, 6);
     EXPECT_EQ(get<ports::MediaReply>(answer.at(0).payload).statistics.size(), 1u);
     EXPECT_FALSE(role.is_idle());
+}
+
+TEST_F(RoleTest, ReadsADomainsMusicAndIsSilentMeanwhile) {
+    ports::MediaPlay& play = request.play.emplace_back();
+    play.termination = 1;
+    play.domain = DomainId{{3, 3}};
+    play.music = MusicId{{4, 4}};
+    const auto letters = send(request, 5);
+    const auto asked = std::ranges::find(letters, ports::kKeyValue, &ports::Letter::to);
+    ASSERT_NE(asked, letters.end());
+    const auto wanted = get<store::Request>(asked->payload);
+    struct Sink final : ports::PacketSink {
+        void send(uint32_t, const SocketAddress&, std::span<const uint8_t> packet) override {
+            code = packet[50];
+        }
+        uint8_t code = 0;
+    } sink;
+    role.on_packet_timeout(now, sink);
+    EXPECT_EQ(sink.code, audio::encode(audio::Law::A, 0)) << "silence until it is here";
+    model::Music music;
+    music.wav = audio::write_wav({std::vector<int16_t>(8000, 5000)});
+    store::RangeReply page;
+    page.items.emplace_back().value = model::encode_stored(music, {});
+    send(store::Reply{wanted.id, store::ReplyBody(page)}, wanted.id);
+    now.mono = now.mono + 20ms;
+    role.on_packet_timeout(now, sink);
+    EXPECT_EQ(sink.code, audio::encode(audio::Law::A, 5000));
 }
 
 TEST_F(RoleTest, ReportsItsLoadEachSecond) {

@@ -32,12 +32,21 @@ audio::Sound make(ports::MediaSound sound) {
 
 }  // namespace
 
+void SoundShelf::expect(Instant now, MusicId id) {
+    std::erase_if(expected_, [&](const auto& each) { return each.second <= now; });
+    if (expected_.size() < kMusicAskedMax) expected_[id] = now + kMusicWait;
+}
+
 void SoundShelf::take(Instant now, MusicId id, BytesView file) {
+    expected_.erase(id);
     const uint64_t digest = siphash(kDigestKey, file);
     const auto found = files_.find(id);
     if (found != files_.end() && found->second.digest == digest) return;
     auto sound = audio::read_wav(file);
-    if (!sound) return;  // the store has checked it
+    if (!sound) {  // there is none: the store has checked what there is
+        if (file.empty()) files_.erase(id);
+        return;
+    }
     if (found == files_.end() && files_.size() >= kMusicFilesMax) {
         files_.erase(std::ranges::min_element(files_, {},
                                               [](const auto& each) { return each.second.used; }));
@@ -52,6 +61,9 @@ const audio::Sound& SoundShelf::find(Instant now, const ports::MediaPlay& play) 
             found->second.used = now;
             return found->second.sound;
         }
+        static const audio::Sound silence{std::vector<int16_t>(audio::kSampleRate)};
+        const auto expected = expected_.find(play.music);
+        if (expected != expected_.end() && now < expected->second) return silence;
     }
     return made(static_cast<size_t>(play.sound));
 }

@@ -16,8 +16,10 @@ namespace tandem::roles::media_gate {
 // Owned by its gate.
 class SoundShelf {
  public:
-    // The file that the domain's music is, as the catalog has it. Read again only when it is
-    // another one. The one that nobody has heard for longest makes way for it.
+    // The file has been asked for: silence for a moment, unless a former one is here.
+    void expect(Instant now, MusicId id);
+    // The file that the domain's music is now; empty: none. Read again only when it is another one.
+    // The one that nobody has heard for longest makes way for it.
     void take(Instant now, MusicId id, BytesView file);
     // What is to be heard. A file that is not here: the melody.
     const audio::Sound& find(Instant now, const ports::MediaPlay& play);
@@ -32,6 +34,7 @@ class SoundShelf {
     };
     const audio::Sound& made(size_t which);
 
+    std::map<MusicId, Instant> expected_;              // until when; at most kMusicAskedMax
     std::map<MusicId, File> files_;                    // at most kMusicFilesMax
     std::array<std::optional<audio::Sound>, 5> made_;  // by MediaSound, less Mix
 };

@@ -46,6 +46,8 @@ constexpr Meaning kMeanings[] = {
      "Calls refused as the licence of the called domain allows no more in at once."},
     {"calls_refused_licence_out_total", Type::Counter,
      "Calls refused as the licence of the caller's domain allows no more out at once."},
+    {"calls_refused_trunk_total", Type::Counter,
+     "Times that a trunk had no channel, or no call in this second, for a call."},
     {"calls_refused_licence_rate_total", Type::Counter,
      "Calls refused as the licence allows no more a second."},
     {"calls_licence_unchecked_total", Type::Counter,
