@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/generated/queue.h"
 #include "model/generated/ring_group.h"
 #include "model/generated/trunk.h"
 #include "store/catalog.h"
@@ -29,6 +30,17 @@ std::vector<std::string> names_of(const store::Catalog& catalog, const Target& t
 
 void note_target(const store::Catalog& catalog, const Route& route, DomainId domain,
                  RouteFound& found) {
+    if (const auto& waits = route.stages.front().queue) {  // a group with patience
+        found.outcome = waits->domain == domain ? RouteOutcome::Group : RouteOutcome::Domain;
+        const auto* queue = catalog.find<model::Queue>(waits->domain, waits->queue);
+        const auto* there = catalog.find_domain(waits->domain);
+        if (queue == nullptr || there == nullptr) return;
+        found.targets = {waits->domain == domain ? queue->name : there->name};
+        if (waits->domain == domain && !queue->number.empty())
+            found.targets.push_back(queue->number);
+        found.called_number = queue->number;
+        return;
+    }
     const Target& first = route.stages.front().targets.front();
     found.called_number = first.number;
     if (first.trunk) {
@@ -96,9 +108,9 @@ RouteFound find_route(const store::Catalog& catalog, const RouteExpectation& exp
         found.shown_number = caller->number().empty() ? caller->login() : caller->number();
     }
     const Route route = tandem::routing::route(catalog, question);
-    if (route.feature) {
+    if (route.feature || route.join) {
         found.outcome = RouteOutcome::Feature;
-        found.targets = {route.feature->name};
+        if (route.feature) found.targets = {route.feature->name};
         return found;
     }
     if (route.stages.empty()) {

@@ -265,7 +265,7 @@ void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfe
     routing::Route found = routing::route(around_.catalog, question);
     if (found.turned) take_turn(*found.turned);
     for (routing::Stage& stage : found.stages) {
-        const bool is_elsewhere = stage.targets.front().domain != wanted.domain;
+        const bool is_elsewhere = routing::domain_of(stage) != wanted.domain;
         if (is_elsewhere && !stage.shown) stage.shown = found.shown;
     }
     const bool is_nothing = found.stages.empty() && !found.feature;
