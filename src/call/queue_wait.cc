@@ -239,10 +239,12 @@ void QueueWait::on_timeout(Call& call, CallContext& ctx) {
     if (!waits(call)) return;
     if (here_->tell_at && *here_->tell_at <= ctx.now.mono) {
         here_->tell_at = ctx.now.mono + kQueuedToldAgain;
-        if (!has_turn()) {
-            call.cancel_branches(ctx, 0, "");  // of before a restart
-            tell(call, ctx);
-        }
+        if (!has_turn()) tell(call, ctx);
+    }
+    if (here_->call_off_at && *here_->call_off_at <= ctx.now.mono) {
+        here_->call_off_at.reset();
+        call.report_due_ = true;
+        if (!has_turn()) call.cancel_branches(ctx, 0, "");
     }
     if (!here_->wait_until || *here_->wait_until > ctx.now.mono) return;
     here_->wait_until.reset();
@@ -255,9 +257,10 @@ void QueueWait::on_timeout(Call& call, CallContext& ctx) {
 
 std::optional<Instant> QueueWait::next_deadline() const {
     if (!here_) return std::nullopt;
-    if (!here_->tell_at || !here_->wait_until)
-        return here_->tell_at ? here_->tell_at : here_->wait_until;
-    return std::min(*here_->tell_at, *here_->wait_until);
+    std::optional<Instant> next = here_->tell_at;
+    for (const auto& each : {here_->wait_until, here_->call_off_at})
+        if (each && (!next || *each < *next)) next = each;
+    return next;
 }
 
 // --- Facts.
@@ -320,6 +323,7 @@ void QueueWait::restore(QueueSnapshot snapshot, Now now) {
     stops_ = {here_->stop};
     here_->turn = snapshot.turn;
     here_->tell_at = now.mono + kQueuedTold;
+    here_->call_off_at = now.mono + kRestoredRinging;
     here_->wait_until =
         now.mono + std::chrono::milliseconds(snapshot.wait_until.unix_ms - now.utc.unix_ms);
 }

@@ -70,6 +70,7 @@ class QueueWait {
         QueueStop stop;
         std::optional<Instant> wait_until;
         std::optional<Instant> tell_at;
+        std::optional<Instant> call_off_at;  // what rang before a restart
         std::optional<uint32_t> ahead;
         uint32_t turn = 0;
         std::vector<AccountId> offered;

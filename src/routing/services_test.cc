@@ -245,6 +245,9 @@ TEST_F(ServicesTest, ACodeMaySwitchASchedule) {
     ASSERT_TRUE(found.feature.has_value());
     EXPECT_EQ(found.feature->schedule, code.schedule);
     EXPECT_EQ(found.feature->change, R"({"switched":"closed"})");
+    code.allowed = {id_of(2)};
+    put(code);
+    EXPECT_EQ(call("*72").refusal, 403) << "for others than who calls";
     EXPECT_EQ(call("*43").feature.value().change, R"({"calls_waiting":false})");
     EXPECT_EQ(call("*51").feature.value().change, R"({"secretary_away":true})");
     EXPECT_EQ(call("*51").feature.value().schedule, std::nullopt);

@@ -108,7 +108,7 @@ def wrong_rules_are_refused(folder):
         for body, field, words in (
                 ({"dialled": "12[34"}, "dialled", "at position 3"), ({"caller": "+4a"}, "caller", "at position 3"),
                 ({"dialled": "[5-1]"}, "dialled", "upwards"), ({"order": -1}, "order", ""),
-                ({"action": "trunk"}, "action", ""), ({"directions": []}, "directions", ""),
+                ({"action": "sell"}, "action", ""), ({"directions": []}, "directions", ""),
                 ({"reject_status": 200}, "reject_status", ""), ({"called_number": {"strip": 33}}, "called_number.strip", ""),
                 ({"dialled": "0X", "called_number": {"strip": 2}}, "called_number.strip", "leaves nothing"),
                 ({"action": "reject", "caller_name": {"replace": "x"}}, "action", "reject"),

@@ -2,10 +2,13 @@
 """Call queues: who waits, whose turn it is, which agents are free."""
 
 import contextlib
+import os
+import signal
+import time
 
 from calling_phone import header
 from calls import NODES, nothing_left, records
-from harness import expect, main, running, wait_for
+from harness import Failed, expect, main, running, wait_for
 from services import cancelled, phones, rang, tandem
 
 ACCOUNTS = ("1001", "1002", "1003", "1004", "1005")
@@ -292,7 +295,66 @@ def the_order_holds_over_two_b2bs(folder):
         nothing_left(server)
 
 
+def role_of(server, code):
+    return [each for each in server.api("GET", "/roles")["items"] if each["role"] == code][0]
+
+
+def shown_again(server, expected):
+    """The queue's callers, once call state knows them."""
+    def shown():
+        try:
+            return callers(server) == expected
+        except Failed:
+            return False
+    wait_for(shown, f"{expected} wait", 15)
+
+
+def who_waits_outlives_his_b2b(folder):
+    with exchange(folder, "1001", "1002", "1003") as (server, (a, b, c)):
+        server.api("PATCH", f"/roles/{role_of(server, 'B2B')['id']}", {"b2bua": {"survival": "all"}})
+        a.begin_call("600")
+        invite = rings(b)
+        c.begin_call("600")
+        waits(server, c, 1)
+        calls = wait_for(lambda: server.api("GET", "/calls")["items"], "the calls")
+        expect(len(calls) == 2, f"{calls}")
+        time.sleep(0.3)  # what rings is in the store
+        os.kill(server.pid_of(role_of(server, "B2B")["node"]), signal.SIGKILL)
+        server.wait_healthy()
+        rings(b)  # the INVITE is repeated, as nothing is known of its answer; then it is called off
+        cancelled(b, invite)
+        b.pending = [each for each in b.pending if header(each, "Call-ID") != header(invite, "Call-ID")]
+        shown_again(server, ["1001", "1003"])
+        picks_up(b, rings(b), a)
+        a.hang_up(b)
+        picks_up(b, rings(b), c)
+        c.hang_up(b)
+        for each in records(server, 2):
+            expect(each["survived"] and each["queues"][0]["outcome"] == "answered", f"{each}")
+        nothing_left(server)
+
+
+def the_queue_outlives_call_state(folder):
+    """The next one knows who waits, and who wraps up."""
+    with exchange(folder, "1001", "1002", "1003", wrap_up_s=6) as (server, (a, b, c)):
+        a.begin_call("600")
+        picks_up(b, rings(b), a)
+        a.hang_up(b)
+        a.begin_call("600")
+        waits(server, a, 0)
+        c.begin_call("600")
+        waits(server, c, 1)
+        os.kill(server.pid_of(role_of(server, "CS")["node"]), signal.SIGKILL)
+        shown_again(server, ["1001", "1003"])
+        expect(agents(server) == {"1002": "wrap-up"}, f"{agents(server)}")
+        picks_up(b, rings(b), a)
+        a.hang_up(b)
+        picks_up(b, rings(b), c)
+        c.hang_up(b)
+        nothing_left(server)
+
+
 if __name__ == "__main__":
     main(the_oldest_call_gets_the_free_agent, who_does_not_answer_costs_the_caller_no_place,
          agents_log_in_and_out_and_pause_by_code, an_agent_rests_after_a_call, calls_overflow, races,
-         the_order_holds_over_two_b2bs)
+         the_order_holds_over_two_b2bs, who_waits_outlives_his_b2b, *((the_queue_outlives_call_state,) if NODES == "split" else ()))

@@ -212,12 +212,15 @@ void B2buaRole::restored(Step& step) {
 
 namespace {
 
-// For groups in which who has not talked for longest rings first.
+// For groups in which who has not talked for longest rings first. With nobody at the other end, as
+// when a feature code was dialled, it is no talk.
 void note_talks(routing::TalkTimes& talks, const ports::CallSummary& summary, UtcTime now,
                 bool gone) {
     std::vector<AccountId> talking;
+    const bool is_talk = summary.answered.unix_ms != 0 &&
+                         (!summary.callee_account.is_nil() || !summary.trunk.empty());
     for (const AccountId each : {summary.caller_account, summary.callee_account})
-        if (!each.is_nil() && summary.answered.unix_ms != 0) talking.push_back(each);
+        if (!each.is_nil() && is_talk) talking.push_back(each);
     const uint64_t call = call::base_of(summary.call);
     if (!gone) return talks.note(call, talking, now);
     talks.note(call, {}, now);

@@ -1,14 +1,12 @@
 #include "roles/call_state/publications.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
 
 #include "base/json_text.h"
 #include "sip/body_limits.h"
+#include "store/stored_object.h"
 
 namespace tandem::roles::call_state {
-
-namespace json = boost::json;
 
 std::string encode_publication(const Publication& publication) {
     JsonWriter out;
@@ -32,33 +30,15 @@ std::string encode_publication(const Publication& publication) {
 
 namespace {
 
-std::string text_of(const json::object& object, std::string_view name) {
-    const json::value* member = object.if_contains(name);
-    const json::string* text = member != nullptr ? member->if_string() : nullptr;
-    return text != nullptr ? std::string(*text) : std::string();
-}
-
-const json::array& list_of(const json::object& object, std::string_view name) {
-    static const json::array kNone;
-    const json::value* member = object.if_contains(name);
-    const json::array* list = member != nullptr ? member->if_array() : nullptr;
-    return list != nullptr ? *list : kNone;
-}
-
-sip::PresenceDocument document_of(const json::object& object) {
+sip::PresenceDocument document_of(const store::StoredObject& object) {
     sip::PresenceDocument document;
-    document.note = text_of(object, "note");
-    for (const json::value& each : list_of(object, "activities")) {
-        if (each.is_string() && sip::is_activity(each.get_string()))
-            document.activities.emplace_back(each.get_string());
-    }
-    for (const json::value& each : list_of(object, "tuples")) {
-        if (!each.is_object() || document.tuples.size() >= sip::presence_tuples_max) continue;
-        sip::PresenceTuple tuple;
-        const json::value* open = each.get_object().if_contains("open");
-        if (open != nullptr && open->is_bool()) tuple.is_open = open->get_bool();
-        tuple.note = text_of(each.get_object(), "note");
-        document.tuples.push_back(std::move(tuple));
+    document.note = object.text("note");
+    document.activities = object.texts("activities");
+    std::erase_if(document.activities,
+                  [](const std::string& each) { return !sip::is_activity(each); });
+    for (const store::StoredObject& each : object.objects("tuples")) {
+        if (document.tuples.size() >= sip::presence_tuples_max) break;
+        document.tuples.push_back({each.flag("open"), each.text("note")});
     }
     return document;
 }
@@ -66,26 +46,19 @@ sip::PresenceDocument document_of(const json::object& object) {
 }  // namespace
 
 std::optional<Publication> decode_publication(std::string_view text) {
-    boost::system::error_code error;
-    const json::value parsed = json::parse(json::string_view(text.data(), text.size()), error);
-    if (error || !parsed.is_object()) return std::nullopt;
-    const json::object& object = parsed.get_object();
-    const auto domain = DomainId::parse(text_of(object, "domain"));
-    const auto account = AccountId::parse(text_of(object, "account"));
-    const json::value* key = object.if_contains("key");
-    const json::value* expires = object.if_contains("expires");
-    if (!domain || !account || key == nullptr || !key->is_number() || expires == nullptr ||
-        !expires->is_int64())
-        return std::nullopt;
+    const auto object = store::StoredObject::parse(text);
+    if (!object) return std::nullopt;
+    const auto domain = DomainId::parse(object->text("domain"));
+    const auto account = AccountId::parse(object->text("account"));
+    if (!domain || !account) return std::nullopt;
     Publication read;
-    read.key = key->is_uint64() ? key->get_uint64()
-                                : static_cast<uint64_t>(key->to_number<int64_t>(error));
+    read.key = object->unsigned_number("key");
     read.domain = *domain;
     read.account = *account;
-    read.etag = text_of(object, "etag");
-    read.expires = UtcTime{expires->get_int64()};
-    read.document = document_of(object);
-    if (error || read.key == 0 || read.etag.empty()) return std::nullopt;
+    read.etag = object->text("etag");
+    read.expires = UtcTime{object->number("expires")};
+    read.document = document_of(*object);
+    if (read.key == 0 || read.etag.empty()) return std::nullopt;
     return read;
 }
 

@@ -1,16 +1,13 @@
 #include "roles/call_state/subscription.h"
 
-#include <boost/json.hpp>
-
 #include "base/json_text.h"
 #include "sip/event_bodies.h"
 #include "sip/message_summary.h"
 #include "sip/pidf.h"
 #include "sip/reginfo.h"
+#include "store/stored_object.h"
 
 namespace tandem::roles::call_state {
-
-namespace json = boost::json;
 
 std::string_view to_string(Package package) {
     switch (package) {
@@ -89,53 +86,33 @@ std::string encode_subscription(const Subscription& subscription) {
     return out.end_object().take();
 }
 
-namespace {
-
-std::string text_of(const json::object& object, std::string_view name) {
-    const json::value* member = object.if_contains(name);
-    if (member == nullptr || !member->is_string()) return {};
-    return std::string(member->get_string());
-}
-
-template <typename T>
-T number_of(const json::object& object, std::string_view name) {
-    const json::value* member = object.if_contains(name);
-    if (member == nullptr) return 0;
-    if (member->is_int64()) return static_cast<T>(member->get_int64());
-    return member->is_uint64() ? static_cast<T>(member->get_uint64()) : T{0};
-}
-
-}  // namespace
-
 std::optional<Subscription> decode_subscription(std::string_view text) {
-    boost::system::error_code error;
-    const json::value parsed = json::parse(json::string_view(text.data(), text.size()), error);
-    if (error || !parsed.is_object()) return std::nullopt;
-    const json::object& object = parsed.get_object();
-    const auto domain = DomainId::parse(text_of(object, "domain"));
-    const auto watcher = AccountId::parse(text_of(object, "watcher"));
-    const auto watched = AccountId::parse(text_of(object, "watched"));
-    const auto package = package_from(text_of(object, "package"));
-    const auto flow = ports::Flow::parse(text_of(object, "flow"));
+    const auto object = store::StoredObject::parse(text);
+    if (!object) return std::nullopt;
+    const auto domain = DomainId::parse(object->text("domain"));
+    const auto watcher = AccountId::parse(object->text("watcher"));
+    const auto watched = AccountId::parse(object->text("watched"));
+    const auto package = package_from(object->text("package"));
+    const auto flow = ports::Flow::parse(object->text("flow"));
     if (!domain || !watcher || !watched || !package || !flow) return std::nullopt;
     Subscription read;
-    read.key = number_of<uint64_t>(object, "key");
+    read.key = object->unsigned_number("key");
     read.domain = *domain;
     read.watcher = *watcher;
     read.watched = *watched;
     read.package = *package;
-    read.event_id = text_of(object, "event_id");
-    read.call_id = text_of(object, "call_id");
-    read.local = text_of(object, "local");
-    read.remote = text_of(object, "remote");
-    read.local_tag = text_of(object, "local_tag");
-    read.remote_tag = text_of(object, "remote_tag");
-    read.target = text_of(object, "target");
-    read.entity = text_of(object, "entity");
+    read.event_id = object->text("event_id");
+    read.call_id = object->text("call_id");
+    read.local = object->text("local");
+    read.remote = object->text("remote");
+    read.local_tag = object->text("local_tag");
+    read.remote_tag = object->text("remote_tag");
+    read.target = object->text("target");
+    read.entity = object->text("entity");
     read.flow = *flow;
-    read.created = UtcTime{number_of<int64_t>(object, "created")};
-    read.expires = UtcTime{number_of<int64_t>(object, "expires")};
-    read.cseq = number_of<uint32_t>(object, "cseq");
+    read.created = UtcTime{object->number("created")};
+    read.expires = UtcTime{object->number("expires")};
+    read.cseq = static_cast<uint32_t>(object->number("cseq"));
     if (read.key == 0 || read.call_id.empty() || read.target.empty()) return std::nullopt;
     return read;
 }

@@ -5,16 +5,13 @@
 //    "flow":"1;UDP;1;0;192.0.2.9:5060","agent":"..","path":"<sip:..;lr>"}
 // Empty members are left out; unknown ones are ignored, so that an older instance reads what a
 // newer one wrote.
-#include <boost/json.hpp>
-
 #include "roles/registrar/binding_record.h"
 #include "roles/registrar/limits.h"
 #include "sip/scanner.h"
+#include "store/stored_object.h"
 
 namespace tandem::roles::registrar {
 namespace {
-
-namespace json = boost::json;
 
 void append_text(std::string& out, std::string_view name, std::string_view value) {
     if (value.empty()) return;
@@ -63,25 +60,6 @@ std::string octets_of(std::string_view utf8) {
     return text;
 }
 
-class Reader {
- public:
-    explicit Reader(const json::object& object) : object_(object) {}
-
-    std::string text(std::string_view name) const {
-        const json::value* value = object_.if_contains(name);
-        const json::string* string = value ? value->if_string() : nullptr;
-        return string ? octets_of({string->data(), string->size()}) : std::string();
-    }
-    int64_t number(std::string_view name) const {
-        const json::value* value = object_.if_contains(name);
-        const int64_t* number = value ? value->if_int64() : nullptr;
-        return number ? *number : 0;
-    }
-
- private:
-    const json::object& object_;
-};
-
 Error damaged(std::string_view field) {
     return make_error(ErrorCode::Malformed, field, "the stored binding cannot be read");
 }
@@ -109,26 +87,25 @@ std::string encode_binding(const BindingRecord& record) {
 }
 
 Result<BindingRecord> decode_binding(std::string_view text) {
-    boost::system::error_code error;
-    const json::value value = json::parse({text.data(), text.size()}, error);
-    if (error || !value.is_object()) return damaged("");
-    const Reader reader(value.get_object());
+    const auto object = store::StoredObject::parse(text);
+    if (!object) return damaged("");
+    const auto octets = [&](std::string_view name) { return octets_of(object->text(name)); };
     ports::Binding binding;
-    binding.contact = reader.text("contact");
+    binding.contact = octets("contact");
     if (binding.contact.empty()) return damaged("contact");
-    const auto flow = ports::Flow::parse(reader.text("flow"));
+    const auto flow = ports::Flow::parse(octets("flow"));
     if (!flow) return damaged("flow");
     binding.flow = *flow;
-    binding.contact_params = reader.text("params");
-    binding.instance_id = reader.text("instance");
-    binding.reg_id = static_cast<uint32_t>(reader.number("reg_id"));
-    binding.q_thousandths = static_cast<uint16_t>(reader.number("q"));
-    binding.expires = {reader.number("expires")};
-    binding.registered = {reader.number("registered")};
-    binding.call_id = reader.text("call_id");
-    binding.cseq = static_cast<uint32_t>(reader.number("cseq"));
-    binding.user_agent = reader.text("agent");
-    if (std::string path = reader.text("path"); !path.empty()) binding.path = {std::move(path)};
+    binding.contact_params = octets("params");
+    binding.instance_id = octets("instance");
+    binding.reg_id = static_cast<uint32_t>(object->number("reg_id"));
+    binding.q_thousandths = static_cast<uint16_t>(object->number("q"));
+    binding.expires = {object->number("expires")};
+    binding.registered = {object->number("registered")};
+    binding.call_id = octets("call_id");
+    binding.cseq = static_cast<uint32_t>(object->number("cseq"));
+    binding.user_agent = octets("agent");
+    if (std::string path = octets("path"); !path.empty()) binding.path = {std::move(path)};
     const size_t size = binding.contact.size() + binding.contact_params.size() +
                         binding.instance_id.size() + binding.call_id.size() +
                         binding.user_agent.size() +

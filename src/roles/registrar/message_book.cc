@@ -1,11 +1,10 @@
 #include "roles/registrar/message_book.h"
 
-#include <boost/json.hpp>
-
 #include "base/bytes.h"
 #include "base/json_text.h"
 #include "roles/registrar/binding_record.h"
 #include "store/keys.h"
+#include "store/stored_object.h"
 
 namespace tandem::roles::registrar {
 namespace {
@@ -14,12 +13,6 @@ constexpr std::string_view kSegment = "/message/";
 
 Error damaged(std::string_view field) {
     return make_error(ErrorCode::Malformed, field, "the stored message cannot be read");
-}
-
-std::string text_of(const boost::json::object& object, std::string_view name) {
-    const auto* value = object.if_contains(name);
-    const auto* text = value != nullptr ? value->if_string() : nullptr;
-    return text != nullptr ? std::string(text->data(), text->size()) : std::string();
 }
 
 }  // namespace
@@ -107,20 +100,17 @@ std::string encode_message(const ports::StoredMessage& message) {
 }
 
 Result<ports::StoredMessage> decode_message(std::string_view text) {
-    boost::system::error_code error;
-    const auto value = boost::json::parse({text.data(), text.size()}, error);
-    if (error || !value.is_object()) return damaged("");
-    const auto& object = value.get_object();
+    const auto object = store::StoredObject::parse(text);
+    if (!object) return damaged("");
     ports::StoredMessage message;
-    const auto* sent = object.if_contains("sent");
-    if (sent == nullptr || !sent->is_int64()) return damaged("sent");
-    message.sent = {sent->get_int64()};
+    message.sent = {object->number("sent")};
+    if (message.sent.unix_ms == 0) return damaged("sent");
     const std::pair<const char*, std::string*> texts[] = {{"from", &message.from},
                                                           {"to", &message.to},
                                                           {"type", &message.content_type},
                                                           {"body", &message.body}};
     for (const auto& [name, into] : texts) {
-        const auto octets = base64_decode(text_of(object, name));
+        const auto octets = base64_decode(object->text(name));
         if (!octets) return damaged(name);
         into->assign(octets->begin(), octets->end());
     }

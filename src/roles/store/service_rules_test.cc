@@ -205,7 +205,7 @@ TEST_F(ServicesDesk, QueuesHaveEachMemberOnceAndEndSomewhere) {
         "not_found members[0]");
     EXPECT_EQ(create("ring_group", "acme.test", R"({"name":"g","number":"600"})"),
               "conflict number");
-    EXPECT_EQ(remove("account", "acme.test", "user1"), "conflict ");
+    EXPECT_EQ(remove("account", "acme.test", "user1"), "conflict id");
 }
 
 TEST_F(ServicesDesk, AgentsAreOfTheirQueues) {

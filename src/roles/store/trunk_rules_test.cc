@@ -37,7 +37,7 @@ TEST_F(TrunkDesk, NamesTheEntryThatIsWrong) {
     EXPECT_EQ(with(R"("called_out":[{"mask":"0*"},{"mask":"0["}])"),
               "malformed called_out[1].mask");
     EXPECT_EQ(with(R"("caller_in":[{"mask":"12","strip":2}])"), "out_of_range caller_in[0].strip");
-    EXPECT_EQ(with(R"("rates":["+49;1","x"])"), "malformed rates[1]");
+    EXPECT_EQ(with(R"("rates":["+49;1","xx"])"), "malformed rates[1]");
     EXPECT_EQ(with(R"("codecs":["PCMA","pcma"])"), "out_of_range codecs[1]");
     EXPECT_EQ(with(R"("codecs":["telephone-event"])"), "out_of_range codecs[0]");
     EXPECT_EQ(with(R"("channels_max":-1)"), "out_of_range channels_max");

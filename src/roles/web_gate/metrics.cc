@@ -42,6 +42,8 @@ constexpr Meaning kMeanings[] = {
     {"domains_to_read", Type::Gauge, "Domains that were gained and are being read."},
     {"calls_refused_licence_concurrent_total", Type::Counter,
      "Calls refused as the licence allows no more at once."},
+    {"calls_refused_trunk_total", Type::Counter,
+     "Times that a trunk had no channel, or no call in this second, for a call."},
     {"calls_refused_licence_rate_total", Type::Counter,
      "Calls refused as the licence allows no more a second."},
     {"calls_licence_unchecked_total", Type::Counter,
