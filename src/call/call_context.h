@@ -88,6 +88,9 @@ struct CallFacts {
     TrunkId trunk;
     std::string trunk_name;
     std::optional<sip::LegCredentials> trunk_credentials;
+    // Who has sent the call on before it came to us: Diversion (RFC 5806), the latest first. Of no
+    // use any more when somebody has answered.
+    std::vector<std::string> diversions;
     std::optional<SrtpPolicy> trunk_srtp;  // likewise; nullopt: as the domain has it
 };
 

@@ -117,6 +117,8 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     const auto path = own_path(path_to(ctx.around.catalog, to.destination), to.destination);
     for (sip::HeaderField& each : history_headers(path, domain))
         invite.payload.headers.push_back(std::move(each));
+    for (const std::string& each : is_transfer ? std::vector<std::string>() : facts_.diversions)
+        invite.payload.headers.push_back({"Diversion", each});
     if (offered()) {
         invite.payload.sdp = to.party.media.describe(*offered(), SdpRole::Offer, ctx.leg.rng);
     }

@@ -106,11 +106,8 @@ void QueueWait::enter(Call& call, CallContext& ctx) {
     call.ring_deadline_ = give_up_at(ctx.now.mono);
     here_->tell_at = ctx.now.mono + kQueuedTold;
     if (call.settings_.survival == Survival::All) call.save_wanted_ = true;
-    // CS of another group has not heard of this call, and never will.
-    const ports::Directory& directory = ctx.around.directory;
-    if (directory.group_of(ports::RoleKind::CallState, stop.domain) !=
-        directory.group_of(ports::RoleKind::CallState, call.facts_.domain))
-        leave(call, ctx, QueueOutcome::NoAgents);
+    // Of a call that joins domains each sees its own side, and none has a place for both.
+    if (stop.domain != call.facts_.domain) leave(call, ctx, QueueOutcome::NoAgents);
 }
 
 void QueueWait::on_advice(Call& call, CallContext& ctx, const Advice::Entry& advice) {

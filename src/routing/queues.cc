@@ -146,14 +146,20 @@ Route wait_in_queue(const Catalog& catalog, const Question& question, const Queu
     route.steps.push_back({"queue", "Nobody is logged in to the queue " + queue.name + "."});
     if (queue.overflow.empty()) return refused(std::move(route), 480, "The queue has no overflow.");
     return go_on(catalog, question,
-                 {{}, queue.number, queue.name, queue.overflow, ForwardReason::Unregistered},
+                 {{},
+                  queue.number,
+                  queue.name,
+                  queue.overflow,
+                  ForwardReason::Unregistered,
+                  question.domain},
                  std::move(route));
 }
 
 std::optional<Route> overflow_of(const Catalog& catalog, const Question& question,
                                  const Queue& queue, ForwardReason reason) {
     if (queue.overflow.empty()) return std::nullopt;
-    return go_on(catalog, question, {{}, queue.number, queue.name, queue.overflow, reason}, {});
+    return go_on(catalog, question,
+                 {{}, queue.number, queue.name, queue.overflow, reason, question.domain}, {});
 }
 
 bool is_of_agents(FeatureAction action) {

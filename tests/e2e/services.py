@@ -368,7 +368,8 @@ def so_many_calls_and_no_more(folder):
 
 def an_intercom_call_is_to_answer_itself(folder):
     with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1002") as (a, b):
-        tandem(server, "feature-code", "defaults", "demo.test")
+        server.api("POST", "/domains/demo.test/feature-codes",
+                   {"name": "intercom", "prefix": "*60", "action": "intercom"})
         services(server, "1002", forward_always="1003")
         a.begin_call("*601002")
         invite = answered_by(a, b)

@@ -18,6 +18,10 @@ inline constexpr size_t kCallsMax = 20'000;
 // Calls that have ended and are kept for 32 s: those of 600 a second, which is more than an
 // instance takes.
 inline constexpr size_t kEndedCallsMax = 20'000;
+// Forwardings before a call came to us that whoever is called hears of, and the length of each:
+// phones show the first, and nobody has more (routing/limits.h: kForwardsMax).
+inline constexpr size_t kDiversionsMax = 8;
+inline constexpr size_t kDiversionBytesMax = 256;
 // What an overloaded instance tells phones to wait (RFC 3261 20.33); spread by the phones' own
 // randomness.
 inline constexpr int kRetryAfterSeconds = 5;

@@ -4,6 +4,7 @@
 #include "model/generated/trunk.h"
 #include "model/trunk_proxy.h"
 #include "roles/b2bua/b2bua_role.h"
+#include "roles/b2bua/limits.h"
 #include "routing/trunk_numbers.h"
 #include "sip/scanner.h"
 #include "sip/uri.h"
@@ -72,6 +73,10 @@ void B2buaRole::show_trunk_caller(const model::Trunk& trunk, const sip::Message&
         if (number.empty()) continue;
         facts.caller_number = number;
         break;
+    }
+    for (const std::string_view each : invite.values(HeaderId::Diversion)) {
+        if (facts.diversions.size() >= kDiversionsMax) break;
+        if (each.size() <= kDiversionBytesMax) facts.diversions.emplace_back(each);
     }
     const auto* domain = around_.catalog.find_domain(trunk.domain);
     if (domain != nullptr)

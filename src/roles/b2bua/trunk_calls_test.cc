@@ -178,6 +178,18 @@ TEST_F(TrunkCallsTest, ACallFromOutsideReachesAnAccountUnasked) {
     EXPECT_EQ(sent.back().flow.gate, kTrunkGate);
 }
 
+TEST_F(TrunkCallsTest, WhoHasForwardedOutsideIsShownToThePhone) {
+    std::string many = "Diversion: <sip:1@provider.test>;reason=no-answer, <sip:2@provider.test>\n";
+    for (int i = 3; i < 20; ++i)
+        many += "Diversion: <sip:" + std::to_string(i) + "@provider.test>\n";
+    stage.from_trunk(kLine, kFirst, invite_from_outside("1001", "1001", many));
+    const auto invite = stage.one_at(kAlice);
+    ASSERT_EQ(invite.message.method(), sip::Method::Invite);
+    EXPECT_EQ(*invite.message.header(HeaderId::Diversion),
+              "<sip:1@provider.test>;reason=no-answer");
+    EXPECT_EQ(invite.message.count(HeaderId::Diversion), 8u);
+}
+
 TEST_F(TrunkCallsTest, WhatComesToOurContactIsDialledInTo) {
     ports::TokenMint tokens({11, 22});
     const std::string contact =

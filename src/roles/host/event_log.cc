@@ -44,8 +44,10 @@ std::string_view to_string(EventKind kind) {
 }
 
 void EventLog::add(UtcTime now, Event event) {
-    const uint64_t by_time = static_cast<uint64_t>(std::max<int64_t>(now.unix_ms, 0)) * 1'000;
-    const uint64_t id = kept_.empty() ? by_time : std::max(by_time, kept_.back().id + 1);
+    const uint64_t lane = (node_ * event_lanes_of_node + shard_) % event_lanes;
+    const uint64_t by_time =
+        static_cast<uint64_t>(std::max<int64_t>(now.unix_ms, 0)) * 1'000 + lane;
+    const uint64_t id = kept_.empty() ? by_time : std::max(by_time, kept_.back().id + event_lanes);
     kept_.push_back({id, now, std::move(event)});
     if (kept_.size() > events_kept_max) kept_.pop_front();
 }

@@ -43,7 +43,8 @@ class EventLog {
 
     void add(UtcTime now, Event event);
     // {"items": [...]} of those with an id above `since`, the newest last. An id is the time in
-    // microseconds since 1970, or one above the last one's: it rises across restarts, too.
+    // microseconds since 1970, whose last two digits tell the shard, so that two that say something
+    // at once are told apart. It rises, across restarts too.
     std::string json_since(uint64_t since) const;
 
  private:

@@ -19,6 +19,9 @@ inline constexpr size_t letters_held_max = 8192;
 // Of one shard: some 100 KiB. A node that starts all roles says ten, so hundreds of them are days
 // of an ordinary site.
 inline constexpr size_t events_kept_max = 500;
+// Ids of events: shards whose numbers differ never use the same, up to so many nodes.
+inline constexpr uint64_t event_lanes = 100;
+inline constexpr uint64_t event_lanes_of_node = 4;
 inline constexpr Duration store_retry_pause = 100ms;
 // A page of the catalog that has not come by then is asked for again.
 inline constexpr Duration store_reply_max = 2s;

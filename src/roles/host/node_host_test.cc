@@ -366,14 +366,14 @@ TEST(NodeHost, EventsGoToTheJournalAndAreKeptForWhoAsks) {
     }
     EXPECT_EQ(journal, (std::vector<std::string>{"node 2 is reachable", "it has moved"}));
     const std::string first =
-        R"({"id":1800000000000000,"time":"2027-01-15T08:00:00.000Z","kind":"reachable","node":1,)"
+        R"({"id":1800000000000004,"time":"2027-01-15T08:00:00.000Z","kind":"reachable","node":1,)"
         R"("shard":0,"instance":null,"text":"node 2 is reachable"})";
     const std::string second =
-        R"({"id":1800000000000001,"time":"2027-01-15T08:00:00.000Z","kind":"store","node":1,)"
+        R"({"id":1800000000000104,"time":"2027-01-15T08:00:00.000Z","kind":"store","node":1,)"
         R"("shard":0,"instance":null,"text":"it has moved"})";
     EXPECT_EQ(events_of(fixture, "").json, R"({"items":[)" + first + "," + second + "]}");
-    EXPECT_EQ(events_of(fixture, "1800000000000000").json, R"({"items":[)" + second + "]}");
-    EXPECT_EQ(events_of(fixture, "1800000000000001").json, R"({"items":[]})");
+    EXPECT_EQ(events_of(fixture, "1800000000000004").json, R"({"items":[)" + second + "]}");
+    EXPECT_EQ(events_of(fixture, "1800000000000104").json, R"({"items":[]})");
     EXPECT_EQ(events_of(fixture, "x").error->field, "since");
 }
 
@@ -383,8 +383,18 @@ TEST(NodeHost, KeepsNoMoreEventsThanItsBound) {
         log.add(UtcTime{1}, {EventKind::Started, 3, "started " + std::to_string(i)});
     const std::string all = log.json_since(0);
     EXPECT_EQ(all.find("started 0\""), std::string::npos);
-    EXPECT_NE(all.find("\"id\":1001,"), std::string::npos) << "the second is the first one left";
+    EXPECT_NE(all.find("\"id\":1104,"), std::string::npos) << "the second is the first one left";
     EXPECT_NE(all.find("started " + std::to_string(events_kept_max)), std::string::npos);
+}
+
+// Whoever follows them goes on from an id, and what else has it would be passed over.
+TEST(NodeHost, ShardsNeverGiveOneIdToTwoEvents) {
+    EventLog of_node(1, 0);
+    EventLog of_media(1, 1);
+    for (EventLog* log : {&of_node, &of_media})
+        log->add(UtcTime{1}, {EventKind::Started, 3, "started"});
+    EXPECT_NE(of_node.json_since(0).find("\"id\":1004,"), std::string::npos);
+    EXPECT_NE(of_media.json_since(0).find("\"id\":1005,"), std::string::npos);
 }
 
 }  // namespace
