@@ -39,6 +39,18 @@ struct QueueSnapshot {
     UtcTime wait_until;
 };
 
+// In a queue, at this moment.
+struct QueuePlace {
+    QueueStop stop;
+    std::optional<Instant> wait_until;
+    std::optional<Instant> tell_at;
+    std::optional<Instant> call_off_at;  // what rang before a restart
+    std::optional<uint32_t> ahead;
+    uint32_t turn = 0;
+    std::vector<AccountId> offered;
+    bool is_late = false;  // the present turn is its last
+};
+
 class QueueWait {
  public:
     // --- The stages that are queues.
@@ -66,16 +78,6 @@ class QueueWait {
     void restore(QueueSnapshot snapshot, Now now);
 
  private:
-    struct Here {
-        QueueStop stop;
-        std::optional<Instant> wait_until;
-        std::optional<Instant> tell_at;
-        std::optional<Instant> call_off_at;  // what rang before a restart
-        std::optional<uint32_t> ahead;
-        uint32_t turn = 0;
-        std::vector<AccountId> offered;
-        bool is_late = false;  // the present turn is its last
-    };
     void begin_turn(Call& call, CallContext& ctx, const ports::QueueAdvice::Entry& advice);
     void withdraw(Call& call, CallContext& ctx, const std::vector<AccountId>& agents);
     void tell(Call& call, CallContext& ctx);
@@ -83,7 +85,7 @@ class QueueWait {
     bool go_on(Call& call, CallContext& ctx, model::QueueOutcome outcome) const;
 
     std::vector<QueueStop> stops_;
-    std::optional<Here> here_;  // stays when an agent has answered
+    std::optional<QueuePlace> here_;  // stays when an agent has answered
     std::vector<QueueNote> notes_;
 };
 
