@@ -52,8 +52,8 @@ int Intruder::refusal_of(const Call& call, DomainId domain, AccountId account) c
     const bool is_busy = call.move_ || call.transfer_.is_under_way() || call.newcomer_.is_here() ||
                          call.callee_offer_ || !call.media_open_;
     if (is_busy || call.branches_.size() >= kBranchesMax) return 491;
-    const bool can_be_mixed = mixed_formats_of(*call.party(call.near_)).size() > 0 &&
-                              mixed_formats_of(*call.party(call.winner_)).size() > 0;
+    const bool can_be_mixed = !mixed_formats_of(*call.party(call.near_)).empty() &&
+                              !mixed_formats_of(*call.party(call.winner_)).empty();
     return can_be_mixed ? 0 : 488;
 }
 

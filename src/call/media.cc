@@ -93,8 +93,8 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
 // Those of parties that have left come when their ports are given back. What a phone that only rang
 // has never used is no news.
 void Call::keep_statistics(ports::MediaReply& reply) {
-    for (ports::StreamStatistics& each : reply.statistics) {
-        if (each.packets_received + each.packets_sent > 0) statistics_.push_back(std::move(each));
+    for (const ports::StreamStatistics& each : reply.statistics) {
+        if (each.packets_received + each.packets_sent > 0) statistics_.push_back(each);
     }
 }
 

@@ -82,10 +82,10 @@ size_t store(char* data, size_t size, size_t count, void* into) {
 
 }  // namespace
 
-Client::Client(std::string url, std::string token) : token_(std::move(token)) {
+Client::Client(std::string_view url, std::string token) : token_(std::move(token)) {
     for (size_t begin = 0; begin <= url.size();) {
         const size_t end = std::min(url.find(',', begin), url.size());
-        std::string_view one = std::string_view(url).substr(begin, end - begin);
+        std::string_view one = url.substr(begin, end - begin);
         while (one.ends_with('/')) one.remove_suffix(1);
         if (!one.empty() || urls_.empty()) urls_.emplace_back(one);
         begin = end + 1;

@@ -23,7 +23,7 @@ class Client {
     // `url`: one, or several with commas between, of servers of one site: the next is asked when
     // one is not reached (and for reads, when it does not answer). `token` may be empty (health
     // needs none).
-    Client(std::string url, std::string token);
+    Client(std::string_view url, std::string token);
 
     // `path` begins with /api/v1. A non-2xx answer is an error that carries the problem's detail
     // and says what to do. `etag`: sent as If-Match.

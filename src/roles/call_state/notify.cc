@@ -7,7 +7,6 @@
 
 namespace tandem::roles::call_state {
 
-using ports::CallPhase;
 using ports::CallSummary;
 using sip::HeaderId;
 

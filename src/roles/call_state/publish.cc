@@ -14,7 +14,7 @@ using sip::HeaderId;
 
 void Watchers::on_publish(Now now, const ports::SipInbound& in, const Asker& asker,
                           ports::Outbox& out) {
-    const auto refused = [&](Refused why) { refuse(now, asker, in.message, why, out); };
+    const auto refused = [&](const Refused& why) { refuse(now, asker, in.message, why, out); };
     const auto who = asker.b2b ? asserted_in(in.message) : std::nullopt;
     const auto uri = in.message.parsed_request_uri();
     if (!who || !uri) return refused({403, {}, {}});

@@ -177,7 +177,7 @@ Result<Subscription> Watchers::made_of(Now now, const ports::SipInbound& in,
     return made;
 }
 
-void Watchers::subscribe(Now now, const ports::SipInbound& in, SubscribeRequest request,
+void Watchers::subscribe(Now now, const ports::SipInbound& in, const SubscribeRequest& request,
                          const Asker& asker, ports::Outbox& out) {
     auto made = asker.b2b ? made_of(now, in, request) : with_status(403);
     if (!made) return refuse(now, asker, in.message, {made.error().sip_status, {}, {}}, out);
@@ -220,7 +220,7 @@ Watchers::Live* Watchers::find_dialog(const sip::Message& message) {
     return is_its ? &live : nullptr;
 }
 
-void Watchers::refresh(Now now, const ports::SipInbound& in, SubscribeRequest request,
+void Watchers::refresh(Now now, const ports::SipInbound& in, const SubscribeRequest& request,
                        const Asker& asker, ports::Outbox& out) {
     Live* live = find_dialog(in.message);
     if (live == nullptr || live->is.package != request.package ||

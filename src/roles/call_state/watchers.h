@@ -94,10 +94,10 @@ class Watchers {
     void take_request(Now now, ports::Letter letter, ports::Outbox& out);
     bool pass_on(ports::Letter& letter, ports::Outbox& out);
     void on_subscribe(Now now, const ports::SipInbound& in, const Asker& asker, ports::Outbox& out);
-    void subscribe(Now now, const ports::SipInbound& in, SubscribeRequest request,
+    void subscribe(Now now, const ports::SipInbound& in, const SubscribeRequest& request,
                    const Asker& asker, ports::Outbox& out);
-    void refresh(Now now, const ports::SipInbound& in, SubscribeRequest request, const Asker& asker,
-                 ports::Outbox& out);
+    void refresh(Now now, const ports::SipInbound& in, const SubscribeRequest& request,
+                 const Asker& asker, ports::Outbox& out);
     std::optional<Asserted> asserted_in(const sip::Message& message) const;
     std::optional<AccountId> account_of(DomainId domain, const std::string& user) const;
     Result<Subscription> made_of(Now now, const ports::SipInbound& in,

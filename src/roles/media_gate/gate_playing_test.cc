@@ -318,13 +318,13 @@ TEST_F(Playing, ADomainsFileIsHeardAndTheMelodyWhereThereIsNone) {
     gate.take_music(now, id, audio::write_wav(file));
     ask();
     pass(399ms);
-    for (const int16_t sample : heard()) EXPECT_NEAR(sample, 8000, 8000 / 24);
+    for (const int16_t sample : heard()) EXPECT_NEAR(sample, 8000, 8000.0 / 24);
     sink.sent.clear();
     // The domain has another one by that name now.
     for (int16_t& sample : file.samples) sample = -8000;
     gate.take_music(now, id, audio::write_wav(file));
     pass(100ms);
-    for (const int16_t sample : heard()) EXPECT_NEAR(sample, -8000, 8000 / 24);
+    for (const int16_t sample : heard()) EXPECT_NEAR(sample, -8000, 8000.0 / 24);
     sink.sent.clear();
     request.play = {play()};
     request.play[0].music = MusicId{{6, 6}};
