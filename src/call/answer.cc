@@ -130,8 +130,10 @@ void Call::flush_withheld(CallContext& ctx) {
 void Call::on_saved(CallContext& ctx, bool stored) {
     kept_ = kept_ || stored;
     if (!save_is_of_answer_) return;  // the answer waits for the next one
-    if (stored && !saved_) report_due_ = true;
-    saved_ = saved_ || stored;
+    // One that was begun before a transfer has the call as it was.
+    const bool is_current = stored && !save_wanted_;
+    if (is_current && !saved_) report_due_ = true;
+    saved_ = saved_ || is_current;
     flush_withheld(ctx);
     pump(ctx);
 }

@@ -251,15 +251,18 @@ def they_go_back_with_their_domain(folder):
         time.sleep(0.1)
         services(server, "1002", forward_busy="1004", do_not_disturb=True)
         services(server, "1003", forward_always="1004")
+        server.api("POST", domain + "/accounts", {"login": "1007", "number": "1007"})
+        services(server, "1007", do_not_disturb=True)
         server.api("DELETE", domain + "/ring-groups/sales")
         wait_for(lambda: len([each for each in server.api("GET", domain + "/audit")["items"]
-                              if each["at_utc_ms"] > then]) >= 3, "the audit log")
+                              if each["at_utc_ms"] > then]) >= 5, "the audit log")
         server.api("POST", domain + "/configuration", {"at": str(then)})
         now = server.api("GET", domain + "/accounts/1002/services")
         expect((now["forward_busy"], now["do_not_disturb"]) == ("1003", False), f"{now}")
         now = server.api("GET", domain + "/accounts/1003/services")
         expect(now["forward_always"] == "", f"{now}")
         expect(server.api("GET", domain + "/ring-groups/sales")["overflow"] == "1004", "the group")
+        expect("1007" not in str(server.api("GET", domain + "/accounts")), "an account of later is gone, with what it had set")
 
 
 def group(server, **fields):

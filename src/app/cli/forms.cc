@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <sstream>
 
 #include "base/check.h"
 
@@ -109,7 +112,7 @@ std::string FormField::meaning() const {
     for (const std::string& value : values) allowed += (allowed.empty() ? "" : ", ") + value;
     if (!allowed.empty()) meaning += " One of: " + allowed + ".";
     if (type == "list") meaning += item == "object" ? " A JSON list." : " Separated by commas.";
-    if (type == "time") meaning += " Milliseconds since 1970, UTC.";
+    if (type == "time") meaning += " A time like 2026-12-24T20:00:00Z, or milliseconds since 1970.";
     return meaning;
 }
 
@@ -122,8 +125,32 @@ std::vector<FormField> settable_fields(std::string_view entity) {
     return fields;
 }
 
+namespace {
+
+// 2026-12-24T20:00:00Z, or milliseconds since 1970.
+Result<json::value> time_value(const FormField& field, const std::string& text) {
+    if (text.find('T') == std::string::npos) return number<int64_t>(field, text);
+    std::istringstream in(text);
+    int year = 0;
+    unsigned month = 0, day = 0, hour = 0, minute = 0, second = 0;
+    char marks[6] = {};
+    in >> year >> marks[0] >> month >> marks[1] >> day >> marks[2] >> hour >> marks[3] >> minute >>
+        marks[4] >> second >> marks[5];
+    const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
+                                           std::chrono::day(day)};
+    const bool fits = in && std::string_view(marks, 6) == "--T::Z" && in.peek() == EOF &&
+                      date.ok() && hour < 24 && minute < 60 && second < 61;
+    if (!fits) return wrong(field, "a time like 2026-12-24T20:00:00Z");
+    const std::chrono::sys_seconds at = std::chrono::sys_days(date) + std::chrono::hours(hour) +
+                                        std::chrono::minutes(minute) + std::chrono::seconds(second);
+    return json::value(at.time_since_epoch().count() * 1000);
+}
+
+}  // namespace
+
 Result<json::value> typed_value(const FormField& field, const std::string& text) {
-    if (field.type == "integer" || field.type == "duration" || field.type == "time") {
+    if (field.type == "time") return time_value(field, text);
+    if (field.type == "integer" || field.type == "duration") {
         return number<int64_t>(field, text);
     }
     if (field.type == "real") return number<double>(field, text);

@@ -196,6 +196,10 @@ Result<void> Draft::add(const Past& past) {
     const auto now = present_in<T>(scope.catalog, domain, past.entity);
     std::optional<T> then;
     if (!past.value.empty()) then = TRY(model::decode<T>(past.value, model::Source::Store));
+    // It goes with its account, which is settled by now, as kinds come in the order of their names.
+    if constexpr (std::is_same_v<T, model::AccountService> || std::is_same_v<T, model::QueueAgent>)
+        if (then && !present_in<model::Account>(afterwards.snapshot(), domain, past.entity))
+            then.reset();
     if constexpr (std::is_same_v<T, model::Domain>)
         if (!now || !then) return {};  // that there is a domain is no part of its configuration
     // Sessions that were ended stay so.

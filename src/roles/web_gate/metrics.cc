@@ -96,6 +96,7 @@ constexpr Meaning kMeanings[] = {
     {"calls_not_indexed_total", Type::Counter, "Calls beyond the room of the index."},
     {"call_leases_refused_total", Type::Counter, "Leases of calls that a licence had no room for."},
     {"subscriptions", Type::Gauge, "Phones that are told how an account fares."},
+    {"queue_callers", Type::Gauge, "Callers who wait in queues."},
     {"publications", Type::Gauge, "What phones have published of themselves, and goes on."},
     {"notifies_total", Type::Counter, "NOTIFYs that were sent to them."},
     {"call_followers", Type::Gauge, "Streams of events of calls that are open."},
