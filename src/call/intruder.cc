@@ -51,7 +51,7 @@ int Intruder::refusal_of(const Call& call, DomainId domain, AccountId account) c
     if (is_here()) return 486;
     const bool is_busy = call.move_ || call.transfer_.is_under_way() || call.newcomer_.is_here() ||
                          call.callee_offer_ || !call.media_open_;
-    if (is_busy || call.branches_.size() >= kBranchesMax) return 491;
+    if (is_busy || call.branches_.size() >= call.branches_max()) return 491;
     const bool can_be_mixed = !mixed_formats_of(*call.party(call.near_)).empty() &&
                               !mixed_formats_of(*call.party(call.winner_)).empty();
     return can_be_mixed ? 0 : 488;

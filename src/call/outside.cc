@@ -43,7 +43,7 @@ void Call::on_ways(CallContext& ctx, const Question& question, ports::TrunkReply
     if (reply.ways.empty()) {
         route_notes_.push_back(
             {"trunk", "The trunk " + destination.outside->trunk_name + ": " + reply.failure});
-    } else if (branches_.size() < kBranchesMax) {
+    } else if (branches_.size() < branches_max()) {
         ports::Binding first = std::move(reply.ways.front());
         reply.ways.erase(reply.ways.begin());
         const uint8_t index = add_branch(ctx, destination, std::move(first), std::nullopt);
@@ -57,7 +57,7 @@ void Call::on_ways(CallContext& ctx, const Question& question, ports::TrunkReply
 bool Call::try_next_way(CallContext& ctx, uint8_t index, int status) {
     Branch& failed = *branch(index);
     if (failed.other_ways.empty() || !may_be_elsewhere(status)) return false;
-    if (branches_.size() >= kBranchesMax) return false;
+    if (branches_.size() >= branches_max()) return false;
     std::vector<ports::Binding> ways = std::exchange(failed.other_ways, {});
     ports::Binding next = std::move(ways.front());
     ways.erase(ways.begin());

@@ -8,6 +8,7 @@
 #include "call/limits.h"
 #include "call/route_of.h"
 #include "routing/delivery.h"
+#include "routing/limits.h"
 #include "routing/queues.h"
 #include "store/catalog.h"
 
@@ -210,7 +211,8 @@ bool QueueWait::go_on(Call& call, CallContext& ctx, QueueOutcome outcome) const 
     const QueueStop& stop = here_->stop;
     const store::Catalog& catalog = ctx.around.catalog;
     const auto* queue = catalog.find<model::Queue>(stop.domain, stop.queue);
-    if (queue == nullptr) return false;
+    // Queues may overflow to one another.
+    if (queue == nullptr || notes_.size() >= routing::kForwardsMax) return false;
     const bool is_own = stop.domain == call.facts_.domain;
     routing::Question question{stop.domain, {}, {}, ctx.now.utc};
     if (is_own) question.caller = call.facts_.caller_account;

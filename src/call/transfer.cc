@@ -21,7 +21,7 @@ int Transfer::refusal_of(const Call& call, const CallContext& ctx, uint8_t index
     const bool is_busy = is_under_way() || call.newcomer_.is_here() || call.move_ ||
                          call.callee_offer_ || call.realign_ || reports_.size() >= kReferReportsMax;
     if (is_busy || !call.party(call.peer_of(index))->leg.remote_sdp()) return 491;
-    if (call.branches_.size() >= kBranchesMax) return 503;
+    if (call.branches_.size() >= call.branches_max()) return 503;
     // Who has no account here must not make calls at a domain's cost.
     if (call.who_is(index).account.is_nil()) return 403;
     if (request.replaces || request.host.empty()) return 0;

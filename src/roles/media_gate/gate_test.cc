@@ -452,6 +452,25 @@ TEST_F(GateTest, ReportsSilenceAndSound) {
     EXPECT_EQ(output.events[0].second.kind, ports::MediaEvent::Kind::Idle);
 }
 
+// The devices of one turn of a queue go, and those of the next come, in one request.
+TEST_F(GateTest, TerminationsThatLeaveMakeRoomForOthers) {
+    const auto bare = [](uint32_t first, uint32_t last) {
+        std::vector<ports::TerminationSettings> set;
+        for (uint32_t id = first; id <= last; ++id) {
+            set.push_back(party(id, kAlice));
+            set.back().streams.clear();
+        }
+        return set;
+    };
+    request.joined.reset();
+    request.set = bare(1, 32);
+    EXPECT_FALSE(gate.on_request(now, kOwner, request, output).error.has_value());
+    request.set = bare(33, 48);
+    EXPECT_TRUE(gate.on_request(now, kOwner, request, output).error.has_value());
+    for (uint32_t id = 2; id <= 17; ++id) request.remove.push_back(id);
+    EXPECT_FALSE(gate.on_request(now, kOwner, request, output).error.has_value());
+}
+
 // What was to join its parties, and what was to close it, went over a link that was cut.
 TEST_F(GateTest, AsksAfterAContextThatWasNeverJoined) {
     request.silence_timeout_s = 10;
