@@ -357,7 +357,8 @@ void Run::heal() {
     site_.watch_next({}, {});
     site_.network().temper = {};
     profile_.store = {};
-    store_bad_until_ = {};
+    store_bad_until_ =
+        std::min(store_bad_until_, world_.time());  // what it began is still under way
     site_.store().temper = {};
     for (const auto& phone : phones_) phone->retire();
     wait_for([this] { return site_.is_serving(); }, kBootPatience, "the site to serve again");
