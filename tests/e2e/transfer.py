@@ -285,7 +285,7 @@ def parked_call_comes_back(folder):
 
 
 def calls_of_several_instances(folder):
-    """Which B2B has a call is a matter of chance: five times means that some are another's, but once in 500."""
+    """Which B2B has a call is a matter of chance: ten times means that some are another's, but once in 500."""
     with running(folder, accounts=ACCOUNTS, nodes="split") as server:
         other = add_copy(server, "B2B", FIRST_NODE)
         owners = set()
@@ -302,6 +302,7 @@ def calls_of_several_instances(folder):
                 c.hang_up(a)
             for _ in range(5):
                 a.call("1002", b)
+                owners.add(server.api("GET", "/calls")["items"][0]["owner"])
                 expect(refer(b, "<sip:*71@demo.test>") == 202, "the REFER is accepted")
                 notified(b, 200)
                 let_go(b)
