@@ -95,6 +95,9 @@ inline constexpr size_t kAgentsAtOnce = 16;
 inline constexpr size_t kAgentsMax = 100'000;
 inline constexpr size_t kQueueTurnsMax = 100'000;
 
+// Versions that a copy which goes on with a subscription leaves out.
+inline constexpr uint32_t kVersionsAhead = 10;
+
 // --- Licences of calls.
 // A B2B that is away for so long has lost its calls to others, who have reported them by then.
 inline constexpr Duration kLeasesGrace = 3s;
