@@ -40,7 +40,7 @@ struct QueueSnapshot {
 };
 
 // In a queue, at this moment.
-struct QueuePlace {
+struct QueueVisit {
     QueueStop stop;
     std::optional<Instant> wait_until;
     std::optional<Instant> tell_at;
@@ -85,7 +85,7 @@ class QueueWait {
     bool go_on(Call& call, CallContext& ctx, model::QueueOutcome outcome) const;
 
     std::vector<QueueStop> stops_;
-    std::optional<QueuePlace> here_;  // stays when an agent has answered
+    std::optional<QueueVisit> here_;  // stays when an agent has answered
     std::vector<QueueNote> notes_;
 };
 
