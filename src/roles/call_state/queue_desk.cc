@@ -209,6 +209,7 @@ void QueueDesk::look(Now now, DomainId domain, ports::Outbox& out) {
     }
     std::set<AccountId> asked = asked_agents(line);
     Advices advices;
+    send_away_of_removed(now, domain, desk, advices);
     for (const InLine& each : line) {
         if (each.waiter->confirm_by) continue;
         if (!each.call->queue->offered.empty()) {
@@ -245,14 +246,26 @@ bool QueueDesk::send_away(Now now, const InLine& one, Advices& out) const {
     return true;
 }
 
-// Who has logged out or paused while he is asked.
+// Their queue was removed: no agent can get them.
+void QueueDesk::send_away_of_removed(Now now, DomainId domain, Desk& desk, Advices& out) const {
+    for (auto& [id, waiter] : desk.waiters) {
+        const CallSummary* call = index_.find(id);
+        if (!waits(call) || (waiter.confirm_by && *waiter.confirm_by > now.mono)) continue;
+        if (around_.catalog.find<Queue>(domain, call->queue->queue) != nullptr) continue;
+        waiter.confirm_by = now.mono + kAdviceConfirmed;
+        out[call->owner.number].entries.push_back(entry_of(*call, Kind::NoAgents));
+    }
+}
+
+// Who has logged out, paused or been disabled while he is asked.
 void QueueDesk::withdraw(const InLine& one, Advices& out) const {
     std::vector<AccountId> gone;
     for (const AccountId each : one.call->queue->offered) {
         const auto* set = around_.catalog.find<model::QueueAgent>(one.queue->domain, each);
-        const bool is_there = routing::is_member(*one.queue, each) &&
-                              routing::is_logged_in(set, one.queue->id) &&
-                              !routing::is_paused(set, one.queue->id);
+        const auto* account = around_.catalog.find_account(one.queue->domain, each);
+        const bool is_there =
+            account != nullptr && account->enabled && routing::is_member(*one.queue, each) &&
+            routing::is_logged_in(set, one.queue->id) && !routing::is_paused(set, one.queue->id);
         if (!is_there) gone.push_back(each);
     }
     if (gone.empty()) return;

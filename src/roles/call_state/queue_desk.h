@@ -78,6 +78,7 @@ class QueueDesk {
     std::vector<InLine> line_of(DomainId domain, Desk& desk) const;
     std::set<AccountId> asked_agents(const std::vector<InLine>& line) const;
     bool send_away(Now now, const InLine& one, Advices& out) const;
+    void send_away_of_removed(Now now, DomainId domain, Desk& desk, Advices& out) const;
     void withdraw(const InLine& one, Advices& out) const;
     std::vector<AccountId> choose(Now now, const InLine& one, const std::set<AccountId>& asked);
     void order(const Queue& queue, std::vector<AccountId>& free);

@@ -346,6 +346,36 @@ TEST_F(QueueDeskTest, WhoPausesWhileHisPhoneRingsIsWithdrawn) {
     EXPECT_EQ(said(), Said{"1 turn 2: 2"});
 }
 
+TEST_F(QueueDeskTest, WhenTheQueueIsRemovedAllHaveToLeave) {
+    for (uint64_t n = 1; n <= 3; ++n) set_agent(n, true, true);
+    arrive(1);
+    (void)said();
+    store::WatchBatch gone;
+    const std::string key = store::keys::in_domain(kDomain, "queue", queue_id(1).bits);
+    gone.events.push_back({store::WatchEvent::Kind::Delete, {key, {}, {}, {}, 0}});
+    feed.on_watch(gone);
+    catalog = feed.snapshot();
+    desk.on_catalog(now, out);
+    EXPECT_EQ(said(), Said{"1 nobody"});
+    pass(kAdviceConfirmed);
+    pass(kQueueLook);
+    EXPECT_EQ(said(), Said{"1 nobody"}) << "again, as it was not heard";
+}
+
+TEST_F(QueueDeskTest, WhoIsDisabledWhileHisPhoneRingsIsWithdrawn) {
+    arrive(1);
+    takes_turn(1, 1, {account(1)});
+    (void)said();
+    model::Account agent;
+    agent.id = account(1);
+    agent.domain = kDomain;
+    agent.login = "1001";
+    agent.enabled = false;
+    load(store::keys::account(kDomain, agent.id), model::encode_stored(agent, {}));
+    desk.on_catalog(now, out);
+    EXPECT_EQ(said(), Said{"1 withdraw 1"});
+}
+
 TEST_F(QueueDeskTest, AdviceThatWasLostIsGivenAgain) {
     arrive(1);
     EXPECT_EQ(said(), Said{"1 turn 1: 1"});
