@@ -294,6 +294,22 @@ def publications_that_are_refused(folder):
         expect(caller.wait_response(stranger).startswith("SIP/2.0 407"), "who publishes is proved")
 
 
+def a_burst_of_publications_is_bounded(folder):
+    """What is on its way into the store counts, too."""
+    with three_phones(folder) as (_, _caller, callee, _watcher):
+        uri, lines, asked = "sip:1002@demo.test", "Event: presence\r\nExpires: 600\r\n", []
+        for i in range(15):
+            dialog = {"call": f"burst-{i}@1002", "cseq": 0, "from": f"<{uri}>;tag=b{i}", "to": f"<{uri}>"}
+            first = callee.request("PUBLISH", uri, lines, pidf(), "application/pidf+xml", dialog)
+            callee.send(first)
+            proof = callee.credentials(callee.wait_response(first), "PUBLISH", uri)
+            asked.append(callee.request("PUBLISH", uri, lines + proof, pidf(), "application/pidf+xml", dialog))
+        for request in asked:
+            callee.send(request)
+        answers = sorted(callee.wait_response(request)[8:11] for request in asked)
+        expect(answers == ["200"] * 10 + ["503"] * 5, f"{answers}")
+
+
 def kept_over_a_restart(folder):
     with three_phones(folder, "one") as (server, caller, callee, watcher):
         expect(subscribe(watcher).startswith("SIP/2.0 200"), "begun")
@@ -393,4 +409,5 @@ def lamps_never_stick(folder):
 if __name__ == "__main__":
     main(a_lamp_follows_a_call, both_sides_of_a_call, refreshed_and_ended, a_look_without_a_subscription, what_is_refused,
          a_phone_that_has_forgotten, presence_of_phones_and_calls, messages_that_wait, registrations_of_ones_own,
-         published_and_shown, publications_that_are_refused, kept_over_a_restart, kept_when_cs_dies, lamps_never_stick)
+         published_and_shown, publications_that_are_refused,
+         a_burst_of_publications_is_bounded, kept_over_a_restart, kept_when_cs_dies, lamps_never_stick)

@@ -26,9 +26,16 @@ void Watchers::on_publish(Now now, const ports::SipInbound& in, const Asker& ask
     const Publication* former =
         request.etag.empty() ? nullptr : publications_.find(who->account, request.etag);
     if (former == nullptr && !request.etag.empty()) return refused({412, {}, {}});
-    const bool is_full = publications_.size() >= kPublicationsMax ||
-                         publications_.of(who->account).size() >= kPublicationsOfAccountMax;
-    if (former == nullptr && is_full) return refused({503, {}, {}});
+    // Those as well that are on their way into the store: they may come in a burst.
+    const auto is_full = [&] {
+        const auto coming = std::ranges::count_if(writing_, [&](const auto& each) {
+            return each.second.published && each.second.published->account == who->account;
+        });
+        return publications_.size() + writing_.size() >= kPublicationsMax ||
+               publications_.of(who->account).size() + static_cast<size_t>(coming) >=
+                   kPublicationsOfAccountMax;
+    };
+    if (former == nullptr && is_full()) return refused({503, {}, {}});
     Publication published;
     if (former != nullptr) published = *former;
     while (published.key == 0 || (former == nullptr && publications_.find(published.key)))
