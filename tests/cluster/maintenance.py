@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """What an operator does to a site that serves: servers are added, drained, restarted and removed. No call may fail.
 
-    maintenance.py [--rate R] [--calls N] [--registrations N]
-"""
+    maintenance.py [--rounds N] [--rate R] [--calls N] [--registrations N] [ACT...]
+
+Without names, "add and remove" and "restart in turn" are done."""
 
 import subprocess
 import threading
 
 from cluster import Site, SiteServer, join, ROLES
-from drill import COLUMNS, parse_options, row, show
+from drill import do_drills, parse_options
 from harness import Failed, expect, in_own_network, main, wait_for
 from site_drill import command, report_of
 
@@ -42,7 +43,7 @@ class Watched:
         if kind is None:
             self.report = report_of(self.name, (output, "".join(self.errors)), self.process.returncode)
             if self.report["refused"] and not self.report["broken"]:
-                self.report["broken"].append(f"{self.report['refused']} new calls were refused")
+                self.report["broken"].append(f"new calls were refused with {self.report['refused_with']}")
 
 
 def restart_in_turn(site):
@@ -90,20 +91,26 @@ def home_of(site, server):
                 if each["name"] == server.name)
 
 
+ACTS = {"add and remove": (add_and_remove, 40), "restart in turn": (restart_in_turn, 60)}
+
+
 def maintain(folder, given):
-    rows, broken = [COLUMNS], []
+    wanted = given.drills or list(ACTS)
+    if unknown := [name for name in wanted if name not in ACTS]:
+        raise Failed(f"there is no act {unknown[0]!r}; there are: {', '.join(ACTS)}")
     with Site(folder, servers=3, nodes="one") as site:
         site.spread_roles()
-        for name, act, seconds in (("add and remove", add_and_remove, 40),
-                                   ("restart in turn", restart_in_turn, 60)):
-            with Watched(site, given, name, seconds) as watched:
-                act(site)
-                expect(watched.process.poll() is None, f"{name} took longer than {seconds} s")
-            rows.append(row(name, watched.report))
-            broken += [f"{name}: {text}" for text in watched.report["broken"] + watched.report["lost"][:5] + watched.report["faults"][:5]]
-        show(rows)
-    if broken:
-        raise Failed("; ".join(broken))
+        do_drills(site, given, {f"{name} {n + 1}": lambda name=name: watch(site, given, name)
+                                for n in range(given.rounds) for name in wanted})
+
+
+def watch(site, given, name):
+    """The report of one act, done once."""
+    act, seconds = ACTS[name]
+    with Watched(site, given, name, seconds) as watched:
+        act(site)
+        expect(watched.process.poll() is None, f"{name} took longer than {seconds} s")
+    return watched.report
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@
 #include <utility>
 
 #include "cluster/limits.h"
+#include "roles/host/limits.h"
 #include "roles/host/node_host.h"
 
 namespace tandem::roles::host {
 
-void NodeHost::rebuild_directory() {
+void NodeHost::rebuild_directory(Now now) {
     std::vector<ports::DirectoryEntry> entries;
     const std::vector<Placement> placements = placements_of(catalog_);
     if (std::exchange(outline_, catalog_.outline()) != catalog_.outline())
@@ -35,7 +36,26 @@ void NodeHost::rebuild_directory() {
     };
     add_missing(draining_instances());
     for (const ReachableNode& node : reachable_) add_missing(node.draining);
+    follow_departures(now, entries);
+    for (const Departure& each : departures_) add_missing({each.entry});
     directory_.replace(std::move(entries));
+}
+
+// What the layers have taken from a node goes on there until it is at rest. The node tells so, but
+// maybe later than the layers do.
+void NodeHost::follow_departures(Now now, const std::vector<ports::DirectoryEntry>& placed) {
+    std::erase_if(departures_, [&](const Departure& each) {
+        return each.until <= now.mono || reachable(each.entry.node) == nullptr;
+    });
+    for (const ports::DirectoryEntry& each : directory_.entries()) {
+        const bool is_placed = std::ranges::find(placed, each.instance,
+                                                 &ports::DirectoryEntry::instance) != placed.end();
+        if (is_placed || each.weight == 0 || each.node == settings_.node ||
+            reachable(each.node) == nullptr)
+            continue;
+        departures_.push_back({each, now.mono + departure_told_within});
+        departures_.back().entry.weight = 0;
+    }
 }
 
 // ---- Load of B2Bs, which shifts the weights that the logic layer gives.
@@ -65,7 +85,7 @@ void NodeHost::follow_load(Now now) {
     for (const cluster::InstanceLoad& each : own_loads())
         load_shift_.note(each.instance, each.permille / 1000.0);
     if (!load_shift_.follow(now.mono)) return;
-    rebuild_directory();
+    rebuild_directory(now);
     tell(now, {EventKind::Load, 0, "new calls are spread anew among the B2Bs, by their load"});
 }
 

@@ -23,6 +23,9 @@ inline constexpr size_t events_kept_max = 500;
 inline constexpr uint64_t event_lanes = 100;
 inline constexpr uint64_t event_lanes_of_node = 4;
 inline constexpr Duration store_retry_pause = 100ms;
+// An instance that is another node's no more is believed to finish what it has for so long, unless
+// its node tells sooner: both read the same change within some 10 ms of each other.
+inline constexpr Duration departure_told_within = 1s;
 // A page of the catalog that has not come by then is asked for again.
 inline constexpr Duration store_reply_max = 2s;
 

@@ -264,7 +264,7 @@ void NodeHost::apply_placements(Now now) {
         hosted_.push_back({placement.instance, placement.kind, placement.group});
         membership_.claim(now, placement);
     }
-    rebuild_directory();
+    rebuild_directory(now);
     follow_membership(now);
     if (!load_at_) load_at_ = now.mono;
     if (hosted_.empty()) serving_ = true;  // a node without instances serves as it is
@@ -281,7 +281,7 @@ void NodeHost::follow_membership(Now now) {
         const uint64_t id = request.id;
         outbox_.send(self(), ports::kKeyValue, std::move(request), id);
     }
-    if (membership_.take_changed()) rebuild_directory();
+    if (membership_.take_changed()) rebuild_directory(now);
     for (MembershipEvent& event : membership_.take_events()) on_event(now, std::move(event));
     for (Event& event : membership_.take_news()) tell(now, std::move(event));
 }
@@ -415,9 +415,17 @@ const ReachableNode* NodeHost::reachable(uint16_t node) const {
 }
 
 void NodeHost::set_reachable_nodes(Now now, std::vector<ReachableNode> nodes) {
-    reachable_ = std::move(nodes);
+    std::swap(reachable_, nodes);
+    for (const ReachableNode& before : nodes) {
+        const ReachableNode* after = reachable(before.node);
+        const auto instance = &ports::DirectoryEntry::instance;
+        if (after != nullptr &&
+            !std::ranges::equal(before.draining, after->draining, {}, instance, instance))
+            std::erase_if(departures_,
+                          [&](const Departure& each) { return each.entry.node == before.node; });
+    }
     membership_.set_nodes(now, reachable_);
-    rebuild_directory();
+    rebuild_directory(now);
     follow_membership(now);
     std::erase_if(awaited_, [&](auto& entry) {
         if (reachable(entry.second.node) != nullptr) return false;
@@ -514,6 +522,7 @@ void NodeHost::on_timeout(Now now) {
     membership_.on_timeout(now);
     follow_membership(now);
     if (load_at_ && *load_at_ <= now.mono) follow_load(now);
+    if (!departures_.empty() && departures_.front().until <= now.mono) rebuild_directory(now);
     for (Hosted& hosted : hosted_) {
         if (hosted.role == nullptr) continue;
         const auto deadline = hosted.role->next_deadline();
@@ -529,6 +538,7 @@ std::optional<Instant> NodeHost::next_deadline() const {
     consider(reader_.next_deadline());
     consider(membership_.next_deadline());
     consider(load_at_);
+    if (!departures_.empty()) consider(departures_.front().until);
     for (const Hosted& hosted : hosted_) {
         if (hosted.role) consider(hosted.role->next_deadline());
     }

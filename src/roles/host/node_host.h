@@ -127,6 +127,10 @@ class NodeHost {
         std::unique_ptr<ports::Surroundings> surroundings;  // the role keeps a reference
         std::unique_ptr<ports::Role> role;                  // none until the instance is claimed
     };
+    struct Departure {
+        ports::DirectoryEntry entry;
+        Instant until;
+    };
     struct Awaited {  // a question that left for another node
         uint16_t node = 0;
         ports::Letter asked_without_payload;
@@ -153,7 +157,8 @@ class NodeHost {
     void leave_calls(Now now);
     bool pass_on(const Hosted& hosted, ports::Letter& letter);
     bool waits_for_next_life(const Hosted& hosted, const ports::Letter& letter) const;
-    void rebuild_directory();
+    void rebuild_directory(Now now);
+    void follow_departures(Now now, const std::vector<ports::DirectoryEntry>& placed);
     std::vector<cluster::InstanceLoad> own_loads() const;
     void follow_load(Now now);
     uint16_t weight_of(const Placement& placement) const;
@@ -195,6 +200,7 @@ class NodeHost {
     ports::Outbox outbox_;
     std::vector<Hosted> hosted_;
     std::vector<ReachableNode> reachable_;
+    std::vector<Departure> departures_;  // until their nodes have told what becomes of them
     std::unordered_map<uint64_t, Awaited> awaited_;  // by sender and request
 };
 

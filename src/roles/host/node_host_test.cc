@@ -155,6 +155,39 @@ void put_servers(Fixture& fixture) {
     fixture.advance(100ms);
 }
 
+// Node 2 has the MGC no more, and finishes what it has there; it tells so a little later than the
+// layers do, or has nothing of it any more.
+TEST(NodeHost, AnInstanceThatIsTakenFromANodeIsFoundUntilTheNodeHasToldWhatBecomesOfIt) {
+    for (const bool node_tells : {true, false}) {
+        SCOPED_TRACE(node_tells);
+        Fixture fixture(1);
+        put_servers(fixture);
+        ASSERT_EQ(fixture.host.directory().find(ports::Instance{7})->weight, 100);
+        model::RoleInstance role;
+        role.id = RoleInstanceId{{1, 2}};
+        role.number = 7;
+        role.node = 2;
+        role.role = model::RoleCode::Mgc;
+        role.enabled = false;
+        fixture.put(store::keys::role_instance(role.id), model::encode_stored(role, {}));
+        const ports::DirectoryEntry* entry = fixture.host.directory().find(ports::Instance{7});
+        ASSERT_NE(entry, nullptr);
+        EXPECT_EQ(entry->weight, 0) << "nothing new is for it";
+        if (node_tells) {
+            std::vector<ports::DirectoryEntry> drains{*entry};
+            fixture.host.set_reachable_nodes(fixture.now, {{1, {1, 1}, {}}, {2, {1, 1}, drains}});
+            fixture.advance(departure_told_within);
+            EXPECT_NE(fixture.host.directory().find(ports::Instance{7}), nullptr);
+            fixture.host.set_reachable_nodes(fixture.now, {{1, {1, 1}, {}}, {2, {1, 1}, {}}});
+        } else {
+            ASSERT_TRUE(fixture.host.next_deadline());
+            EXPECT_LE(*fixture.host.next_deadline(), fixture.now.mono + departure_told_within);
+            fixture.advance(departure_told_within);
+        }
+        EXPECT_EQ(fixture.host.directory().find(ports::Instance{7}), nullptr);
+    }
+}
+
 // A server that hosts nothing is heard, and hears, like any: of two others it settles who is dead.
 TEST(NodeHost, AServerWithoutInstancesObserves) {
     Fixture fixture(1);

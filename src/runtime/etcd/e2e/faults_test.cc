@@ -12,15 +12,6 @@
 #include "runtime/reactor/clock.h"
 #include "store/writer.h"
 
-// Threads of gRPC may end after main() has: the random generators that OpenSSL has for each thread
-// are nobody's then. They are known by whole stacks only, as OpenSSL has no frame pointers.
-extern "C" const char* __asan_default_options() {
-    return "fast_unwind_on_malloc=0";
-}
-extern "C" const char* __lsan_default_suppressions() {
-    return "leak:RAND_get0_public\nleak:RAND_get0_private";
-}
-
 namespace tandem::runtime {
 namespace {
 

@@ -12,6 +12,16 @@
 #include "runtime/reactor/native_address.h"
 #include "runtime/reactor/unique_fd.h"
 
+// Threads of gRPC may end after main() has: the random generators and lists of errors that OpenSSL
+// has for each thread are nobody's then. They are known by whole stacks only, as OpenSSL has no
+// frame pointers.
+extern "C" const char* __asan_default_options() {
+    return "fast_unwind_on_malloc=0";
+}
+extern "C" const char* __lsan_default_suppressions() {
+    return "leak:RAND_get0_public\nleak:RAND_get0_private\nleak:ERR_";
+}
+
 namespace tandem::runtime {
 
 TestFolder::TestFolder() {
