@@ -176,6 +176,39 @@ TEST_F(PageTest, WhoAnswersAfterTheMoveIsToldOfTheNewPorts) {
     EXPECT_EQ(heard(), (Pairs{{1, 2}, {1, 3}}));
 }
 
+// As many as may be, with descriptions as long as phones write them: the snapshot holds them all.
+TEST_F(PageTest, AFullPageSurvivesItsInstance) {
+    std::vector<std::string> numbers;
+    for (int n = 0; n < 32; ++n) {
+        numbers.push_back(std::to_string(1100 + n));
+        stage.add_account(numbers.back());
+        stage.register_phone(numbers.back(), static_cast<uint16_t>(6000 + n));
+    }
+    stage.add_group("301", R"({"name":"house"})", {numbers.begin(), numbers.end()});
+    const std::string more =
+        "a=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\na=rtpmap:9 G722/8000\na=rtpmap:101 "
+        "telephone-event/8000\na=fmtp:101 0-16\na=ptime:20\na=maxptime:150\na=rtcp:4001\n"
+        "a=ssrc:3735928559 cname:0123456789abcdef@phone.example.com\na=sendrecv\n";
+    stage.call(kAlice, "1001", "*63301", sdp_of(4000, "9 8 0 101", more));
+    for (uint16_t port = 6000; port < 6032; ++port) {
+        const auto invites = stage.at(port);
+        ASSERT_EQ(invites.size(), 1u);
+        stage.respond(port, invites[0], 200, sdp_of(port, "8 101", more));
+    }
+    alice = stage.at(kAlice).back();
+    ASSERT_EQ(alice.message.status(), 200);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+    stage.advance(6s);
+    for (uint16_t port = 6000; port < 6032; ++port) (void)stage.at(port);
+    stage.restart();
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
+    for (uint16_t port = 6000; port < 6032; ++port) {
+        const auto last = stage.at(port);
+        ASSERT_FALSE(last.empty()) << port;
+        EXPECT_EQ(last.back().message.method(), sip::Method::Bye);
+    }
+}
+
 TEST_F(PageTest, ItsRecordNamesEachPhone) {
     page();
     stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
