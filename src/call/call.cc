@@ -85,11 +85,18 @@ bool Call::talks_to(uint8_t leg, std::string_view remote_tag) const {
 }
 
 uint8_t Call::talking_leg(DomainId domain, AccountId account) const {
-    if (winner_ == 0 || phase_ >= Phase::Ending) return no_leg;
+    if (winner_ == 0 || phase_ >= Phase::Ending || paging_.is_page()) return no_leg;
     for (const uint8_t index : {near_, winner_}) {
         if (who_is(index).account == account && domain_of_leg(index) == domain) return index;
     }
     return no_leg;
+}
+
+std::vector<uint8_t> Call::talkers() const {
+    std::vector<uint8_t> found = paging_.listeners(*this);
+    if (!paging_.is_page() && winner_ != 0) found.push_back(winner_);
+    found.insert(found.begin(), near_);
+    return found;
 }
 
 Branch* Call::winner() {
@@ -148,6 +155,7 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     stages_ = std::move(route.stages);
     const bool leads_nowhere = destinations_.empty() && route.queues.empty();
     queue_.plan(std::move(route.queues));
+    paging_.plan(route.pages);
     if (leads_nowhere) forwards_ = std::move(route.forwards);
     feature_ = std::move(route.feature);
     if (leads_nowhere && !feature_) {
@@ -303,6 +311,7 @@ void Call::on_leg_event(CallContext& ctx, LegEvent event) {
     const uint8_t index = index_of(event.leg);
     if (party(index) == nullptr) return;
     if (feature_ && on_feature_event(ctx, event)) return;
+    if (paging_.is_page() && paging_.on_event(*this, ctx, index, event)) return;
     if (index != 0 && index == intruder_.index()) return intruder_.on_event(*this, ctx, event);
     using Kind = LegEvent::Kind;
     switch (event.kind) {
@@ -401,10 +410,13 @@ void Call::run_timers(CallContext& ctx) {
     queue_.on_timeout(*this, ctx);
     if (due(commit_deadline_)) flush_withheld(ctx);
     if (due(ring_deadline_) && seeks()) on_ring_timeout(ctx);
-    if (due(stage_deadline_) && rings()) on_stage_timeout(ctx);
+    if (due(stage_deadline_)) {
+        if (paging_.is_page()) paging_.on_time_over(*this, ctx);
+        if (rings()) on_stage_timeout(ctx);
+    }
     if (due(audit_at_)) {
-        if (Party* near = party(near_)) near->leg.audit(ctx.leg);
-        if (Branch* won = winner()) won->party.leg.audit(ctx.leg);
+        for (const uint8_t index : talkers())
+            if (Party* each = party(index)) each->leg.audit(ctx.leg);
     }
     if (phase_ < Phase::Ending && due(longest_)) {
         if (feature_) return end(ctx, ReleasedBy::System, 200, "");

@@ -21,6 +21,7 @@
 #include "call/intruder.h"
 #include "call/media_move.h"
 #include "call/newcomer.h"
+#include "call/paging.h"
 #include "call/phase.h"
 #include "call/question.h"
 #include "call/queue_wait.h"
@@ -160,6 +161,7 @@ class Call {
     Branch* winner();
     uint8_t peer_of(uint8_t index) const { return index == near_ ? winner_ : near_; }
     SrtpPolicy srtp_of(uint8_t index) const;  // of a party; trunks may have their own
+    std::vector<uint8_t> talkers() const;     // who is in it: two, or all of a page
     bool talks(uint8_t index) const { return index == near_ || (winner_ != 0 && index == winner_); }
     Destination who_is(uint8_t index) const;
     void set_phase(Phase phase);
@@ -330,10 +332,12 @@ class Call {
     model::Cdr side_of(const model::Cdr& whole, DomainId domain) const;
 
     size_t branches_max() const;
+    size_t devices_max() const;
     void know_offer_again(sip::LegSnapshot& leg);
 
     friend class Intruder;
     friend class Newcomer;
+    friend class Paging;
     friend class QueueWait;
     friend class Transfer;
 
@@ -347,6 +351,7 @@ class Call {
     Transfer transfer_;
     Newcomer newcomer_;
     Intruder intruder_;
+    Paging paging_;
     uint8_t orphan_ = 0;  // the leg of one before a restart, whose termination the gate still has
     QueueWait queue_;
     std::vector<RouteStepNote> route_notes_;

@@ -180,6 +180,7 @@ struct CallRoute {
     std::vector<RouteStepNote> notes;
     std::vector<routing::Forward> forwards;       // to a refusal
     std::optional<ports::EntityRequest> feature;  // what the caller has dialled to be set
+    bool pages = false;                           // see call/paging.h
     Duration park_for{0};  // of a transfer: whoever stays is to wait, for so long
 };
 

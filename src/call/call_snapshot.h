@@ -43,6 +43,7 @@ struct CallSnapshot {
     bool ringing = false;
     uint8_t winner = 0;    // 0 while it rings
     uint8_t near = 0;      // who is in the caller's place
+    bool pages = false;    // all parties but the caller hear him
     uint8_t intruder = 0;  // the leg of who had joined them: lost with its owner
     TransferSnapshot transfer;
     UtcTime answered;

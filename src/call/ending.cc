@@ -36,6 +36,7 @@ void Call::end(CallContext& ctx, ReleasedBy by, int status, std::string_view rea
     end_leg(ctx, near_, status, told);
     if (winner_ != 0) end_leg(ctx, winner_, status, told);
     intruder_.drop(*this, ctx, status);
+    paging_.drop_all(*this, ctx, status, told);
     close_media(ctx);
 }
 

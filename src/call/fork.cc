@@ -315,6 +315,9 @@ void Call::on_ring_timeout(CallContext& ctx) {
 
 void Call::search_failed(CallContext& ctx, ReleasedBy by, int status, std::string_view reason) {
     if (transfer_.is_under_way()) return transfer_.on_failed(*this, ctx, status);
+    if (paging_.is_page() && phase_ >= Phase::Committing) return paging_.on_time_over(*this, ctx);
+    if (paging_.is_page() && status != 503)
+        return end(ctx, ReleasedBy::System, 480, "nobody could be paged");
     end(ctx, by, status, reason);
 }
 

@@ -166,7 +166,7 @@ bool Call::is_dialog(uint8_t leg, const DialogName& name) const {
 }
 
 uint8_t Call::ringing_leg(DomainId domain, AccountId account) const {
-    if (phase_ != Phase::Ringing) return 0;
+    if (phase_ != Phase::Ringing || paging_.is_page()) return 0;
     for (size_t i = 0; i < branches_.size(); ++i) {
         const Branch& each = *branches_[i];
         const bool is_asked = account.is_nil() || each.destination.account == account;
@@ -198,7 +198,7 @@ ports::ReplacedFound Call::find_dialog(const ports::ReplacedQuery& query) const 
             found.dialled = facts_.dialled;
         }
         if (phase_ != Phase::Established || winner_ == 0) continue;
-        if (!talks(index) || transfer_.is_under_way()) continue;
+        if (!talks(index) || transfer_.is_under_way() || paging_.is_page()) continue;
         const uint8_t other = peer_of(index);
         if (domain_of_leg(other) != query.domain) continue;
         const Destination who = who_is(other);

@@ -10,6 +10,8 @@ namespace tandem::call {
 
 // Devices of one account that ring at the same time. People have five; a desk with 16 is a queue.
 inline constexpr size_t kForkMax = 16;
+// Devices that one page calls: routing/limits.h has as many accounts, most with one device.
+inline constexpr size_t kPagedMax = 32;
 // Branches that one call may make in all, with retries over another profile or flow and with
 // redirections: the index of a leg has 8 bits, and a call that needs more is looping.
 inline constexpr size_t kBranchesMax = 48;

@@ -87,7 +87,7 @@ void Call::on_bindings(CallContext& ctx, const Question& question, ports::Bindin
     if (destination.stage != stage_) return;  // its time is over
     auto devices = static_cast<size_t>(std::ranges::count_if(branches_, is_pending));
     for (ports::Binding& binding : reply.bindings) {
-        if (branches_.size() >= branches_max() || devices++ >= kForkMax) break;
+        if (branches_.size() >= branches_max() || devices++ >= devices_max()) break;
         add_branch(ctx, destination, std::move(binding), std::nullopt);
     }
     if (rings()) {  // a redirection led here
@@ -219,7 +219,7 @@ void Call::on_flow_looked_for(CallContext& ctx, uint8_t index, const ports::Bind
     follow_flow(ctx, index, found->flow);
     of->leg.say_bye_again(ctx.leg);
     if (!move_) return;
-    move_->sides[index == near_ ? 0 : 1].again = ctx.now.mono;
+    move_->sides[index].again = ctx.now.mono;
     offer_move(ctx);
 }
 

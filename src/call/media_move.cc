@@ -9,6 +9,7 @@
 
 #include "call/ask.h"
 #include "call/call.h"
+#include "call/failure.h"
 #include "call/limits.h"
 #include "sdp/intersection.h"
 
@@ -88,8 +89,7 @@ void Call::on_media_lost(CallContext& ctx) {
 
 // Whose media the context has: of those that ring, or that talk.
 std::vector<uint8_t> Call::parties_with_media() const {
-    std::vector<uint8_t> found{near_};
-    if (winner_ != 0) found.push_back(winner_);
+    std::vector<uint8_t> found = talkers();
     for (size_t i = 0; i < branches_.size(); ++i) {
         const bool has_ports = branches_[i]->is_pending() && branches_[i]->ports_asked;
         if (has_ports) found.push_back(static_cast<uint8_t>(i + 1));
@@ -142,7 +142,8 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     for (const uint8_t index : parties_with_media()) {
         PartyMedia& media = party(index)->media;
         party(index)->hears.reset();
-        if (move_->joins && talks(index)) media.forget_keys();
+        const bool is_in = talks(index) || paging_.hears(*this, index);
+        if (move_->joins && is_in) media.forget_keys();
         request.set.push_back(media.settings());
         if (index >= move_->before.size()) continue;
         for (const ports::LocalStream& known : move_->before[index]) {
@@ -151,10 +152,13 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     }
     // The new context knows nothing of those that are out.
     for (const auto& each : branches_) each->ports_released |= !each->is_pending();
-    for (const uint8_t index : {near_, winner_}) {
+    for (const uint8_t index : talkers()) {
         if (Branch* each = branch(index)) each->ports_released = false;
     }
-    if (move_->joins) request.joined = {{request.set[0].termination, request.set[1].termination}};
+    if (paging_.is_page())
+        request.heard = paging_.heard(*this);
+    else if (move_->joins)
+        request.joined = {{request.set[0].termination, request.set[1].termination}};
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }
 
@@ -174,13 +178,16 @@ void Call::on_move_opened(CallContext& ctx) {
     const bool was_answered_meanwhile = !move_->joins || move_->joined != std::pair(near_, winner_);
     move_->stage = Stage::Offering;
     if (exchange_) exchange_->is_of_old_ports = true;
-    for (const uint8_t index : {near_, winner_}) {
+    for (const uint8_t index : talkers()) {
         Party& of = *party(index);
-        move_->sides[index == near_ ? 0 : 1] = {is_moved(index) || of.knows_old_ports, false, {}};
+        move_->sides[index] = {is_moved(index) || of.knows_old_ports, false, {}};
         of.knows_old_ports = false;
-        if (was_answered_meanwhile) of.media.forget_keys();
+        if (was_answered_meanwhile && !paging_.is_page()) of.media.forget_keys();
     }
-    if (was_answered_meanwhile) update_media(ctx, {near_, winner_}, true);
+    if (paging_.is_page())
+        paging_.tell_gate(*this, ctx, talkers());
+    else if (was_answered_meanwhile)
+        update_media(ctx, {near_, winner_}, true);
     for (size_t i = 0; i < branches_.size(); ++i) {
         Branch& each = *branches_[i];  // a transfer's
         if (each.state == BranchState::Inviting || each.state == BranchState::Ringing)
@@ -210,13 +217,14 @@ void Call::on_move_opened_ringing(CallContext& ctx) {
 // The call that was answered is made whole.
 void Call::tell_new_ports(CallContext& ctx) {
     if (move_ || phase_ != Phase::Established) return;
-    if (!party(near_)->knows_old_ports && !winner()->party.knows_old_ports) return;
+    const auto knows_old = [&](uint8_t index) { return party(index)->knows_old_ports; };
+    if (std::ranges::none_of(talkers(), knows_old)) return;
     move_.emplace();
     move_->stage = Stage::Offering;
     move_->give_up = ctx.now.mono + kMediaMoveGiveUp;
-    for (const uint8_t index : {near_, winner_}) {
+    for (const uint8_t index : talkers()) {
         Party& of = *party(index);
-        move_->sides[index == near_ ? 0 : 1].wanted = of.knows_old_ports;
+        move_->sides[index].wanted = of.knows_old_ports;
         if (std::exchange(of.knows_old_ports, false)) of.media.forget_keys();
     }
     offer_move(ctx);
@@ -234,8 +242,8 @@ void Call::offer_anew(CallContext& ctx, uint8_t index) {
         to.knows_old_ports = true;
         return;
     }
-    MoveSide& side = move_->sides[index == near_ ? 0 : 1];
-    move_->sides[index == near_ ? 1 : 0] = {
+    MoveSide& side = move_->sides[index];
+    move_->sides[peer_of(index)] = {
         std::exchange(party(peer_of(index))->knows_old_ports, false), false, {}};
     side.wanted = true;
     to.knows_old_ports = side.offering;  // once more, after what it is being offered
@@ -245,11 +253,14 @@ void Call::offer_anew(CallContext& ctx, uint8_t index) {
 // Offers what is new to whom it is new to; over when nobody is left.
 void Call::offer_move(CallContext& ctx) {
     if (!move_ || move_->stage != Stage::Offering || phase_ >= Phase::Ending) return;
-    for (const uint8_t index : {near_, winner_}) {
-        MoveSide& side = move_->sides[index == near_ ? 0 : 1];
+    for (const uint8_t index : talkers()) {
+        MoveSide& side = move_->sides[index];
         if (!side.wanted || side.offering) continue;
         if (side.again && *side.again > ctx.now.mono) continue;
-        const auto other = agreed_with(party(peer_of(index))->leg);
+        // Of a page each goes on as it was.
+        const bool is_paged = paging_.hears(*this, index);
+        const auto other =
+            is_paged ? party(index)->leg.local_sdp() : agreed_with(party(peer_of(index))->leg);
         if (!other) return end(ctx, ReleasedBy::System, 503, "media was lost");
         Party& to = *party(index);
         sip::Payload payload;
@@ -260,21 +271,25 @@ void Call::offer_move(CallContext& ctx) {
         // Another offer is under way on this leg.
         if (!side.offering) side.again = ctx.now.mono + kMediaTryAgain;
     }
-    const auto is_done = [](const MoveSide& side) { return !side.wanted && !side.offering; };
-    if (std::ranges::all_of(move_->sides, is_done)) end_move(ctx);
+    const auto is_done = [&](uint8_t index) {
+        const MoveSide side = move_->side_of(index);
+        return !side.wanted && !side.offering;
+    };
+    if (std::ranges::all_of(talkers(), is_done)) end_move(ctx);
 }
 
 bool Call::is_move_answer(uint8_t index) const {
-    if (!move_ || move_->stage != Stage::Offering || !talks(index)) return false;
-    return move_->sides[index == near_ ? 0 : 1].offering;
+    if (!move_ || move_->stage != Stage::Offering || !(talks(index) || paging_.hears(*this, index)))
+        return false;
+    return move_->side_of(index).offering;
 }
 
 void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer) {
     if (!party(index)->media.learn(answer, SdpRole::Answer, srtp_of(index))) {
+        if (paging_.hears(*this, index)) return end_leg(ctx, index, 488, reason_header(488, ""));
         return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
     }
-    move_->sides[index == near_ ? 0 : 1] = {
-        std::exchange(party(index)->knows_old_ports, false), false, {}};
+    move_->sides[index] = {std::exchange(party(index)->knows_old_ports, false), false, {}};
     note_hold();
     save_wanted_ = settings_.survival != Survival::None;
     update_media(ctx, {index}, false);
@@ -284,10 +299,12 @@ void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& a
 // 488 and its like are final. Anything else may pass: an offer of the phone's own went first, or it
 // was busy with one (491, 500 with Retry-After; RFC 3261 14.1, 14.2).
 void Call::on_move_refused(CallContext& ctx, uint8_t index, int status) {
-    MoveSide& side = move_->sides[index == near_ ? 0 : 1];
+    MoveSide& side = move_->sides[index];
     side.offering = false;
     if (!side.wanted) return offer_move(ctx);
     const bool passing = status == 491 || status == 500 || status == 503 || status == 430;
+    if (!passing && paging_.hears(*this, index))
+        return end_leg(ctx, index, 503, reason_header(503, "media was lost"));
     if (!passing) return end(ctx, ReleasedBy::System, 503, "media was lost");
     side.again = ctx.now.mono + (status == 491 ? kMediaTryAgain : kMoveOfferAgain);
 }
@@ -295,7 +312,7 @@ void Call::on_move_refused(CallContext& ctx, uint8_t index, int status) {
 // An offer that travelled from one party to the other has given both the new ports.
 void Call::note_exchange_for_move(const Exchange& exchange) {
     if (!move_ || move_->stage != Stage::Offering || exchange.is_of_old_ports) return;
-    for (MoveSide& side : move_->sides) side.wanted = false;
+    for (auto& [leg, side] : move_->sides) side.wanted = false;
 }
 
 void Call::run_move_timers(CallContext& ctx) {
@@ -318,7 +335,8 @@ std::optional<Instant> Call::next_move_deadline() const {
     if (!move_ || phase_ >= Phase::Ending) return earliest;
     sooner(move_->give_up);
     sooner(move_->again);
-    for (const MoveSide& side : move_->sides) {
+    for (const uint8_t index : talkers()) {
+        const MoveSide side = move_->side_of(index);
         if (side.wanted && !side.offering) sooner(side.again);
     }
     return earliest;

@@ -3,8 +3,8 @@
 // been answered.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -34,7 +34,11 @@ struct MediaMove {
     std::vector<std::vector<ports::LocalStream>> before;  // ports that each leg knows
     bool joins = false;                                   // the new context joins the parties
     std::pair<uint8_t, uint8_t> joined;                   // these, who may be others by now
-    std::array<MoveSide, 2> sides;                        // caller, callee
+    std::map<uint8_t, MoveSide> sides;                    // by leg
+    MoveSide side_of(uint8_t leg) const {
+        const auto found = sides.find(leg);
+        return found == sides.end() ? MoveSide{} : found->second;
+    }
 };
 
 }  // namespace tandem::call

@@ -76,9 +76,10 @@ std::optional<ports::MediaPlay> Call::wanted_music(const CallContext& ctx, uint8
     return play;
 }
 
-// What an intruder hears, or those who hear him.
+// What an intruder hears, or those who hear him; or those of a page.
 std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
-    const std::vector<uint8_t> voices = intruder_.voices_for(*this, index);
+    const std::vector<uint8_t> voices =
+        paging_.is_page() ? paging_.voices_for(*this, index) : intruder_.voices_for(*this, index);
     if (voices.empty()) return std::nullopt;
     const Party& of = *party(index);
     const auto stream = audio_stream(of.media);
@@ -101,7 +102,7 @@ std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
 }
 
 std::optional<ports::MediaPlay> Call::wanted_play(const CallContext& ctx, uint8_t index) const {
-    auto music = wanted_music(ctx, index);
+    auto music = paging_.is_page() ? std::nullopt : wanted_music(ctx, index);
     return music ? music : wanted_mix(index);
 }
 
@@ -116,8 +117,9 @@ void Call::settle_playing(CallContext& ctx) {
         });
     if (checks) return;
     ports::MediaRequest request;
-    const uint8_t third = intruder_.hears() ? intruder_.index() : near_;
-    for (const uint8_t index : {near_, winner_, third}) {
+    std::vector<uint8_t> hearers = talkers();
+    if (intruder_.hears()) hearers.push_back(intruder_.index());
+    for (const uint8_t index : hearers) {
         Party& of = *party(index);
         auto wanted = wanted_play(ctx, index);
         if (wanted == of.hears) continue;

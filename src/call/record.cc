@@ -292,6 +292,7 @@ model::Cdr Call::record(UtcTime now) const {
     // Nobody of a group was meant himself.
     if (reached != nullptr && (reached->of_group || queue_.was_used())) reached = nullptr;
     if (winner_ != 0) reached = &branches_[winner_ - 1]->destination;
+    if (paging_.is_page()) reached = nullptr;  // many have: the legs name them
     // Who answered, though he may have handed the call to somebody else since.
     const auto& notes = transfer_.notes();
     const auto left = std::ranges::find_if(notes, &TransferNote::of_callee);
@@ -381,7 +382,8 @@ ports::CallSummary Call::whole_summary(ports::Instance owner) const {
     summary.caller = near.number;
     summary.callee = facts_.dialled;
     summary.caller_account = near.account;
-    if (winner_ != 0) {
+    const bool is_page = paging_.is_page();  // of nobody's lamps but the caller's
+    if (winner_ != 0 && !is_page) {
         const Destination& far = branches_[winner_ - 1]->destination;
         summary.callee_account = far.account;
         if (std::ranges::any_of(transfer_.notes(), &TransferNote::of_callee))
@@ -402,7 +404,7 @@ ports::CallSummary Call::whole_summary(ports::Instance owner) const {
         summary.call_id_headers.push_back(branch->party.leg.call_id());
     }
     summary.is_protected = saved_;
-    if (winner_ == 0 && phase_ < Phase::Ending) {
+    if (winner_ == 0 && phase_ < Phase::Ending && !is_page) {
         for (const auto& branch : branches_) {
             const AccountId account = branch->destination.account;
             if (branch->state != BranchState::Ringing || account.is_nil()) continue;

@@ -508,6 +508,7 @@ std::string encode(const CallSnapshot& snapshot) {
         side.set_goes_out(each.goes_out);
     }
     out.set_intruder(snapshot.intruder);
+    out.set_pages(snapshot.pages);
     encode_queue(snapshot.queue, out);
     out.set_near(snapshot.near);
     encode_transfer(snapshot.transfer, out);
@@ -557,6 +558,7 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     const bool is_alone = in.near() != 0 && in.near() == in.winner();
     if (!complete || is_alone || in.winner() > 254) return malformed("call.parties");
     out.near = static_cast<uint8_t>(in.near());
+    out.pages = in.pages();
     if (in.intruder() < 255) out.intruder = static_cast<uint8_t>(in.intruder());
     out.transfer = decode_transfer(in);
     out.winner = static_cast<uint8_t>(in.winner());

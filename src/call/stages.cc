@@ -17,8 +17,8 @@ void Call::on_route(CallContext& ctx, Route route) {
         transfer_.park(*this, ctx, route.park_for);
         return pump(ctx);
     }
-    // Who is transferred has been answered, and would wait in silence.
-    if (!route.queues.empty()) {
+    // Who is transferred has been answered, and would wait in silence; or be heard by many.
+    if (!route.queues.empty() || route.pages) {
         route = {};
         route.refusal = 403;
     }
@@ -105,6 +105,10 @@ bool Call::next_stage(CallContext& ctx) {
 // Each agent who is asked is a branch more.
 size_t Call::branches_max() const {
     return queue_.was_used() ? kQueueBranchesMax : kBranchesMax;
+}
+
+size_t Call::devices_max() const {
+    return paging_.is_page() ? kPagedMax : kForkMax;
 }
 
 void Call::on_stage_timeout(CallContext& ctx) {

@@ -71,7 +71,7 @@ std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
 bool Call::is_at_rest() const {
     return phase_ == Phase::Established && kept_ && !save_wanted_ && !exchange_ && !move_ &&
            !callee_offer_ && questions_.empty() && transfer_.is_at_rest() && !newcomer_.is_here() &&
-           !intruder_.is_here();
+           !intruder_.is_here() && !(paging_.is_page() && stage_deadline_);
 }
 
 // The caller and the device that answered, or those that ring: branches that lost are of no use to
@@ -95,6 +95,7 @@ CallSnapshot Call::save(Now now) {
     save_is_of_answer_ = !snapshot.ringing;
     snapshot.parties.reserve(2);
     snapshot.near = near_;
+    snapshot.pages = paging_.is_page();
     snapshot.transfer = transfer_.save();
     if (caller_ && near_ == 0) snapshot.parties.push_back(snapshot_of(0, *caller_));
     for (size_t i = 0; i < branches_.size(); ++i) {
@@ -102,7 +103,7 @@ CallSnapshot Call::save(Now now) {
         const auto index = static_cast<uint8_t>(i + 1);
         const bool rings = snapshot.ringing && (branch.state == BranchState::Inviting ||
                                                 branch.state == BranchState::Ringing);
-        if (!talks(index) && !rings) continue;
+        if (!talks(index) && !paging_.hears(*this, index) && !rings) continue;
         PartySnapshot party = snapshot_of(index, branch.party);
         party.destination = branch.destination;
         party.contact = branch.binding.contact;
@@ -112,8 +113,7 @@ CallSnapshot Call::save(Now now) {
     }
     if (!move_ || move_->stage != MediaMove::Stage::Offering) return snapshot;
     for (PartySnapshot& each : snapshot.parties) {
-        if (!talks(each.index)) continue;
-        const MoveSide& side = move_->sides[each.index == near_ ? 0 : 1];
+        const MoveSide side = move_->side_of(each.index);
         each.wants_offer |= side.wanted || side.offering;
     }
     return snapshot;
@@ -128,6 +128,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     call.held_ = snapshot.held;
     call.winner_ = snapshot.winner;
     call.near_ = snapshot.near;
+    call.paging_.plan(snapshot.pages);
     call.orphan_ = snapshot.intruder;
     call.transfer_.restore(std::move(snapshot.transfer));
     call.answered_ = snapshot.answered;
@@ -149,7 +150,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
             call.caller_.emplace(party_of(party));
             continue;
         }
-        if (!call.talks(party.index) && !snapshot.ringing) continue;
+        if (!call.talks(party.index) && !snapshot.ringing && !snapshot.pages) continue;
         while (call.branches_.size() + 1 < party.index) {
             call.branches_.push_back(empty_place(call.base(), call.branches_.size() + 1));
         }
@@ -202,8 +203,7 @@ void Call::take_over(CallContext& ctx, Duration audit_after) {
         return;
     }
     // What the phones send from now on counts; what they had sent before is gone.
-    party(near_)->leg.take_over(ctx.leg);
-    winner()->party.leg.take_over(ctx.leg);
+    for (const uint8_t index : talkers()) party(index)->leg.take_over(ctx.leg);
     audit_at_ = ctx.now.mono + audit_after;
     const auto left =
         settings_.duration_max - std::chrono::milliseconds(ctx.now.utc.unix_ms - answered_.unix_ms);

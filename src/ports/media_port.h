@@ -114,6 +114,8 @@ struct MediaRequest {
     std::vector<MediaPlay> play;
     // Who hears whom: both ways between each pair. Replaces the former list when set.
     std::optional<std::vector<std::pair<uint32_t, uint32_t>>> joined;
+    // One way: the first of each pair is heard by the second. Replaces the former list when set.
+    std::optional<std::vector<std::pair<uint32_t, uint32_t>>> heard;
     bool must_exist = false;         // NotFound when MG does not have it, instead of making it
     bool close = false;              // ends the context; the reply has the final statistics
     uint32_t silence_timeout_s = 0;  // of the context; 0: the media gate's default

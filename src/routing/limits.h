@@ -1,6 +1,7 @@
 // Bounds of routing, each with its reason.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 namespace tandem::routing {
@@ -11,6 +12,12 @@ inline constexpr size_t kForwardsMax = 8;
 // Accounts of which one B2B knows when they talked last: all that talk within some hours on a full
 // system, at 64 bytes each.
 inline constexpr size_t talk_times_max = 100'000;
+// Accounts that one page reaches: the desks of a floor. Each packet of the caller leaves so many
+// times, and the page's snapshot, at 1.5 KiB for each, stays below call/limits.h's.
+inline constexpr size_t paged_max = 32;
+// A phone that answers by itself does so within a second, one behind a slow line within two. One
+// that has not by now rings, which nobody wants of a page.
+inline constexpr std::chrono::seconds page_answer{5};
 // Rules of one dial plan: they take 0.14 s to compile (./dev bench routing).
 inline constexpr size_t dial_rules_max = 100'000;
 // Rules that are compiled at a time, of all domains together: those of one full plan and of many

@@ -147,6 +147,7 @@ struct Route {
     std::optional<Shown> shown;  // where it is not the caller's own number and name
     std::optional<FeatureUse> feature;
     std::optional<JoinWish> join;
+    bool page = false;  // all of the one stage are to hear the caller, and answer by themselves
     std::vector<Step> steps;
     std::vector<Forward> forwards;      // that led to the first stage, or to the refusal
     std::optional<RingGroupId> group;   // that rings first

@@ -5,6 +5,7 @@
 #include "model/generated/feature_code.h"
 #include "routing/delivery.h"
 #include "routing/groups.h"
+#include "routing/paging.h"
 #include "routing/queues.h"
 #include "store/catalog.h"
 
@@ -42,6 +43,7 @@ ActionFacts facts_of(FeatureAction action) {
         case FeatureAction::ForwardUnregisteredOff:
             return {"forward_unregistered", "\"\""};
         case FeatureAction::Intercom:
+        case FeatureAction::Page:
         case FeatureAction::Listen:
         case FeatureAction::Whisper:
         case FeatureAction::Barge:
@@ -165,6 +167,8 @@ std::optional<Route> use_feature(const store::Catalog& catalog, const Question& 
     }
     if (code->action == FeatureAction::Intercom)
         return call_by_intercom(catalog, question, *code, parameter, std::move(route));
+    if (code->action == FeatureAction::Page)
+        return page_group(catalog, question, *code, parameter, std::move(route));
     if (join_of(code->action))
         return join_call(catalog, question, *code, parameter, std::move(route));
     std::string change = "{\"" + std::string(facts.field) + "\":";

@@ -9,6 +9,7 @@
 #include "model/generated/domain.h"
 #include "model/generated/feature_code.h"
 #include "model/generated/ring_group.h"
+#include "routing/limits.h"
 #include "store/catalog.h"
 #include "store/keys.h"
 
@@ -228,6 +229,43 @@ TEST_F(ServicesTest, IntercomReachesAPhoneThatIsToAnswerByItself) {
         EXPECT_EQ(found.stages[0].targets[0].account, id_of(2));
     }
     EXPECT_FALSE(call("1002").stages.at(0).targets.at(0).answers_itself);
+}
+
+TEST_F(ServicesTest, APageReachesAllWhoMayBeDisturbed) {
+    add_code(1, "*63", model::FeatureAction::Page);
+    put(group);
+    disturb(3, true);
+    const Route found = call("*63300");
+    EXPECT_TRUE(found.page);
+    ASSERT_EQ(found.stages.size(), 1u);
+    EXPECT_EQ(found.stages[0].ring_for, page_answer);
+    std::vector<AccountId> paged;
+    for (const Target& each : found.stages[0].targets) {
+        EXPECT_TRUE(each.answers_itself && each.one_call && !each.goes_on);
+        paged.push_back(each.account);
+    }
+    EXPECT_EQ(paged, (std::vector{id_of(2), id_of(4)})) << "neither the caller nor who is disabled";
+    EXPECT_FALSE(call("300").page);
+    EXPECT_EQ(call("*63").refusal, 484);
+    EXPECT_EQ(call("*63301").refusal, 404);
+    EXPECT_EQ(call("*631002").refusal, 404) << "an account is no group";
+    for (const int n : {2, 4}) disturb(n, true);
+    EXPECT_EQ(call("*63300").refusal, 480);
+}
+
+TEST_F(ServicesTest, APageHasABound) {
+    add_code(1, "*63", model::FeatureAction::Page);
+    group.members.clear();
+    for (int n = 100; n < 100 + 64; ++n) {
+        model::Account account;
+        account.id = id_of(n);
+        account.domain = kDomain;
+        account.login = account.number = std::to_string(1000 + n);
+        load(store::keys::account(kDomain, account.id), model::encode_stored(account, {}));
+        group.members.push_back(account.id);
+    }
+    put(group);
+    EXPECT_EQ(call("*63300").stages.at(0).targets.size(), paged_max);
 }
 
 TEST_F(ServicesTest, ACodeMaySwitchASchedule) {

@@ -273,7 +273,8 @@ void B2buaSubject::drain_media(std::vector<std::string>& out) {
         for (const uint32_t stopped : request.stop_playing)
             line += " stop " + std::to_string(stopped);
         for (const ports::MediaPlay& play : request.play) {
-            line += " play " + std::to_string(play.termination) + ":music/" +
+            const bool is_mix = play.sound == ports::MediaSound::Mix;
+            line += " play " + std::to_string(play.termination) + (is_mix ? ":mix/" : ":music/") +
                     std::to_string(play.payload_type);
         }
         for (const uint32_t gone : request.remove) line += " remove " + std::to_string(gone);
@@ -282,6 +283,9 @@ void B2buaSubject::drain_media(std::vector<std::string>& out) {
                 line += " join " + std::to_string(a) + "-" + std::to_string(b);
             }
         }
+        for (const auto& [a, b] :
+             request.heard.value_or(std::vector<std::pair<uint32_t, uint32_t>>()))
+            line += " heard " + std::to_string(a) + ">" + std::to_string(b);
         if (request.close) line += " close";
         out.push_back(std::move(line));
     }

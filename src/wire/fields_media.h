@@ -71,6 +71,7 @@ void describe(A& a, ports::MediaRequest& v) {
     a(7, v.must_exist);
     a(8, v.stop_playing);
     a(9, v.play);
+    a(280, v.heard);
 }
 template <typename A>
 void describe(A& a, ports::LocalStream& v) {

@@ -10,8 +10,9 @@ import subprocess
 import time
 
 import tone
-from calling_phone import CallingPhone
-from harness import TANDEM, expect, main, running, wait_for
+from calling_phone import CallingPhone, header
+from calls import nothing_left, records
+from harness import TANDEM, Failed, expect, main, running, wait_for
 from sound import SoundPhone
 from transfer import NODES, hold
 
@@ -274,6 +275,70 @@ def supervisors_listen_whisper_and_barge(folder):
         a.hang_up(b)
 
 
+def a_page_is_heard_by_all_and_its_caller_hears_nobody(folder):
+    accounts = ("1001", "1002", "1003", "1004")
+    with running(folder, nodes=NODES, accounts=accounts) as server, \
+            Phones(server, "1001", "1002", "1003", "1004") as (a, b, c, d):
+        domain = "/domains/demo.test"
+        made(tandem(server, "ring-group", "add", "demo.test", "floor", "--number", "300", "--members",
+                    "1001,1002,1003,1004"))
+        made(tandem(server, "feature-code", "add", "demo.test", "page", "--prefix", "*63", "--action", "page"))
+        expect(a.try_call("*63") == 484 and a.try_call("*63301") == 404, "no such group")
+        server.api("PATCH", domain + "/accounts/1004/services", {"do_not_disturb": True})
+        a.begin_call("*63300")
+        for phone in (b, c):
+            phone.take()
+            expect(header(phone.invite, "Answer-Mode") == "Auto", f"it is to answer by itself: {phone.invite}")
+        a.finish_call()
+        for phone in (b, c):
+            phone.wait_request("ACK")
+        check_shares(talk((a, b, c)), ((), (0,), (0,)))
+        expect(not is_called(d), "who is not to be disturbed is not")
+        calls = server.api("GET", "/calls")["items"]
+        expect(len(calls) == 1, f"a page is one call: {calls}")
+        # All nodes die, B2B and media gate among them.
+        server.kill_nodes()
+        wait_for(lambda: hears_again(a, (b, c)), "the page after the crash", 15)
+        for phone in (a, b, c):
+            phone.answer_offers()
+        check_shares(talk((a, b, c)), ((), (0,), (0,)))
+        for phone in (a, b, c):
+            phone.answer_offers()
+        expect(b.wait_response(b.in_dialog("BYE")).startswith("SIP/2.0 200"), "one leaves alone")
+        check_shares(talk((a, c, b)), ((), (0,), ()))
+        for phone in (a, c):
+            phone.answer_offers()
+        a.hang_up(c)
+        record = records(server, 3)[0]  # two calls were refused before
+        expect(record["result"] == "answered" and record["dialled"] == "*63300", f"{record}")
+        expect(record["survived"], f"{record}")
+        nothing_left(server)
+        for phone in (a, b, c):
+            phone.answer_offers()
+            phone.pending.clear()
+        # A phone that is in a call is not disturbed, and a page of nobody is told so.
+        b.call("1003", c)
+        wait_for(lambda: [call for call in server.api("GET", "/calls")["items"] if call["phase"] == "answered"],
+                 "the call is known")
+        status = a.try_call("*63300")
+        expect(status == 480, f"nobody is free: {status}")
+        b.hang_up(c)
+
+
+def is_called(phone):
+    try:
+        return bool(phone.wait_request("INVITE", 0.3))
+    except Failed:
+        return False
+
+
+def hears_again(speaker, listeners):
+    for phone in (speaker, *listeners):
+        phone.answer_offers()
+    speaker.media.sendto(speaker.rtp(0) + FRAMES[TONES[0]][0], speaker.media_target)
+    return all(Heard(phone, 0.05).packets for phone in listeners)
+
+
 def with_srtp_and_an_inactive_hold(folder):
     with running(folder, nodes=NODES) as server, SoundPhone(server, "1001", 5301, srtp=True) as a, \
             SoundPhone(server, "1002", 5302, srtp=True) as b:
@@ -298,4 +363,4 @@ def with_srtp_and_an_inactive_hold(folder):
 if __name__ == "__main__":
     main(the_held_party_hears_music_until_the_call_goes_on, a_domains_own_file_is_heard,
          files_that_are_no_music_are_refused, music_goes_on_after_a_crash, with_srtp_and_an_inactive_hold,
-         supervisors_listen_whisper_and_barge)
+         supervisors_listen_whisper_and_barge, a_page_is_heard_by_all_and_its_caller_hears_nobody)

@@ -27,6 +27,7 @@ constexpr Usual kUsual[] = {
     {"forward-unregistered-on", "*62*"},
     {"forward-unregistered-off", "#62"},
     {"intercom", "*60"},
+    {"page", "*63"},
     {"calls-waiting-on", "*43"},
     {"calls-waiting-off", "#43"},
     {"secretary-away-on", "*51"},

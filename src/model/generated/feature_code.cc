@@ -12,10 +12,10 @@ std::span<const std::string_view> names_of(FeatureAction) {
     static constexpr std::string_view names[] = {"do-not-disturb-on", "do-not-disturb-off",
         "forward-always-on", "forward-always-off", "forward-busy-on", "forward-busy-off",
         "forward-no-answer-on", "forward-no-answer-off", "forward-unregistered-on",
-        "forward-unregistered-off", "intercom", "listen", "whisper", "barge", "calls-waiting-on",
-        "calls-waiting-off", "secretary-away-on", "secretary-away-off", "schedule-open",
-        "schedule-closed", "schedule-by-hours", "agent-login", "agent-logout", "agent-pause",
-        "agent-resume"};
+        "forward-unregistered-off", "intercom", "page", "listen", "whisper", "barge",
+        "calls-waiting-on", "calls-waiting-off", "secretary-away-on", "secretary-away-off",
+        "schedule-open", "schedule-closed", "schedule-by-hours", "agent-login", "agent-logout",
+        "agent-pause", "agent-resume"};
     return names;
 }
 

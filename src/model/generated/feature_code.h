@@ -20,7 +20,7 @@ namespace tandem::model {
 
 enum class FeatureAction { DoNotDisturbOn, DoNotDisturbOff, ForwardAlwaysOn, ForwardAlwaysOff,
         ForwardBusyOn, ForwardBusyOff, ForwardNoAnswerOn, ForwardNoAnswerOff,
-        ForwardUnregisteredOn, ForwardUnregisteredOff, Intercom, Listen, Whisper, Barge,
+        ForwardUnregisteredOn, ForwardUnregisteredOff, Intercom, Page, Listen, Whisper, Barge,
         CallsWaitingOn, CallsWaitingOff, SecretaryAwayOn, SecretaryAwayOff, ScheduleOpen,
         ScheduleClosed, ScheduleByHours, AgentLogin, AgentLogout, AgentPause, AgentResume };
 std::span<const std::string_view> names_of(FeatureAction);
@@ -36,7 +36,8 @@ struct FeatureCode {
     // Short name, unique among its kind in the domain.
     std::string name;
     // What is dialled, or what is dialled before the number that calls are to go to (agents: before
-    // that of the queue). The longest that fits counts; # may follow.
+    // that of the queue; page: before that of the ring group). The longest that fits counts; # may
+    // follow.
     std::string prefix;
     // What it does.
     FeatureAction action = FeatureAction::DoNotDisturbOn;

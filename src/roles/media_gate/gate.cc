@@ -141,6 +141,7 @@ void Gate::apply(Context& context, const ports::MediaRequest& request, ports::Me
     for (const uint32_t termination : request.stop_playing) stop_playing(context, termination);
     for (const ports::MediaPlay& play : request.play) start_playing(context.touched, context, play);
     if (request.joined) context.joined = *request.joined;
+    if (request.heard) context.heard = *request.heard;
     rebuild_routes(request.context, context);
 }
 
@@ -235,6 +236,8 @@ void Gate::rebuild_routes(const CallId& call, const Context& context) {
         connect(a, b);
         connect(b, a);
     }
+    for (const auto& [speaker, listener] : context.heard)
+        if (speaker != listener) connect(speaker, listener);
     lead_to_mixes(context);
 }
 

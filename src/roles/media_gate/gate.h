@@ -70,6 +70,7 @@ struct ContextSnapshot {
     Duration silence{0};
     std::vector<TerminationSnapshot> terminations;
     std::vector<std::pair<uint32_t, uint32_t>> joined;
+    std::vector<std::pair<uint32_t, uint32_t>> heard;
 };
 
 // Owned by the media gate's role, on the shard of its ports.
@@ -130,7 +131,8 @@ class Gate {
         Duration silence{0};
         std::map<uint32_t, Termination> terminations;
         std::vector<std::pair<uint32_t, uint32_t>> joined;
-        Instant touched;  // by signalling
+        std::vector<std::pair<uint32_t, uint32_t>> heard;  // one way: speaker, listener
+        Instant touched;                                   // by signalling
         bool silent = false;
         Instant told;  // last, that it is silent
     };

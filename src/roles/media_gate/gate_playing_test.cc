@@ -73,6 +73,7 @@ class Playing : public testing::Test {
         ASSERT_FALSE(reply.error.has_value()) << reply.error->message;
         request.set.clear();
         request.joined.reset();
+        request.heard.reset();
         request.play.clear();
         request.stop_playing.clear();
     }
@@ -408,6 +409,59 @@ TEST_F(Playing, ThreeTalk) {
     receive(30000, kAlice, 11);
     ASSERT_EQ(sink.sent.size(), 1u);
     EXPECT_EQ(sink.sent[0].header().ssrc, 77u) << "two talk as before";
+}
+
+TEST_F(Playing, WhoIsHeardOneWayIsCopiedToAllAndHearsNobody) {
+    const SocketAddress carol = *SocketAddress::parse("192.0.2.30:6000");
+    request.set.push_back(party(3, carol));
+    request.joined.reset();
+    request.heard = {{1, 2}, {1, 3}};
+    ask();
+    say(30000, kAlice, 1, 8, 0x55);
+    ASSERT_EQ(sink.sent.size(), 2u);
+    EXPECT_EQ(sink.sent[0].to, kBob);
+    EXPECT_EQ(sink.sent[1].to, carol);
+    EXPECT_EQ(sink.sent[0].bytes, sink.sent[1].bytes);
+    sink.sent.clear();
+    say(30002, kBob, 1, 8, 0x55);
+    say(30004, carol, 1, 8, 0x55);
+    EXPECT_TRUE(sink.sent.empty()) << "nobody hears those who listen";
+    EXPECT_FALSE(gate.next_packet_deadline().has_value());
+    // Another list, and one of them gone; a restored gate has the same.
+    request.heard = {{1, 3}};
+    ask();
+    Gate restored{settings()};
+    GateOutput opened;
+    ASSERT_TRUE(restored.restore(now, gate.snapshot(), opened).has_value());
+    for (Gate* each : {&gate, &restored}) {
+        sink.sent.clear();
+        std::array<uint8_t, 2048> buffer{};
+        rtp::Header header;
+        header.payload_type = 8;
+        header.sequence = 2;
+        header.ssrc = 77;
+        rtp::write_header(header, buffer);
+        each->on_packet({now, 30000, kAlice, buffer, 172}, sink);
+        ASSERT_EQ(sink.sent.size(), 1u);
+        EXPECT_EQ(sink.sent[0].to, carol);
+    }
+    // Whoever takes another code has it made for him.
+    request.play = {play(ports::MediaSound::Mix)};
+    request.play[0].termination = 3;
+    request.play[0].codec = ports::MediaCodec::Pcmu;
+    request.play[0].payload_type = 0;
+    request.play[0].voices = {{1, 0, ports::MediaCodec::Pcma, 8}};
+    ask();
+    sink.sent.clear();
+    for (uint16_t n = 3; n < 20; ++n) {
+        say(30000, kAlice, n, 8, 0x55);
+        pass(20ms);
+    }
+    ASSERT_GT(sink.sent.size(), 10u);
+    for (const Sent& each : sink.sent) {
+        EXPECT_EQ(each.to, carol);
+        EXPECT_EQ(each.header().payload_type, 0);
+    }
 }
 
 TEST_F(Playing, PlayersKeepTheirOwnPaceAndNothingIsAllocated) {

@@ -74,7 +74,7 @@ Instant Gate::last_heard(const Context& context) const {
 
 // Of a joined context: who said that he would send.
 std::optional<std::pair<uint32_t, uint32_t>> Gate::expected_of(const Context& context) {
-    if (context.joined.empty()) return std::nullopt;
+    if (context.joined.empty() && context.heard.empty()) return std::nullopt;
     for (const auto& [id, termination] : context.terminations) {
         for (size_t i = 0; i < termination.streams.size(); ++i) {
             if (termination.streams[i]->is_expected()) return {{id, static_cast<uint32_t>(i)}};
@@ -110,6 +110,7 @@ std::vector<ContextSnapshot> Gate::snapshot() const {
         one.owner = context.owner;
         one.silence = context.silence;
         one.joined = context.joined;
+        one.heard = context.heard;
         for (const auto& [id, termination] : context.terminations) {
             TerminationSnapshot& party = one.terminations.emplace_back();
             party.termination = id;
@@ -129,7 +130,8 @@ Result<void> Gate::restore(Instant now, const std::vector<ContextSnapshot>& snap
 }
 
 Result<void> Gate::restore_context(Instant now, const ContextSnapshot& snapshot, GateOutput& out) {
-    Context context{snapshot.owner, snapshot.silence, {}, snapshot.joined, now, false, now};
+    Context context{
+        snapshot.owner, snapshot.silence, {}, snapshot.joined, snapshot.heard, now, false, now};
     for (const TerminationSnapshot& party : snapshot.terminations) {
         if (plan_of(party.family) == nullptr)
             return make_error(ErrorCode::Unsupported, "family", "no address of this family");

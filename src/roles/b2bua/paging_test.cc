@@ -1,0 +1,231 @@
+// A page: who hears what, who is told when its media moves, and what is left of it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "model/codec.h"
+#include "model/generated/cdr.h"
+#include "roles/b2bua/stage.h"
+#include "sdp/session.h"
+
+namespace tandem::roles::b2bua {
+namespace {
+
+constexpr uint16_t kAlice = 5001;
+constexpr uint16_t kBob = 5002;
+constexpr uint16_t kCarol = 5003;
+
+std::string sdp_of(uint16_t port, std::string_view formats, std::string_view more = "") {
+    return "v=0\no=phone 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio " +
+           std::to_string(port) + " RTP/AVP " + std::string(formats) + "\n" + std::string(more);
+}
+
+struct PageTest : testing::Test {
+    PageTest() {
+        for (const auto& [number, port] :
+             {std::pair{"1001", kAlice}, {"1002", kBob}, {"1003", kCarol}}) {
+            stage.add_account(number);
+            stage.register_phone(number, port);
+        }
+        stage.add_group("300", R"({"name":"floor"})", {"1002", "1003"});
+        stage.add_feature_code(R"({"name":"page","prefix":"*63","action":"page"})");
+    }
+    void page(const std::string& offer = Stage::sdp(4000),
+              const std::string& bobs = Stage::sdp(4100),
+              const std::string& carols = Stage::sdp(4200)) {
+        stage.call(kAlice, "1001", "*63300", offer);
+        const auto at_bob = stage.at(kBob), at_carol = stage.at(kCarol);
+        ASSERT_EQ(at_bob.size(), 1u);
+        ASSERT_EQ(at_carol.size(), 1u);
+        bob = at_bob[0];
+        carol = at_carol[0];
+        stage.respond(kBob, bob, 200, bobs);
+        stage.respond(kCarol, carol, 200, carols);
+        alice = stage.at(kAlice).back();
+        ASSERT_EQ(alice.message.status(), 200);
+        stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+        (void)stage.at(kBob);
+        (void)stage.at(kCarol);
+    }
+    std::string plays() const {
+        std::string text;
+        for (const auto& request : stage.media)
+            for (const ports::MediaPlay& play : request.play)
+                text += " " + std::to_string(play.termination) + ":" +
+                        std::to_string(play.payload_type) + "<" +
+                        std::to_string(play.voices.at(0).termination);
+        return text;
+    }
+    // Of the last list that the gate was given.
+    std::vector<std::pair<uint32_t, uint32_t>> heard() const {
+        for (auto it = stage.media.rbegin(); it != stage.media.rend(); ++it)
+            if (it->heard) return *it->heard;
+        return {};
+    }
+    using Pairs = std::vector<std::pair<uint32_t, uint32_t>>;
+    Stage stage;
+    ports::SipOutbound alice, bob, carol;
+};
+
+TEST_F(PageTest, PhonesOfTheSameCodecHaveTheSoundAsItComes) {
+    page();
+    EXPECT_EQ(heard(), (Pairs{{1, 2}, {1, 3}}));
+    EXPECT_EQ(plays(), "");
+    EXPECT_EQ(bob.message.header("Answer-Mode").value_or(""), "Auto");
+    for (const auto& request : stage.media) EXPECT_FALSE(request.joined.has_value());
+}
+
+TEST_F(PageTest, WhoTakesAnotherCodecHasItMadeForHim) {
+    page(sdp_of(4000, "9 0 8 101", "a=rtpmap:101 telephone-event/8000\n"), sdp_of(4100, "8"),
+         sdp_of(4200, "0"));
+    EXPECT_EQ(plays(), " 3:0<1");
+    const auto offered = sdp::parse(std::string(bob.message.body()));
+    ASSERT_TRUE(offered.has_value());
+    EXPECT_EQ(offered->media.at(0).formats, (std::vector<std::string>{"8", "0"})) << "G.711 alone";
+}
+
+TEST_F(PageTest, ACallerWithoutG711IsRefused) {
+    stage.call(kAlice, "1001", "*63300", sdp_of(4000, "9"));
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 488);
+    EXPECT_TRUE(stage.at(kBob).empty());
+}
+
+TEST_F(PageTest, AHoldIsAnsweredByTheCallAlone) {
+    page();
+    std::string text =
+        stage.request_in_dialog("INVITE", alice.message, 3, Stage::sdp(4000, "sendonly"));
+    stage.from_phone(kAlice, text);
+    const auto answers = stage.at(kAlice);
+    ASSERT_FALSE(answers.empty());
+    EXPECT_EQ(answers.back().message.status(), 200);
+    EXPECT_NE(answers.back().message.body().find("a=recvonly"), std::string::npos);
+    EXPECT_TRUE(stage.at(kBob).empty());
+    EXPECT_TRUE(stage.at(kCarol).empty());
+    EXPECT_EQ(plays(), "") << "no music";
+}
+
+TEST_F(PageTest, ItCannotBeTransferred) {
+    page();
+    std::string text = stage.request_in_dialog("REFER", alice.message, 3);
+    text.insert(text.find('\n') + 1, "Refer-To: <sip:1002@acme.test>\n");
+    stage.from_phone(kAlice, text);
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 501);
+}
+
+TEST_F(PageTest, NobodysLampsButTheCallersChange) {
+    page();
+    ASSERT_FALSE(stage.reports.empty());
+    for (const auto& report : stage.reports) {
+        EXPECT_TRUE(report.summary.callee_account.is_nil());
+        EXPECT_TRUE(report.summary.ringing.empty());
+    }
+}
+
+// The same ports are there again: plain RTP goes on without a word.
+TEST_F(PageTest, AGateThatWasRestartedIsToldOfAll) {
+    page();
+    stage.media.clear();
+    stage.lose_media(30000);
+    EXPECT_EQ(heard(), (Pairs{{1, 2}, {1, 3}}));
+    const auto opened = std::ranges::find_if(
+        stage.media, [](const auto& request) { return request.set.size() == 3; });
+    ASSERT_NE(opened, stage.media.end());
+    EXPECT_FALSE(opened->joined.has_value());
+}
+
+TEST_F(PageTest, OtherPortsAreOfferedToEachAndWhoRefusesLeavesAlone) {
+    page();
+    stage.media.clear();
+    stage.lose_media(31000);
+    const auto at_alice = stage.at(kAlice), at_bob = stage.at(kBob), at_carol = stage.at(kCarol);
+    ASSERT_EQ(at_alice.size(), 1u);
+    ASSERT_EQ(at_bob.size(), 1u);
+    ASSERT_EQ(at_carol.size(), 1u);
+    EXPECT_NE(at_carol[0].message.body().find("m=audio 31"), std::string::npos);
+    stage.respond(kAlice, at_alice[0], 200, Stage::sdp(4000));
+    stage.respond(kCarol, at_carol[0], 200, Stage::sdp(4200));
+    stage.respond(kBob, at_bob[0], 488);
+    stage.advance(1s);
+    const auto last = stage.at(kBob);
+    ASSERT_FALSE(last.empty());
+    EXPECT_EQ(last.back().message.method(), sip::Method::Bye);
+    EXPECT_EQ(heard(), (Pairs{{1, 3}}));
+    for (const auto& sip : stage.at(kAlice))
+        EXPECT_NE(sip.message.method_token(), "BYE") << "the others go on";
+}
+
+// He was called before the gate died, and answers afterwards.
+TEST_F(PageTest, WhoAnswersAfterTheMoveIsToldOfTheNewPorts) {
+    stage.call(kAlice, "1001", "*63300", Stage::sdp(4000));
+    bob = stage.at(kBob).at(0);
+    carol = stage.at(kCarol).at(0);
+    stage.respond(kBob, bob, 200, Stage::sdp(4100));
+    alice = stage.at(kAlice).back();
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+    (void)stage.at(kBob);
+    stage.lose_media(31000);
+    for (const auto& [port, media] : {std::pair{kAlice, 4000}, {kBob, 4100}}) {
+        const auto offers = stage.at(port);
+        ASSERT_EQ(offers.size(), 1u);
+        stage.respond(port, offers[0], 200, Stage::sdp(static_cast<uint16_t>(media)));
+    }
+    stage.respond(kCarol, carol, 200, Stage::sdp(4200));
+    const auto at_carol = stage.at(kCarol);
+    ASSERT_EQ(at_carol.size(), 2u) << "an ACK, and an offer";
+    EXPECT_NE(at_carol[1].message.body().find("m=audio 31"), std::string::npos);
+    EXPECT_EQ(heard(), (Pairs{{1, 2}, {1, 3}}));
+}
+
+// As many as may be, with descriptions as long as phones write them: the snapshot holds them all.
+TEST_F(PageTest, AFullPageSurvivesItsInstance) {
+    std::vector<std::string> numbers;
+    for (int n = 0; n < 32; ++n) {
+        numbers.push_back(std::to_string(1100 + n));
+        stage.add_account(numbers.back());
+        stage.register_phone(numbers.back(), static_cast<uint16_t>(6000 + n));
+    }
+    stage.add_group("301", R"({"name":"house"})", {numbers.begin(), numbers.end()});
+    const std::string more =
+        "a=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\na=rtpmap:9 G722/8000\na=rtpmap:101 "
+        "telephone-event/8000\na=fmtp:101 0-16\na=ptime:20\na=maxptime:150\na=rtcp:4001\n"
+        "a=ssrc:3735928559 cname:0123456789abcdef@phone.example.com\na=sendrecv\n";
+    stage.call(kAlice, "1001", "*63301", sdp_of(4000, "9 8 0 101", more));
+    for (uint16_t port = 6000; port < 6032; ++port) {
+        const auto invites = stage.at(port);
+        ASSERT_EQ(invites.size(), 1u);
+        stage.respond(port, invites[0], 200, sdp_of(port, "8 101", more));
+    }
+    alice = stage.at(kAlice).back();
+    ASSERT_EQ(alice.message.status(), 200);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+    stage.advance(6s);
+    for (uint16_t port = 6000; port < 6032; ++port) (void)stage.at(port);
+    stage.restart();
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
+    for (uint16_t port = 6000; port < 6032; ++port) {
+        const auto last = stage.at(port);
+        ASSERT_FALSE(last.empty()) << port;
+        EXPECT_EQ(last.back().message.method(), sip::Method::Bye);
+    }
+}
+
+TEST_F(PageTest, ItsRecordNamesEachPhone) {
+    page();
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
+    stage.respond(kBob, stage.at(kBob).at(0), 200);
+    stage.respond(kCarol, stage.at(kCarol).at(0), 200);
+    stage.advance(3s);
+    const auto records = stage.records();
+    ASSERT_EQ(records.size(), 1u);
+    const auto cdr = model::decode<model::Cdr>(records[0], model::Source::Store);
+    ASSERT_TRUE(cdr.has_value());
+    EXPECT_EQ(cdr->callee.number, "*63300");
+    ASSERT_EQ(cdr->legs.size(), 3u);
+    EXPECT_EQ(cdr->legs[1].party.number, "1002");
+    EXPECT_EQ(cdr->legs[2].party.number, "1003");
+    EXPECT_TRUE(cdr->legs[1].answer && cdr->legs[2].answer);
+    EXPECT_EQ(stage.stored_calls(), 0u);
+}
+
+}  // namespace
+}  // namespace tandem::roles::b2bua
