@@ -17,6 +17,7 @@
 #include "call/branch.h"
 #include "call/call_context.h"
 #include "call/call_snapshot.h"
+#include "call/code_keys.h"
 #include "call/exchange.h"
 #include "call/intruder.h"
 #include "call/media_move.h"
@@ -312,6 +313,7 @@ class Call {
     std::optional<ports::MediaPlay> wanted_play(const CallContext& ctx, uint8_t index) const;
     std::optional<ports::MediaPlay> wanted_music(const CallContext& ctx, uint8_t index) const;
     std::optional<ports::MediaPlay> wanted_mix(uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_tone(uint8_t index) const;
     void settle_playing(CallContext& ctx);
     sdp::Session with_music(const CallContext& ctx, uint8_t speaker, sdp::Session said) const;
     sdp::Session answer_with_music(const CallContext& ctx, uint8_t speaker,
@@ -332,6 +334,7 @@ class Call {
     size_t branches_max() const;
     void know_offer_again(sip::LegSnapshot& leg);
 
+    friend class CodeKeys;
     friend class Intruder;
     friend class Newcomer;
     friend class QueueWait;
@@ -347,6 +350,7 @@ class Call {
     Transfer transfer_;
     Newcomer newcomer_;
     Intruder intruder_;
+    CodeKeys code_keys_;
     uint8_t orphan_ = 0;  // the leg of one before a restart, whose termination the gate still has
     QueueWait queue_;
     std::vector<RouteStepNote> route_notes_;

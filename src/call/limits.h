@@ -8,6 +8,9 @@
 
 namespace tandem::call {
 
+// Digits of a number that is pressed during a call: the longest number of the model is as long.
+inline constexpr size_t kKeyedNumberMax = 32;
+
 // Devices of one account that ring at the same time. People have five; a desk with 16 is a queue.
 inline constexpr size_t kForkMax = 16;
 // Branches that one call may make in all, with retries over another profile or flow and with
