@@ -302,6 +302,7 @@ void Call::pump(CallContext& ctx) {
         on_leg_event(ctx, std::move(event));
     }
     events.clear();
+    code_keys_.settle(*this, ctx);
     settle_playing(ctx);
     withhold_answer(ctx);
     finish_if_done();
@@ -369,6 +370,7 @@ std::optional<Instant> Call::next_deadline() const {
     sooner(earliest, audit_at_);
     sooner(earliest, next_move_deadline());
     sooner(earliest, transfer_.next_deadline());
+    sooner(earliest, code_keys_.next_deadline());
     sooner(earliest, next_outside_deadline());
     if (queue_.waits(*this)) sooner(earliest, queue_.next_deadline());
     if (phase_ < Phase::Ending) sooner(earliest, longest_);
@@ -406,6 +408,7 @@ void Call::run_timers(CallContext& ctx) {
     run_locate_timers(ctx);
     run_move_timers(ctx);
     transfer_.on_timeout(*this, ctx);
+    code_keys_.on_timeout(*this, ctx);
     run_outside_timers(ctx);
     queue_.on_timeout(*this, ctx);
     if (due(commit_deadline_)) flush_withheld(ctx);

@@ -17,6 +17,7 @@
 #include "call/branch.h"
 #include "call/call_context.h"
 #include "call/call_snapshot.h"
+#include "call/code_keys.h"
 #include "call/exchange.h"
 #include "call/intruder.h"
 #include "call/media_move.h"
@@ -314,6 +315,7 @@ class Call {
     std::optional<ports::MediaPlay> wanted_play(const CallContext& ctx, uint8_t index) const;
     std::optional<ports::MediaPlay> wanted_music(const CallContext& ctx, uint8_t index) const;
     std::optional<ports::MediaPlay> wanted_mix(uint8_t index) const;
+    std::optional<ports::MediaPlay> wanted_tone(uint8_t index) const;
     void settle_playing(CallContext& ctx);
     sdp::Session with_music(const CallContext& ctx, uint8_t speaker, sdp::Session said) const;
     sdp::Session answer_with_music(const CallContext& ctx, uint8_t speaker,
@@ -335,6 +337,7 @@ class Call {
     size_t devices_max() const;
     void know_offer_again(sip::LegSnapshot& leg);
 
+    friend class CodeKeys;
     friend class Intruder;
     friend class Newcomer;
     friend class Paging;
@@ -352,6 +355,7 @@ class Call {
     Newcomer newcomer_;
     Intruder intruder_;
     Paging paging_;
+    CodeKeys code_keys_;
     uint8_t orphan_ = 0;  // the leg of one before a restart, whose termination the gate still has
     QueueWait queue_;
     std::vector<RouteStepNote> route_notes_;

@@ -221,6 +221,8 @@ void Call::on_dialog_request(CallContext& ctx, uint8_t index, sip::LegEvent& eve
     sip::Leg& leg = party(index)->leg;
     switch (event.message.method()) {
         case Method::Info:
+            if (code_keys_.on_info(*this, ctx, index, event)) return;
+            return relay_request(ctx, index, event);
         case Method::Message:
             return relay_request(ctx, index, event);
         case Method::Refer:

@@ -8,6 +8,9 @@
 
 namespace tandem::call {
 
+// Digits of a number that is pressed during a call: the longest number of the model is as long.
+inline constexpr size_t kKeyedNumberMax = 32;
+
 // Devices of one account that ring at the same time. People have five; a desk with 16 is a queue.
 inline constexpr size_t kForkMax = 16;
 // Devices that one page calls: routing/limits.h has as many accounts, most with one device.

@@ -107,7 +107,12 @@ void Call::on_media_event(CallContext& ctx, const ports::MediaEvent& event) {
             break;
         case ports::MediaEvent::Kind::SoundAgain:
         case ports::MediaEvent::Kind::Idle:
+            break;
         case ports::MediaEvent::Kind::Played:
+            code_keys_.on_played(*this, event.termination);
+            break;
+        case ports::MediaEvent::Kind::Key:
+            code_keys_.on_event(*this, ctx, event);
             break;
         case ports::MediaEvent::Kind::Lost:
             on_media_lost(ctx);

@@ -250,6 +250,7 @@ ports::TerminationSettings PartyMedia::settings() const {
     settings.signalling_source = signalling_source_;
     settings.streams.reserve(streams_.size());
     for (const PartyStream& stream : streams_) settings.streams.push_back(stream.settings);
+    settings.reports_keys = reports_keys_;
     return settings;
 }
 

@@ -48,6 +48,9 @@ class PartyMedia {
     void set_local(std::vector<ports::LocalStream> local) { local_ = std::move(local); }
 
     ports::TerminationSettings settings() const;
+    // The gate is to tell of each key that the party presses.
+    void report_keys() { reports_keys_ = true; }
+    bool reports_keys() const { return reports_keys_; }
     // Whether our answer to the party leaves streams that the gate has no ports for.
     bool has_ports_for(const sdp::Session& description) const;
     uint32_t termination() const { return termination_; }
@@ -70,6 +73,7 @@ class PartyMedia {
     std::vector<PartyStream> streams_;
     std::vector<ports::LocalStream> local_;
     OfferLimits limits_;
+    bool reports_keys_ = false;
 };
 
 }  // namespace tandem::call

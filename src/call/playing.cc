@@ -101,7 +101,22 @@ std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
     return play;
 }
 
+// A transfer by keys that has failed is told of by sound: its phone has asked for nothing.
+std::optional<ports::MediaPlay> Call::wanted_tone(uint8_t index) const {
+    if (!code_keys_.is_told_of_failure(index)) return std::nullopt;
+    const Party& of = *party(index);
+    const auto stream = audio_stream(of.media);
+    if (!stream || !receives(of.media.streams()[*stream].settings.direction)) return std::nullopt;
+    ports::MediaPlay play;
+    play.termination = of.media.termination();
+    play.stream = *stream;
+    play.sound = ports::MediaSound::Busy;
+    play.once = true;
+    return choose_format(of, play) ? std::optional(std::move(play)) : std::nullopt;
+}
+
 std::optional<ports::MediaPlay> Call::wanted_play(const CallContext& ctx, uint8_t index) const {
+    if (auto tone = wanted_tone(index)) return tone;
     auto music = paging_.is_page() ? std::nullopt : wanted_music(ctx, index);
     return music ? music : wanted_mix(index);
 }

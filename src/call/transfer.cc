@@ -31,6 +31,25 @@ int Transfer::refusal_of(const Call& call, const CallContext& ctx, uint8_t index
     return named->id == call.domain_of_leg(index) ? 0 : 403;
 }
 
+void Transfer::start(Call& call, uint8_t index, std::string dialled) {
+    stage_ = Stage::Routing;
+    referrer_ = index;
+    dialled_ = std::move(dialled);
+    told_ = 0;
+    offer_of_who_stays(call);
+}
+
+int Transfer::begin(Call& call, CallContext& ctx, uint8_t index, std::string dialled) {
+    if (const int refusal = refusal_of(call, ctx, index, {})) return refusal;
+    start(call, index, std::move(dialled));
+    ReferReport mute;  // there is no subscription, but he is let go by it
+    mute.leg = index;
+    mute.is_mute = true;
+    reports_.push_back(std::move(mute));
+    call.save_wanted_ = call.settings_.survival != Survival::None;
+    return 0;
+}
+
 void Transfer::on_refer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     sip::Leg& leg = call.party(index)->leg;
     const auto request = refer_request_of(event.message);
@@ -40,11 +59,7 @@ void Transfer::on_refer(Call& call, CallContext& ctx, uint8_t index, sip::LegEve
         leg.respond(ctx.leg, event.server, refusal, {});
         return;
     }
-    stage_ = Stage::Routing;
-    referrer_ = index;
-    dialled_ = request->dialled;
-    told_ = 0;
-    offer_of_who_stays(call);
+    start(call, index, request->dialled);
     sip::Payload accepted;
     if (!request->is_reported) accepted.headers.push_back({"Refer-Sub", "false"});
     leg.respond(ctx.leg, event.server, 202, accepted);

@@ -62,6 +62,9 @@ class Transfer {
  public:
     // --- What arrives.
     void on_refer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    // The party wants its place taken by what it has dialled, without a REFER, and is told nothing.
+    // 0, or why not.
+    int begin(Call& call, CallContext& ctx, uint8_t index, std::string dialled);
     void on_routed(Call& call, CallContext& ctx, int refusal);
     void on_replaced_found(Call& call, CallContext& ctx, const ports::ReplacedFound& found);
     void on_owner_silent(Call& call, CallContext& ctx);
@@ -127,6 +130,7 @@ class Transfer {
     };
     int refusal_of(const Call& call, const CallContext& ctx, uint8_t index,
                    const ReferRequest& request) const;
+    void start(Call& call, uint8_t index, std::string dialled);
     routing::Shown who_stays(const Call& call) const;
     void ask_owner(Call& call, CallContext& ctx);
     void invite_replacing(Call& call, CallContext& ctx, const ports::ReplacedFound& found);

@@ -69,6 +69,7 @@ struct TerminationSettings {
     // Ports that the party knows from a context that was lost, by stream (0: none): it gets them
     // again where they are free.
     std::vector<uint16_t> ports_wanted;
+    bool reports_keys = false;  // the owner hears of each key that the party presses (RFC 4733)
 };
 
 // What the media gate itself can encode.
@@ -167,11 +168,13 @@ struct MediaEvent {
         Lost,        // a stream has no port any more
         Played,      // a file that was to be played once has ended
         Idle,        // nobody is heard or has anything to say: is the call still there?
+        Key,         // a party whose keys are wanted has pressed one
     };
     CallId context;
     Kind kind = Kind::Silence;
     uint32_t termination = 0;
     uint32_t stream = 0;
+    uint8_t key = 0;  // of Key: '0' to '9', '*', '#', 'A' to 'D'
 };
 
 // MG to MGC, at least each second.

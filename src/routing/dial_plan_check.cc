@@ -8,6 +8,7 @@
 #include "routing/number_change.h"
 #include "routing/numbering.h"
 #include "routing/outside.h"
+#include "routing/services.h"
 #include "store/catalog.h"
 
 namespace tandem::routing {
@@ -102,7 +103,7 @@ bool has_this(const store::Catalog& catalog, DomainId domain, std::string_view n
     if (catalog.find_account_by_login(domain, number) != nullptr) return true;
     bool is_feature = false;
     catalog.visit<model::FeatureCode>(domain, [&](const model::FeatureCode& code) {
-        is_feature = number.starts_with(code.prefix);
+        is_feature = !is_pressed(code.action) && number.starts_with(code.prefix);
         return !is_feature;
     });
     return is_feature || store::DomainKinds::any([&]<typename T>() {

@@ -67,6 +67,8 @@ ActionFacts facts_of(FeatureAction action) {
         case FeatureAction::AgentPause:
         case FeatureAction::AgentResume:
             return {};  // agent_change() has them
+        case FeatureAction::TransferBlind:
+            return {};  // not dialled
     }
     return {};
 }
@@ -76,6 +78,7 @@ const FeatureCode* longest_of(const store::Catalog& catalog, DomainId domain,
                               std::string_view number) {
     const FeatureCode* longest = nullptr;
     catalog.visit<FeatureCode>(domain, [&](const FeatureCode& code) {
+        if (is_pressed(code.action)) return true;
         const bool is_longer = longest == nullptr || code.prefix.size() > longest->prefix.size();
         if (number.starts_with(code.prefix) && is_longer) longest = &code;
         return true;
@@ -189,6 +192,10 @@ bool is_digits(std::string_view number) {
 }
 
 }  // namespace
+
+bool is_pressed(FeatureAction action) {
+    return action == FeatureAction::TransferBlind;
+}
 
 bool is_of_schedule(FeatureAction action) {
     return facts_of(action).of_schedule;

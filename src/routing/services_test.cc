@@ -177,6 +177,14 @@ TEST_F(ServicesTest, MessagesDoNotReachThem) {
     }
 }
 
+TEST_F(ServicesTest, WhatIsPressedInACallIsNotDialled) {
+    add_code(1, "*2", model::FeatureAction::TransferBlind);
+    add_code(2, "*", model::FeatureAction::Intercom);
+    EXPECT_EQ(route(feed.snapshot(), {kDomain, id_of(1), "*2", {}}).refusal, 404);
+    add_code(3, "*26", model::FeatureAction::DoNotDisturbOn);
+    EXPECT_TRUE(route(feed.snapshot(), {kDomain, id_of(1), "*26", {}}).feature);
+}
+
 TEST_F(ServicesTest, FeatureCodes) {
     using model::FeatureAction;
     add_code(1, "*2", FeatureAction::ForwardAlwaysOn);

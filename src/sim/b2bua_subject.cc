@@ -107,6 +107,7 @@ class B2buaSubject final : public LadderSubject {
     }
     Result<void> act(const LadderStep& step);
     bool advise(const LadderStep& step);
+    bool tell_of_media(const LadderStep& step);
     Result<void> request(LadderPhone& from, const LadderStep& step);
     Result<void> respond(LadderPhone& from, const LadderStep& step, int status);
     void remember(LadderPhone& phone, ports::SipOutbound& sip);
@@ -142,8 +143,25 @@ bool B2buaSubject::advise(const LadderStep& step) {
     return true;
 }
 
+// False: it is no word of the gate. Keys that a termination has pressed, or that it has heard what
+// was played once.
+bool B2buaSubject::tell_of_media(const LadderStep& step) {
+    using Kind = ports::MediaEvent::Kind;
+    const bool is_key = step.word(0) == "keys";
+    if (!is_key && step.word(0) != "played") return false;
+    ports::MediaEvent event{stage_.media.back().context, is_key ? Kind::Key : Kind::Played};
+    const std::string_view of = step.word(1);
+    std::from_chars(of.data(), of.data() + of.size(), event.termination);
+    if (!is_key) stage_.give(event, roles::b2bua::kMedia);
+    for (const char key : step.word(2)) {
+        event.key = static_cast<uint8_t>(key);
+        stage_.give(event, roles::b2bua::kMedia);
+    }
+    return true;
+}
+
 Result<void> B2buaSubject::act(const LadderStep& step) {
-    if (advise(step)) return {};
+    if (advise(step) || tell_of_media(step)) return {};
     if (step.word(0) == "call") {
         LadderPhone* from = phone(step.word(1));
         if (from == nullptr) return wrong("no such phone");
@@ -213,6 +231,9 @@ Result<void> B2buaSubject::request(LadderPhone& from, const LadderStep& step) {
     }
     std::string text = stage_.request_in_dialog(method, *from.dialog, cseq, sdp_text(step));
     text.insert(text.find('\n') + 1, headers_of(step));
+    if (const auto key = step.option("signal"))  // a key, in an INFO
+        text += "Content-Type: application/dtmf-relay\n\nSignal=" + std::string(*key) +
+                "\nDuration=160\n";
     stage_.from_phone(from.port, text);
     return {};
 }

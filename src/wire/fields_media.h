@@ -40,6 +40,7 @@ void describe(A& a, ports::TerminationSettings& v) {
     a(3, v.signalling_source);
     a(4, v.streams);
     a(5, v.ports_wanted);
+    a(6, v.reports_keys);
 }
 template <typename A>
 void describe(A& a, ports::MediaVoice& v) {
@@ -116,6 +117,7 @@ void describe(A& a, ports::MediaEvent& v) {
     a(2, v.kind);
     a(3, v.termination);
     a(4, v.stream);
+    a(5, v.key);
 }
 template <typename A>
 void describe(A& a, ports::MediaLoad& v) {

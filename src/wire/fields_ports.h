@@ -27,7 +27,7 @@ template <>
 inline constexpr ports::SrtpSuite last_of<ports::SrtpSuite> = ports::SrtpSuite::AeadAes256Gcm;
 template <>
 inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
-    ports::MediaEvent::Kind::Idle;
+    ports::MediaEvent::Kind::Key;
 template <>
 inline constexpr ports::MediaCodec last_of<ports::MediaCodec> = ports::MediaCodec::Pcmu;
 template <>

@@ -332,7 +332,10 @@ def wrong_groups_and_codes_are_refused(folder):
                 ("ring-groups", {"name": "x", "strategy": "loudest"}, 422, "strategy"),
                 ("feature-codes", {"name": "x", "prefix": "*9"}, 422, "action"),
                 ("feature-codes", {"name": "x", "prefix": "300", "action": "do-not-disturb-on"}, 409, "prefix"),
-                ("feature-codes", {"name": "x", "prefix": "a", "action": "do-not-disturb-on"}, 422, "prefix")):
+                ("feature-codes", {"name": "x", "prefix": "a", "action": "do-not-disturb-on"}, 422, "prefix"),
+                ("feature-codes", {"name": "x", "prefix": "2", "action": "transfer-blind"}, 422, "prefix"),
+                ("feature-codes", {"name": "x", "prefix": "*2", "action": "transfer-blind", "pause_s": 99}, 422,
+                 "pause_s")):
             problem = server.api("POST", f"/domains/demo.test/{path}", body, expected=status)
             expect(problem["field"] == field, f"{body}: {problem}")
         server.api("POST", "/domains/demo.test/ring-groups", {"name": "y", "number": "302", "overflow": "300"})

@@ -3,6 +3,8 @@
 
 import os
 import re
+import struct
+import time
 from urllib.parse import quote
 
 from calling_phone import CallingPhone, header
@@ -15,11 +17,32 @@ NODES = os.environ.get("TANDEM_TEST_NODES", "one")
 ACCOUNTS = ("1001", "1002", "1003")
 
 
+class KeyPhone(CallingPhone):
+    """It sends keys as telephone events (RFC 4733)."""
+
+    def sdp(self):
+        return super().sdp().replace("RTP/AVP 8", "RTP/AVP 8 101") + "a=rtpmap:101 telephone-event/8000\r\n"
+
+    def press(self, keys):
+        for key in keys:
+            timestamp = (getattr(self, "sequence", 0) + 1) * 160
+            for count, end in ((1, 0), (2, 0), (3, 0), (4, 0x80), (4, 0x80), (4, 0x80)):
+                packet = bytearray(self.rtp(0))
+                packet[1] = 101 | (0x80 if count == 1 else 0)
+                packet[4:8] = struct.pack("!I", timestamp)
+                event = struct.pack("!BBH", "0123456789*#".index(key), end | 10, 160 * count)
+                self.media.sendto(bytes(packet) + event, self.media_target)
+                time.sleep(0.01)
+
+    def press_by_info(self, key):
+        return self.in_dialog("INFO", body=f"Signal={key}\r\nDuration=160\r\n", kind="application/dtmf-relay")
+
+
 class Phones:
     """One registered phone for each account."""
 
-    def __init__(self, server):
-        self.phones = [CallingPhone(server, user, 5100 + 10 * i) for i, user in enumerate(ACCOUNTS)]
+    def __init__(self, server, kind=CallingPhone):
+        self.phones = [kind(server, user, 5100 + 10 * i) for i, user in enumerate(ACCOUNTS)]
 
     def __enter__(self):
         for phone in self.phones:
@@ -84,9 +107,9 @@ def check_transfer(record, kind, by, to):
     expect(len(made) == 1, f"transfers in {record}")
     expect((made[0]["kind"], made[0]["by"]["number"], made[0]["to"]["number"]) == (kind, by, to),
            f"the transfer in {record}")
-    streams = {leg["party"]["number"]: leg["streams"] for leg in record["legs"]}
     for number in ACCOUNTS:
-        heard = sum(stream["packets_received"] for stream in streams.get(number, []))
+        heard = sum(stream["packets_received"] for leg in record["legs"] if leg["party"]["number"] == number
+                    for stream in leg["streams"])
         expect(heard > 0, f"nothing was heard of {number}: {record}")
 
 
@@ -132,6 +155,69 @@ def blind_transfer_by_the_caller_after_a_hold(folder):
         record = records(server)[0]
         check_transfer(record, "blind", "1001", "1003")
         expect(record["released_by"] == "caller", f"who hung up is in the caller's place: {record}")
+        nothing_left(server)
+
+
+def hears_a_tone(phone, peer):
+    """The gate's own source, which is not the peer's."""
+    def is_tone():
+        try:
+            packet = phone.media.recv(2048)
+        except TimeoutError:
+            return False
+        return len(packet) == 172 and packet[8:12] != struct.pack("!I", peer.port)
+    phone.media.settimeout(0.2)
+    wait_for(is_tone, "the busy tone")
+
+
+def transfer_by_keys(folder):
+    with running(folder, accounts=ACCOUNTS, nodes=NODES) as server, Phones(server, KeyPhone) as (a, b, c):
+        code = {"name": "transfer", "prefix": "*2", "action": "transfer-blind", "pause_s": 2}
+        server.api("POST", "/domains/demo.test/feature-codes", code)
+        a.call("1002", b)
+        a.talks_with(b)
+        b.press("5*21003#")
+        c.invite = c.wait_request("INVITE")
+        expect("1001" in header(c.invite, "From"), f"who calls: {header(c.invite, 'From')}")
+        expect("1002" in header(c.invite, "Referred-By"), f"who transfers: {c.invite}")
+        c.pending.insert(0, c.invite)
+        c.take()
+        c.wait_request("ACK")
+        offered_again(a)
+        let_go(b)
+        a.talks_with(c)
+        c.press("*21002")  # who has come has the code, too; a pause ends the number
+        b.respond(b.wait_request("INVITE"), "486 Busy Here")
+        b.wait_request("ACK")
+        hears_a_tone(c, a)
+        a.talks_with(c)
+        a.hang_up(c)
+        check_transfer(records(server)[0], "blind", "1002", "1003")
+        nothing_left(server)
+
+
+def transfer_by_keys_in_info(folder):
+    with running(folder, accounts=ACCOUNTS, nodes=NODES) as server, Phones(server, KeyPhone) as (a, b, c):
+        ids = {each["login"]: each["id"] for each in server.api("GET", "/domains/demo.test/accounts")["items"]}
+        code = {"name": "transfer", "prefix": "##", "action": "transfer-blind", "allowed": [ids["1001"]]}
+        server.api("POST", "/domains/demo.test/feature-codes", code)
+        a.call("1002", b)
+        a.talks_with(b)
+        for speaker, listener in ((b, a), (a, b)):  # for the one it is no code, for the other none yet
+            request = speaker.press_by_info("#" if speaker is b else "7")
+            passed = listener.wait_request("INFO")
+            expect("Signal=" in passed, f"as it was sent: {passed}")
+            listener.respond(passed, "200 OK")
+            expect(speaker.wait_response(request).startswith("SIP/2.0 200"), "the INFO is answered")
+        for key in "##1003#":
+            expect(a.wait_response(a.press_by_info(key)).startswith("SIP/2.0 200"), f"{key} is taken")
+        c.take()
+        c.wait_request("ACK")
+        offered_again(b)
+        let_go(a)
+        b.talks_with(c)
+        b.hang_up(c)
+        check_transfer(records(server)[0], "blind", "1001", "1003")
         nothing_left(server)
 
 
@@ -342,6 +428,7 @@ def phone_takes_the_place_of_another(folder):
 
 if __name__ == "__main__":
     main(blind_transfer_by_the_callee, blind_transfer_by_the_caller_after_a_hold,
-         failed_transfer_leaves_the_call, attended_transfer, transferred_call_survives_its_b2b, ringing_call_is_picked_up,
+         failed_transfer_leaves_the_call, transfer_by_keys, transfer_by_keys_in_info, attended_transfer,
+         transferred_call_survives_its_b2b, ringing_call_is_picked_up,
          parked_call_is_fetched, parked_call_comes_back, calls_of_several_instances,
          phone_takes_the_place_of_another)

@@ -15,7 +15,7 @@ std::span<const std::string_view> names_of(FeatureAction) {
         "forward-unregistered-off", "intercom", "page", "listen", "whisper", "barge",
         "calls-waiting-on", "calls-waiting-off", "secretary-away-on", "secretary-away-off",
         "schedule-open", "schedule-closed", "schedule-by-hours", "agent-login", "agent-logout",
-        "agent-pause", "agent-resume"};
+        "agent-pause", "agent-resume", "transfer-blind"};
     return names;
 }
 
@@ -41,6 +41,7 @@ void read(ObjectReader& in, FeatureCode& out) {
     in.id_list("allowed", out.allowed, {.items_max = 64});
     if (in.has_value("schedule")) in.id("schedule", out.schedule.emplace().bits,
         Presence::Optional);
+    in.duration("pause_s", out.pause, {.min = 2, .max = 30});
     in.finish();
 }
 
@@ -52,6 +53,7 @@ void write(ObjectWriter& out, const FeatureCode& value) {
     out.text("action", to_string(value.action));
     out.id_list("allowed", value.allowed);
     if (value.schedule) out.id("schedule", (*value.schedule).bits);
+    out.integer("pause_s", (value.pause).count());
 }
 
 template <>
@@ -64,6 +66,7 @@ const Shape& shape_of<FeatureCode>() {
         {"action", FieldKind::Plain, nullptr},
         {"allowed", FieldKind::Plain, nullptr},
         {"schedule", FieldKind::Plain, nullptr},
+        {"pause_s", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"feature_code", fields};
     return shape;

@@ -46,7 +46,9 @@ const IpAddress& AddressPlan::advertised_to(const IpAddress& party) const {
 Gate::Gate(GateSettings settings)
     : settings_(std::move(settings)),
       pool_(settings_.port_min, settings_.port_max, settings_.life),
-      routes_(PortPool::kPairsOfAll) {}
+      routes_(PortPool::kPairsOfAll) {
+    pressed_.reserve(kKeysUntoldMax);
+}
 
 void Gate::set_settings(GateSettings settings) {
     const bool moved =
@@ -151,6 +153,7 @@ void Gate::set_termination(Context& context, const ports::TerminationSettings& s
     termination.termination = settings.termination;
     termination.family = settings.family;
     termination.signalling_source = settings.signalling_source;
+    termination.reports_keys = settings.reports_keys;
     // A description never has fewer m-lines than the one before (RFC 3264 8): streams stay.
     while (termination.streams.size() < settings.streams.size())
         termination.streams.push_back(std::make_unique<Stream>(PortPair{}));
@@ -216,7 +219,7 @@ void Gate::rebuild_routes(const CallId& call, const Context& context) {
     for (const auto& [id, termination] : context.terminations) {
         for (const auto& stream : termination.streams) {
             if (Route* route = route_of(stream->ports().rtp))
-                *route = {stream.get(), {}, {}, names};
+                *route = {stream.get(), {}, {}, names, termination.reports_keys};
         }
     }
     const auto connect = [&](uint32_t speaker, uint32_t listener) {
@@ -280,6 +283,7 @@ void Gate::relay_rtp(const Datagram& in, Route& route, ports::PacketSink& out) {
         return;
     }
     ++packets_relayed_;
+    if (route.reports_keys) note_key(in.now, route, in.buffer.first(*plain));
     for (Player::Voice* voice : route.voices) Player::hear(*voice, in.buffer.first(*plain));
     const auto send = [&](Stream& to, std::span<uint8_t> packet) {
         to.send_rtp(packet, *plain, out);

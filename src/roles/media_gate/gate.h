@@ -100,8 +100,8 @@ class Gate {
     void expect_music(Instant now, MusicId id) { sounds_.expect(now, id); }
     void take_music(Instant now, MusicId id, BytesView file) { sounds_.take(now, id, file); }
     // What was played once has been heard, and its owner is to be told.
-    bool has_news() const { return !played_.empty(); }
-    void tell_played(GateOutput& out);
+    bool has_news() const { return !played_.empty() || !pressed_.empty(); }
+    void tell_news(GateOutput& out);
 
     // New addresses and bounds; contexts keep theirs. The ports stay as they were at the start.
     void set_settings(GateSettings settings);
@@ -125,6 +125,7 @@ class Gate {
         AddressFamily family = AddressFamily::V4;
         IpAddress signalling_source;
         std::vector<std::unique_ptr<Stream>> streams;
+        bool reports_keys = false;
     };
     struct Context {
         ports::Instance owner;
@@ -142,6 +143,7 @@ class Gate {
         std::vector<Stream*> listeners;
         std::vector<Player::Voice*> voices;  // of mixes that have it
         SipHashKey names;  // hides the names in RTCP, the same for all streams of a call
+        bool reports_keys = false;
     };
 
     // A packet of what is played is due. The heap has the next one of each player, and some of
@@ -155,6 +157,11 @@ class Gate {
     struct Heard {
         uint16_t port = 0;
         uint32_t turn = 0;
+    };
+
+    struct Pressed {
+        uint16_t port = 0;
+        char key = 0;
     };
 
     static std::optional<std::pair<uint32_t, uint32_t>> expected_of(const Context& context);
@@ -182,6 +189,11 @@ class Gate {
     void stop_playing(Context& context, uint32_t termination);
     void lead_to_mixes(const Context& context);
     Stream* stream_in_turn(uint16_t port, uint32_t turn);
+    void tell_played(GateOutput& out);
+
+    // --- gate_keys.cc
+    void note_key(Instant now, const Route& route, BytesView packet);
+    void tell_pressed(GateOutput& out);
 
     void relay_other(const Datagram& in, Route& route, ports::PacketSink& out);
     void relay_rtp(const Datagram& in, Route& route, ports::PacketSink& out);
@@ -194,6 +206,7 @@ class Gate {
     SoundShelf sounds_;
     std::vector<Turn> turns_;
     std::vector<Heard> played_;
+    std::vector<Pressed> pressed_;
     uint32_t turn_ = 0;
     bool refuses_new_ = false;
     uint64_t packets_relayed_ = 0;

@@ -94,6 +94,11 @@ std::optional<Instant> Gate::next_packet_deadline() const {
     return turns_.empty() ? std::nullopt : std::optional(turns_.front().due);
 }
 
+void Gate::tell_news(GateOutput& out) {
+    tell_pressed(out);
+    tell_played(out);
+}
+
 // Whoever was played to hears the others again.
 void Gate::tell_played(GateOutput& out) {
     for (const Heard& heard : std::exchange(played_, {})) {

@@ -16,6 +16,12 @@ inline constexpr size_t kStreamsMax = 16;  // of a termination: as many m-lines 
 inline constexpr size_t kAudioSourcesMax = 1;  // SSRCs at once of an unauthenticated audio stream
 inline constexpr size_t kVideoSourcesMax =
     4;  // video repeats and simulcasts with SSRCs of their own
+// Keys of one stream: a key and the pause behind it take 40 ms each at least (ITU-T Q.24). What is
+// more is a flood, which must not become one of letters.
+inline constexpr size_t kKeysPerSecondMax = 25;
+// Keys pressed that owners have still to be told of, which is done in the same turn: as many as all
+// phones of a full gate may begin in 10 ms. Others are lost.
+inline constexpr size_t kKeysUntoldMax = 256;
 inline constexpr size_t kReportsRemembered =
     4;  // SRs passed on that may be echoed: 20 s of reports
 // The largest packet that a copy is made of, when a stream has several listeners.

@@ -94,7 +94,7 @@ void MediaGateRole::on_music(Now now, const store::Reply& reply) {
 void MediaGateRole::on_timeout(Now now, ports::Outbox& out) {
     if (gate_.has_news()) {
         GateOutput news;
-        gate_.tell_played(news);
+        gate_.tell_news(news);
         flush(news, out);
     }
     if (!next_tick_ || now.mono < *next_tick_) return;

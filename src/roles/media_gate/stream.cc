@@ -113,6 +113,21 @@ std::optional<size_t> Stream::receive_rtp(Instant now, const SocketAddress& sour
     return length;
 }
 
+std::optional<char> Stream::key_in(Instant now, BytesView packet) {
+    const auto header = rtp::parse_header(packet);
+    const uint8_t type = settings_.telephone_event_type;
+    if (!header || type == 0 || header->payload_type != type) return std::nullopt;
+    const auto payload = rtp::payload_of(packet, *header);
+    const auto event = payload ? rtp::parse_telephone_event(*payload) : std::nullopt;
+    const auto key = event ? key_presses_.on_event(*header, *event) : std::nullopt;
+    if (!key) return std::nullopt;
+    if (now - keys_since_ >= 1s) {
+        keys_since_ = now;
+        keys_ = 0;
+    }
+    return ++keys_ <= kKeysPerSecondMax ? key : std::nullopt;
+}
+
 std::optional<size_t> Stream::receive_rtcp(Instant now, const SocketAddress& source,
                                            std::span<uint8_t> packet, bool on_rtp_port) {
     if (!settings_.enabled || !settings_.remote_rtp) return refuse();

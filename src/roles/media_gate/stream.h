@@ -16,6 +16,7 @@
 #include "roles/media_gate/latch.h"
 #include "roles/media_gate/limits.h"
 #include "roles/media_gate/player.h"
+#include "rtp/key_presses.h"
 #include "rtp/reception.h"
 #include "rtp/srtp.h"
 
@@ -67,6 +68,8 @@ class Stream {
                                       std::span<uint8_t> packet);
     std::optional<size_t> receive_rtcp(Instant now, const SocketAddress& source,
                                        std::span<uint8_t> packet, bool on_rtp_port);
+    // A plain packet of the party; the key that it has begun to press with it.
+    std::optional<char> key_in(Instant now, BytesView packet);
     // What neither RTP nor RTCP is: fax. Taken from vouched addresses only.
     bool receive_other(Instant now, const SocketAddress& source, size_t length);
 
@@ -120,6 +123,9 @@ class Stream {
     size_t passed_next_ = 0;
     double round_trip_ms_ = 0;
     Instant last_heard_;
+    rtp::KeyPresses key_presses_;
+    Instant keys_since_;  // the second in which keys_ came
+    size_t keys_ = 0;
 };
 
 }  // namespace tandem::roles::media_gate

@@ -81,5 +81,7 @@ inline constexpr size_t music_bytes_max = 190 * 1024;
 inline constexpr size_t music_files_max = 20;
 // Each number that is nobody's is held against all of them.
 inline constexpr size_t feature_codes_max = 100;
+// Keys of a code that is pressed in a call: people have to know it by heart.
+inline constexpr size_t pressed_code_max = 8;
 
 }  // namespace tandem::roles::store_role

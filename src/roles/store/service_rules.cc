@@ -269,22 +269,49 @@ void forget_queues(const Catalog& catalog, const model::QueueAgent& before,
     if (was_in_some && agent.queues.empty()) agent.logged_in = false;
 }
 
+namespace {
+
+// What is pressed in a call and what is dialled never meet. Of codes that are pressed none may
+// begin with another one, as the first that is complete counts; and keys that menus ask for are no
+// codes.
+Result<void> check_prefix(const Catalog& catalog, const model::FeatureCode& code) {
+    const bool is_pressed = routing::is_pressed(code.action);
+    const std::string_view own = code.prefix;
+    const bool fits = own.size() >= 2 && own.size() <= pressed_code_max &&
+                      (own.front() == '*' || own.front() == '#') &&
+                      own.find('+') == std::string_view::npos;
+    if (is_pressed && !fits)
+        return make_error(ErrorCode::OutOfRange, "prefix",
+                          "of a code that is pressed in a call must be 2 to 8 keys, of which the "
+                          "first is * or #");
+    Result<void> outcome;
+    catalog.visit<model::FeatureCode>(code.domain, [&](const model::FeatureCode& other) {
+        if (other.id == code.id || routing::is_pressed(other.action) != is_pressed) return true;
+        const std::string_view theirs = other.prefix;
+        if (own == theirs)
+            outcome = make_error(ErrorCode::Conflict, "prefix",
+                                 "belongs to the feature code '" + other.name + "'");
+        else if (is_pressed && (own.starts_with(theirs) || theirs.starts_with(own)))
+            outcome = make_error(
+                ErrorCode::Conflict, "prefix",
+                "one of it and of the feature code '" + other.name + "' begins with the other");
+        return outcome.has_value();
+    });
+    return outcome;
+}
+
+}  // namespace
+
 Result<void> check_own_rules(const Catalog& catalog, const model::FeatureCode& code, Fresh fresh) {
     if (fresh == Fresh::Yes && catalog.count<model::FeatureCode>(code.domain) >= feature_codes_max)
         return make_error(ErrorCode::Conflict, "", "the domain has 100 feature codes already");
-    Result<void> outcome;
-    catalog.visit<model::FeatureCode>(code.domain, [&](const model::FeatureCode& other) {
-        if (other.id != code.id && other.prefix == code.prefix)
-            outcome = make_error(ErrorCode::Conflict, "prefix",
-                                 "belongs to the feature code '" + other.name + "'");
-        return outcome.has_value();
-    });
-    if (!outcome) return outcome;
+    TRY(check_prefix(catalog, code));
     if (routing::is_of_schedule(code.action) != code.schedule.has_value())
         return make_error(code.schedule ? ErrorCode::OutOfRange : ErrorCode::Missing, "schedule",
                           code.schedule ? "has a meaning for actions of schedules only"
                                         : "is required for actions of schedules");
-    if (is_number_taken(catalog, code.domain, code.prefix, code.id.bits))
+    if (!routing::is_pressed(code.action) &&
+        is_number_taken(catalog, code.domain, code.prefix, code.id.bits))
         return make_error(ErrorCode::Conflict, "prefix", "is a number of the domain");
     return {};
 }

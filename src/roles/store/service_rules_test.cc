@@ -286,5 +286,24 @@ TEST_F(ServicesDesk, FeatureCodesAreToldApart) {
     EXPECT_EQ(code("last", "*9"), "conflict ");
 }
 
+TEST_F(ServicesDesk, CodesThatArePressedHaveRulesOfTheirOwn) {
+    const auto code = [&](const char* name, const char* prefix,
+                          const char* action = "transfer-blind", const char* more = "") {
+        return create("feature_code", "acme.test",
+                      std::string(R"({"name":")") + name + R"(","prefix":")" + prefix +
+                          R"(","action":")" + action + "\"" + more + "}");
+    };
+    for (const char* wrong : {"*", "12", "*+2", "*23456789"})
+        EXPECT_EQ(code("w", wrong), "out_of_range prefix") << wrong;
+    EXPECT_EQ(code("w", "*2", "transfer-blind", R"(,"pause_s":1)"), "out_of_range pause_s");
+    EXPECT_EQ(code("w", "*2", "transfer-blind", R"(,"pause_s":31)"), "out_of_range pause_s");
+    EXPECT_EQ(code("dialled", "*2", "do-not-disturb-on"), "ok");
+    EXPECT_EQ(code("a", "*2"), "ok") << "one is dialled, one is pressed";
+    EXPECT_EQ(code("b", "*2"), "conflict prefix");
+    EXPECT_EQ(code("b", "*21"), "conflict prefix") << "the other one would come first";
+    EXPECT_EQ(code("b", "##", "transfer-blind", R"(,"pause_s":30)"), "ok");
+    EXPECT_EQ(code("c", "##1"), "conflict prefix");
+}
+
 }  // namespace
 }  // namespace tandem::roles::store_role
