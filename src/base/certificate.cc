@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 
 #include <memory>
+#include <string>
 
 namespace tandem {
 namespace {
@@ -37,6 +38,25 @@ bool has_expired(const X509* certificate, UtcTime now) {
 }
 
 }  // namespace
+
+Result<void> check_authorities(std::string_view pem, std::string_view field) {
+    ERR_clear_error();
+    const auto bio = bio_of(pem);
+    size_t count = 0;
+    while (true) {
+        const Owned<X509> each(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
+        if (!each) break;
+        ++count;
+    }
+    // The end of the text looks like this to OpenSSL; anything else is a certificate that is
+    // broken.
+    const bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    if (count == 0) return wrong(field, "holds no PEM certificate");
+    if (!is_end)
+        return wrong(field, "certificate " + std::to_string(count + 1) + " of it can't be read");
+    return {};
+}
 
 Result<void> check_certificate(std::string_view chain, std::string_view key, UtcTime now) {
     const auto chain_bio = bio_of(chain);

@@ -8,6 +8,10 @@
 
 namespace tandem {
 
+// PEM certificates, one after the other, of authorities that are to be trusted. Errors name
+// `field`.
+Result<void> check_authorities(std::string_view pem, std::string_view field);
+
 // `chain`: PEM, the server's certificate first, then its issuers. `key`: PEM without passphrase.
 // Errors name the field `certificate` or `certificate_key`: no PEM, expired at `now`, not a pair.
 Result<void> check_certificate(std::string_view chain, std::string_view key, UtcTime now);

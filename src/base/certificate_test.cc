@@ -64,5 +64,21 @@ TEST(Certificate, IsJudgedWithItsKey) {
     for (const auto& each : cases) EXPECT_EQ(each.got, each.wanted) << each.name;
 }
 
+TEST(Certificate, AuthoritiesAreJudged) {
+    const auto of = [](std::string_view pem) {
+        const auto result = check_authorities(pem, "tls_ca");
+        return result ? "ok" : result.error().field + ": " + result.error().message;
+    };
+    const std::string one(kCertificate);
+    std::string broken = one;
+    broken[60] = '*';
+    EXPECT_EQ(of(one), "ok");
+    EXPECT_EQ(of("subject: a\n" + one + "\n" + one), "ok");
+    EXPECT_EQ(of("ca"), "tls_ca: holds no PEM certificate");
+    EXPECT_EQ(of(kKey), "tls_ca: holds no PEM certificate");
+    EXPECT_EQ(of(broken), "tls_ca: holds no PEM certificate");
+    EXPECT_EQ(of(one + broken), "tls_ca: certificate 2 of it can't be read");
+}
+
 }  // namespace
 }  // namespace tandem

@@ -69,6 +69,7 @@ void Call::on_callee_offer(CallContext& ctx, uint8_t index, sdp::Session offer) 
     if (!won.party.media.learn(offer, SdpRole::Offer, srtp_of(index))) {
         return end(ctx, ReleasedBy::System, 488, "the media offered cannot be carried");
     }
+    limit_offer(won.party.media.limits(), offer);
     caller_->media.prepare(offer);
     callee_offer_ = std::move(offer);
     ports::MediaRequest request;

@@ -35,7 +35,10 @@ void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event
     if (!from.media.learn(*exchange.offer, SdpRole::Offer, srtp_of(index))) {
         return refuse_exchange(ctx, 488);
     }
-    if (!is_within(to->media.limits(), *exchange.offer)) return refuse_exchange(ctx, 488);
+    const bool fits = is_within(to->media.limits(), *exchange.offer) &&
+                      is_within(from.media.limits(), *exchange.offer);
+    if (!fits) return refuse_exchange(ctx, 488);
+    limit_offer(from.media.limits(), *exchange.offer);
     to->media.prepare(*exchange.offer);
     if (to->media.has_ports_for(*exchange.offer) && from.media.has_ports_for(*exchange.offer)) {
         return carry_offer(ctx);
@@ -113,6 +116,7 @@ void Call::on_offer_wanted(CallContext& ctx, uint8_t index, sip::LegEvent& event
     if (!expected || !to.media.learn(*event.sdp, SdpRole::Offer, srtp_of(index))) {
         return end(ctx, ReleasedBy::System, 488, "an offer that nobody can answer");
     }
+    limit_offer(to.media.limits(), *event.sdp);
     exchange_->offer = std::move(event.sdp);
     Party& from = *party(exchange_->from);
     from.media.prepare(*exchange_->offer);

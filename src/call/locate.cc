@@ -30,6 +30,10 @@ void Call::on_incoming(CallContext& ctx, sip::LegEvent& event) {
     if (offer_ && !caller_->media.learn(*offer_, SdpRole::Offer, srtp_of(0))) {
         return end(ctx, ReleasedBy::System, 488, "the media offered cannot be carried");
     }
+    // Who answers a trunk keeps to what it takes, too.
+    if (offer_ && !is_within(caller_->media.limits(), *offer_))
+        return end(ctx, ReleasedBy::System, 488, "the trunk takes none of the codecs offered");
+    if (offer_) limit_offer(caller_->media.limits(), *offer_);
     set_phase(Phase::Locating);
     if (feature_) return use_feature(ctx);
     note_path(ctx);

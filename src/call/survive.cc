@@ -148,6 +148,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
         if (party.index == 0) {
             if (waits) call.know_offer_again(party.leg);
             call.caller_.emplace(party_of(party));
+            if (call.offer_) limit_offer(call.caller_->media.limits(), *call.offer_);
             continue;
         }
         if (!call.talks(party.index) && !snapshot.ringing && !snapshot.pages) continue;

@@ -88,7 +88,7 @@ def bad_json_and_bad_fields(folder):
         account("a reference that is none", 422, "user", "", {"login": "9", "password": "x",
                                                               "user": "somebody"})
         account("a name that is taken", 409, "login", "taken", {"login": "1001", "password": "x"})
-        account("a number that is taken", 409, "number", "taken",
+        account("a number that is taken", 409, "number", "taken by the account '1001'",
                 {"login": "9", "number": "1001", "password": "x"})
         refused(server, "a domain inside", 422, "settings.ring_timeout_s", "600", method="POST",
                 path="/api/v1/domains", body={"name": "x.test", "settings": {"ring_timeout_s": 601}})

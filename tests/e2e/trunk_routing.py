@@ -213,6 +213,89 @@ def a_trunk_is_offered_its_codecs_only(folder):
         expect(phone.try_call("0301") == 488 and first.times("INVITE") == before, "nothing is left to offer")
 
 
+def what_a_trunk_offers_is_limited_too(folder):
+    with Site(folder) as (server, first, second, phone):
+        del second
+        peer(server, "one", ONE, codecs=["PCMA"], dtmf="inband")
+        plain = first.sdp
+
+        def offer(formats):
+            return lambda: plain().replace("RTP/AVP 8", f"RTP/AVP {formats}") + \
+                "a=rtpmap:96 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n"
+        first.sdp = offer("96 0 8 101")
+        ours = "sip:1001@127.0.0.1:5070"
+        first.call_in("1001", phone, uri=ours)
+        expect("RTP/AVP 8\r\n" in phone.invite and "opus" not in phone.invite and "telephone-event" not in phone.invite,
+               phone.invite)
+        phone.talks_with(first)
+        first.hang_up(phone)
+        first.sdp = offer("96 101")
+        expect(first.refused_in("1001", uri=ours) == 488, "it offers nothing that the trunk takes")
+
+
+def a_providers_early_media_is_heard_and_a_hidden_caller_is_not_shown(folder):
+    with Site(folder) as (server, first, second, phone):
+        del second
+        rule(server, "out", dialled="0*", to_trunk=peer(server, "one", ONE, caller_from="caller"))
+        phone.begin_call("0301", "Privacy: id\r\n")
+        invite = first.wait_request("INVITE")
+        expect("anonymous.invalid" in header(invite, "From") and header(invite, "Privacy") == "id", invite)
+        expect("<sip:1001@" in header(invite, "P-Asserted-Identity"), "the provider is told who it is")
+        first.learn_media(invite)
+        first.respond(invite, "183 Session Progress", "", first.sdp())
+        early = phone.wait_response(phone.last_request, least=183)
+        expect(early.startswith("SIP/2.0 183"), early)
+        phone.learn_media(early)
+        phone.talks_with(first)
+        first.pending.insert(0, invite)
+        first.take()
+        phone.finish_call()
+        first.wait_request("ACK")
+        phone.talks_with(first)
+        phone.hang_up(first)
+        nothing_left(server)
+
+
+def shares_say_which_trunk_is_first(folder):
+    with Site(folder) as (server, first, second, phone):
+        one, two = peer(server, "one", ONE), peer(server, "two", TWO)
+        lines = group(server, one, two, order="weighted", shares=[{"trunk": one, "priority": 20}, {"trunk": two, "priority": 10}])
+        rule(server, "out", dialled="0*", to_trunk_group=lines)
+        told = route_test(server, "0301")["destinations"]
+        expect([each["trunk_name"] for each in told] == ["two", "one"], f"{told}")
+        expect(told[0]["request_uri"] == "sip:0301@127.0.0.2:5090" and told[0]["proxies"] == ["127.0.0.2:5090"], f"{told}")
+        phone.call("0301", second)
+        phone.hang_up(second)
+        second.refuses = "503 Service Unavailable"
+        phone.call("0301", first)
+        phone.hang_up(first)
+        # All weight on one of equals.
+        server.api("PATCH", f"{DOMAIN}/trunk-groups/lines", {"shares": [{"trunk": one, "weight": 100}, {"trunk": two, "weight": 0}]})
+        second.refuses = None
+        for _ in range(3):
+            phone.call("0301", first)
+            phone.hang_up(first)
+        done = run([TANDEM, "--url", server.url, "route", "test", "demo.test", "1001", "0301"],
+                   env={**os.environ, "TANDEM_DATA": server.data}).stdout
+        expect("over the trunk one of demo.test" in done and "INVITE: sip:0301@127.0.0.1:5080" in done and
+               "proxies: 127.0.0.1:5080" in done, done)
+
+
+def two_trunks_at_one_address_are_told_apart_by_whom_they_call(folder):
+    with Site(folder) as (server, first, second, phone):
+        del second
+        server.api("POST", "/domains", {"name": "other.test"})
+        peer(server, "one", ONE, user="4930100", incoming_number="1001")
+        server.api("POST", "/domains/other.test/trunks", {"name": "theirs", "mode": "peer", "proxies": [f"127.0.0.1:{ONE}"],
+                                                           "user": "4930200", "ping_s": 0})
+        first.call_in("4930100", phone, uri="sip:4930100@127.0.0.1:5070")
+        first.hang_up(phone)
+        expect(first.refused_in("4930200", uri="sip:4930200@127.0.0.1:5070") == 404, "it is the other domain's, where nobody is")
+        first.call_in("1001", phone, uri="sip:1001@127.0.0.1:5070")  # only this domain has the number
+        first.hang_up(phone)
+        expect(first.refused_in("777", uri="sip:777@127.0.0.1:5070") == 403, "whose it is can't be told")
+
+
 FAX = ("v=0\r\no=- 1 {version} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
        "m=image {port} udptl t38\r\na=T38FaxVersion:0\r\na=T38MaxBitRate:14400\r\na=T38FaxRateManagement:transferredTCF\r\n")
 
@@ -307,5 +390,7 @@ def a_provider_is_reached_over_tls(folder):
 
 if __name__ == "__main__":
     main(a_rule_sends_calls_over_a_trunk, numbers_are_written_as_the_trunk_wants_them, a_full_trunk_is_passed_by,
-         a_group_chooses_by_cost_and_moves_on, a_trunk_is_offered_its_codecs_only,
+         a_group_chooses_by_cost_and_moves_on, a_trunk_is_offered_its_codecs_only, what_a_trunk_offers_is_limited_too,
+         a_providers_early_media_is_heard_and_a_hidden_caller_is_not_shown, shares_say_which_trunk_is_first,
+         two_trunks_at_one_address_are_told_apart_by_whom_they_call,
          a_fax_changes_to_t38_in_the_middle_of_a_call, a_provider_is_reached_over_tls)

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 from calling_phone import CallingPhone, header
 from calls import figures, nothing_left
 from crash import kill_node, nodes_of, serving_again
-from harness import expect, main, running, wait_for
+from harness import TANDEM, expect, main, run, running, wait_for
 from kamailio import Kamailio
 from provider import Provider
+from switch import FIRST_NODE, add_copy
 
 NODES = os.environ.get("TANDEM_TEST_NODES", "one")
 PROVIDER, SECOND = 5080, 5090
@@ -250,6 +251,44 @@ def kamailio_dies_and_comes_back_during_a_call(folder):
         outside.hang_up(phone)
 
 
+def another_gate_takes_over_the_registration(folder):
+    """One gate at a time registers; when it dies for good, or is taken away, another one does, unasked."""
+    with running(folder, nodes="split") as server, Provider(server, PROVIDER) as provider:
+        copy = add_copy(server, "ESG", FIRST_NODE, settings={})
+        registered_trunk(server)
+        is_registered(server, provider)
+
+        def keeper():
+            return server.api("GET", "/domains/demo.test/trunk-states")["items"][0]["gate"]
+        first = keeper()
+        expect(len(server.api("GET", "/domains/demo.test/trunk-states")["items"]) == 1, "only one gate looks after it")
+        before = provider.times("REGISTER")
+        role = next(r for r in server.api("GET", "/roles?limit=1000")["items"] if r["number"] == first)
+        server.api("PATCH", f"/roles/{role['id']}", {"enabled": False})
+        wait_for(lambda: keeper() != first and provider.times("REGISTER") > before and provider.registered, "another one registers", 20)
+        wait_for(lambda: server.api("GET", "/domains/demo.test/trunk-states")["items"][0]["registered"], "it shows")
+        expect(copy in (first, keeper()), "one of the two")
+
+
+def what_is_wrong_with_a_trunk_is_shown_and_told_once(folder):
+    with running(folder, nodes=NODES) as server:
+        add_trunk(server, "nowhere", default=False, mode="peer", proxies=["nowhere.invalid:5060"])
+        # Nobody listens for TLS there, but something else does.
+        add_trunk(server, "deaf", default=False, mode="peer", proxies=["127.0.0.1:5071;udp"], ping_s=1)
+
+        def state(name):
+            return [each for each in server.api("GET", "/domains/demo.test/trunk-states")["items"] if each["name"] == name][0]
+        wait_for(lambda: state("nowhere").get("error"), "the error is shown", 20)
+        expect("has no address for nowhere.invalid" in state("nowhere")["error"] and not state("nowhere")["up"],
+               f"{state('nowhere')}")
+        wait_for(lambda: "does not reach 127.0.0.1:5071" in state("deaf").get("error", ""), "silence is shown", 15)
+        table = run([TANDEM, "--url", server.url, "trunks", "demo.test"], env={**os.environ, "TANDEM_DATA": server.data}).stdout
+        expect("has no address for nowhere.invalid" in table and "127.0.0.1:5071 UDP down" in table and "{" not in table, table)
+        time.sleep(11)  # it has been looked up again
+        told = [each["text"] for each in server.api("GET", "/events")["items"] if "nowhere.invalid" in each["text"]]
+        expect(len(told) == 1, f"{told}")
+
+
 def calls_survive_a_crash(folder):
     """The node of the B2BUA, or of everything, dies: the call can be ended from either side, and a request of ours
     is still proved."""
@@ -278,7 +317,8 @@ def bad_trunks_are_refused(folder):
                               ({"proxies": ["a.test", "b.test;sctp"]}, "proxies[1]"), ({"user": ""}, "user"),
                               ({"password": None}, "password"), ({"addresses": ["10.0.0.0/8", "ten"]}, "addresses[1]"),
                               ({"mode": "sell"}, "mode"), ({"name": "Ü"}, "name"), ({"ping_s": -1}, "ping_s"),
-                              ({"incoming_number": "abc"}, "incoming_number")):
+                              ({"incoming_number": "abc"}, "incoming_number"), ({"tls_ca": "no certificate"}, "tls_ca"),
+                              ({"codecs": ["PCMA", "PCMB"]}, "codecs[1]")):
             body = {k: v for k, v in {**good, **change}.items() if v is not None}
             refused = server.api("POST", "/domains/demo.test/trunks", body, expected=422)
             expect(refused["field"] == field, f"{change}: {refused}")
@@ -297,4 +337,5 @@ if __name__ == "__main__":
     main(a_registered_trunk_carries_calls_both_ways, an_incoming_call_that_nobody_has_goes_to_the_trunks_number,
          a_peer_is_known_by_its_address, the_next_proxy_takes_over, trunks_of_a_group_stand_in_for_one_another, it_registers_elsewhere_and_returns,
          it_registers_as_long_as_the_registrar_asks, a_wrong_password_is_not_tried_again_and_again,
-         kamailio_dies_and_comes_back_during_a_call, calls_survive_a_crash, bad_trunks_are_refused)
+         kamailio_dies_and_comes_back_during_a_call, calls_survive_a_crash,
+         another_gate_takes_over_the_registration, what_is_wrong_with_a_trunk_is_shown_and_told_once, bad_trunks_are_refused)

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
+#include <utility>
 
 #include "app/cli/commands.h"
 #include "app/cli/forms.h"
@@ -22,13 +23,32 @@ struct Asked {
     std::string at;
 };
 
+// What is sent, and to whom; of another domain's trunk only that it is one.
+void print_trunk(const json::value& to) {
+    const bool is_known = cell(to, "trunk_name") != "-";
+    std::printf("result: calls %s over the trunk %s of %s\n", cell(to, "number").c_str(),
+                cell(to, is_known ? "trunk_name" : "trunk").c_str(), cell(to, "domain").c_str());
+    for (const auto& [label, field] : {std::pair{"INVITE", "request_uri"},
+                                       {"From", "from"},
+                                       {"P-Asserted-Identity", "identity"},
+                                       {"proxies", "proxies"}})
+        if (cell(to, field) != "-") std::printf("        %s: %s\n", label, cell(to, field).c_str());
+}
+
 void print_result(const json::value& route) {
     const std::string status = cell(route, "sip_status");
     const std::string reason = cell(route, "sip_reason");
     if (status != "0")
         std::printf("result: refused with SIP status %s%s\n", status.c_str(),
                     reason == "-" ? "" : (" (" + reason + ")").c_str());
+    if (cell(route, "feature") != "-")
+        std::printf("result: nobody rings, the feature code %s is used\n",
+                    cell(route, "feature").c_str());
     for (const auto& each : route.at("destinations").as_array()) {
+        if (cell(each, "trunk") != "-") {
+            print_trunk(each);
+            continue;
+        }
         std::printf("result: rings %s (account %s of %s)\n", cell(each, "number").c_str(),
                     cell(each, "account").c_str(), cell(each, "domain").c_str());
     }

@@ -144,6 +144,8 @@ class B2buaRole final : public ports::Role {
     };
     bool takes_a_place(Step& step, const PlaceAsked& asked);
     bool leads_somewhere(const Step& step, const PlaceAsked& asked);
+    void explain_place(const model::DomainSettings& settings, const routing::Question& question,
+                       routing::Route& route) const;
     void replace(Step& step, const PlaceAsked& asked);
     void pick_up(Step& step, const PlaceAsked& asked, std::string_view number);
     void take_in(Step& step, const PlaceAsked& asked, call::Call& call, uint8_t leg);

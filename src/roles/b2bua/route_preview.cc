@@ -1,5 +1,6 @@
 // What would happen to a call, without making one.
 #include "base/json_text.h"
+#include "call/outside_of.h"
 #include "roles/b2bua/b2bua_role.h"
 #include "routing/route.h"
 
@@ -42,7 +43,43 @@ Result<Question> question_of(const store::Catalog& catalog, const ports::RouteTe
     return question;
 }
 
-std::string json_of(const store::Catalog& catalog, const routing::Route& route) {
+// What would be sent over a trunk of the domain that is asked about, and to whom, in this order.
+// Another domain's is named by its id alone.
+void add_trunk(JsonWriter& json, const store::Catalog& catalog, const call::CallFacts& facts,
+               const routing::Target& target) {
+    json.field("trunk").value(target.trunk->text());
+    const auto* trunk = catalog.find_trunk(*target.trunk);
+    if (trunk == nullptr || trunk->domain != facts.domain) return;
+    const SealKey none{};  // nothing is proved here
+    const call::Outside outside = call::outside_of(*trunk, nullptr, {catalog, none, facts});
+    json.field("trunk_name").value(trunk->name);
+    json.field("request_uri").value("sip:" + target.number + "@" + outside.domain);
+    json.field("from").value(outside.from);
+    if (!outside.identity.empty()) json.field("identity").value(outside.identity);
+    json.field("proxies").begin_list();
+    for (const std::string& proxy : trunk->proxies) json.value(proxy);
+    json.end_list();
+}
+
+// Who calls, as far as it matters to a trunk.
+call::CallFacts facts_of(const store::Catalog& catalog, const Question& question,
+                         const routing::Route& route, const routing::Stage& stage) {
+    call::CallFacts facts;
+    facts.domain = question.domain;
+    facts.caller_number = question.caller_number;
+    const auto* caller =
+        question.caller.is_nil() ? nullptr : catalog.find_account(question.domain, question.caller);
+    if (caller != nullptr) {
+        facts.caller_number = caller->number().empty() ? caller->login() : caller->number();
+        facts.caller_name = caller->display_name();
+    }
+    const auto& shown = stage.shown ? stage.shown : route.shown;
+    if (shown) facts.shown = call::ShownCaller{shown->number, shown->name};
+    return facts;
+}
+
+std::string json_of(const store::Catalog& catalog, const Question& question,
+                    const routing::Route& route) {
     JsonWriter json;
     json.begin_object().field("steps").begin_list();
     for (const routing::Step& each : route.steps) {
@@ -55,7 +92,7 @@ std::string json_of(const store::Catalog& catalog, const routing::Route& route) 
             const auto* domain = catalog.find_domain(target.domain);
             json.begin_object().field("domain").value(domain == nullptr ? "" : domain->name);
             if (target.trunk)
-                json.field("trunk").value(target.trunk->text());
+                add_trunk(json, catalog, facts_of(catalog, question, route, stage), target);
             else
                 json.field("account").value(target.account.text());
             json.field("number").value(target.number);
@@ -64,6 +101,7 @@ std::string json_of(const store::Catalog& catalog, const routing::Route& route) 
     }
     json.end_list().field("sip_status").value(route.refusal);
     if (!route.refusal_reason.empty()) json.field("sip_reason").value(route.refusal_reason);
+    if (route.feature) json.field("feature").value(route.feature->name);
     if (const routing::Shown* shown = routing::first_shown(route)) {
         json.field("shown").begin_object().field("number").value(shown->number);
         json.field("display_name").value(shown->name).end_object();
@@ -72,6 +110,46 @@ std::string json_of(const store::Catalog& catalog, const routing::Route& route) 
 }
 
 }  // namespace
+
+// What the domain's prefixes mean, where nothing else does: see takes_a_place().
+void B2buaRole::explain_place(const model::DomainSettings& settings, const Question& question,
+                              routing::Route& route) const {
+    if (question.direction != DialDirection::Inner) return;
+    const std::string_view dialled = question.dialled;
+    const std::string& prefix = settings.pickup_prefix;
+    std::string text;
+    if (is_slot(settings, dialled)) {
+        text = "The call that waits parked in " + std::string(dialled) +
+               " is fetched (settings.park_prefix); where none waits, the answer is 480. A call "
+               "that is "
+               "transferred to it waits there.";
+        route.feature = routing::FeatureUse{"park", {}};
+    } else if (!prefix.empty() && dialled.starts_with(prefix)) {
+        const std::string_view number = dialled.substr(prefix.size());
+        const bool is_there =
+            number.empty() ||
+            around_.catalog.find_account_by_number(question.domain, number) != nullptr ||
+            around_.catalog.find_account_by_login(question.domain, number) != nullptr;
+        if (!is_there) {
+            route.steps.push_back({"refuse",
+                                   "It would pick up a call (settings.pickup_prefix), but no "
+                                   "account has the number " +
+                                       std::string(number) + "."});
+            route.refusal = 404;
+            return;
+        }
+        text = (number.empty() ? std::string("The call that has rung longest in the domain")
+                               : "The call that rings at " + std::string(number)) +
+               " is picked up (settings.pickup_prefix); where none rings, the answer is 480.";
+        route.feature = routing::FeatureUse{"pickup", {}};
+    } else {
+        return;
+    }
+    route.refusal = 0;
+    route.refusal_reason.clear();
+    if (!route.steps.empty() && route.steps.back().step == "refuse") route.steps.pop_back();
+    route.steps.push_back({"feature", std::move(text)});
+}
 
 void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
     const auto& test = get<ports::RouteTest>(letter.payload);
@@ -86,7 +164,10 @@ void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
         question->turns = &group_turns_;
         question->talks = &talks_;
         question->plans = &plans_;
-        reply.json = json_of(around_.catalog, routing::route(around_.catalog, *question));
+        routing::Route route = routing::route(around_.catalog, *question);
+        const bool leads = !route.stages.empty() || route.feature || route.join;
+        if (!leads) explain_place(domain->settings, *question, route);
+        reply.json = json_of(around_.catalog, *question, route);
     } else {
         reply.error = question.error();
     }

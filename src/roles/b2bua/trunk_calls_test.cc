@@ -83,6 +83,31 @@ TEST_F(TrunkCallsTest, ANumberOfNobodyGoesOutAndIsProved) {
     EXPECT_EQ(cdr.callee.number, "+493055");
 }
 
+TEST_F(TrunkCallsTest, ARouteTestSaysWhatIsSentAndWhatCodesDo) {
+    const auto tested = [&](const std::string& dialled) {
+        ports::Outbox out;
+        ports::RouteTest test{"acme.test", "1001", dialled, ""};
+        stage.role().on_letter(stage.now, {kIndex, kSelf, 1, std::move(test)}, out);
+        return get<ports::RouteTestReply>(out.take().back().payload).json;
+    };
+    const auto has = [](const std::string& json, std::string_view part) {
+        return json.find(part) != std::string::npos;
+    };
+    const std::string outside = tested("+493055");
+    EXPECT_TRUE(has(outside, R"("trunk_name":"line")")) << outside;
+    EXPECT_TRUE(has(outside, R"("request_uri":"sip:+493055@provider.test")")) << outside;
+    EXPECT_TRUE(has(outside, R"(<sip:4930100@provider.test>)")) << outside;
+    EXPECT_TRUE(has(outside, R"("proxies":["192.0.2.1:6001"])")) << outside;
+    EXPECT_FALSE(has(outside, "\"account\":")) << outside;
+    for (const auto& [dialled, feature] :
+         {std::pair{"*81001", "pickup"}, {"*8", "pickup"}, {"*71", "park"}}) {
+        const std::string json = tested(dialled);
+        EXPECT_TRUE(has(json, std::string("\"feature\":\"") + feature + "\"")) << json;
+        EXPECT_TRUE(has(json, "\"sip_status\":0")) << json;
+    }
+    EXPECT_TRUE(has(tested("*84711"), "\"sip_status\":404"));  // nobody has that number
+}
+
 TEST_F(TrunkCallsTest, AnAnonymousCallerIsNotShown) {
     const auto invite = call_out("Privacy: id\n");
     EXPECT_NE(invite.message.header(HeaderId::From)->find("anonymous.invalid"),
@@ -295,6 +320,35 @@ TEST_F(TrunkCallsTest, ATrunkIsOfferedItsCodecsOnly) {
     stage.call(kAlice, "1001", "+493055", offer);
     EXPECT_TRUE(stage.at(kFirst).empty());
     EXPECT_EQ(stage.at(kAlice).back().message.status(), 488);
+}
+
+TEST_F(TrunkCallsTest, WhatATrunkOffersIsLimitedAsWhatItIsOffered) {
+    model::Trunk trunk = line();
+    trunk.codecs = {"PCMA"};
+    trunk.dtmf = model::TrunkDtmf::Inband;
+    stage.add_trunk(trunk, {kFirst});
+    const auto offering = [](std::string text, const std::string& formats) {
+        const size_t body = text.find("v=0");
+        return text.substr(0, body) +
+               "v=0\no=x 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 4200 "
+               "RTP/AVP " +
+               formats + "\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\n";
+    };
+    stage.from_trunk(kLine, kFirst, offering(invite_from_outside("1001", "1001"), "96 0 8 101"));
+    const auto invite = stage.one_at(kAlice);
+    const std::string body(invite.message.body());
+    EXPECT_NE(body.find("RTP/AVP 8\r\n"), body.npos) << body;
+    EXPECT_EQ(body.find("opus"), body.npos) << body;
+    EXPECT_EQ(body.find("telephone-event"), body.npos) << body;
+    stage.respond(kAlice, invite, 486);
+    stage.at(kFirst);
+    std::string other = offering(invite_from_outside("1001", "1001"), "96 0");
+    other.replace(other.find("from-outside"), 12, "again-outside");
+    other.replace(other.find("z9hG4bKo"), 8, "z9hG4bKp");
+    stage.at(kAlice);
+    stage.from_trunk(kLine, kFirst, other);
+    EXPECT_TRUE(stage.at(kAlice).empty());
+    EXPECT_EQ(stage.at(kFirst).back().message.status(), 488);
 }
 
 TEST_F(TrunkCallsTest, StatusesOfTheGroupLeadToTheNextTrunk) {

@@ -31,6 +31,14 @@ Transport transport_of(const model::TrunkProxy& proxy) {
     return Transport::Udp;
 }
 
+std::string no_address(const std::string& host, const std::string& why) {
+    return "has no address for " + host + (why.empty() ? "" : ": " + why);
+}
+
+std::string no_tls(const SocketAddress& address, const std::string& why) {
+    return "has no TLS with " + address.text() + ": " + why;
+}
+
 void sooner(std::optional<Instant>& earliest, std::optional<Instant> other) {
     if (other && (!earliest || *other < *earliest)) earliest = other;
 }
@@ -92,10 +100,15 @@ void TrunkLine::on_resolved(Instant now, size_t proxy, const ports::ResolveReply
     name.asked = false;
     name.ask_at = now + (reply.places.empty() ? resolve_retry : resolve_again);
     if (reply.places.empty()) {
-        if (!name.known) complain("has no address for " + name.proxy.host + ": " + reply.failure);
-        return;  // what was known before serves on
+        if (name.known) return;  // what was known before serves on
+        // Asked again every few seconds: said once.
+        if (std::exchange(name.failure, reply.failure) != reply.failure)
+            complain(no_address(name.proxy.host, name.failure));
+        return;
     }
     name.known = true;
+    if (!name.failure.empty()) say("has an address for " + name.proxy.host + " now");
+    name.failure.clear();
     replace_places(now, proxy, reply.places);
 }
 
@@ -135,13 +148,12 @@ std::vector<ports::TlsPeer> TrunkLine::tls_peers() const {
 
 // Pings repeat it every few seconds: said once.
 void TrunkLine::on_tls_failed(const SocketAddress& address, const std::string& why) {
-    const bool is_ours = std::ranges::any_of(places_, [&](const Place& place) {
-        return place.transport == Transport::Tls && place.address == address;
+    const auto place = std::ranges::find_if(places_, [&](const Place& each) {
+        return each.transport == Transport::Tls && each.address == address;
     });
-    std::string text = "has no TLS with " + address.text() + ": " + why;
-    if (!is_ours || text == said_tls_failure_) return;
-    said_tls_failure_ = text;
-    complain(std::move(text));
+    if (place == places_.end() || place->tls_failure == why) return;
+    place->tls_failure = why;
+    complain(no_tls(address, why));
 }
 
 bool TrunkLine::has_unresolved() const {
@@ -263,6 +275,7 @@ void TrunkLine::mark(Instant now, Place& place, Health health) {
                                                   : Duration(trunk_.ping);
     place.ping_until.reset();
     place.ping_at = now + pause;
+    if (health == Health::Up) place.tls_failure.clear();
     if (before == health) return;
     if (health == Health::Down) complain("does not reach " + place.address.text());
     if (before == Health::Down) say("reaches " + place.address.text() + " again");
@@ -294,7 +307,10 @@ void TrunkLine::on_response(Instant now, uint16_t purpose, const sip::Message& r
         Place* registrar = place_of(registrar_);
         const bool is_there = status != 408 && status != 503;
         const auto outcome = registration_->on_response(now, response, rng);
-        if (registrar != nullptr && is_there) registrar->health = Health::Up;
+        if (registrar != nullptr && is_there) {
+            registrar->health = Health::Up;
+            registrar->tls_failure.clear();
+        }
         return settle(now, outcome, rng);
     }
     Place* place = place_of(purpose);
@@ -341,6 +357,23 @@ bool TrunkLine::is_up(Instant now) const {
 bool TrunkLine::is_unreachable() const {
     return std::ranges::none_of(places_,
                                 [](const Place& place) { return place.health != Health::Down; });
+}
+
+std::string TrunkLine::trouble(Instant now) const {
+    std::string text;
+    const auto add = [&](const std::string& more) {
+        if (!more.empty()) text += (text.empty() ? "" : "; ") + more;
+    };
+    if (registration_ && !registration_->is_registered(now)) add(registration_->failure());
+    for (const Name& name : names_)
+        if (!name.failure.empty()) add(no_address(name.proxy.host, name.failure));
+    for (const Place& place : places_) {
+        if (!place.tls_failure.empty())
+            add(no_tls(place.address, place.tls_failure));
+        else if (place.health == Health::Down)
+            add("does not reach " + place.address.text());
+    }
+    return text;
 }
 
 // Those that seem to be away come last, but come: a provider may answer INVITE and no OPTIONS.

@@ -41,6 +41,7 @@ class TrunkLine {
         Health health = Health::Unknown;
         std::optional<Instant> ping_at;     // the next
         std::optional<Instant> ping_until;  // the answer to the one that is out
+        std::string tls_failure;            // why there is no TLS; empty: nothing is known
     };
     // A request for the role to send. `purpose` comes back with the answer.
     struct Sending {
@@ -87,6 +88,8 @@ class TrunkLine {
     }
     bool is_up(Instant now) const;  // calls can be made, as far as is known
     bool is_unreachable() const;    // no proxy answers
+    // Why the trunk, or one of its proxies, is not there, for operators; empty: nothing is wrong.
+    std::string trouble(Instant now) const;
     struct News {
         std::string text;
         bool is_trouble = false;
@@ -99,6 +102,7 @@ class TrunkLine {
         std::optional<Instant> ask_at;  // nullopt: an address, or it has been asked
         bool asked = false;
         bool known = false;
+        std::string failure{};  // of the last look-up, while it has no address
     };
     void add_literal_places();
     void replace_places(Instant now, size_t proxy, const std::vector<ports::ResolveReply::Place>&);
@@ -124,7 +128,6 @@ class TrunkLine {
     size_t tried_ = 0;        // places in a row
     bool said_registered_ = false;
     std::string said_failure_;
-    std::string said_tls_failure_;
     bool leaves_ = false;
     uint32_t pings_ = 0;
     std::string ping_call_id_;

@@ -73,6 +73,45 @@ TEST_F(LineTest, KnowsWhomItExpectsOverTls) {
     EXPECT_EQ(news[0].text, "has no TLS with 192.0.2.8:5071: self-signed certificate");
 }
 
+TEST_F(LineTest, SaysOnceThatANameLeadsNowhereAndShowsItWhileItDoes) {
+    TrunkLine made = line(trunk({"sip.provider.test"}, model::TrunkMode::Peer));
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(made.next_question(now));
+        made.on_resolved(now, 0, {{}, "no such name"});
+        now = now + resolve_retry;
+    }
+    auto news = made.take_news();
+    ASSERT_EQ(news.size(), 1u);
+    EXPECT_EQ(news[0].text, "has no address for sip.provider.test: no such name");
+    EXPECT_EQ(made.trouble(now), news[0].text);
+    ASSERT_TRUE(made.next_question(now));
+    made.on_resolved(now, 0, {{}, "the name servers do not answer"});
+    EXPECT_EQ(made.take_news().size(), 1u);  // another reason
+    now = now + resolve_retry;
+    ASSERT_TRUE(made.next_question(now));
+    const auto address = *SocketAddress::parse("192.0.2.8:5060");
+    made.on_resolved(now, 0, {{{ports::Transport::Udp, address}}, ""});
+    news = made.take_news();
+    ASSERT_EQ(news.size(), 1u);
+    EXPECT_EQ(news[0].text, "has an address for sip.provider.test now");
+    EXPECT_FALSE(news[0].is_trouble);
+    EXPECT_EQ(made.trouble(now), "");
+}
+
+TEST_F(LineTest, ShowsWhyThereIsNoTlsUntilThereIs) {
+    TrunkLine made = line(trunk({"192.0.2.7;tls"}, model::TrunkMode::Peer));
+    const auto ping = run(made);
+    ASSERT_EQ(ping.size(), 1u);
+    made.on_tls_failed(*SocketAddress::parse("192.0.2.7:5061"), "self-signed certificate");
+    made.on_unanswered(now, ping[0].purpose, "it cannot be reached", rng);
+    EXPECT_EQ(made.trouble(now), "has no TLS with 192.0.2.7:5061: self-signed certificate");
+    now = now + ping_again;
+    const auto again = run(made);
+    ASSERT_EQ(again.size(), 1u);
+    answer(made, again[0], 200);
+    EXPECT_EQ(made.trouble(now), "");
+}
+
 TEST_F(LineTest, RegistersAtTheFirstProxyAndPingsAll) {
     TrunkLine made = line(trunk({"192.0.2.7:5080", "192.0.2.8;tcp"}));
     const auto sent = run(made);

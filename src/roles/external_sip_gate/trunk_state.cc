@@ -35,8 +35,9 @@ std::string state_json(const TrunkLine& line, Now now, ports::Instance gate) {
             json.field("registered_until")
                 .value(to_rfc3339(UtcTime{now.utc.unix_ms + left.count()}));
         }
-        if (!registration->failure().empty()) json.field("error").value(registration->failure());
     }
+    if (const std::string trouble = line.trouble(now.mono); !trouble.empty())
+        json.field("error").value(trouble);
     json.field("gate").value(static_cast<uint32_t>(gate.number));
     json.field("proxies").begin_list();
     for (const TrunkLine::Place& place : line.places()) {

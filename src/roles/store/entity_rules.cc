@@ -341,8 +341,8 @@ Result<void> check_rules(const Catalog& catalog, const model::Account& account, 
     if (!account.number.empty()) {
         holder = catalog.find_account_by_number(account.domain, account.number);
         const bool is_own = holder != nullptr && holder->id == account.id;
-        if (!is_own && is_number_taken(catalog, account.domain, account.number, account.id.bits))
-            return name_taken("number");
+        if (!is_own)
+            return check_number_is_free(catalog, account.domain, account.number, account.id.bits);
     }
     return {};
 }
@@ -453,17 +453,39 @@ Result<void> check_references(const Catalog& catalog, DomainId domain,
     return {};
 }
 
-bool is_number_taken(const Catalog& catalog, DomainId domain, std::string_view number,
-                     Bits128 own) {
+namespace {
+
+// "the queue 'sales'"; empty: nobody.
+std::string holder_of(const Catalog& catalog, DomainId domain, std::string_view number,
+                      Bits128 own) {
     const auto* account = catalog.find_account_by_number(domain, number);
-    if (account != nullptr && account->id.bits != own) return true;
-    return store::DomainKinds::any([&]<typename T>() {
+    if (account != nullptr && account->id.bits != own)
+        return "the account '" + std::string(account->login()) + "'";
+    std::string found;
+    store::DomainKinds::any([&]<typename T>() {
         if constexpr (store::IsNumbered<T>) {
             const auto* holder = catalog.find_by_number<T>(domain, number);
-            return holder != nullptr && holder->id.bits != own;
+            if (holder == nullptr || holder->id.bits == own) return false;
+            found = "the " + spoken(store::DomainKind<T>::name) + " '" + name_of(catalog, *holder) +
+                    "'";
         }
-        return false;
+        return !found.empty();
     });
+    return found;
+}
+
+}  // namespace
+
+bool is_number_taken(const Catalog& catalog, DomainId domain, std::string_view number,
+                     Bits128 own) {
+    return !holder_of(catalog, domain, number, own).empty();
+}
+
+Result<void> check_number_is_free(const Catalog& catalog, DomainId domain, std::string_view number,
+                                  Bits128 own) {
+    const std::string holder = holder_of(catalog, domain, number, own);
+    if (holder.empty()) return {};
+    return make_error(ErrorCode::Conflict, "number", "is taken by " + holder);
 }
 
 Result<void> check_unreferenced(const Catalog& catalog, DomainId domain,

@@ -76,6 +76,9 @@ Result<void> check_references(const Catalog& catalog, DomainId domain,
                               const std::vector<model::Reference>& references);
 // Whether an account or something else of the domain, other than `own`, has the number.
 bool is_number_taken(const Catalog& catalog, DomainId domain, std::string_view number, Bits128 own);
+// Numbers are of a domain, so the holder that is named is never another tenant's.
+Result<void> check_number_is_free(const Catalog& catalog, DomainId domain, std::string_view number,
+                                  Bits128 own);
 template <store::IsDomainKind T>
 Result<void> check_rules(const Catalog& catalog, const T& value, Fresh fresh) {
     if constexpr (store::IsNamed<T>) {
@@ -83,9 +86,8 @@ Result<void> check_rules(const Catalog& catalog, const T& value, Fresh fresh) {
         if (holder != nullptr && holder->id != value.id) return name_taken("name");
     }
     if constexpr (store::IsNumbered<T>) {
-        if (!value.number.empty() &&
-            is_number_taken(catalog, value.domain, value.number, value.id.bits))
-            return name_taken("number");
+        if (!value.number.empty())
+            TRY(check_number_is_free(catalog, value.domain, value.number, value.id.bits));
     }
     TRY(check_references(catalog, value.domain, model::references_of(value)));
     if constexpr (requires { check_own_rules(catalog, value, fresh); })

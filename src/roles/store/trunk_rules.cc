@@ -1,7 +1,9 @@
 // What must hold in a trunk.
 #include <algorithm>
+#include <array>
 
 #include "base/bytes.h"
+#include "base/certificate.h"
 #include "base/net_address.h"
 #include "model/trunk_proxy.h"
 #include "roles/store/entity_rules.h"
@@ -15,12 +17,30 @@ Error at_entry(std::string_view field, size_t index, ErrorCode code, std::string
     return make_error(code, std::string(field) + "[" + std::to_string(index) + "]", text);
 }
 
+// RFC 3551, and those of today's phones that are passed through.
+constexpr std::array<std::string_view, 18> kCodecs{
+    "PCMU", "PCMA",  "G722", "G723", "G726-16", "G726-24", "G726-32", "G726-40", "G728",
+    "G729", "G7221", "GSM",  "iLBC", "speex",   "opus",    "AMR",     "AMR-WB",  "L16"};
+
+std::string known_codecs() {
+    std::string list;
+    for (const std::string_view each : kCodecs)
+        list += (list.empty() ? "" : ", ") + std::string(each);
+    return list;
+}
+
 Result<void> check_codecs(const model::Trunk& trunk) {
     for (size_t i = 0; i < trunk.codecs.size(); ++i) {
         const std::string& codec = trunk.codecs[i];
         if (equals_ignoring_case(codec, "telephone-event"))
             return at_entry("codecs", i, ErrorCode::OutOfRange,
                             "is no codec: the field dtmf says how digits are sent");
+        const auto is_it = [&](std::string_view known) {
+            return equals_ignoring_case(known, codec);
+        };
+        if (std::ranges::none_of(kCodecs, is_it))
+            return at_entry("codecs", i, ErrorCode::OutOfRange,
+                            "is no codec that is known: " + known_codecs());
         for (size_t k = 0; k < i; ++k)
             if (equals_ignoring_case(codec, trunk.codecs[k]))
                 return at_entry("codecs", i, ErrorCode::OutOfRange, "is in the list already");
@@ -60,6 +80,7 @@ Result<void> check_own_rules(const Catalog&, const model::Trunk& trunk, Fresh) {
     TRY(routing::check_changes("caller_in", trunk.caller_in));
     TRY(routing::check_rates(trunk.rates));
     TRY(check_codecs(trunk));
+    if (!trunk.tls_ca.empty()) TRY(check_authorities(trunk.tls_ca, "tls_ca"));
     if (!trunk.tls_ca.empty() && !trunk.tls_verify)
         return make_error(ErrorCode::OutOfRange, "tls_ca", "has no meaning without tls_verify");
     if (trunk.mode != model::TrunkMode::Register) return {};
@@ -80,7 +101,8 @@ Result<void> check_own_rules(const Catalog&, const model::TrunkGroup& group, Fre
     for (size_t i = 0; i < group.failover_on.size(); ++i)
         if (!routing::FailoverStatuses::is_readable(group.failover_on[i]))
             return at_entry("failover_on", i, ErrorCode::Malformed,
-                            "must be a status from 400 to 699, or 4xx, 5xx or 6xx");
+                            "must be a SIP status from 400 to 699, like 486, or a class of them: "
+                            "4xx, 5xx or 6xx");
     return check_shares(group);
 }
 

@@ -40,8 +40,10 @@ TEST_F(TrunkDesk, NamesTheEntryThatIsWrong) {
     EXPECT_EQ(with(R"("rates":["+49;1","xx"])"), "malformed rates[1]");
     EXPECT_EQ(with(R"("codecs":["PCMA","pcma"])"), "out_of_range codecs[1]");
     EXPECT_EQ(with(R"("codecs":["telephone-event"])"), "out_of_range codecs[0]");
+    EXPECT_EQ(with(R"("codecs":["opus","PCMB"])"), "out_of_range codecs[1]");
     EXPECT_EQ(with(R"("channels_max":-1)"), "out_of_range channels_max");
     EXPECT_EQ(with(R"("dtmf":"loud")"), "out_of_range dtmf");
+    EXPECT_EQ(with(R"("tls_ca":"no certificate")"), "out_of_range tls_ca");
     EXPECT_EQ(with(R"("channels_max":2,"rates":[";1"],"codecs":["PCMA"])"), "ok");
 }
 
