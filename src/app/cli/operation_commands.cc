@@ -104,8 +104,8 @@ void move_store(Global& global, const std::string& kind, const std::string& endp
             continue;
         }
         if (cell(state, "kind") == kind) {
-            std::printf("the store is %s now; writes waited %s ms\n", kind.c_str(),
-                        plain(state.at("last_freeze_ms")).c_str());
+            std::printf("the store is %s now; writes waited %.1f ms\n", kind.c_str(),
+                        state.at("last_freeze_ms").to_number<double>());
             return;
         }
         return global.fail(make_error(ErrorCode::Conflict, "store",
