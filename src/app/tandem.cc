@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
     app.add_option("--url", global.url, "address of the API (default: http://127.0.0.1:8080)");
     app.add_option("--token", global.token, "Bearer token");
     app.add_flag("--json", global.json, "print JSON");
+    app.add_flag("--ids", global.ids, "print ids of other entities in place of their names");
     app.fallthrough();
     app.require_subcommand(1);
     add_operation_commands(app, global);

@@ -79,7 +79,7 @@ void CodeKeys::take_stock(Call& call, CallContext& ctx) {
 }
 
 void CodeKeys::settle(Call& call, CallContext& ctx) {
-    if (call.phase_ != Phase::Established || call.winner_ == 0) return;
+    if (call.phase_ != Phase::Established || call.winner_ == 0 || call.paging_.is_page()) return;
     const bool is_known =
         keypads_.size() == 2 && keypads_[0].leg == call.near_ && keypads_[1].leg == call.winner_;
     if (!is_known) take_stock(call, ctx);

@@ -96,6 +96,25 @@ void merge(json::object& target, const json::object& patch) {
     }
 }
 
+// What is null is taken away, so decode() never sees it: nothing unknown may hide there. Names the
+// first such field with its path. Depth is bounded by the parser's max_depth.
+Result<void> check_removed(const json::object& patch, const Shape& shape,
+                           const std::string& prefix) {
+    for (const auto& pair : patch) {
+        const FieldShape* field = find_field(shape, key_of(pair));
+        const std::string path = prefix + std::string(key_of(pair).substr(0, quoted_bytes_max));
+        if (field == nullptr && pair.value().is_null()) {
+            std::string known = "is not known; the fields are ";
+            for (const FieldShape& each : shape.fields)
+                known += (&each == shape.fields.data() ? "" : ", ") + std::string(each.name);
+            return make_error(ErrorCode::UnknownField, path, known);
+        }
+        if (field == nullptr || field->nested == nullptr || !pair.value().is_object()) continue;
+        TRY(check_removed(pair.value().get_object(), *field->nested, path + "."));
+    }
+    return {};
+}
+
 Error not_allowed(std::string_view field, std::string_view message) {
     return make_error(ErrorCode::Forbidden, field, message);
 }
@@ -178,6 +197,7 @@ Result<std::string> merge_patch(std::string_view current, std::string_view patch
     const json::value change = TRY(parse(patch, {}));
     if (!change.is_object()) return make_error(ErrorCode::Malformed, "", "must be a JSON object");
     CHECK(target.is_object());
+    TRY(check_removed(change.get_object(), shape, ""));
     for (const auto& pair : change.get_object()) {
         const FieldShape* field = find_field(shape, key_of(pair));
         if (field == nullptr) continue;  // decode() refuses it, with its path

@@ -143,6 +143,13 @@ TEST(Patch, MergesAndGuards) {
         EXPECT_EQ(outcome.error().code, ErrorCode::Forbidden);
     }
     EXPECT_TRUE(merge_patch(current, R"({"id":"1","realm":"a"})", shape_of<Domain>()));
+    for (const auto& [patch, field] : {std::pair{R"({"colour":null})", "colour"},
+                                       {R"({"settings":{"colour":null}})", "settings.colour"}}) {
+        const auto outcome = merge_patch(current, patch, shape_of<Domain>());
+        ASSERT_FALSE(outcome) << patch;
+        EXPECT_EQ(outcome.error().field, field);
+        EXPECT_EQ(outcome.error().code, ErrorCode::UnknownField);
+    }
     EXPECT_FALSE(merge_patch(current, "[]", shape_of<Domain>()));
     EXPECT_EQ(check_given(R"({"id":"1"})", shape_of<Domain>()).error().field, "id");
     EXPECT_TRUE(check_given(R"({"realm":"a"})", shape_of<Domain>()));

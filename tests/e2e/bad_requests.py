@@ -147,6 +147,143 @@ def versions_and_licences(folder):
                 method="POST", path=ACCOUNTS, body={"login": "9", "password": "x"})
 
 
+# --- Each kind of entity of a domain.
+
+DOMAIN = "/api/v1/domains/demo.test"
+NOBODY = "0" * 31 + "1"  # an id that nothing has
+
+# What is asked, and the field that the answer names. Texts like $office stand for ids.
+WRONG = (
+    # Masks and numbers.
+    ("dial-rules", {"name": "x", "dialled": "12[34"}, 422, "dialled"),
+    ("dial-rules", {"name": "x", "caller": "+4a"}, 422, "caller"),
+    ("dial-rules", {"name": "x", "dialled": "0X", "called_number": {"strip": 3}}, 422, "called_number.strip"),
+    ("representations", {"name": "x", "caller": "[5-1]"}, 422, "caller"),
+    ("PATCH accounts/1001/services", {"rules": [{"caller": "1["}]}, 422, "rules[0].caller"),
+    ("PATCH accounts/1001/services", {"secretaries": ["$1002"], "direct_callers": ["12", "1["]}, 422, "direct_callers[1]"),
+    ("trunks", {"name": "x", "mode": "peer", "proxies": ["192.0.2.9"], "called_out": [{"mask": "1["}]}, 422,
+     "called_out[0].mask"),
+    # Circles.
+    ("PATCH accounts/1002/services", {"forward_always": "1001"}, 422, "forward_always"),
+    ("PATCH accounts/1001/services", {"forward_busy": "1001"}, 422, "forward_busy"),
+    ("PATCH accounts/1002/services", {"rules": [{"to": "1001"}]}, 422, "rules[0].to"),
+    ("PATCH accounts/1001/services", {"secretaries": ["$1001"]}, 422, "secretaries[0]"),
+    # What is used up, or taken by another.
+    ("accounts", {"login": "1004", "password": "x"}, 403, "licence.accounts_max"),
+    ("users", {"login": "u2"}, 403, "licence.users_max"),
+    ("trunks", {"name": "x", "mode": "peer", "proxies": ["192.0.2.9"]}, 403, "licence.trunks_max"),
+    ("number-ranges", {"kind": "external", "prefix": "+4930123"}, 409, "prefix"),
+    ("number-ranges", {"kind": "internal", "from": "20", "to": "10"}, 422, "to"),
+    ("ring-groups", {"name": "x", "number": "1001"}, 409, "number"),
+    ("queues", {"name": "x", "number": "300"}, 409, "number"),
+    ("queues", {"name": "x", "number": "600"}, 409, "number"),
+    ("feature-codes", {"name": "x", "prefix": "*72", "action": "intercom"}, 409, "prefix"),
+    # Things that are not there.
+    ("dial-rules", {"name": "x", "dialled": "9*", "action": "trunk", "to_trunk": NOBODY}, 422, "to_trunk"),
+    ("dial-rules", {"name": "x", "dialled": "9*", "action": "trunk", "to_trunk_group": NOBODY}, 422, "to_trunk_group"),
+    ("dial-rules", {"name": "x", "dialled": "9*", "action": "trunk"}, 422, "to_trunk"),
+    ("dial-rules", {"name": "x", "dialled": "9*", "action": "domain", "to_domain": NOBODY}, 422, "to_domain"),
+    ("dial-rules", {"name": "x", "dialled": "9*", "during": NOBODY}, 422, "during"),
+    ("trunk-groups", {"name": "x", "members": [NOBODY]}, 422, "members[0]"),
+    ("PATCH", {"settings": {"default_trunk": NOBODY}}, 422, "settings.default_trunk"),
+    ("PATCH", {"settings": {"music": NOBODY}}, 422, "settings.music"),
+    ("ring-groups", {"name": "x", "number": "301", "members": ["$1001", NOBODY]}, 422, "members[1]"),
+    ("queues", {"name": "x", "number": "601", "members": [NOBODY]}, 422, "members[0]"),
+    ("PATCH accounts/1001/agent", {"queues": [NOBODY]}, 422, "queues[0]"),
+    ("PATCH accounts/1001/services", {"rules": [{"to": "4711"}]}, 422, "rules[0].to"),
+    ("PATCH accounts/1001/services", {"rules": [{"schedule": NOBODY, "to": "1002"}]}, 422, "rules[0].schedule"),
+    ("PATCH accounts/1001/services", {"secretaries": [NOBODY]}, 422, "secretaries[0]"),
+    ("feature-codes", {"name": "x", "prefix": "*73", "action": "schedule-closed", "schedule": NOBODY}, 422, "schedule"),
+    ("feature-codes", {"name": "x", "prefix": "*73", "action": "listen", "allowed": [NOBODY]}, 422, "allowed[0]"),
+    ("accounts", {"login": "1004", "password": "x", "user": NOBODY}, 422, "user"),
+    ("grants", {"user": NOBODY, "role": "user"}, 422, "user"),
+    ("representations", {"name": "x", "scope": "cross", "other_domain": NOBODY}, 422, "other_domain"),
+    ("route-expectations", {"name": "x", "caller": "1001", "dialled": "1002", "outcome": "account",
+                            "sip_status": 486}, 422, "sip_status"),
+    # Times and files.
+    ("schedules", {"name": "x", "time_zone": "Europe/Nowhere"}, 422, "time_zone"),
+    ("schedules", {"name": "x", "hours": [{"days": ["mon"], "from": "25:00", "to": "17:00"}]}, 422, "hours[0].from"),
+    ("schedules", {"name": "x", "hours": [{"days": ["noday"], "from": "08:00", "to": "17:00"}]}, 422, "hours[0].days[0]"),
+    ("schedules", {"name": "x", "exceptions": [{"date": "13-01"}]}, 422, "exceptions[0].date"),
+    ("music", {"name": "x", "file": "no base64!"}, 422, "file"),
+    ("music", {"name": "x", "file": "A" * 300_000}, 422, "file"),
+    ("music", {"name": "x", "file": "A" * 600_000}, 422, "file"),
+    # What others still need can't go.
+    ("DELETE schedules/office", None, 409, "id"), ("DELETE trunks/line", None, 409, "id"),
+    ("DELETE users/anna", None, 409, "id"),
+)
+
+
+def wrong_input_of_each_kind_is_named_and_saves_nothing(folder):
+    with running(folder, accounts=("1001", "1002", "1003")) as server:
+        ids = {}
+        for key, collection, body in (
+                ("$office", "schedules", {"name": "office"}), ("$anna", "users", {"login": "anna"}),
+                ("$line", "trunks", {"name": "line", "mode": "peer", "proxies": ["192.0.2.7"]}),
+                ("$sales", "ring-groups", {"name": "sales", "number": "300"}),
+                ("$help", "queues", {"name": "help", "number": "600"}),
+                ("$night", "feature-codes", {"name": "night", "prefix": "*72", "action": "schedule-closed",
+                                             "schedule": "$office"}),
+                ("$lines", "trunk-groups", {"name": "lines", "members": ["$line"]}),
+                ("$range", "number-ranges", {"kind": "external", "prefix": "+4930"})):
+            ids[key] = server.api("POST", f"/domains/demo.test/{collection}", with_ids(body, ids))["id"]
+        for login in ("1001", "1002", "1003"):
+            ids[f"${login}"] = server.api("GET", f"/domains/demo.test/accounts/{login}")["id"]
+        server.api("PATCH", "/domains/demo.test/accounts/1001", {"user": ids["$anna"]})
+        server.api("PATCH", "/domains/demo.test/accounts/1001/services", {"forward_always": "1002"})
+        server.api("PATCH", "/domains/demo.test/licence", {"accounts_max": 3, "users_max": 1, "trunks_max": 1})
+
+        def all_of_it():
+            lists = ("accounts", "users", "trunks", "trunk-groups", "dial-rules", "schedules", "representations",
+                     "route-expectations", "ring-groups", "queues", "feature-codes", "music", "number-ranges", "grants")
+            return [server.api("GET", "/domains/demo.test"), server.api("GET", "/domains/demo.test/licence"),
+                    [server.api("GET", f"/domains/demo.test/{each}") for each in lists],
+                    [server.api("GET", f"/domains/demo.test/accounts/{login}/{part}")
+                     for login in ("1001", "1002") for part in ("services", "agent")]]
+        before = all_of_it()
+        failures = []
+        for where, body, status, field in WRONG:
+            method, _, path = where.partition(" ") if where[0].isupper() else ("POST", "", where)
+            answer = ask(server, method, f"{DOMAIN}/{path}".rstrip("/"), body and with_ids(body, ids))
+            if answer.status != status or answer.body.get("field") != field or not answer.body.get("detail"):
+                failures.append(f"{where} {str(body)[:120]}: {answer.status} {answer.body.get('field')} "
+                                f"{answer.body.get('detail')}, expected {status} {field}")
+        expect(not failures, "\n".join(failures))
+        expect(all_of_it() == before, "something was saved")
+
+
+def with_ids(body, ids):
+    text = json.dumps(body)
+    for key in sorted(ids, key=len, reverse=True):
+        text = text.replace(f'"{key}"', f'"{ids[key]}"')
+    return json.loads(text)
+
+
+def a_deleted_target_leads_nowhere(folder):
+    """What others only refer to by number may go: calls and route tests say what is missing, and all else works."""
+    with running(folder, accounts=("1001", "1002", "1003")) as server:
+        server.api("PATCH", "/domains/demo.test/accounts/1001/services", {"forward_always": "1002"})
+        server.api("POST", "/domains/demo.test/ring-groups", {
+            "name": "sales", "number": "300", "overflow": "1002",
+            "members": [server.api("GET", "/domains/demo.test/accounts/1003")["id"]]})
+        server.api("POST", "/domains/demo.test/dial-rules", {"name": "to-two", "dialled": "72",
+                                                             "called_number": {"strip": 2, "prefix": "1002"}})
+        server.api("DELETE", "/domains/demo.test/accounts/1002")
+
+        def route(dialled):
+            return server.api("POST", "/route-test", {"domain": "demo.test", "caller": "1003", "dialled": dialled})
+        for dialled in ("1001", "72"):
+            found = route(dialled)
+            expect(found["sip_status"] == 404 and not found["destinations"], f"{dialled}: {found}")
+        findings = server.api("GET", "/domains/demo.test/dial-rules/check")["findings"]
+        expect([each["code"] for each in findings] == ["no-target"], f"{findings}")
+        # A change of something else is still taken, and so is the one that mends it.
+        server.api("PATCH", "/domains/demo.test/accounts/1001/services", {"reject_anonymous": True})
+        server.api("PATCH", "/domains/demo.test/accounts/1001/services", {"forward_always": "1003"})
+        expect(not server.api("POST", "/route-test", {"domain": "demo.test", "caller": "300", "dialled": "1001",
+                                                      "direction": "outer"})["sip_status"], "mended")
+
+
 # --- The bootstrap file and the data directory.
 
 def tandemd(config, *more, timeout=20):
@@ -300,6 +437,7 @@ def a_data_directory_that_cannot_be_written_is_named(folder):
 
 if __name__ == "__main__":
     main(bad_json_and_bad_fields, wrong_ways_to_ask, versions_and_licences,
+         wrong_input_of_each_kind_is_named_and_saves_nothing, a_deleted_target_leads_nowhere,
          each_wrong_field_of_the_bootstrap_file_is_named, a_second_tandemd_on_the_same_data_is_refused,
          a_port_in_use_is_named_and_others_serve, damaged_data_is_named,
          a_data_directory_that_cannot_be_written_is_named)

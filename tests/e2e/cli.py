@@ -72,6 +72,35 @@ def entities_of_a_domain(folder):
         expect(answer(server, "domain", "list") == {"items": []}, "all is gone")
 
 
+def names_and_numbers_as_people_read_them(folder):
+    """Lists and entities show names where the API has ids, rules come in their order, numbers without exponents."""
+    with running(folder, accounts=("1001", "1002")) as server:
+        cli(server, "domain", "add", "south.test")
+        cli(server, "schedule", "add", "demo.test", "office")
+        for name, order in (("last", "30"), ("first", "1"), ("second", "20")):
+            cli(server, "rule", "add", "demo.test", name, "--order", order, "--dialled", "9*", "--during", "office")
+        names = re.findall(r"^\d+ +(\w+)", cli(server, "rule", "list", "demo.test"), re.MULTILINE)
+        expect(names == ["first", "second", "last"], f"in their order: {names}")
+        expect([each["name"] for each in answer(server, "rule", "list", "demo.test")["items"]] == names, "as JSON, too")
+        office = answer(server, "schedule", "show", "demo.test", "office")["id"]
+        expect(re.search(r"during +office\n", cli(server, "rule", "show", "demo.test", "first")), "a name for an id")
+        expect(re.search(rf"during +{office}\n", cli(server, "--ids", "rule", "show", "demo.test", "first")), "or the id")
+        expect(answer(server, "rule", "show", "demo.test", "first")["during"] == office, "JSON has ids")
+        made = cli(server, "ring-group", "add", "demo.test", "sales", "--number", "300", "--members", "1002,1001")
+        expect(re.search(r"members +1002, 1001\n", made), made)
+        cli(server, "user", "add", "demo.test", "anna")
+        cli(server, "grant", "add", "demo.test", "--user", "anna", "--role", "user")
+        expect(re.search(r"^anna ", cli(server, "grant", "list", "demo.test"), re.MULTILINE), "whose grant")
+        cli(server, "representation", "add", "demo.test", "shown", "--scope", "cross", "--other-domain", "south.test")
+        expect("south.test" in cli(server, "representation", "list", "demo.test"), "which other domain")
+        cli(server, "services", "set", "demo.test", "1001", "--secretaries", "1002", "--rules",
+            '[{"schedule": "office", "to": "1002"}]')
+        shown = cli(server, "services", "show", "demo.test", "1001")
+        expect(re.search(r"secretaries +1002\n", shown) and re.search(r"rules\[0\]\.schedule +office\n", shown), shown)
+        figures = cli(server, "figures")
+        expect(not re.search(r"=\d+(\.\d+)?E[-+]?\d", figures), f"a number with an exponent: {figures}")
+
+
 def entities_from_json(folder):
     with running(folder, accounts=("1001",)) as server:
         shown = answer(server, "account", "show", "demo.test", "1001")
@@ -89,7 +118,7 @@ def entities_from_json(folder):
         refused = cli(server, "account", "set", "demo.test", "1001", "--number", "5", "--if-match", "1",
                       code=1)
         expect("version" in refused, refused)
-        expect("no JSON object" in cli(server, "account", "set", "demo.test", "1001", "--from-json", "-", code=1,
+        expect("no JSON object" in cli(server, "account", "set", "demo.test", "1001", "--from-json", "-", code=2,
                                        stdin="[]"), "what is wrong with the input")
 
 
@@ -179,6 +208,8 @@ def events_as_they_come(folder):
 def errors_say_what_to_do(folder):
     with running(folder) as server:
         url = {"TANDEM_URL": server.url}
+        cli(server, "user", "add", "demo.test", "anna")
+        cli(server, "schedule", "add", "demo.test", "night")
         for arguments, environment, code, text in (
                 (["status"], {"TANDEM_URL": "http://127.0.0.1:9"}, 3, "is tandemd running"),
                 (["status"], url, 1, "TANDEM_TOKEN"),
@@ -190,8 +221,26 @@ def errors_say_what_to_do(folder):
                 (["account", "add", "demo.test", "1001"], {**url, "TANDEM_TOKEN": server.token()}, 1,
                  "login: is taken"),
                 (["account", "set", "demo.test", "1001", "--enabled", "perhaps"],
-                 {**url, "TANDEM_TOKEN": server.token()}, 1, "--enabled must be yes or no"),
-                (["account", "set", "demo.test", "1001"], {**url, "TANDEM_TOKEN": server.token()}, 1,
+                 {**url, "TANDEM_TOKEN": server.token()}, 2, "--enabled must be yes or no"),
+                (["sign-in", "demo.test", "nobody"], {**url, "TANDEM_TOKEN": server.token()}, 1,
+                 "the domain, the user or the password is wrong"),
+                (["account", "set", "demo.test", "1001", "--user", "ana"], {**url, "TANDEM_TOKEN": server.token()}, 1,
+                 "--user ana: there is no such user; is it anna?"),
+                (["services", "set", "demo.test", "1001", "--secretaries", "1002,1oo1"],
+                 {**url, "TANDEM_TOKEN": server.token()}, 1, "--secretaries 1oo1: there is no such account"),
+                (["services", "set", "demo.test", "1001", "--rules", '[{"to": "1002"}, {"schedule": "nigt", "to": "1002"}]'],
+                 {**url, "TANDEM_TOKEN": server.token()}, 1,
+                 "--rules [1].schedule nigt: there is no such schedule; is it night?"),
+                (["account", "set", "demo.test", "1001", "--unset", "colour"],
+                 {**url, "TANDEM_TOKEN": server.token()}, 2, "--unset colour: account has no such field"),
+                (["account", "set", "demo.test", "1001", "--unset", "contacts-maxx"],
+                 {**url, "TANDEM_TOKEN": server.token()}, 2, "is it contacts_max?"),
+                (["account", "set", "demo.test", "1001", "--from-json", "/dev/null"],
+                 {**url, "TANDEM_TOKEN": server.token()}, 2, "holds no JSON object"),
+                (["account", "set", "demo.test", "1001", "--colour", "red"], url, 2, "--colour"),
+                (["drill", "kill", "--node", "1"], {**url, "TANDEM_TOKEN": server.token()}, 1,
+                 "drills are not allowed on the server of node 1"),
+                (["account", "set", "demo.test", "1001"], {**url, "TANDEM_TOKEN": server.token()}, 2,
                  "nothing to set"),
                 (["call", "1"], {**url, "TANDEM_TOKEN": server.token()}, 1, "there is no such call"),
                 (["account"], url, 2, "subcommand"), (["dance"], url, 2, "dance"),
@@ -200,6 +249,13 @@ def errors_say_what_to_do(folder):
             expect(done.returncode == code, f"{arguments}: {done.returncode}, expected {code}: {done.stderr}")
             expect(text in done.stderr + done.stdout, f"{arguments}: '{text}' is not in: {done.stderr}")
             expect(not done.stdout or code == 2, f"{arguments}: an error belongs on standard error")
+        made = [each["name"] for each in server.api("GET", "/domains")["items"]]
+        expect(made == ["demo.test"], f"a drill that is not allowed makes nothing: {made}")
+        # By the API: null takes away what is there, not what never was.
+        for patch, field in (({"colour": None}, "colour"), ({"settings": {"colour": None}}, "settings.colour")):
+            answer = server.api("PATCH", "/domains/demo.test", patch, expected=422)
+            expect(answer["field"] == field and "ring_timeout_s" in answer["detail"] + "ring_timeout_s" * (field == "colour"),
+                   f"{answer}")
 
 
 def help_and_completion(folder):
@@ -242,6 +298,7 @@ def demo_makes_accounts_and_shows_them(folder):
 
 
 if __name__ == "__main__":
-    main(demo_makes_accounts_and_shows_them, entities_of_a_domain, entities_from_json,
+    main(demo_makes_accounts_and_shows_them, entities_of_a_domain, names_and_numbers_as_people_read_them,
+         entities_from_json,
          infrastructure_and_roles, calls_while_they_go_on, events_as_they_come, errors_say_what_to_do,
          help_and_completion)

@@ -277,7 +277,7 @@ def many_at_once(folder):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         took = time.monotonic() - began
         expect("3100 made, 0 refused as conflicts, 4 failed" in done.stdout, done.stdout + done.stderr)
-        for text in ("line 51: 404 domain", "line 61: 422 kind", "line 71: 422 login", "line 3104: 400"):
+        for text in ("line 51: 404 domain", "line 61: 422 kind: must be one of ", ", number_range, ", "line 71: 422 login", "line 3104: 400"):
             expect(text in done.stderr, f"{text!r} in {done.stderr}")
         print(f"        {len(lines) / took:.0f} lines/s")
         again = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

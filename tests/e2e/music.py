@@ -5,6 +5,7 @@ import base64
 import bisect
 import math
 import os
+import re
 import struct
 import subprocess
 import time
@@ -183,6 +184,12 @@ def files_that_are_no_music_are_refused(folder):
         problem = server.api("POST", "/domains/demo.test/music",
                              {"name": "bad", "file": base64.b64encode(wave_of(2, 8000, 8000)).decode()}, expected=422)
         expect(problem["field"] == "file" and "2 channels" in problem["detail"], f"{problem}")
+        for seconds in (13, 20, 30):  # what is told is the file, not its base64, however long
+            long = wave_of(1, 8000, seconds * 8000)
+            problem = server.api("POST", "/domains/demo.test/music",
+                                 {"name": "bad", "file": base64.b64encode(long).decode()}, expected=422)
+            told = re.search(r"at most 194560 bytes .* 12 s of 16 bits .* it has (some )?(\d+)", problem["detail"])
+            expect(problem["field"] == "file" and told and abs(int(told.group(2)) - len(long)) < 100, f"{problem}")
         problem = server.api("POST", "/domains/demo.test/music", {"name": "bad"}, expected=422)
         expect(problem["field"] == "file", f"{problem}")
         problem = server.api("PATCH", "/domains/demo.test", {"settings": {"music": "0" * 31 + "1"}}, expected=422)

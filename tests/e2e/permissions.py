@@ -11,7 +11,7 @@ import urllib.request
 from calling_phone import CallingPhone, header
 from calls import CALLEE_PORT, CALLER_PORT, register
 from harness import expect, finish_sipp, main, running, sipp, wait_for
-from rest import METHODS, V1, Contract
+from rest import METHODS, V1, Contract, silence_in_base64
 
 PASSWORD = "correct horse battery"
 UNKNOWN = "0" * 31 + "1"
@@ -96,6 +96,9 @@ def least_of(contract, path):
     return body
 
 
+NOT_MADE = ("bindings", "calls")
+
+
 def one_of_each(operator, contract, domain):
     """Path of a collection in a domain -> id of an entity in it. Those that are not named here, such as are yet to come,
     are made of what the contract requires."""
@@ -105,6 +108,7 @@ def one_of_each(operator, contract, domain):
               "route-expectations": {"name": "kept", "caller": "1001", "dialled": "1002", "outcome": "account"},
               "ring-groups": {"name": "sales", "number": "300"},
               "feature-codes": {"name": "quiet", "prefix": "*26", "action": "do-not-disturb-on"},
+              "queues": {"name": "help", "number": "600"}, "music": {"name": "hum", "file": silence_in_base64()},
               "trunk-groups": {"name": "lines"}, "trunks": {"name": "line", "mode": "peer", "proxies": ["192.0.2.7"]}}
     found = {}
     for path in contract.document["paths"]:
@@ -120,6 +124,9 @@ def one_of_each(operator, contract, domain):
         status, page = operator.call("get", f"{V1}/domains/{domain}/{collection}")
         items = page["items"] if status == 200 else []
         found[collection] = items[0].get("id", UNKNOWN) if items else UNKNOWN
+    # Grants and devices there are without our doing, or not at all; of all else there is one to be found.
+    missing = [each for each, id in found.items() if id == UNKNOWN and each not in NOT_MADE]
+    expect(not missing, f"nothing was made of {missing}: the walk would try nothing with them")
     return found
 
 
@@ -201,6 +208,36 @@ def references_to_other_domains_do_not_exist(folder):
         foreign = boss.must(422, "post", "/domains/a.test/grants", {"user": ids["nobody@b.test"], "role": "user"})
         unknown = boss.must(422, "post", "/domains/a.test/grants", {"user": UNKNOWN, "role": "user"})
         expect(foreign == unknown, f"{foreign} {unknown}")
+        # Whatever names another entity of the domain: b.test's are no more there than those that nobody has.
+        theirs = one_of_each(operator, Contract(), "b.test")
+        for method, path, field, body in (
+                ("post", "ring-groups", "members[0]", lambda id: {"name": "g", "number": "300", "members": [id["accounts"]]}),
+                ("post", "queues", "members[0]", lambda id: {"name": "q", "number": "600", "members": [id["accounts"]]}),
+                ("post", "feature-codes", "allowed[0]", lambda id: {"name": "f", "prefix": "*30", "action": "listen",
+                                                                    "allowed": [id["accounts"]]}),
+                ("post", "feature-codes", "schedule", lambda id: {"name": "f", "prefix": "*72", "action": "schedule-closed",
+                                                                  "schedule": id["schedules"]}),
+                ("post", "dial-rules", "during", lambda id: {"name": "r", "dialled": "9*", "during": id["schedules"]}),
+                ("post", "dial-rules", "to_trunk", lambda id: {"name": "r", "dialled": "9*", "action": "trunk",
+                                                               "to_trunk": id["trunks"]}),
+                ("post", "dial-rules", "to_trunk_group", lambda id: {"name": "r", "dialled": "9*", "action": "trunk",
+                                                                     "to_trunk_group": id["trunk-groups"]}),
+                ("post", "trunk-groups", "members[0]", lambda id: {"name": "t", "members": [id["trunks"]]}),
+                ("post", "grants", "token", lambda id: {"token": id["tokens"], "role": "user"}),
+                ("patch", "accounts/1001/services", "secretaries[0]", lambda id: {"secretaries": [id["accounts"]]}),
+                ("patch", "accounts/1001/services", "rules[0].schedule", lambda id: {
+                    "rules": [{"to": "1002", "schedule": id["schedules"]}]}),
+                ("patch", "accounts/1001/agent", "queues[0]", lambda id: {"queues": [id["queues"]]}),
+                ("patch", "", "settings.music", lambda id: {"settings": {"music": id["music"]}}),
+                ("patch", "", "settings.default_trunk", lambda id: {"settings": {"default_trunk": id["trunks"]}}),
+                ("patch", "", "settings.default_trunk_group", lambda id: {
+                    "settings": {"default_trunk_group": id["trunk-groups"]}})):
+            where = f"/domains/a.test/{path}".rstrip("/")
+            before = boss.must(200, "get", where)
+            foreign = boss.must(422, method, where, body(theirs))
+            unknown = boss.must(422, method, where, body(dict.fromkeys(theirs, UNKNOWN)))
+            expect(foreign == unknown and foreign["field"] == field, f"{where} {field}: {foreign} {unknown}")
+            expect(boss.must(200, "get", where) == before, f"{where} {field}: something was saved")
         top = sign_in(server, "top.test", "boss")
         outside = operator.must(201, "post", "/domains", {"name": "outside.test"})["id"]
         foreign = top.must(422, "post", "/domains", {"name": "c.test", "parent": outside})

@@ -308,7 +308,10 @@ void add_backup_command(CLI::App& app, Global& global) {
     backup->add_flag("--check", wanted.check, "only read the file, and say what it holds");
     backup->callback([&] {
         const auto done = wanted.check ? check_backup(wanted) : make_backup(global, wanted);
-        if (!done.has_value()) global.fail(done.error());
+        if (done.has_value()) return;
+        global.fail(done.error());
+        // A damaged file is no fault of the command line.
+        if (global.exit_code == kExitUsage) global.exit_code = kExitRefused;
     });
 }
 

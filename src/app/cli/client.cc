@@ -12,6 +12,7 @@
 namespace tandem::cli {
 namespace {
 
+constexpr std::string_view kSessionPath = "/api/v1/session";
 constexpr long kTimeoutMs = 15'000;
 // Where another server can be asked instead.
 constexpr long kTryMs = 2'000;
@@ -93,10 +94,14 @@ Client::Client(std::string_view url, std::string token) : token_(std::move(token
 }
 
 // The refusal in the words of the server, and what to do about it.
-Error Client::refused(const Answer& answer) const {
+Error Client::refused(const Request& request, const Answer& answer) const {
     const std::string detail = detail_of(answer);
     switch (answer.status) {
         case 401:
+            if (request.method == "POST" && request.path == kSessionPath) {
+                return make_error(ErrorCode::Unauthorized, "",
+                                  "the domain, the user or the password is wrong");
+            }
             if (!token_.empty()) {
                 return make_error(ErrorCode::Unauthorized, "",
                                   "the token is refused; is it of this server's data directory?");
@@ -106,6 +111,8 @@ Error Client::refused(const Answer& answer) const {
                               " or set TANDEM_DATA to the server's data directory (admin.token)");
         case 404:
             return make_error(ErrorCode::NotFound, "", detail);
+        case 429:
+            return make_error(ErrorCode::Unavailable, "", detail);
         case 503:
             return make_error(ErrorCode::Unavailable, "", detail + "; nothing was done, try again");
         case 504:
@@ -185,7 +192,7 @@ Result<Answer> Client::ask(const Request& request) {
         Attempt one = attempt(url, request);
         const int status = one.answer.status;
         if (status >= 200 && status < 300) return std::move(one.answer);
-        if (status != 0) return refused(one.answer);
+        if (status != 0) return refused(request, one.answer);
         why = std::move(one.why);
         if (one.was_sent) break;
     }

@@ -40,7 +40,7 @@ class Client {
     struct Attempt;
     Attempt attempt(const std::string& url, const Request& request) const;
     Result<Answer> ask(const Request& request);
-    Error refused(const Answer& answer) const;
+    Error refused(const Request& request, const Answer& answer) const;
 
     std::vector<std::string> urls_;
     std::string token_;

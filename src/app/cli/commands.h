@@ -14,17 +14,18 @@ namespace tandem::cli {
 
 // What the program ends with; scripts rely on it.
 inline constexpr int kExitRefused = 1;      // the server says no: unknown id, bad value, conflict
-inline constexpr int kExitUsage = 2;        // the command line is wrong
+inline constexpr int kExitUsage = 2;        // the command line, or a file it names, is wrong
 inline constexpr int kExitUnreachable = 3;  // no answer, or one that says to try again
 
 struct Global {
     std::string url;
     std::string token;
     bool json = false;
+    bool ids = false;  // shown where other entities are meant, in place of their names
     int exit_code = 0;
 
     Client client() const { return {url, find_token(token)}; }
-    // Prints the error on standard error and makes the program fail.
+    // Prints the error on standard error and makes the program fail, with the code for its kind.
     void fail(const Error& error);
 };
 

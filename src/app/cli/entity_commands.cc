@@ -1,5 +1,6 @@
 // list, show, add, set and remove, alike for every kind of entity.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <deque>
 
 #include "app/cli/commands.h"
@@ -7,11 +8,15 @@
 #include "app/cli/forms.h"
 #include "app/cli/input.h"
 #include "app/cli/music_file.h"
+#include "app/cli/names.h"
 
 namespace tandem::cli {
 namespace {
 
 namespace json = boost::json;
+
+// The first column of kinds whose entities have an order.
+constexpr std::string_view kOrderHead = "ORDER";
 
 struct Typed {
     FormField field;
@@ -98,31 +103,35 @@ Result<json::object> read_object(const std::string& path) {
     return std::move(value.as_object());
 }
 
-bool is_id(const std::string& text) {
-    return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+// What a domain itself refers to is in it.
+const std::string& home_of(const Command& command) {
+    return command.kind->in_domain ? command.domain : command.name;
 }
 
 // Names are accepted where the API wants the id of another entity.
 Result<std::string> id_named(Global& global, const Command& command, const std::string& entity,
-                             const std::string& text) {
-    const EntityKind* kind = kind_of(entity);
-    if (kind == nullptr || kind->name == nullptr || text.empty() || is_id(text)) return text;
-    // What a domain itself refers to is in it.
-    const std::string& domain = command.kind->in_domain ? command.domain : command.name;
-    const Answer answer = TRY(global.client().call("GET", kind->path(domain, text)));
-    return cell(json::parse(answer.body), "id");
+                             const std::string& where, const std::string& text) {
+    return id_of(global, {kind_of(entity), home_of(command), where}, text);
+}
+
+Prepare with_names(Global& global, const Command& command) {
+    return [&global, &command](json::value& item) {
+        NamesShown(global, *command.kind, home_of(command)).put_in(item);
+    };
 }
 
 // In each structure of a list.
 Result<json::value> with_ids(Global& global, const Command& command, const FormField& field,
                              json::value list) {
+    size_t index = 0;
     for (json::value& each : list.as_array()) {
+        const std::string where = field.option() + " [" + std::to_string(index++) + "].";
         if (!each.is_object()) continue;  // the server says what is wrong
         for (const auto& [name, entity] : field.item_refs) {
             json::value* named = each.as_object().if_contains(name);
             if (named == nullptr || !named->is_string()) continue;
             const std::string text(named->as_string());
-            *named = TRY(id_named(global, command, entity, text));
+            *named = TRY(id_named(global, command, entity, where + name, text));
         }
     }
     return list;
@@ -136,14 +145,29 @@ Result<json::value> value_of(Global& global, const Command& command, const Typed
         return with_ids(global, command, typed.field, std::move(value));
     if (typed.field.ref.empty()) return value;
     if (value.is_string()) {
-        return json::value(TRY(id_named(global, command, typed.field.ref, typed.text)));
+        const std::string option = typed.field.option();
+        return json::value(TRY(id_named(global, command, typed.field.ref, option, typed.text)));
     }
     if (!value.is_array()) return value;
     for (json::value& each : value.as_array()) {
         const std::string text(each.as_string());
-        each = TRY(id_named(global, command, typed.field.ref, text));
+        each = TRY(id_named(global, command, typed.field.ref, typed.field.option(), text));
     }
     return value;
+}
+
+// Of a field, or of a structure of them, as it is written for `--unset`.
+Result<std::string> unset_path(const EntityKind& kind, const std::string& name) {
+    std::string path = name;
+    std::replace(path.begin(), path.end(), '-', '_');
+    std::vector<std::string> known;
+    for (const FormField& field : settable_fields(kind.entity)) {
+        if (field.path == path || field.path.starts_with(path + ".")) return path;
+        known.push_back(field.path);
+    }
+    return make_error(ErrorCode::UnknownField, path,
+                      "--unset " + name + ": " + kind.command + " has no such field" +
+                          guesses(near_to(path, known)));
 }
 
 Result<std::string> body_of(Global& global, const Command& command, bool fresh) {
@@ -154,10 +178,8 @@ Result<std::string> body_of(Global& global, const Command& command, bool fresh) 
         if (typed.option->count() == 0) continue;
         put_at(body, typed.field.path, TRY(value_of(global, command, typed)));
     }
-    for (std::string path : command.unset) {
-        std::replace(path.begin(), path.end(), '-', '_');
-        put_at(body, path, nullptr);
-    }
+    for (const std::string& name : command.unset)
+        put_at(body, TRY(unset_path(*command.kind, name)), nullptr);
     if (!fresh && !command.replace && body.empty()) {
         return make_error(
             ErrorCode::Missing, "",
@@ -171,10 +193,35 @@ void write(Global& global, const Command& command, bool fresh) {
     if (!body.has_value()) return global.fail(body.error());
     if (fresh) {
         const std::string path = command.kind->path(command.domain) + command.query();
-        return send_change(global, {"POST", path, *body, {}}, "made");
+        return send_change(global, {"POST", path, *body, {}, with_names(global, command)}, "made");
     }
     const char* method = command.replace ? "PUT" : "PATCH";
-    send_change(global, {method, command.path(), *body, command.etag}, "changed");
+    send_change(global, {method, command.path(), *body, command.etag, with_names(global, command)},
+                "changed");
+}
+
+int64_t order_of(const json::value& item) {
+    const json::value* order = item.as_object().if_contains("order");
+    return order != nullptr && order->is_int64() ? order->as_int64() : 0;
+}
+
+// Where an order is given, the things are shown in the order in which they are asked.
+void sort_by_order(json::array& items) {
+    std::stable_sort(items.begin(), items.end(), [](const json::value& a, const json::value& b) {
+        const int64_t left = order_of(a);
+        const int64_t right = order_of(b);
+        return left != right ? left < right : cell(a, "name") < cell(b, "name");
+    });
+}
+
+void show_all(Global& global, const Command& command) {
+    const EntityKind& kind = *command.kind;
+    auto items = fetch_all(global, kind.path(command.domain), kItemsMax);
+    if (!items.has_value()) return global.fail(items.error());
+    const bool is_ordered = !kind.columns.empty() && kind.columns.front().first == kOrderHead;
+    if (is_ordered) sort_by_order(*items);
+    if (!global.json && !global.ids) NamesShown(global, kind, command.domain).put_in(*items);
+    print_list(global, *items, kind.columns, kind.when_empty);
 }
 
 void add_reading(CLI::App* group, Global& global, const EntityKind& kind) {
@@ -182,13 +229,12 @@ void add_reading(CLI::App* group, Global& global, const EntityKind& kind) {
         Command& list = new_command(kind);
         auto* app = group->add_subcommand("list", "all of them");
         add_domain(app, list);
-        app->callback(
-            [&] { show_list(global, kind.path(list.domain), kind.columns, kind.when_empty); });
+        app->callback([&] { show_all(global, list); });
     }
     Command& show = new_command(kind);
     auto* app = group->add_subcommand("show", "one of them, with all fields");
     add_name(app, show);
-    app->callback([&] { show_one(global, show.path()); });
+    app->callback([&] { show_one(global, show.path(), with_names(global, show)); });
 }
 
 void add_writing(CLI::App* group, Global& global, const EntityKind& kind) {

@@ -16,7 +16,7 @@ std::string figures_text(const boost::json::value& instance) {
     std::string text;
     for (const auto& [name, value] : instance.at("figures").as_object()) {
         if (!text.empty()) text += ' ';
-        text += std::string(name) + "=" + boost::json::serialize(value);
+        text += std::string(name) + "=" + plain(value);
     }
     return text;
 }
@@ -104,8 +104,8 @@ void move_store(Global& global, const std::string& kind, const std::string& endp
             continue;
         }
         if (cell(state, "kind") == kind) {
-            std::printf("the store is %s now; writes waited %s ms\n", kind.c_str(),
-                        cell(state, "last_freeze_ms").c_str());
+            std::printf("the store is %s now; writes waited %.1f ms\n", kind.c_str(),
+                        state.at("last_freeze_ms").to_number<double>());
             return;
         }
         return global.fail(make_error(ErrorCode::Conflict, "store",

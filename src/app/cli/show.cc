@@ -1,6 +1,7 @@
 #include "app/cli/show.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 #include "app/cli/table.h"
@@ -12,22 +13,12 @@ namespace {
 // As many as a page may have.
 constexpr size_t kPageItems = 1000;
 
-std::string plain(const boost::json::value& value) {
-    if (value.is_null()) return "-";
-    if (value.is_string()) {
-        return value.as_string().empty() ? "-" : std::string(value.as_string());
-    }
-    if (value.is_bool()) return value.as_bool() ? "yes" : "no";
-    if (!value.is_array()) return boost::json::serialize(value);
-    std::string list;
-    for (const auto& each : value.as_array()) {
-        std::string words;  // of an object its values
-        if (each.is_object())
-            for (const auto& [name, word] : each.as_object())
-                words += (words.empty() ? "" : " ") + plain(word);
-        list += (list.empty() ? "" : ", ") + (each.is_object() ? words : plain(each));
-    }
-    return list.empty() ? "-" : list;
+// 23.3, and not 2.33E1.
+std::string plain_number(double number) {
+    char text[400];  // of the largest one
+    const auto [end, error] =
+        std::to_chars(text, text + sizeof text, number, std::chars_format::fixed);
+    return error == std::errc() ? std::string(text, end) : "?";
 }
 
 // Units are in the names: "start_utc_ms" is an instant, "duration_ms" a span.
@@ -50,8 +41,29 @@ Result<boost::json::value> fetch(Global& global, const std::string& path) {
     const Answer answer = TRY(global.client().call("GET", path));
     boost::system::error_code error;
     boost::json::value json = boost::json::parse(answer.body, error);
-    if (error) return make_error(ErrorCode::Malformed, "", "the answer is not JSON");
+    if (error) return make_error(ErrorCode::Internal, "", "the answer is not JSON");
     return json;
+}
+
+}  // namespace
+
+std::string plain(const boost::json::value& value) {
+    if (value.is_null()) return "-";
+    if (value.is_string()) {
+        return value.as_string().empty() ? "-" : std::string(value.as_string());
+    }
+    if (value.is_bool()) return value.as_bool() ? "yes" : "no";
+    if (value.is_double()) return plain_number(value.as_double());
+    if (!value.is_array()) return boost::json::serialize(value);
+    std::string list;
+    for (const auto& each : value.as_array()) {
+        std::string words;  // of an object its values
+        if (each.is_object())
+            for (const auto& [name, word] : each.as_object())
+                words += (words.empty() ? "" : " ") + plain(word);
+        list += (list.empty() ? "" : ", ") + (each.is_object() ? words : plain(each));
+    }
+    return list.empty() ? "-" : list;
 }
 
 Result<boost::json::array> fetch_all(Global& global, const std::string& path, size_t items_max) {
@@ -70,6 +82,8 @@ Result<boost::json::array> fetch_all(Global& global, const std::string& path, si
     }
     return items;
 }
+
+namespace {
 
 void print_fields(const boost::json::object& object, const std::string& prefix, Table& table) {
     for (const auto& [name, value] : object) {
@@ -90,10 +104,11 @@ void print_fields(const boost::json::object& object, const std::string& prefix, 
     }
 }
 
-void print_one(Global& global, const std::string& body) {
+void print_one(const Global& global, const std::string& body, const Prepare& prepare) {
     boost::system::error_code error;
-    const boost::json::value json = boost::json::parse(body, error);
+    boost::json::value json = boost::json::parse(body, error);
     if (global.json || error || !json.is_object()) return print(body);
+    if (prepare && !global.ids) prepare(json);
     Table table({"FIELD", "VALUE"});
     print_fields(json.as_object(), "", table);
     print(table.text());
@@ -105,7 +120,11 @@ void Global::fail(const Error& error) {
     std::fprintf(stderr, "tandem: %s\n", error.message.c_str());
     const bool unreachable =
         error.code == ErrorCode::Unavailable || error.code == ErrorCode::Timeout;
-    exit_code = unreachable ? kExitUnreachable : kExitRefused;
+    // The client tells refusals of the server by none of these.
+    const bool misused = error.code == ErrorCode::Malformed || error.code == ErrorCode::TooLarge ||
+                         error.code == ErrorCode::OutOfRange || error.code == ErrorCode::Missing ||
+                         error.code == ErrorCode::UnknownField;
+    exit_code = unreachable ? kExitUnreachable : misused ? kExitUsage : kExitRefused;
 }
 
 std::string cell(const boost::json::value& item, std::string_view field) {
@@ -121,14 +140,19 @@ void show_list(Global& global, const std::string& path, const Columns& columns,
                const char* when_empty, size_t items_max) {
     const auto items = fetch_all(global, path, items_max);
     if (!items.has_value()) return global.fail(items.error());
+    print_list(global, *items, columns, when_empty);
+}
+
+void print_list(const Global& global, const boost::json::array& items, const Columns& columns,
+                const char* when_empty) {
     if (global.json) {
-        return print(boost::json::serialize(boost::json::object{{"items", *items}}));
+        return print(boost::json::serialize(boost::json::object{{"items", items}}));
     }
-    if (items->empty()) return print(when_empty);
+    if (items.empty()) return print(when_empty);
     std::vector<std::string> heads;
     for (const auto& [head, field] : columns) heads.emplace_back(head);
     Table table(heads);
-    for (const auto& item : *items) {
+    for (const auto& item : items) {
         std::vector<std::string> row;
         for (const auto& [head, field] : columns) row.push_back(cell(item, field));
         table.add(std::move(row));
@@ -136,17 +160,17 @@ void show_list(Global& global, const std::string& path, const Columns& columns,
     print(table.text());
 }
 
-void show_one(Global& global, const std::string& path) {
+void show_one(Global& global, const std::string& path, const Prepare& prepare) {
     const auto answer = global.client().call("GET", path);
     if (!answer.has_value()) return global.fail(answer.error());
-    print_one(global, answer->body);
+    print_one(global, answer->body, prepare);
 }
 
 void send_change(Global& global, const Change& change, const std::string& done) {
     const auto answer = global.client().call(change.method, change.path, change.body, change.etag);
     if (!answer.has_value()) return global.fail(answer.error());
     if (answer->body.empty()) return print(global.json ? "{}" : done);
-    print_one(global, answer->body);
+    print_one(global, answer->body, change.prepare);
 }
 
 }  // namespace tandem::cli

@@ -96,7 +96,8 @@ Result<Report> Drill::run() {
 Result<void> Drill::prepare() {
     allow_many_files();
     instances_ = TRY(site_.instances());
-    (void)TRY(target());
+    const Target first = TRY(target());
+    if (!plan_.is_watch()) TRY(site_.check_allowed(first.nodes));
     if (plan_.gates.empty()) plan_.gates = TRY(site_.gates());
     plan_accounts();
     say("making " + std::to_string(accounts_.size()) + " accounts in " + domain_);

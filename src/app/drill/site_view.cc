@@ -99,6 +99,19 @@ Result<std::vector<RunningInstance>> SiteView::instances() const {
     return all;
 }
 
+Result<void> SiteView::check_allowed(const std::vector<int>& nodes) const {
+    const Json status = TRY(get("/api/v1/status"));
+    for (const json::value& node : list_at(status.value, "nodes")) {
+        const int number = static_cast<int>(number_at(node, "node"));
+        if (std::ranges::find(nodes, number) == nodes.end() || flag_at(node, "drills_allowed"))
+            continue;
+        return make_error(ErrorCode::Forbidden, "",
+                          "drills are not allowed on the server of node " + std::to_string(number) +
+                              ": its bootstrap file does not have drills_allowed = true");
+    }
+    return {};
+}
+
 bool SiteView::is_healthy() const {
     return cli::Client(url_, token_).call("GET", "/api/v1/health").has_value();
 }

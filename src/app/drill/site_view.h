@@ -33,6 +33,8 @@ class SiteView {
 
     // May be used by several threads, each of which has its own SiteView.
     Result<std::vector<RunningInstance>> instances() const;
+    // An error when one of `nodes` has not been allowed drills; an empty list means none.
+    Result<void> check_allowed(const std::vector<int>& nodes) const;
     bool is_healthy() const;
     // UDP addresses of the SIP gates. A gate that listens everywhere is reached where the API is.
     Result<std::vector<SocketAddress>> gates() const;

@@ -35,6 +35,7 @@ std::string NodeHost::status_json(Now now) const {
                        ",\"started\":\"" + to_rfc3339(settings_.started) + "\",\"uptime_s\":" +
                        std::to_string((now.utc.unix_ms - settings_.started.unix_ms) / 1000) +
                        ",\"draining\":" + (draining_ ? "true" : "false") +
+                       ",\"drills_allowed\":" + (harm_ ? "true" : "false") +
                        ",\"letters\":" + std::to_string(letters_handled_) + ",";
     append_figures(json, runtime_figures_ ? runtime_figures_() : Figures{});
     json += ",\"instances\":[";

@@ -217,6 +217,7 @@ template <typename T>
 Result<EntityChange> create(const WriteScope& scope, const EntityRequest& request) {
     if (Kind<T>::cardinality == Cardinality::Single)
         return make_error(ErrorCode::Unsupported, "", "there is one already: change it");
+    if constexpr (std::is_same_v<T, model::Music>) TRY(check_file_length(request.body));
     TRY(model::check_given(request.body, model::shape_of<T>()));
     T value = TRY(model::decode<T>(request.body, Source::Api));
     TRY(give_identity(scope, request, value));
@@ -250,6 +251,7 @@ Result<void> check_version(const EntityRequest& request, uint64_t version) {
 // The document that the change leads to: the patched one, or the new one with what is fixed kept.
 template <typename T>
 Result<T> changed(const EntityRequest& request, const T& before) {
+    if constexpr (std::is_same_v<T, model::Music>) TRY(check_file_length(request.body));
     const std::string current = model::encode(before, Audience::Store);
     const auto& shape = model::shape_of<T>();
     const std::string merged = TRY(model::merge_patch(current, request.body, shape));

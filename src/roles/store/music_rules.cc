@@ -7,6 +7,28 @@
 
 namespace tandem::roles::store_role {
 
+namespace {
+
+// Base64 makes four characters of three bytes. What stands around the file is less than this.
+constexpr size_t kBodyMax = music_bytes_max * 4 / 3 + 400;
+
+Error too_long(const std::string& bytes) {
+    return make_error(ErrorCode::TooLarge, "file",
+                      "may have at most " + std::to_string(music_bytes_max) +
+                          " bytes as a WAV file, 24 s of A-law or 12 s of 16 bits at 8000 Hz; it "
+                          "has " +
+                          bytes);
+}
+
+}  // namespace
+
+Result<void> check_file_length(std::string_view body) {
+    if (body.size() <= kBodyMax) return {};
+    const auto given = model::text_member(body, "file");
+    if (given && given->size() <= kBodyMax) return {};
+    return too_long("some " + std::to_string((given ? given->size() : body.size()) / 4 * 3));
+}
+
 Result<void> take_file(std::string_view body, model::Music& music) {
     const auto given = model::text_member(body, "file");
     if (!given) {
@@ -15,10 +37,7 @@ Result<void> take_file(std::string_view body, model::Music& music) {
     }
     auto bytes = base64_decode(*given);
     if (!bytes) return make_error(ErrorCode::Malformed, "file", "must be base64");
-    if (bytes->size() > music_bytes_max)
-        return make_error(ErrorCode::TooLarge, "file",
-                          "must have at most " + std::to_string(music_bytes_max) + " bytes, not " +
-                              std::to_string(bytes->size()));
+    if (bytes->size() > music_bytes_max) return too_long(std::to_string(bytes->size()));
     const auto sound = audio::read_wav(*bytes);
     if (!sound) return make_error(sound.error().code, "file", sound.error().message);
     music.wav = std::move(*bytes);

@@ -24,6 +24,15 @@ const Route* collection_of(std::string_view kind) {
     return nullptr;
 }
 
+std::string kinds_in_words() {
+    std::string words;
+    for (const Route& route : all_routes()) {
+        if (route.kind.empty() || collection_of(route.kind) != &route) continue;
+        words.append(words.empty() ? "" : ", ").append(route.kind);
+    }
+    return words;
+}
+
 Result<std::string> text_in(const json::object& object, std::string_view name) {
     const json::value* member = object.if_contains(name);
     if (member == nullptr) return std::string();
@@ -122,7 +131,8 @@ void WebGate::go_on_with_bulk(Now now, uint64_t number, ports::Outbox& out) {
 
 Result<ports::EntityRequest> WebGate::line_request(const Bulk& bulk, BulkLineParts parts) const {
     const Route* route = collection_of(parts.kind);
-    if (route == nullptr) return make_error(ErrorCode::OutOfRange, "kind", "there is no such kind");
+    if (route == nullptr)
+        return make_error(ErrorCode::OutOfRange, "kind", "must be one of " + kinds_in_words());
     const bool is_single = route->action == Action::EntityItem;
     if (route->pattern.find("{domain}") != std::string_view::npos && parts.domain.empty())
         return make_error(ErrorCode::Missing, "domain", "this field is required");
