@@ -168,6 +168,7 @@ struct QueueStop {
     std::string name;
     Duration ring{0};  // of an agent
     Duration wait_max{0};
+    bool has_music = false;  // for those who wait
 };
 
 // Where a call is to go. Without destinations it is a feature code, or ends with `refusal`.

@@ -153,6 +153,14 @@ void Call::pass_early_answer(CallContext& ctx, uint8_t index, sip::LegEvent& eve
     from.answer = std::move(event.sdp);
     if (early_ != 0 && early_ != index) return;
     sip::Payload payload;
+    // He has agreed with what a queue played, and is offered this one's when it has answered.
+    const bool is_agreed_else = early_is_final_ && early_ == 0;
+    if (is_agreed_else) {
+        if (event.status == rang_) return;
+        rang_ = event.status;
+        caller_->leg.ring(ctx.leg, event.status, {});
+        return;
+    }
     if (!early_is_final_) {
         payload.sdp = caller_->media.describe(*from.answer, SdpRole::Answer, ctx.leg.rng);
     } else if (event.status == rang_) {

@@ -16,21 +16,6 @@ using Kind = routing::JoinWish::Kind;
 
 namespace {
 
-// What the gate can mix, as an answer to the offer: its first audio line, in G.711.
-sdp::Session mixable(const sdp::Session& offer) {
-    sdp::Session ours = offer;
-    bool has_audio = false;
-    for (sdp::Media& media : ours.media) {
-        std::erase_if(media.formats, [&](const std::string& format) {
-            return has_audio || media.type != "audio" || !mixed_format(media, format);
-        });
-        has_audio |= !media.formats.empty();
-        media.direction = sdp::Direction::SendRecv;
-    }
-    ours.direction.reset();
-    return sdp::in_common(offer, ours);
-}
-
 std::string_view word_of(Kind kind) {
     switch (kind) {
         case Kind::Listen:

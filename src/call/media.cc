@@ -54,12 +54,14 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
             // The context of a call that is transferred: all of it moves.
             if (reply.error && transfer_.is_under_way() && reply.error->code == ErrorCode::NotFound)
                 return on_media_lost(ctx);
+            if (reply.error && queue_.on_no_ports(*this, ctx)) return;
             if (reply.error) return search_failed(ctx, ReleasedBy::System, 503, "no media ports");
             if (callee_offer_) {
                 sip::Payload payload;
                 payload.sdp = caller_->media.describe(*callee_offer_, SdpRole::Offer, ctx.leg.rng);
                 return commit(ctx, std::move(payload));
             }
+            if (early_ == 0) queue_.on_ports(*this, ctx);
             return launch_opened(ctx);
         case Purpose::OpenNewcomer:
             return newcomer_.on_ports(*this, ctx, !reply.error);

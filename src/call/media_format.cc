@@ -25,6 +25,20 @@ std::optional<MixedFormat> mixed_format(const sdp::Media& media, std::string_vie
     return found;
 }
 
+sdp::Session mixable(const sdp::Session& offer) {
+    sdp::Session ours = offer;
+    bool has_audio = false;
+    for (sdp::Media& media : ours.media) {
+        std::erase_if(media.formats, [&](const std::string& format) {
+            return has_audio || media.type != "audio" || !mixed_format(media, format);
+        });
+        has_audio |= !media.formats.empty();
+        media.direction = sdp::Direction::SendRecv;
+    }
+    ours.direction.reset();
+    return sdp::in_common(offer, ours);
+}
+
 std::optional<uint32_t> audio_stream(const PartyMedia& media) {
     const auto& streams = media.streams();
     const auto found = std::ranges::find_if(streams, [](const PartyStream& stream) {

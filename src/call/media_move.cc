@@ -72,9 +72,10 @@ void Call::on_media_lost(CallContext& ctx) {
     media_check_again_.reset();
     if (!move_ || move_->before.empty()) {
         move_.emplace();
-        const bool anyone_told = answered || std::ranges::any_of(branches_, [](const auto& each) {
-                                     return each->state != BranchState::Opening;
-                                 });
+        const bool anyone_told =
+            answered || early_ != 0 || std::ranges::any_of(branches_, [](const auto& each) {
+                return each->state != BranchState::Opening;
+            });
         move_->give_up = ctx.now.mono + (anyone_told ? kMediaMoveGiveUp : kLocateGiveUp);
         for (size_t i = 0; i <= branches_.size(); ++i) {
             const Party* each = party(static_cast<uint8_t>(i));
@@ -209,7 +210,8 @@ void Call::on_move_opened_ringing(CallContext& ctx) {
     }
     caller_->knows_old_ports |= early_ != 0 && is_moved(0);
     end_move(ctx);
-    if (early_ != 0) update_media(ctx, {0, early_}, true);
+    if (early_ != 0 && early_ != sound_of_queue) update_media(ctx, {0, early_}, true);
+    queue_.on_ports(*this, ctx);
     launch_opened(ctx);
     open_branches(ctx);
 }

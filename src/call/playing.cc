@@ -116,6 +116,8 @@ std::optional<ports::MediaPlay> Call::wanted_tone(uint8_t index) const {
 }
 
 std::optional<ports::MediaPlay> Call::wanted_play(const CallContext& ctx, uint8_t index) const {
+    if (phase_ != Phase::Established)
+        return index == 0 ? queue_.wanted_play(*this, ctx) : std::nullopt;
     if (auto tone = wanted_tone(index)) return tone;
     auto music = paging_.is_page() ? std::nullopt : wanted_music(ctx, index);
     return music ? music : wanted_mix(index);
@@ -124,7 +126,10 @@ std::optional<ports::MediaPlay> Call::wanted_play(const CallContext& ctx, uint8_
 // Tells the gate what has changed. It is not told anything while the media is being moved, or
 // looked for after a restart: the new context is told afterwards.
 void Call::settle_playing(CallContext& ctx) {
-    if (phase_ != Phase::Established || winner_ == 0 || !media_open_ || exchange_) return;
+    const bool is_answered = phase_ == Phase::Established && winner_ != 0;
+    const bool waits_in_queue = (phase_ == Phase::Ringing || phase_ == Phase::Committing) &&
+                                caller_ && (queue_.sounds() || caller_->hears);
+    if ((!is_answered && !waits_in_queue) || !media_open_ || exchange_) return;
     if (move_ && move_->stage != MediaMove::Stage::Offering) return;
     const bool checks =
         media_check_again_ || std::ranges::any_of(questions_, [](const Question& q) {
@@ -148,7 +153,9 @@ void Call::settle_playing(CallContext& ctx) {
     request.context = facts_.call;
     request.must_exist = true;
     ask(ctx, media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
-    save_wanted_ = save_wanted_ || settings_.survival != Survival::None;
+    const bool rings = phase_ == Phase::Ringing;
+    save_wanted_ |=
+        rings ? settings_.survival == Survival::All : settings_.survival != Survival::None;
 }
 
 // What the other party is offered: who is held by `inactive` would not listen to music.

@@ -6,6 +6,7 @@
 #include "call/ask.h"
 #include "call/call.h"
 #include "call/limits.h"
+#include "call/queue_sound.h"
 #include "call/route_of.h"
 #include "routing/delivery.h"
 #include "routing/limits.h"
@@ -108,7 +109,8 @@ void QueueWait::enter(Call& call, CallContext& ctx) {
     here_->tell_at = ctx.now.mono + kQueuedTold;
     if (call.settings_.survival == Survival::All) call.save_wanted_ = true;
     // Of a call that joins domains each sees its own side, and none has a place for both.
-    if (stop.domain != call.facts_.domain) leave(call, ctx, QueueOutcome::NoAgents);
+    if (stop.domain != call.facts_.domain) return leave(call, ctx, QueueOutcome::NoAgents);
+    begin_sound(call, ctx);
 }
 
 void QueueWait::on_advice(Call& call, CallContext& ctx, const Advice::Entry& advice) {
@@ -116,7 +118,8 @@ void QueueWait::on_advice(Call& call, CallContext& ctx, const Advice::Entry& adv
     switch (advice.kind) {
         case Advice::Kind::Place:
             here_->ahead = advice.ahead;
-            if (!has_turn()) tell(call, ctx);
+            // With his ports he is told of the sound as well.
+            if (!has_turn() && here_->sound != QueueVisit::Sound::Opening) tell(call, ctx);
             return;
         case Advice::Kind::Turn:
             return begin_turn(call, ctx, advice);
@@ -190,13 +193,22 @@ void QueueWait::withdraw(Call& call, CallContext& ctx, const std::vector<Account
 // Again every minute: proxies on the way give up on what is silent (RFC 3261 13.3.1.1).
 void QueueWait::tell(Call& call, CallContext& ctx) {
     sip::Payload payload;
-    if (here_->ahead) payload.phrase = "Queued, " + std::to_string(*here_->ahead) + " ahead";
-    call.rang_ = 182;
-    call.caller_->leg.ring(ctx.leg, 182, std::move(payload));
+    payload.phrase = "Queued";
+    if (here_->ahead) payload.phrase += ", " + std::to_string(*here_->ahead) + " ahead";
+    // Where his phone is to listen is said again, as it may have missed it.
+    if (sounds() && !call.early_is_final_)
+        payload.sdp = call.caller_->media.describe(answer_of_gate(*call.offer_), SdpRole::Answer,
+                                                   ctx.leg.rng);
+    const bool is_answer = payload.sdp.has_value();
+    call.rang_ = sounds() ? 183 : 182;
+    const bool is_sent = call.caller_->leg.ring(ctx.leg, call.rang_, std::move(payload));
+    if (is_sent && is_answer && call.caller_reliable_)
+        call.early_is_final_ = gate_has_answered_ = true;
     here_->tell_at = ctx.now.mono + kQueuedToldAgain;
 }
 
 void QueueWait::leave(Call& call, CallContext& ctx, QueueOutcome outcome) {
+    end_sound(call);
     notes_.back().until = ctx.now.utc;
     notes_.back().outcome = outcome;
     const bool goes_on = go_on(call, ctx, outcome);
@@ -309,6 +321,7 @@ QueueSnapshot QueueWait::save(Now now) const {
     if (!here_) return snapshot;
     snapshot.stop = here_->stop;
     snapshot.turn = here_->turn;
+    snapshot.sounds = sounds();
     const Duration left = here_->wait_until.value_or(now.mono) - now.mono;
     snapshot.wait_until.unix_ms =
         now.utc.unix_ms + std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
@@ -321,6 +334,9 @@ void QueueWait::restore(QueueSnapshot snapshot, Now now) {
     here_.emplace().stop = std::move(*snapshot.stop);
     stops_ = {here_->stop};
     here_->turn = snapshot.turn;
+    if (here_->stop.has_music)
+        here_->sound = snapshot.sounds ? QueueVisit::Sound::On : QueueVisit::Sound::None;
+    gate_has_answered_ = sounds();
     here_->tell_at = now.mono + kQueuedTold;
     here_->call_off_at = now.mono + kRestoredRinging;
     here_->wait_until =

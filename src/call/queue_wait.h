@@ -1,10 +1,9 @@
 // A call that waits in a queue until an agent takes it. CS says when it is its turn and who is free
 // (ports/queue_port.h); the call asks the devices of those agents, and goes back to its place when
 // none of them has taken it. It leaves when CS says so or its time is over, and goes on to where
-// the queue sends it. The caller hears 182 (RFC 3261 21.1.4), and 180 while an agent's phone rings.
-//
-// Whoever is to play something to those who wait begins in tell(), which is called when the caller
-// is to know that he waits, and ends in begin_turn() and leave().
+// the queue sends it. The caller hears music, which he is told of in 183 (early media: nothing has
+// been answered, RFC 3960 3), until an agent answers. Where there is none to be heard he gets 182
+// (RFC 3261 21.1.4), and 180 while an agent's phone rings.
 //
 // A part of Call, which it may look into.
 #pragma once
@@ -32,11 +31,15 @@ struct QueueNote {
     model::QueueOutcome outcome = model::QueueOutcome::Answered;
 };
 
+// Call::early_, while the caller hears what the queue plays.
+inline constexpr uint8_t sound_of_queue = 255;
+
 struct QueueSnapshot {
     std::vector<QueueNote> notes;
     std::optional<QueueStop> stop;  // where it is, or was answered
     uint32_t turn = 0;
     UtcTime wait_until;
+    bool sounds = false;
 };
 
 // In a queue, at this moment.
@@ -49,6 +52,8 @@ struct QueueVisit {
     uint32_t turn = 0;
     std::vector<AccountId> offered;
     bool is_late = false;  // the present turn is its last
+    enum class Sound : uint8_t { None, Opening, On };
+    Sound sound = Sound::None;  // Opening: the caller has no ports yet
 };
 
 class QueueWait {
@@ -66,6 +71,12 @@ class QueueWait {
     void on_timeout(Call& call, CallContext& ctx);
     std::optional<Instant> next_deadline() const;
 
+    // --- Sound (queue_sound.cc).
+    void on_ports(Call& call, CallContext& ctx);     // the caller has some, or new ones
+    bool on_no_ports(Call& call, CallContext& ctx);  // false: it had asked for none
+    std::optional<ports::MediaPlay> wanted_play(const Call& call, const CallContext& ctx) const;
+    bool sounds() const { return here_ && here_->sound == QueueVisit::Sound::On; }
+
     // --- Facts.
     Instant give_up_at(Instant now) const;  // with what comes after it
     bool waits(const Call& call) const;     // nobody has answered
@@ -81,12 +92,15 @@ class QueueWait {
     void begin_turn(Call& call, CallContext& ctx, const ports::QueueAdvice::Entry& advice);
     void withdraw(Call& call, CallContext& ctx, const std::vector<AccountId>& agents);
     void tell(Call& call, CallContext& ctx);
+    void begin_sound(Call& call, CallContext& ctx);
+    void end_sound(Call& call) const;
     void leave(Call& call, CallContext& ctx, model::QueueOutcome outcome);
     bool go_on(Call& call, CallContext& ctx, model::QueueOutcome outcome) const;
 
     std::vector<QueueStop> stops_;
     std::optional<QueueVisit> here_;  // stays when an agent has answered
     std::vector<QueueNote> notes_;
+    bool gate_has_answered_ = false;  // reliably: what a queue plays can be heard until the end
 };
 
 }  // namespace tandem::call

@@ -33,7 +33,8 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
                                         : nullptr;
         if (queue != nullptr)
             route.queues.push_back({index, queue->domain, queue->id, queue->number, queue->name,
-                                    queue->ring, queue->wait_max});
+                                    queue->ring, queue->wait_max,
+                                    queue->sound == model::QueueSound::Music});
         for (routing::Target& target : stage.targets) {
             if (route.destinations.size() >= kDestinationsMax) break;
             Destination& to = route.destinations.emplace_back();

@@ -390,6 +390,8 @@ void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
     here.set_wait_max_ms(duration_cast<milliseconds>(from.stop->wait_max).count());
     here.set_turn(from.turn);
     here.set_wait_until_ms(from.wait_until.unix_ms);
+    here.set_has_music(from.stop->has_music);
+    here.set_sounds(from.sounds);
 }
 
 QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
@@ -413,9 +415,11 @@ QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
                          last.number,
                          last.name,
                          std::chrono::milliseconds(in.queue().ring_ms()),
-                         std::chrono::milliseconds(in.queue().wait_max_ms())};
+                         std::chrono::milliseconds(in.queue().wait_max_ms()),
+                         in.queue().has_music()};
     out.turn = in.queue().turn();
     out.wait_until = {in.queue().wait_until_ms()};
+    out.sounds = in.queue().sounds();
     return out;
 }
 

@@ -138,6 +138,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     const bool waits = call.queue_.waits(call);
     call.is_remnant_ = snapshot.ringing && !waits;
     if (waits) call.stages_ = {Duration{0}};
+    if (waits && call.queue_.sounds()) call.early_ = sound_of_queue;
     call.saved_ = !snapshot.ringing;
     call.kept_ = true;
     call.survived_ = true;

@@ -9,6 +9,7 @@ import time
 from calling_phone import header
 from calls import NODES, nothing_left, records
 from harness import Failed, expect, main, running, wait_for
+from music import Heard, hear_nothing_old
 from services import cancelled, phones, rang, tandem
 
 ACCOUNTS = ("1001", "1002", "1003", "1004", "1005")
@@ -17,7 +18,9 @@ DOMAIN = "/domains/demo.test"
 
 @contextlib.contextmanager
 def exchange(folder, *users, agents=("1002",), **fields):
-    """A server with a queue 600, whose agents are logged in, and phones."""
+    """A server with a queue 600, whose agents are logged in, and phones. Who waits hears his own
+    phone, unless `sound` is another."""
+    fields.setdefault("sound", "ringing")
     with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, *users) as made:
         queue(server, agents, **fields)
         for each in agents:
@@ -354,7 +357,71 @@ def the_queue_outlives_call_state(folder):
         nothing_left(server)
 
 
+def waits_with_music(phone, ahead):
+    """The phone has been told its place, and where the music comes from; and hears it."""
+    told = phone.wait(lambda m: m.startswith(f"SIP/2.0 183 Queued, {ahead} ahead"), f"183, {ahead} ahead")
+    expect("m=audio" in told, f"no description in {told}")
+    hear_nothing_old(phone)
+    heard = Heard(phone, 0.5)
+    heard.check_stream(0.5)
+    expect(heard.loudness > 100, f"music, not {heard.loudness}")
+
+
+def who_waits_hears_music_until_an_agent_answers(folder):
+    with exchange(folder, "1001", "1002", "1003", sound="music") as (server, (a, b, c)):
+        agent(server, "1002", paused=True)
+        a.begin_call("600")
+        waits_with_music(a, 0)
+        c.begin_call("600")
+        waits_with_music(c, 1)
+        agent(server, "1002", paused=False)
+        invite = rings(b)
+        expect(Heard(a, 0.3).packets, "music while the agent's phone rings")
+        picks_up(b, invite, a)
+        hear_nothing_old(a)
+        expect(not Heard(a, 0.4).packets, "the music has ended")
+        waits_with_music(c, 0)
+        a.hang_up(b)
+        picks_up(b, rings(b), c)
+        c.hang_up(b)
+        for each in records(server, 2):
+            waited, talked = each["queues"][0]["wait_ms"], each["answer_utc_ms"] - each["start_utc_ms"]
+            expect(each["queues"][0]["outcome"] == "answered" and abs(talked - waited) < 500, f"{each}")
+        server.api("PATCH", DOMAIN, {"settings": {"music_on_hold": False}})
+        agent(server, "1002", paused=True)
+        a.begin_call("600")
+        waits(server, a, 0)
+        gives_up(a)
+        bad = server.api("PATCH", DOMAIN + "/queues/sales", {"sound": "loud"}, expected=422)
+        expect(bad["field"] == "sound", f"{bad}")
+        nothing_left(server)
+
+
+def music_outlives_the_b2b_and_the_gate(folder):
+    with exchange(folder, "1001", "1002", sound="music") as (server, (a, b)):
+        server.api("PATCH", f"/roles/{role_of(server, 'B2B')['id']}", {"b2bua": {"survival": "all"}})
+        agent(server, "1002", paused=True)
+        a.begin_call("600")
+        waits_with_music(a, 0)
+        time.sleep(0.3)  # what rings is in the store
+        for role in ("B2B", "MG"):
+            os.kill(server.pid_of(role_of(server, role)["node"]), signal.SIGKILL)
+            server.wait_healthy()
+            shown_again(server, ["1001"])
+            hear_nothing_old(a)
+            wait_for(lambda: Heard(a, 0.2).packets, f"music after the death of {role}", 15)
+        agent(server, "1002", paused=False)
+        picks_up(b, rings(b), a)
+        hear_nothing_old(a)
+        expect(not Heard(a, 0.4).packets, "the music has ended")
+        a.hang_up(b)
+        made = records(server)[0]
+        expect(made["survived"] and made["queues"][0]["outcome"] == "answered", f"{made}")
+        nothing_left(server)
+
+
 if __name__ == "__main__":
     main(the_oldest_call_gets_the_free_agent, who_does_not_answer_costs_the_caller_no_place,
          agents_log_in_and_out_and_pause_by_code, an_agent_rests_after_a_call, calls_overflow, races,
-         the_order_holds_over_two_b2bs, who_waits_outlives_his_b2b, *((the_queue_outlives_call_state,) if NODES == "split" else ()))
+         the_order_holds_over_two_b2bs, who_waits_hears_music_until_an_agent_answers,
+         music_outlives_the_b2b_and_the_gate, who_waits_outlives_his_b2b, *((the_queue_outlives_call_state,) if NODES == "split" else ()))

@@ -25,6 +25,22 @@ std::optional<QueueStrategy> parse_queue_strategy(std::string_view text) {
     return static_cast<QueueStrategy>(found - names.begin());
 }
 
+std::span<const std::string_view> names_of(QueueSound) {
+    static constexpr std::string_view names[] = {"music", "ringing"};
+    return names;
+}
+
+std::string_view to_string(QueueSound value) {
+    return names_of(value)[static_cast<size_t>(value)];
+}
+
+std::optional<QueueSound> parse_queue_sound(std::string_view text) {
+    const auto names = names_of(QueueSound{});
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) return std::nullopt;
+    return static_cast<QueueSound>(found - names.begin());
+}
+
 void read(ObjectReader& in, Queue& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.id("domain", out.domain.bits, Presence::Optional);
@@ -37,6 +53,7 @@ void read(ObjectReader& in, Queue& out) {
     in.duration("wrap_up_s", out.wrap_up, {.min = 0, .max = 3600});
     in.integer("callers_max", out.callers_max, {.min = 1, .max = 1000});
     in.duration("wait_max_s", out.wait_max, {.min = 3, .max = 3600});
+    in.enumeration("sound", out.sound, names_of(QueueSound{}), Presence::Optional);
     in.text("overflow", out.overflow, {.length_max = 64, .format = Format::Token});
     in.integer("priority", out.priority, {.min = 0, .max = 10});
     in.finish();
@@ -53,6 +70,7 @@ void write(ObjectWriter& out, const Queue& value) {
     out.integer("wrap_up_s", (value.wrap_up).count());
     out.integer("callers_max", value.callers_max);
     out.integer("wait_max_s", (value.wait_max).count());
+    out.text("sound", to_string(value.sound));
     out.text("overflow", value.overflow);
     out.integer("priority", value.priority);
 }
@@ -70,6 +88,7 @@ const Shape& shape_of<Queue>() {
         {"wrap_up_s", FieldKind::Plain, nullptr},
         {"callers_max", FieldKind::Plain, nullptr},
         {"wait_max_s", FieldKind::Plain, nullptr},
+        {"sound", FieldKind::Plain, nullptr},
         {"overflow", FieldKind::Plain, nullptr},
         {"priority", FieldKind::Plain, nullptr},
     };

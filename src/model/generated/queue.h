@@ -23,6 +23,11 @@ std::span<const std::string_view> names_of(QueueStrategy);
 std::string_view to_string(QueueStrategy value);
 std::optional<QueueStrategy> parse_queue_strategy(std::string_view text);
 
+enum class QueueSound { Music, Ringing };
+std::span<const std::string_view> names_of(QueueSound);
+std::string_view to_string(QueueSound value);
+std::optional<QueueSound> parse_queue_sound(std::string_view text);
+
 // A number behind which callers wait for a free agent.
 struct Queue {
     // Identity of the queue, given at its creation.
@@ -46,6 +51,9 @@ struct Queue {
     int callers_max = 100;
     // How long one may wait; then he goes to overflow.
     std::chrono::seconds wait_max{600};
+    // What who waits hears: the music of the domain, unanswered and so unpaid, or what his own
+    // phone makes of being told that he waits.
+    QueueSound sound = QueueSound::Music;
     // Number or login that a call goes to when the queue is full, the wait is too long or no agent
     // is logged in; empty: it ends.
     std::string overflow;

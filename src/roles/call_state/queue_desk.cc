@@ -91,14 +91,23 @@ void QueueDesk::on_change(Now now, const CallSummary* before, const CallSummary*
         }
         waiter.turn = std::max(waiter.turn, after->queue->turn);
     }
-    // Any call of an agent may have kept somebody waiting.
+    // Any call of an agent may have kept somebody waiting; those of others are no news here.
     std::set<DomainId> touched;
     for (const CallSummary* each : {before, after}) {
         if (each == nullptr) continue;
-        touched.insert(each->domain);
         if (each->queue) touched.insert(each->queue->domain);
+        const bool is_watched = desks_.contains(each->domain);
+        if (is_watched && (each->queue || is_of_agents(*each))) touched.insert(each->domain);
     }
     for (const DomainId each : touched) look(now, each, out);
+}
+
+bool QueueDesk::is_of_agents(const CallSummary& call) const {
+    const auto is_agent = [&](AccountId id) {
+        return !id.is_nil() && around_.catalog.find<model::QueueAgent>(call.domain, id) != nullptr;
+    };
+    return is_agent(call.caller_account) || is_agent(call.callee_account) ||
+           std::ranges::any_of(call.ringing, is_agent);
 }
 
 // Who was asked and has not answered goes to the end, and rests.
@@ -162,11 +171,14 @@ std::optional<Instant> QueueDesk::next_deadline() const {
 // they come back with it or with its heir.
 std::vector<QueueDesk::InLine> QueueDesk::line_of(DomainId domain, Desk& desk) const {
     std::vector<InLine> line;
+    line.reserve(desk.waiters.size());
+    const model::Queue* queue = nullptr;
     for (auto& [id, waiter] : desk.waiters) {
         const CallSummary* call = index_.find(id);
         if (!waits(call)) continue;
         const auto* owner = around_.directory.find(call->owner);
-        const auto* queue = around_.catalog.find<model::Queue>(domain, call->queue->queue);
+        if (queue == nullptr || queue->id != call->queue->queue)
+            queue = around_.catalog.find<model::Queue>(domain, call->queue->queue);
         if (owner == nullptr || !owner->reachable || queue == nullptr) continue;
         line.push_back({call, queue, &waiter});
     }
@@ -210,14 +222,18 @@ void QueueDesk::look(Now now, DomainId domain, ports::Outbox& out) {
     std::set<AccountId> asked = asked_agents(line);
     Advices advices;
     send_away_of_removed(now, domain, desk, advices);
+    Staffs staffs;
     for (const InLine& each : line) {
         if (each.waiter->confirm_by) continue;
         if (!each.call->queue->offered.empty()) {
             withdraw(each, advices);
             continue;
         }
-        if (send_away(now, each, advices)) continue;
-        std::vector<AccountId> agents = choose(now, each, asked);
+        auto staff = staffs.find(each.queue->id);
+        if (staff == staffs.end())
+            staff = staffs.emplace(each.queue->id, staff_of(now, *each.queue)).first;
+        if (send_away(now, each, staff->second, advices)) continue;
+        std::vector<AccountId> agents = choose(each, staff->second, asked);
         if (!agents.empty()) {
             asked.insert(agents.begin(), agents.end());
             give_turn(now, each, std::move(agents), advices);
@@ -233,10 +249,23 @@ void QueueDesk::look(Now now, DomainId domain, ports::Outbox& out) {
         out.send(around_.self, ports::Instance{owner}, std::move(advice));
 }
 
+QueueDesk::Staff QueueDesk::staff_of(Now now, const Queue& queue) const {
+    Staff staff;
+    for (const AccountId each : queue.members) {
+        const AgentState state = state_of(now, queue, each);
+        if (state == AgentState::Free) staff.free.push_back(each);
+        if (state != AgentState::LoggedOut && staff.logged_in.size() < 2)
+            staff.logged_in.push_back(each);
+    }
+    return staff;
+}
+
 // The queue is full without it, or serves nobody.
-bool QueueDesk::send_away(Now now, const InLine& one, Advices& out) const {
+bool QueueDesk::send_away(Now now, const InLine& one, const Staff& staff, Advices& out) const {
     std::optional<Kind> why;
-    if (!routing::has_agents(around_.catalog, *one.queue, one.call->caller_account))
+    const bool has_agents = std::ranges::any_of(
+        staff.logged_in, [&](AccountId each) { return each != one.call->caller_account; });
+    if (!has_agents)
         why = Kind::NoAgents;
     else if (one.ahead >= static_cast<uint32_t>(one.queue->callers_max))
         why = Kind::Full;
@@ -275,15 +304,12 @@ void QueueDesk::withdraw(const InLine& one, Advices& out) const {
 }
 
 // The agents whose turn it is, if any is free.
-std::vector<AccountId> QueueDesk::choose(Now now, const InLine& one,
+std::vector<AccountId> QueueDesk::choose(const InLine& one, Staff& staff,
                                          const std::set<AccountId>& asked) {
     const Queue& queue = *one.queue;
-    std::vector<AccountId> free;
-    for (const AccountId each : queue.members) {
-        const bool is_free = !asked.contains(each) && each != one.call->caller_account &&
-                             state_of(now, queue, each) == AgentState::Free;
-        if (is_free) free.push_back(each);
-    }
+    std::erase_if(staff.free, [&](AccountId each) { return asked.contains(each); });
+    std::vector<AccountId> free = staff.free;
+    std::erase(free, one.call->caller_account);
     if (free.empty()) return free;
     order(queue, free);
     free.resize(std::min(free.size(),
@@ -336,10 +362,12 @@ void QueueDesk::give_turn(Now now, const InLine& one, std::vector<AccountId> age
 // When something may be different without any news: an unconfirmed turn, an agent who has rested.
 std::optional<Instant> QueueDesk::look_again_at(Now now, const std::vector<InLine>& line) const {
     std::optional<Instant> next = now.mono + kQueueLook;
+    std::set<QueueId> seen;
     const Queue* last = nullptr;
     for (const InLine& each : line) {
         sooner(next, each.waiter->confirm_by);
         if (std::exchange(last, each.queue) == each.queue) continue;
+        if (!seen.insert(each.queue->id).second) continue;
         for (const AccountId id : each.queue->members) {
             const auto known = agents_.find(id);
             if (known == agents_.end()) continue;

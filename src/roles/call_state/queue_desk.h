@@ -71,16 +71,25 @@ class QueueDesk {
         Waiter* waiter = nullptr;
         uint32_t ahead = 0;
     };
+    // The agents of a queue, found once in one go: many may wait in it.
+    struct Staff {
+        std::vector<AccountId> logged_in;  // two are enough to know that there is another one
+        std::vector<AccountId> free;       // and not asked yet
+    };
+    using Staffs = std::map<QueueId, Staff>;
     using Advices = std::map<uint16_t, ports::QueueAdvice>;  // by B2B
 
     bool is_open() const;
     void look(Now now, DomainId domain, ports::Outbox& out);
     std::vector<InLine> line_of(DomainId domain, Desk& desk) const;
     std::set<AccountId> asked_agents(const std::vector<InLine>& line) const;
-    bool send_away(Now now, const InLine& one, Advices& out) const;
+    Staff staff_of(Now now, const Queue& queue) const;
+    bool is_of_agents(const ports::CallSummary& call) const;
+    bool send_away(Now now, const InLine& one, const Staff& staff, Advices& out) const;
     void send_away_of_removed(Now now, DomainId domain, Desk& desk, Advices& out) const;
     void withdraw(const InLine& one, Advices& out) const;
-    std::vector<AccountId> choose(Now now, const InLine& one, const std::set<AccountId>& asked);
+    std::vector<AccountId> choose(const InLine& one, Staff& staff,
+                                  const std::set<AccountId>& asked);
     void order(const Queue& queue, std::vector<AccountId>& free);
     void give_turn(Now now, const InLine& one, std::vector<AccountId> agents, Advices& out) const;
     std::optional<Instant> look_again_at(Now now, const std::vector<InLine>& line) const;

@@ -63,28 +63,36 @@ Certain of_all_calls(const model::AccountService& set) {
     return certain_for(set, ForwardWhen::Busy);
 }
 
+// Who is written: the catalog does not have it yet, or with another number.
+struct Own {
+    Bits128 id;
+    std::string_view number{};  // of a group or a queue
+};
+
 // Where what is dialled sends all calls on, or, a group, those that nobody takes; and whose number
 // it is.
 struct Hop {
     Bits128 id;
     std::string_view to;
 };
-std::optional<Hop> hop_of(const Catalog& catalog, DomainId domain, std::string_view dialled) {
+std::optional<Hop> hop_of(const Catalog& catalog, DomainId domain, const Own& own,
+                          std::string_view dialled) {
     if (const auto* account = account_called(catalog, domain, dialled)) {
         const auto* set = catalog.find<model::AccountService>(domain, account->id);
         return Hop{account->id.bits, set == nullptr ? "" : of_all_calls(*set).to};
     }
-    const auto* group =
-        catalog.find_by_number<model::RingGroup>(domain, routing::normalised(dialled));
-    if (group != nullptr) return Hop{group->id.bits, group->overflow};
-    const auto* queue = catalog.find_by_number<model::Queue>(domain, routing::normalised(dialled));
-    if (queue == nullptr) return std::nullopt;
+    const std::string number = routing::normalised(dialled);
+    if (!own.number.empty() && number == own.number) return Hop{own.id, {}};
+    const auto* group = catalog.find_by_number<model::RingGroup>(domain, number);
+    if (group != nullptr && group->id.bits != own.id) return Hop{group->id.bits, group->overflow};
+    const auto* queue = catalog.find_by_number<model::Queue>(domain, number);
+    if (queue == nullptr || queue->id.bits == own.id) return std::nullopt;
     return Hop{queue->id.bits, queue->overflow};
 }
 
 // A circle that depends on who is busy is none: two colleagues stand in for one another. It is cut
 // when a call comes by somebody again (routing/delivery.h).
-Result<void> check_circle(const Catalog& catalog, DomainId domain, Bits128 own,
+Result<void> check_circle(const Catalog& catalog, DomainId domain, const Own& own,
                           const Forwarding& first) {
     std::string_view to = first.to;
     for (size_t count = 1; !to.empty(); ++count) {
@@ -92,9 +100,9 @@ Result<void> check_circle(const Catalog& catalog, DomainId domain, Bits128 own,
             return make_error(ErrorCode::OutOfRange, first.field,
                               "would send calls on more than " +
                                   std::to_string(routing::kForwardsMax) + " times");
-        const auto hop = hop_of(catalog, domain, to);
+        const auto hop = hop_of(catalog, domain, own, to);
         if (!hop) return {};
-        if (hop->id == own)
+        if (hop->id == own.id)
             return make_error(ErrorCode::OutOfRange, first.field,
                               "would make a circle: calls would come back here");
         to = hop->to;
@@ -161,7 +169,7 @@ Result<void> check_rule(const Catalog& catalog, const model::AccountService& set
     if (!may_lead_somewhere(catalog, set.domain, rule.to) && !had_rule(catalog, set, rule))
         return make_error(ErrorCode::NotFound, field, "nobody has this number or login");
     if (rule.reason != ForwardWhen::Always) return {};
-    return check_circle(catalog, set.domain, set.id.bits, {field, rule.to});
+    return check_circle(catalog, set.domain, {set.id.bits}, {field, rule.to});
 }
 
 Result<void> check_secretaries(const model::AccountService& set) {
@@ -195,7 +203,7 @@ Result<void> check_own_rules(const Catalog& catalog, const model::AccountService
             return make_error(ErrorCode::OutOfRange, each.field, "is the account itself");
     }
     const Certain all_calls = of_all_calls(set);
-    return check_circle(catalog, set.domain, set.id.bits, {all_calls.field, all_calls.to});
+    return check_circle(catalog, set.domain, {set.id.bits}, {all_calls.field, all_calls.to});
 }
 
 namespace {
@@ -220,7 +228,7 @@ Result<void> check_members_and_overflow(const Catalog& catalog, const T& group,
     TRY(check_target(overflow));
     if (!group.number.empty() && routing::normalised(group.overflow) == group.number)
         return make_error(ErrorCode::OutOfRange, "overflow", itself);
-    return check_circle(catalog, group.domain, group.id.bits, overflow);
+    return check_circle(catalog, group.domain, {group.id.bits, group.number}, overflow);
 }
 
 bool is_agent_of(const Catalog& catalog, const model::QueueAgent& agent, QueueId id) {

@@ -185,6 +185,24 @@ TEST_F(ServicesDesk, ChainsHaveAnEnd) {
     EXPECT_EQ(set("user12", R"({"forward_always":"1004"})"), "ok");
 }
 
+// Whose number was nobody's when the others were written.
+TEST_F(ServicesDesk, CirclesThatANewNumberClosesAreRefused) {
+    const auto make = [&](const char* kind, std::string_view rest) {
+        return create(kind, "acme.test", "{" + std::string(rest) + "}");
+    };
+    ASSERT_EQ(make("queue", R"("name":"a","number":"600","overflow":"601")"), "ok");
+    EXPECT_EQ(make("queue", R"("name":"b","number":"601","overflow":"600")"),
+              "out_of_range overflow");
+    EXPECT_EQ(make("ring_group", R"("name":"b","number":"601","overflow":"600")"),
+              "out_of_range overflow");
+    ASSERT_EQ(make("queue", R"("name":"b","number":"602","overflow":"600")"), "ok");
+    EXPECT_EQ(patch("queue", "acme.test", "b", R"({"number":"601"})"), "out_of_range overflow");
+    ASSERT_EQ(patch("queue", "acme.test", "a", R"({"overflow":""})"), "ok");
+    EXPECT_EQ(patch("queue", "acme.test", "b", R"({"number":"601"})"), "ok");
+    // Its former number is nobody's any more.
+    ASSERT_EQ(patch("queue", "acme.test", "a", R"({"number":"605","overflow":"600"})"), "ok");
+}
+
 TEST_F(ServicesDesk, QueuesHaveEachMemberOnceAndEndSomewhere) {
     const auto queue = [&](std::string_view name, std::string_view rest) {
         return create("queue", "acme.test",
