@@ -144,6 +144,7 @@ void Phone::on_invite_response(uint64_t number, const sip::Message* response) {
     call.status = status;
     world_.count("calls that ended with " + std::to_string(status));
     finish(call, PhoneCallEnd::Failed);
+    give_up_consultation(call);
 }
 
 void Phone::answer_challenge(PhoneCall& call, const sip::Message& response) {
@@ -187,6 +188,8 @@ void Phone::on_invite_success(PhoneCall& call, const sip::Message& response) {
     world_.count("calls answered");
     watcher_.on_answered(*this, call);
     on_up(call);
+    if (call.consults_for != 0)
+        world_.after(when(200ms, 3s), [this, number = call.number] { join(number); });
     if (!call.cancelled && !retired_) return;
     if (call.cancelled) world_.count("phones: CANCEL crossed the 200");
     hang_up(call.number);
@@ -291,6 +294,7 @@ void Phone::plan_talk(PhoneCall& call) {
         world_.after(when(100ms, temper.talk_most),
                      [this, number] { reinvite(number, false, false); });
     }
+    if (world_.happens(temper.transfers)) plan_transfer(call);
 }
 
 void Phone::hang_up(uint64_t number) {
@@ -410,6 +414,7 @@ void Phone::on_incoming(const sip::Message& message, const std::string& key) {
     }
     if (const auto cseq = message.cseq()) call.remote_cseq = cseq->number;
     if (!message.body().empty()) take_sdp(call, message.body());
+    if (!retired_ && replace(call, message)) return;
     const bool is_busy =
         std::ranges::count_if(calls_, [](const auto& each) { return !each->is_over(); }) > 1;
     if (is_busy || retired_) return reject(call.number, 486);

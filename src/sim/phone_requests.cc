@@ -76,6 +76,7 @@ void Phone::on_other(const sip::Message& message, const std::string& key) {
     if (in_dialog && (call == nullptr || call->is_over())) {
         return respond(key, answer_to(message, 481, {}, {}, {}), 0, false);
     }
+    if (in_dialog && message.method() == sip::Method::Notify) on_notify(*call, message);
     std::string body;
     std::string more = contact_line();
     if (message.method() == sip::Method::Update && !message.body().empty()) {

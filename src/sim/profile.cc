@@ -33,7 +33,7 @@ StoreTemper draw_bad_store(World& world) {
 
 }  // namespace
 
-Profile draw_profile(World& world) {
+Profile draw_profile(World& world, Rng& later) {
     Profile profile;
     const double shape = world.chance();
     profile.plan.shape = shape < 0.4    ? SiteShape::OneNode
@@ -58,6 +58,8 @@ Profile draw_profile(World& world) {
     profile.quiet_time = world.happens(0.08);
     profile.time = world.between(30s, 70s);
     if (profile.long_calls) profile.time += 70s;
+    profile.transfers = later.below(100) < 40;
+    profile.queue = later.below(100) < 40;
     return profile;
 }
 
@@ -77,6 +79,8 @@ std::string Profile::text() const {
     if (plan.drift_max > 0) text += ", drift";
     if (long_calls) text += ", long calls";
     if (quiet_time) text += ", quiet time";
+    if (transfers) text += ", transfers";
+    if (queue) text += ", queue";
     return text;
 }
 

@@ -22,10 +22,13 @@ struct Profile {
     int group_moves = 0;  // of the domain, between groups of SR and CS
     bool long_calls = false;
     bool quiet_time = false;  // nobody calls for longer than a nonce lives
+    bool transfers = false;   // users transfer calls
+    bool queue = false;       // there is one, which they call
     Duration time = 60s;
     std::string text() const;
 };
 
-Profile draw_profile(World& world);
+// What came later draws from `later`, so that the rest of a seed's profile stays what it was.
+Profile draw_profile(World& world, Rng& later);
 
 }  // namespace tandem::sim

@@ -15,6 +15,8 @@
 
 namespace tandem::sim {
 
+inline constexpr const char* kQueueNumber = "600";
+
 class Run final : public PhoneEnds, public PhoneWatcher {
  public:
     explicit Run(const RunOptions& options);
@@ -78,6 +80,18 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     bool is_clean(std::string* why);
     PhoneCall* call_at(const std::pair<size_t, uint64_t>& end);
 
+    // --- telephony.cc: transfers and queues
+    void make_queue();
+    void check_telephony();
+    void check_transferred(const model::Cdr& record);
+    void check_heard(const model::Cdr& record);
+    void check_queued(const model::Cdr& record);
+    void check_queue_callers();
+    void check_agents(const std::vector<std::vector<const PhoneCall*>>& queued);
+    std::vector<const PhoneCall*> calls_of(const model::Cdr& record);
+    std::vector<model::Cdr> all_records();
+    bool is_excused_for(const std::vector<const PhoneCall*>& calls) const;
+
     // --- PhoneEnds.
     void on_datagram(size_t phone, const Datagram& datagram) override;
     void on_connected(size_t phone, uint64_t connection, bool accepted) override;
@@ -85,6 +99,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     void on_closed(size_t phone, uint64_t connection) override;
 
     World world_;
+    SeededRng later_;  // of what came to the profile later
     Profile profile_;
     Site site_;
     std::vector<std::unique_ptr<Phone>> phones_;

@@ -34,8 +34,10 @@ RunResult run_scenario(const RunOptions& options) {
 
 Run::Run(const RunOptions& options)
     : world_(options.seed),
-      profile_(draw_profile(world_)),
+      later_(options.seed ^ 0x6c61746572),
+      profile_(draw_profile(world_, later_)),
       site_(world_, profile_.plan, options.make_parts) {
+    if (options.plain) profile_.transfers = profile_.queue = false;
     if (options.trace) world_.set_trace(options.trace);
     world_.trace(profile_.text());
     site_.set_phones(*this);
@@ -72,6 +74,7 @@ RunResult Run::go() {
     check_writes();
     check_survivors();
     check_records();
+    check_telephony();
     check_leftovers();
     for (const auto& [name, value] : site_.figures()) {
         if (name.ends_with("_total")) world_.count("figure " + name, static_cast<uint64_t>(value));
@@ -125,6 +128,7 @@ void Run::make_accounts() {
     };
     forward("1002", R"({"forward_busy":"1003","forward_unregistered":"1001"})");
     forward("1004", R"({"forward_no_answer":"1002","forward_no_answer_after_s":5})");
+    if (profile_.queue) make_queue();
     if (profile_.plan.shape != SiteShape::Grouped) return;
     site_.http("GET", "/api/v1/domains/sim.test", {}, [&](const ports::HttpResponse* response) {
         const auto domain =
@@ -166,9 +170,12 @@ void Run::make_phones() {
             for (const char* number : kNumbers) {
                 if (traits.login != number) traits.numbers.emplace_back(number);
             }
+            if (profile_.queue) traits.numbers.insert(traits.numbers.end(), 2, kQueueNumber);
             auto phone = std::make_unique<Phone>(world_, site_.network(), site_.sip_address(),
                                                  std::move(traits), *this);
             if (profile_.long_calls) phone->temper.talk_most = 110s;
+            if (profile_.transfers) phone->temper.transfers = 0.35;
+            phone->temper.attended = 0.4;
             phones_.push_back(std::move(phone));
         }
         const size_t first = phones_.size() - static_cast<size_t>(kPhonesOf[account]);

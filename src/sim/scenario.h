@@ -15,6 +15,7 @@ struct RunOptions {
     uint64_t seed = 1;
     MakeNodeParts make_parts;
     std::function<void(const std::string&)> trace;  // empty: no ladder
+    bool plain = false;  // without transfers and queues: the course of a seed before there were any
 };
 
 struct RunResult {

@@ -1,4 +1,4 @@
-// Simulated sites: `sim [--seed N]... [--runs N] [--trace]`. See tests/README.md.
+// Simulated sites: `sim [--seed N]... [--runs N] [--trace] [--plain]`. See tests/README.md.
 //
 // One run is a whole site with its phones, from one seed. A batch runs seeds one after the other
 // and prints what went wrong with the seed that shows it, and how often each rare path was reached.
@@ -30,6 +30,7 @@ struct Arguments {
     std::vector<uint64_t> seeds;
     uint64_t runs = 1;  // from the last seed on
     bool trace = false;
+    bool plain = false;     // neither transfers nor queues
     bool twice = false;     // each seed two times: the same must happen
     bool coverage = false;  // a rare path that no seed reached is a failure
     bool quiet = false;
@@ -62,11 +63,12 @@ sim::NodeParts make_parts() {
     return {std::move(factory), [raw] { return raw->media_plane(); }};
 }
 
-sim::RunResult run(uint64_t seed, bool trace) {
+sim::RunResult run(uint64_t seed, bool trace, bool plain) {
     std::snprintf(seed_at_work, sizeof seed_at_work, "%llu", static_cast<unsigned long long>(seed));
     sim::RunOptions options;
     options.seed = seed;
     options.make_parts = make_parts;
+    options.plain = plain;
     if (trace) options.trace = [](const std::string& line) { std::puts(line.c_str()); };
     return sim::run_scenario(options);
 }
@@ -149,6 +151,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
             good = number(arguments.runs);
         } else if (word == "--trace") {
             arguments.trace = true;
+        } else if (word == "--plain") {
+            arguments.plain = true;
         } else if (word == "--twice") {
             arguments.twice = true;
         } else if (word == "--coverage") {
@@ -168,8 +172,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 int main(int argc, char** argv) {
     Arguments arguments;
     if (!parse(argc, argv, arguments)) {
-        std::fputs("usage: sim [--seed N] [--runs N] [--trace] [--twice] [--coverage] [--quiet]\n",
-                   stderr);
+        std::fputs(
+            "usage: sim [--seed N] [--runs N] [--trace] [--plain] [--twice] [--coverage] "
+            "[--quiet]\n",
+            stderr);
         return 2;
     }
     std::signal(SIGABRT, on_abort);
@@ -180,10 +186,10 @@ int main(int argc, char** argv) {
     }
     Batch batch;
     for (const uint64_t seed : arguments.seeds) {
-        const sim::RunResult result = run(seed, arguments.trace);
+        const sim::RunResult result = run(seed, arguments.trace, arguments.plain);
         batch.add(seed, result, arguments);
         if (!arguments.twice) continue;
-        const sim::RunResult again = run(seed, false);
+        const sim::RunResult again = run(seed, false, arguments.plain);
         if (again.hash == result.hash) continue;
         std::printf("seed %llu is not repeated: %016llx, then %016llx\n",
                     static_cast<unsigned long long>(seed),

@@ -92,7 +92,9 @@ void B2buaRole::look_for_parents(Step& step) {
             else
                 on_response(step, in, {});
         } else if (is_back) {
-            const ports::Instance to = std::exchange(in.previous_owner, {});
+            const bool asks = in.message.is_request() && in.owner_key == 0;
+            const ports::Instance to =
+                std::exchange(in.previous_owner, asks ? around_.self : ports::Instance{});
             step.out.send(around_.self, to, std::move(in));
         } else {
             orphans_.push_back(std::move(orphan));

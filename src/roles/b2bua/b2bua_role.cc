@@ -52,6 +52,7 @@ void B2buaRole::start(Now now, ports::Outbox& out) {
     Step step{now, out};
     phase_ = Phase::Restoring;
     began_ = now.mono;
+    directory_changed_ = now.mono;
     restore_give_up_ = now.mono + kRestoreGiveUp;
     read_snapshots(step);
 }
@@ -404,6 +405,7 @@ void B2buaRole::on_catalog(Now, ports::Outbox&) {}
 
 void B2buaRole::on_directory(Now now, ports::Outbox& out) {
     Step step{now, out};
+    directory_changed_ = now.mono;
     look_at_directory(step);
     leave_gates(step);
     look_for_parents(step);

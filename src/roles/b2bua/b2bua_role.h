@@ -102,6 +102,7 @@ class B2buaRole final : public ports::Role {
     void on_response(Step& step, ports::SipInbound& in, ports::Instance from);
     void on_stray(Step& step, ports::SipInbound& in, ports::Instance sender);
     bool relay_to_previous(Step& step, ports::SipInbound& in);
+    bool ask_previous(Step& step, ports::SipInbound& in);
     void on_dialog_request(Step& step, ports::SipInbound& in, const sip::RequestArrival& arrival);
     void on_fresh_request(Step& step, ports::SipInbound& in, const sip::RequestArrival& arrival);
     void answer_options(Step& step, const sip::Message& request, sip::ServerKey server);
@@ -263,7 +264,8 @@ class B2buaRole final : public ports::Role {
     enum class Phase : uint8_t { Starting, Restoring, Serving };
     Phase phase_ = Phase::Starting;
     Instant began_;
-    uint64_t groups_told_ = 0;  // version of the groups that CS was told calls by
+    Instant directory_changed_;  // the last time; see ask_previous()
+    uint64_t groups_told_ = 0;   // version of the groups that CS was told calls by
     std::string restore_after_;
     uint64_t restore_request_ = 0;
     std::optional<Instant> restore_retry_;

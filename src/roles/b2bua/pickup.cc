@@ -224,7 +224,7 @@ void B2buaRole::hand_over(Step& step, ports::SipInbound in, sip::ServerKey serve
 
 bool B2buaRole::follow_handed(Step& step, ports::SipInbound& in) {
     while (!handed_.empty() && handed_.front().until <= step.now.mono) handed_.pop_front();
-    if (handed_.empty() || step.from_b2b) return false;
+    if (handed_.empty() || (step.from_b2b && !in.previous_owner)) return false;
     const sip::Method method = in.message.method();
     const bool of_invite = method == sip::Method::Cancel || method == sip::Method::Ack;
     if (!of_invite && method != sip::Method::Invite) return false;
@@ -232,6 +232,7 @@ bool B2buaRole::follow_handed(Step& step, ports::SipInbound& in) {
     const uint64_t key = sip::server_match_key(layer_settings_.hash_key, in.message, as);
     const auto handed = std::ranges::find(handed_, key, &Handed::key);
     if (handed == handed_.end()) return false;
+    in.previous_owner = {};
     step.out.send(around_.self, handed->to, std::move(in));
     return true;
 }

@@ -68,9 +68,40 @@ bool B2buaRole::relay_to_previous(Step& step, ports::SipInbound& in) {
     return true;
 }
 
+// And what begins something is repeated over UDP for 64 * T1 (RFC 3261 17.1.1.2, 17.1.2.2): whom
+// the former generation would have chosen may have it already. He is asked, and returns what he
+// does not know.
+bool B2buaRole::ask_previous(Step& step, ports::SipInbound& in) {
+    const Method method = in.message.method();
+    const ports::Instance other = in.previous_owner;
+    if (!other || other == around_.self || in.owner_key != 0 || method == Method::Ack ||
+        method == Method::Cancel || !to_tag(in.message).empty() || is_ours(in)) {
+        return false;
+    }
+    if (step.from_b2b) {  // it is he who asks
+        in.previous_owner = {};
+        step.out.send(around_.self, other, std::move(in));
+        return true;
+    }
+    if (ports::is_reliable(in.flow.transport) ||
+        step.now.mono >= directory_changed_ + options_.timers.times_64()) {
+        return false;
+    }
+    const auto* entry = around_.directory.find(other);
+    if (entry == nullptr || !entry->reachable) {
+        if (entry == nullptr || step.now.mono >= began_ + kOrphanLife) return false;
+        // We have just begun, and links to the others are being made.
+        keep_orphan(step, in);
+        return true;
+    }
+    in.previous_owner = around_.self;
+    step.out.send(around_.self, other, std::move(in));
+    return true;
+}
+
 void B2buaRole::on_request(Step& step, ports::SipInbound& in) {
     if (is_orphan(in)) return keep_orphan(step, in);
-    if (relay_to_previous(step, in) || follow_handed(step, in)) return;
+    if (relay_to_previous(step, in) || follow_handed(step, in) || ask_previous(step, in)) return;
     const auto arrival = layer_.on_request(step.now.mono, in.message, hop_of(in.flow), wire_);
     using Kind = sip::RequestArrival::Kind;
     switch (arrival.kind) {
