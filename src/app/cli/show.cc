@@ -56,7 +56,13 @@ std::string plain(const boost::json::value& value) {
     if (value.is_double()) return plain_number(value.as_double());
     if (!value.is_array()) return boost::json::serialize(value);
     std::string list;
-    for (const auto& each : value.as_array()) list += (list.empty() ? "" : ", ") + plain(each);
+    for (const auto& each : value.as_array()) {
+        std::string words;  // of an object its values
+        if (each.is_object())
+            for (const auto& [name, word] : each.as_object())
+                words += (words.empty() ? "" : " ") + plain(word);
+        list += (list.empty() ? "" : ", ") + (each.is_object() ? words : plain(each));
+    }
     return list.empty() ? "-" : list;
 }
 
