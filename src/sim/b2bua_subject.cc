@@ -232,8 +232,7 @@ Result<void> B2buaSubject::request(LadderPhone& from, const LadderStep& step) {
     std::string text = stage_.request_in_dialog(method, *from.dialog, cseq, sdp_text(step));
     text.insert(text.find('\n') + 1, headers_of(step));
     if (const auto key = step.option("signal"))  // a key, in an INFO
-        text += "Content-Type: application/dtmf-relay\n\nSignal=" + std::string(*key) +
-                "\nDuration=160\n";
+        text += "Content-Type: application/dtmf-relay\n\nSignal=" + std::string(*key) + "\n";
     stage_.from_phone(from.port, text);
     return {};
 }

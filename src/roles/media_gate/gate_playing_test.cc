@@ -271,7 +271,7 @@ TEST_F(Playing, OnceEndsAndItsOwnerHears) {
     EXPECT_EQ(sink.sent.size(), 10u) << "0.2 s";
     ASSERT_TRUE(gate.has_news());
     GateOutput output;
-    gate.tell_played(output);
+    gate.tell_news(output);
     ASSERT_EQ(output.events.size(), 1u);
     EXPECT_EQ(output.events[0].second.kind, ports::MediaEvent::Kind::Played);
     EXPECT_EQ(output.events[0].second.termination, 2u);

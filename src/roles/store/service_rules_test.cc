@@ -311,7 +311,7 @@ TEST_F(ServicesDesk, CodesThatArePressedHaveRulesOfTheirOwn) {
                       std::string(R"({"name":")") + name + R"(","prefix":")" + prefix +
                           R"(","action":")" + action + "\"" + more + "}");
     };
-    for (const char* wrong : {"*", "12", "*+2", "*23456789"})
+    for (const char* wrong : {"*", "12", "+12", "*23456789"})
         EXPECT_EQ(code("w", wrong), "out_of_range prefix") << wrong;
     EXPECT_EQ(code("w", "*2", "transfer-blind", R"(,"pause_s":1)"), "out_of_range pause_s");
     EXPECT_EQ(code("w", "*2", "transfer-blind", R"(,"pause_s":31)"), "out_of_range pause_s");
