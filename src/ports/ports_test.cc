@@ -36,6 +36,12 @@ TEST(Flow, TextRoundTrip) {
     const Flow flow{{7}, Transport::Tls, 2, 99, *SocketAddress::parse("[2001:db8::1]:5061")};
     EXPECT_EQ(flow.text(), "7;TLS;2;99;[2001:db8::1]:5061");
     EXPECT_EQ(Flow::parse(flow.text()), flow);
+    Flow expected = flow;
+    expected.tls_peer = UINT64_MAX;
+    EXPECT_EQ(expected.text(), flow.text() + ";18446744073709551615");
+    EXPECT_EQ(Flow::parse(expected.text()), expected);
+    for (const char* tail : {";", ";x", ";0", ";1;2", ";-1"})
+        EXPECT_FALSE(Flow::parse(flow.text() + tail).has_value()) << tail;
     for (const char* bad :
          {"", "7", "7;TLS;2;99", "7;XX;2;9;1.2.3.4:5", "70000;UDP;1;0;1.2.3.4:5"}) {
         EXPECT_FALSE(Flow::parse(bad).has_value()) << bad;

@@ -41,6 +41,7 @@ std::string Flow::text() const {
     text += ';';
     text += to_string(transport);
     text += ';' + std::to_string(listener) + ';' + std::to_string(connection) + ';' + remote.text();
+    if (tls_peer != 0) text += ';' + std::to_string(tls_peer);
     return text;
 }
 
@@ -50,8 +51,10 @@ std::optional<Flow> Flow::parse(std::string_view text) {
     const auto transport = transport_from_text(take_field(text));
     if (!transport || !read_number(take_field(text), flow.listener)) return std::nullopt;
     if (!read_number(take_field(text), flow.connection)) return std::nullopt;
-    const auto remote = SocketAddress::parse(text);
+    const bool has_peer = text.find(';') != std::string_view::npos;
+    const auto remote = SocketAddress::parse(take_field(text));
     if (!remote) return std::nullopt;
+    if (has_peer && (!read_number(text, flow.tls_peer) || flow.tls_peer == 0)) return std::nullopt;
     flow.transport = *transport;
     flow.remote = *remote;
     return flow;

@@ -31,9 +31,13 @@ struct Flow {
     uint16_t listener = 0;    // number of the gate's listener, stable across restarts
     uint64_t connection = 0;  // 0 for UDP; never used twice, not even after a restart
     SocketAddress remote;
+    // Of connections that the gate makes over TLS: TlsPeer::number of whom it expects there. Those
+    // to one address with different ones are different connections. 0: nobody has said.
+    uint64_t tls_peer = 0;
 
     friend bool operator==(const Flow&, const Flow&) = default;
-    std::string text() const;  // "12;UDP;1;0;192.0.2.1:5060"
+    // "12;UDP;1;0;192.0.2.1:5060"; with a tls_peer ";77" follows
+    std::string text() const;
     static std::optional<Flow> parse(std::string_view text);
 };
 
@@ -123,9 +127,10 @@ struct ListenerFailed {
 };
 
 // To kTransport: who is to be at an address to which the gate connects over TLS. Told before it
-// does; of peers that nobody has told of nothing is verified.
+// does; there may be several for one address, told apart by their number.
 struct TlsPeer {
     SocketAddress address;
+    uint64_t number = 0;   // as in Flow::tls_peer: a digest of what follows, the same in any gate
     std::string host;      // for SNI (RFC 6066 3), and for the certificate
     bool verify = true;    // whether the certificate must fit
     std::string ca_pem;    // of the authorities; empty: those of the operating system
@@ -135,6 +140,7 @@ struct TlsPeer {
 // To the gate: a connection of its own making ended in the handshake.
 struct TlsFailed {
     SocketAddress address;
+    uint64_t number = 0;  // of the TlsPeer
     std::string why;
 };
 

@@ -57,6 +57,7 @@ void describe(A& a, ports::Flow& v) {
     a(3, v.listener);
     a(4, v.connection);
     a(5, v.remote);
+    a(6, v.tls_peer);
 }
 template <typename A>
 void describe(A& a, ports::SipInbound& v) {
@@ -135,11 +136,13 @@ void describe(A& a, ports::TlsPeer& v) {
     a(3, v.verify);
     a(4, v.ca_pem);
     a(5, v.is_gone);
+    a(6, v.number);
 }
 template <typename A>
 void describe(A& a, ports::TlsFailed& v) {
     a(1, v.address);
     a(2, v.why);
+    a(3, v.number);
 }
 
 // ---- registrar ----

@@ -44,7 +44,7 @@ class TlsProvider(Provider):
         self.context.sni_callback = self.on_name
         self.names = []  # that clients asked for (SNI)
         self.lock = threading.Lock()
-        self.connection = None
+        self.connection, self.accepted = None, 0
 
     def __enter__(self):
         self.listener = socket.create_server((self.address, self.port))
@@ -59,9 +59,9 @@ class TlsProvider(Provider):
     def on_name(self, _socket, name, _context):
         self.names.append(name)
 
-    def write(self, text):
+    def write(self, text, connection=None):
         with self.lock:
-            self.connection.sendall(text.encode())
+            (connection or self.connection).sendall(text.encode())
 
     def send(self, text):
         self.write(text)
@@ -71,7 +71,7 @@ class TlsProvider(Provider):
         if ";tag=" not in to:
             to += f";tag=p{self.port}"
         self.write(f"SIP/2.0 {status}\r\nVia: {header(text, 'Via')}\r\nFrom: {header(text, 'From')}\r\nTo: {to}\r\n"
-                   f"Call-ID: {header(text, 'Call-ID')}\r\nCSeq: {header(text, 'CSeq')}\r\n{lines}Content-Length: 0\r\n\r\n")
+                   f"Call-ID: {header(text, 'Call-ID')}\r\nCSeq: {header(text, 'CSeq')}\r\n{lines}Content-Length: 0\r\n\r\n", source)
         return True
 
     def serve(self):
@@ -79,11 +79,16 @@ class TlsProvider(Provider):
             if not select.select([self.listener], [], [], 0.1)[0]:
                 continue
             connection, _source = self.listener.accept()
-            try:
-                self.connection = self.context.wrap_socket(connection, server_side=True)
-                self.talk(self.connection)
-            except OSError:
-                pass  # the client did not like the certificate, or has left
+            threading.Thread(target=self.meet, args=(connection,), daemon=True).start()
+
+    def meet(self, connection):
+        try:
+            connection = self.context.wrap_socket(connection, server_side=True)
+            self.connection = connection
+            self.accepted += 1
+            self.talk(connection)
+        except OSError:
+            pass  # the client did not like the certificate, or has left
 
     def talk(self, connection):
         data = b""
@@ -103,5 +108,5 @@ class TlsProvider(Provider):
                 text = (head + b"\r\n\r\n" + rest[:length]).decode()
                 data = rest[length:].lstrip(b"\r\n")
                 self.heard.append(text)
-                if not self.answers_itself(text, None):
+                if not self.answers_itself(text, connection):
                     self.arrived.put(text)

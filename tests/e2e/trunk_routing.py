@@ -186,7 +186,7 @@ def a_group_chooses_by_cost_and_moves_on(folder):
         second.wait_request("ACK")
         first.respond(first.wait_request("CANCEL"), "200 OK")
         phone.hang_up(second)
-        for change, field in (({"failover_on": ["3xx"]}, "failover_on[0]"), ({"answer_within_s": -1}, "answer_within_s"),
+        for change, field in (({"failover_on": ["3xx"]}, "failover_on[0]"), ({"failover_on": ["486", "6xxx"]}, "failover_on[1]"), ({"answer_within_s": -1}, "answer_within_s"),
                               ({"shares": [{"trunk": "0" * 32}]}, "shares[0].trunk")):
             refused = server.api("PATCH", f"{DOMAIN}/trunk-groups/lines", change, expected=422)
             expect(refused["field"] == field, f"{refused}")
@@ -388,9 +388,30 @@ def a_provider_is_reached_over_tls(folder):
         expect(refused["field"] == "tls_ca", f"{refused}")
 
 
+def tls_settings_of_a_domain_count_for_its_own_trunks(folder):
+    """Three domains lead to one address: one trusts the authority, one does not, one does not ask."""
+    authority = Authority(folder, "localhost")
+    with running(folder, nodes=NODES) as server, TlsProvider(server, 5081, authority, challenges=True) as provider:
+        for number, settings in enumerate(({"tls_ca": authority.pem}, {}, {"tls_verify": False}, {"tls_ca": authority.pem})):
+            server.api("POST", "/domains", {"name": f"d{number}.test"})
+            server.api("POST", f"/domains/d{number}.test/trunks",
+                       {"name": "secure", "proxies": ["localhost:5081;tls"], "user": f"493010{number}", "sip_domain": "provider.test",
+                        "password": "line-secret", "ping_s": 2, **settings})
+        wait_for(lambda: {"4930100", "4930102", "4930103"} <= set(provider.registered), "those who may register", 20)
+
+        def state(number):
+            return server.api("GET", f"/domains/d{number}.test/trunk-states")["items"][0]
+        wait_for(lambda: "has no TLS with 127.0.0.1:5081" in state(1).get("error", ""), "the other one's trouble is shown", 20)
+        expect(not state(1)["up"] and "4930101" not in provider.registered, "it uses nobody else's connection")
+        wait_for(lambda: all(state(number)["registered"] for number in (0, 2, 3)), "they are registered", 10)
+        expect(all("TLS" not in state(number).get("error", "") for number in (0, 2, 3)), f"{[state(n) for n in (0, 2, 3)]}")
+        expect(provider.accepted == 2, f"who expect the same share a connection: {provider.accepted}")
+
+
 if __name__ == "__main__":
     main(a_rule_sends_calls_over_a_trunk, numbers_are_written_as_the_trunk_wants_them, a_full_trunk_is_passed_by,
          a_group_chooses_by_cost_and_moves_on, a_trunk_is_offered_its_codecs_only, what_a_trunk_offers_is_limited_too,
          a_providers_early_media_is_heard_and_a_hidden_caller_is_not_shown, shares_say_which_trunk_is_first,
          two_trunks_at_one_address_are_told_apart_by_whom_they_call,
-         a_fax_changes_to_t38_in_the_middle_of_a_call, a_provider_is_reached_over_tls)
+         a_fax_changes_to_t38_in_the_middle_of_a_call, a_provider_is_reached_over_tls,
+         tls_settings_of_a_domain_count_for_its_own_trunks)

@@ -120,11 +120,12 @@ struct Trunk {
     // the longest counts, + means its international form, and an empty one fits all. Only compared
     // between the trunks of a group whose order is cheapest.
     std::vector<std::string> rates;
-    // Audio codecs that are offered out, by their names in SDP and in this order; others are left
-    // out of the offer; empty: as the caller offers them.
+    // Audio codecs that are spoken over the trunk, by their names in SDP and in this order; others
+    // are left out of offers, ours and the other side's; empty: any.
     std::vector<std::string> codecs;
     // How digits are sent during a call. Event: telephone-event (RFC 4733) is offered when the
-    // caller has it. Inband: it is left out of offers, so that phones send tones.
+    // caller has it. Inband: it is left out of offers, ours and the other side's, so that phones
+    // send tones.
     TrunkDtmf dtmf = TrunkDtmf::Event;
     // Whether a proxy over TLS has to show a certificate for its name, as in proxies, of an
     // authority that is trusted.

@@ -56,8 +56,8 @@ void read(ObjectReader& in, TrunkGroup& out) {
     in.id_list("members", out.members, {.items_max = 16});
     in.enumeration("order", out.order, names_of(TrunkOrder{}), Presence::Optional);
     in.object_list("shares", out.shares, {.items_max = 16});
-    in.text_list("failover_on", out.failover_on, {.items_max = 32}, {.length_min = 3,
-        .length_max = 3, .format = Format::Token});
+    in.text_list("failover_on", out.failover_on, {.items_max = 32}, {.length_min = 1,
+        .length_max = 16, .format = Format::Token});
     in.duration("answer_within_s", out.answer_within, {.min = 0, .max = 600});
     in.finish();
 }

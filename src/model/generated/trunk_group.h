@@ -57,9 +57,9 @@ struct TrunkGroup {
     // Priority and weight of members; one that is not named here has 100 and 10. Only for the
     // orders weighted and cheapest.
     std::vector<TrunkShare> shares;
-    // SIP statuses of a trunk after which the next one is tried, like 486, or 5xx for a class;
-    // empty: 500, 502, 503 and 504. A trunk that can't be reached (408, 430) is followed by the
-    // next in any case.
+    // SIP statuses of a trunk after which the next one is tried: 400 to 699, like 486, or a class,
+    // 4xx, 5xx or 6xx; empty: 500, 502, 503 and 504. A trunk that can't be reached (408, 430) is
+    // followed by the next in any case.
     std::vector<std::string> failover_on;
     // A trunk but the last that has not brought an answer for so long is given up for the next; 0:
     // it is waited for.

@@ -61,6 +61,18 @@ void add_trunk(JsonWriter& json, const store::Catalog& catalog, const call::Call
     json.end_list();
 }
 
+std::string_view name_of(routing::JoinWish::Kind kind) {
+    switch (kind) {
+        case routing::JoinWish::Kind::Listen:
+            return "listen";
+        case routing::JoinWish::Kind::Whisper:
+            return "whisper";
+        case routing::JoinWish::Kind::Barge:
+            return "barge";
+    }
+    return {};
+}
+
 // Who calls, as far as it matters to a trunk.
 call::CallFacts facts_of(const store::Catalog& catalog, const Question& question,
                          const routing::Route& route, const routing::Stage& stage) {
@@ -102,6 +114,7 @@ std::string json_of(const store::Catalog& catalog, const Question& question,
     json.end_list().field("sip_status").value(route.refusal);
     if (!route.refusal_reason.empty()) json.field("sip_reason").value(route.refusal_reason);
     if (route.feature) json.field("feature").value(route.feature->name);
+    if (route.join) json.field("feature").value(name_of(route.join->kind));
     if (const routing::Shown* shown = routing::first_shown(route)) {
         json.field("shown").begin_object().field("number").value(shown->number);
         json.field("display_name").value(shown->name).end_object();

@@ -196,6 +196,7 @@ void ExternalSipGate::send(Step& step, uint32_t number, TrunkLine::Sending sendi
     flow.gate = around_.self;
     flow.transport = sending.transport;
     flow.remote = sending.address;
+    flow.tls_peer = sending.tls_peer;
     TrunkLine& line = lines_.at(number);
     const auto listener = border_.open_listener_for(sending.transport, sending.address.ip.family);
     if (!listener) {
@@ -239,20 +240,19 @@ void ExternalSipGate::deliver_layer_events(Step& step) {
     }
 }
 
-// Connections to one address are shared, also by trunks of several domains: one that verifies is
-// not served by one that does not, and of two that trust others the first counts.
+// Connections to one address are shared by those trunks only, also of several domains, that expect
+// the same there.
 void ExternalSipGate::tell_tls_peers(Step& step) {
-    std::map<SocketAddress, ports::TlsPeer> wanted;
+    std::map<std::pair<SocketAddress, uint64_t>, ports::TlsPeer> wanted;
     std::map<TrunkId, uint32_t> in_order(by_trunk_.begin(), by_trunk_.end());
     for (const auto& [trunk, number] : in_order) {
-        for (ports::TlsPeer& peer : lines_.at(number).tls_peers()) {
-            auto [at, is_first] = wanted.try_emplace(peer.address, peer);
-            if (!is_first && peer.verify && !at->second.verify) at->second = std::move(peer);
-        }
+        for (ports::TlsPeer& peer : lines_.at(number).tls_peers())
+            wanted.emplace(std::pair{peer.address, peer.number}, std::move(peer));
     }
     for (const auto& [address, peer] : tls_peers_) {
         if (wanted.contains(address)) continue;
-        step.out.send(around_.self, ports::kTransport, ports::TlsPeer{address, {}, true, {}, true});
+        step.out.send(around_.self, ports::kTransport,
+                      ports::TlsPeer{peer.address, peer.number, {}, true, {}, true});
     }
     for (const auto& [address, peer] : wanted) {
         const auto told = tls_peers_.find(address);
@@ -265,7 +265,7 @@ void ExternalSipGate::tell_tls_peers(Step& step) {
 void ExternalSipGate::on_tls_failed(Step& step, const ports::TlsFailed& failed) {
     for (const auto& [trunk, number] : by_trunk_) {
         TrunkLine& line = lines_.at(number);
-        line.on_tls_failed(failed.address, failed.why);
+        line.on_tls_failed(failed);
         tell_news(step, line);
     }
 }
@@ -363,7 +363,7 @@ ports::TrunkReply ExternalSipGate::answer(Now now, const ports::TrunkQuery& quer
         if (!listener) continue;
         ports::Binding binding;
         binding.contact = std::move(way.request_uri);
-        binding.flow = {around_.self, way.transport, *listener, 0, way.address};
+        binding.flow = {around_.self, way.transport, *listener, 0, way.address, way.tls_peer};
         reply.ways.push_back(std::move(binding));
     }
     reply.seems_down = line->is_unreachable();

@@ -78,9 +78,9 @@ class ExternalSipGate final : public ports::Role {
     Lines lines_;  // ours, and those that take leave
     std::unordered_map<TrunkId, uint32_t> by_trunk_;
     uint32_t last_line_ = 0;
-    TimerQueue<uint32_t> timers_;                        // of lines
-    std::map<SocketAddress, ports::TlsPeer> tls_peers_;  // as the transport was told
-    Now last_;                                           // for figures()
+    TimerQueue<uint32_t> timers_;                                             // of lines
+    std::map<std::pair<SocketAddress, uint64_t>, ports::TlsPeer> tls_peers_;  // as it was told
+    Now last_;                                                                // for figures()
 };
 
 }  // namespace tandem::roles::external_sip_gate

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
+#include "base/crypto.h"
 #include "roles/external_sip_gate/limits.h"
 #include "sip/status.h"
 #include "sip/tag.h"
@@ -136,24 +138,39 @@ void TrunkLine::replace_places(Instant, size_t proxy,
     places_.insert(at, fresh.begin(), fresh.end());
 }
 
+// The same for all who expect the same there, so that they share a connection, and for nobody
+// else: it is what keeps the calls of a domain away from another one's settings.
+uint64_t TrunkLine::tls_peer_at(const Place& place) const {
+    if (place.transport != Transport::Tls) return 0;
+    std::string settings = names_[place.proxy].proxy.host;
+    settings += trunk_.tls_verify ? "\nverified\n" : "\nany\n";
+    settings += trunk_.tls_ca;
+    const Bytes digest = hash(HashAlgorithm::Sha256, as_bytes(settings));
+    uint64_t number = 0;
+    for (size_t i = 0; i < sizeof number; ++i) number = number << 8 | digest[i];
+    return number | 1;  // never 0
+}
+
 std::vector<ports::TlsPeer> TrunkLine::tls_peers() const {
     std::vector<ports::TlsPeer> peers;
     for (const Place& place : places_) {
         if (place.transport != Transport::Tls) continue;
         const std::string& host = names_[place.proxy].proxy.host;
-        peers.push_back({place.address, host, trunk_.tls_verify, trunk_.tls_ca});
+        peers.push_back(
+            {place.address, tls_peer_at(place), host, trunk_.tls_verify, trunk_.tls_ca});
     }
     return peers;
 }
 
 // Pings repeat it every few seconds: said once.
-void TrunkLine::on_tls_failed(const SocketAddress& address, const std::string& why) {
+void TrunkLine::on_tls_failed(const ports::TlsFailed& failed) {
     const auto place = std::ranges::find_if(places_, [&](const Place& each) {
-        return each.transport == Transport::Tls && each.address == address;
+        return each.transport == Transport::Tls && each.address == failed.address &&
+               tls_peer_at(each) == failed.number;
     });
-    if (place == places_.end() || place->tls_failure == why) return;
-    place->tls_failure = why;
-    complain(no_tls(address, why));
+    if (place == places_.end() || place->tls_failure == failed.why) return;
+    place->tls_failure = failed.why;
+    complain(no_tls(failed.address, failed.why));
 }
 
 bool TrunkLine::has_unresolved() const {
@@ -209,8 +226,8 @@ void TrunkLine::run_registration(Instant now, Rng& rng, std::vector<Sending>& ou
     if (registrar == nullptr) return;  // no address yet
     registrar_ = registrar->number;
     if (auto request = registration_->next_request(now, rng)) {
-        out.push_back(
-            {std::move(*request), registrar->transport, registrar->address, kRegister, true});
+        out.push_back({std::move(*request), registrar->transport, registrar->address, kRegister,
+                       true, tls_peer_at(*registrar)});
     }
 }
 
@@ -265,7 +282,8 @@ void TrunkLine::run_pings(Instant now, std::vector<Sending>& out) {
         if (place.ping_until && *place.ping_until <= now) mark(now, place, Health::Down);
         if (place.ping_until || (place.ping_at && *place.ping_at > now)) continue;
         place.ping_until = now + ping_deadline;
-        out.push_back({next_ping(), place.transport, place.address, place.number, false});
+        out.push_back(
+            {next_ping(), place.transport, place.address, place.number, false, tls_peer_at(place)});
     }
 }
 
@@ -390,7 +408,7 @@ std::vector<TrunkLine::Way> TrunkLine::ways_to(Instant now, std::string_view num
     ways.reserve(order.size());
     for (const Place* place : order) {
         ways.push_back({"sip:" + sip::escape_user(number) + "@" + model::provider_domain(trunk_),
-                        place->transport, place->address});
+                        place->transport, place->address, tls_peer_at(*place)});
     }
     return ways;
 }

@@ -50,6 +50,7 @@ class TrunkLine {
         SocketAddress address;
         uint16_t purpose = 0;
         bool with_contact = false;
+        uint64_t tls_peer = 0;  // as in Flow
     };
     struct Question {
         size_t proxy = 0;
@@ -73,12 +74,13 @@ class TrunkLine {
         std::string request_uri;
         ports::Transport transport = ports::Transport::Udp;
         SocketAddress address;
+        uint64_t tls_peer = 0;  // as in Flow
     };
     std::vector<Way> ways_to(Instant now, std::string_view number) const;
     bool has_unresolved() const;
     // Whom it expects at the addresses of its proxies over TLS.
     std::vector<ports::TlsPeer> tls_peers() const;
-    void on_tls_failed(const SocketAddress& address, const std::string& why);
+    void on_tls_failed(const ports::TlsFailed& failed);
 
     const model::Trunk& trunk() const { return trunk_; }
     const std::vector<Place>& places() const { return places_; }
@@ -111,6 +113,7 @@ class TrunkLine {
     void settle(Instant now, Registration::Outcome outcome, Rng& rng);
     void mark(Instant now, Place& place, Health health);
     void register_elsewhere();
+    uint64_t tls_peer_at(const Place& place) const;  // 0: it is not reached over TLS
     Place* place_of(uint16_t number);
     Place* best_place();
     Place* next_place();

@@ -61,16 +61,37 @@ TEST_F(LineTest, KnowsWhomItExpectsOverTls) {
     made.on_resolved(now, asked->proxy, {{{ports::Transport::Tls, address}}, ""});
     const auto peers = made.tls_peers();
     ASSERT_EQ(peers.size(), 2u);
-    EXPECT_EQ(peers[0],
-              (ports::TlsPeer{*SocketAddress::parse("192.0.2.7:5061"), "192.0.2.7", true, "ca"}));
-    EXPECT_EQ(peers[1], (ports::TlsPeer{address, "sip.provider.test", true, "ca"}));
+    EXPECT_EQ(peers[0], (ports::TlsPeer{*SocketAddress::parse("192.0.2.7:5061"), peers[0].number,
+                                        "192.0.2.7", true, "ca"}));
+    EXPECT_EQ(peers[1],
+              (ports::TlsPeer{address, peers[1].number, "sip.provider.test", true, "ca"}));
+    EXPECT_NE(peers[0].number, peers[1].number);
     made.take_news();
-    made.on_tls_failed(address, "self-signed certificate");
-    made.on_tls_failed(address, "self-signed certificate");
-    made.on_tls_failed(*SocketAddress::parse("192.0.2.9:5060"), "another's");
+    made.on_tls_failed({address, peers[1].number, "self-signed certificate"});
+    made.on_tls_failed({address, peers[1].number, "self-signed certificate"});
+    made.on_tls_failed({address, peers[0].number, "of who expects another name"});
+    made.on_tls_failed({*SocketAddress::parse("192.0.2.9:5060"), 0, "another's"});
     const auto news = made.take_news();
     ASSERT_EQ(news.size(), 1u);
     EXPECT_EQ(news[0].text, "has no TLS with 192.0.2.8:5071: self-signed certificate");
+}
+
+TEST_F(LineTest, SharesAConnectionWithThoseWhoExpectTheSameOnly) {
+    const auto number = [&](const model::Trunk& of) { return line(of).tls_peers().at(0).number; };
+    const model::Trunk one = trunk({"192.0.2.7;tls"});
+    model::Trunk other = one;
+    other.name = "other";
+    other.domain = DomainId{{3, 4}};
+    EXPECT_EQ(number(one), number(other));
+    other.tls_ca = "ca";
+    EXPECT_NE(number(one), number(other));
+    other.tls_ca.clear();
+    other.tls_verify = false;
+    EXPECT_NE(number(one), number(other));
+    TrunkLine made = line(other);
+    EXPECT_EQ(made.ways_to(now, "1").at(0).tls_peer, number(other));
+    EXPECT_EQ(run(made).at(0).tls_peer, number(other));
+    EXPECT_EQ(line(trunk({"192.0.2.7"})).ways_to(now, "1").at(0).tls_peer, 0u);
 }
 
 TEST_F(LineTest, SaysOnceThatANameLeadsNowhereAndShowsItWhileItDoes) {
@@ -102,7 +123,8 @@ TEST_F(LineTest, ShowsWhyThereIsNoTlsUntilThereIs) {
     TrunkLine made = line(trunk({"192.0.2.7;tls"}, model::TrunkMode::Peer));
     const auto ping = run(made);
     ASSERT_EQ(ping.size(), 1u);
-    made.on_tls_failed(*SocketAddress::parse("192.0.2.7:5061"), "self-signed certificate");
+    made.on_tls_failed(
+        {*SocketAddress::parse("192.0.2.7:5061"), ping[0].tls_peer, "self-signed certificate"});
     made.on_unanswered(now, ping[0].purpose, "it cannot be reached", rng);
     EXPECT_EQ(made.trouble(now), "has no TLS with 192.0.2.7:5061: self-signed certificate");
     now = now + ping_again;

@@ -56,6 +56,7 @@ TEST_F(TrunkDesk, SharesAreOfMembers) {
     const std::string share = R"("shares":[{"trunk":")" + trunk + R"(","weight":3}])";
     EXPECT_EQ(with(share), "out_of_range shares[0].trunk");
     EXPECT_EQ(with(R"("failover_on":["486","3xx"])"), "malformed failover_on[1]");
+    EXPECT_EQ(with(R"("failover_on":["6xxx"])"), "malformed failover_on[0]");
     EXPECT_EQ(with(R"("members":[")" + trunk + "\"]," + share), "ok");
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/sip_transport/sip_transport.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -37,17 +38,18 @@ struct PeerKey {
     SocketAddress remote;
     uint16_t gate = 0;
     Transport transport = Transport::Tcp;
+    uint64_t tls_peer = 0;  // that is expected there
     friend bool operator==(const PeerKey&, const PeerKey&) = default;
 };
 struct PeerHash {
     size_t operator()(const PeerKey& key) const noexcept {
         return std::hash<SocketAddress>()(key.remote) ^ (size_t(key.gate) << 8) ^
-               static_cast<size_t>(key.transport);
+               static_cast<size_t>(key.transport) ^ static_cast<size_t>(key.tls_peer);
     }
 };
 
 PeerKey peer_of(const Flow& flow) {
-    return {flow.remote, flow.gate.number, flow.transport};
+    return {flow.remote, flow.gate.number, flow.transport, flow.tls_peer};
 }
 
 bool same_settings(const ports::ListenerOpen& a, const ports::ListenerOpen& b) {
@@ -243,7 +245,7 @@ void SipTransport::State::on_connection_end(Connection& connection, ConnectionEn
     }
     if (connection.is_open()) tell(flow.gate, ports::FlowClosed{flow});
     const std::string why_not = connection.is_ours() ? connection.tls_failure() : std::string();
-    if (!why_not.empty()) tell(flow.gate, ports::TlsFailed{flow.remote, why_not});
+    if (!why_not.empty()) tell(flow.gate, ports::TlsFailed{flow.remote, flow.tls_peer, why_not});
     const auto here = per_address.find({flow.remote.ip, 0});
     if (here != per_address.end() && --here->second == 0) per_address.erase(here);
     const auto peer = by_peer.find(peer_of(flow));
@@ -268,22 +270,29 @@ Connection* SipTransport::State::find(const Flow& flow) const {
     return found->second.get();
 }
 
-// False: what is to be trusted can't be read.
+// False: nobody has said whom to expect, or what is to be trusted can't be read. A flow that
+// names nobody leads to no address where somebody is expected; elsewhere nothing is verified.
 bool SipTransport::State::use_tls(const Flow& flow, StreamSocket::Settings& how) {
     how.tls = tls.client();
-    const auto peer = tls_peers.find({flow.remote, flow.gate.number, Transport::Tls});
-    if (peer == tls_peers.end()) return true;
+    if (flow.tls_peer == 0) {
+        return std::ranges::none_of(tls_peers, [&](const auto& each) {
+            return each.first.remote == flow.remote && each.first.gate == flow.gate.number;
+        });
+    }
+    const auto peer = tls_peers.find(peer_of(flow));
+    if (peer == tls_peers.end()) return false;
     how.tls_host = peer->second.host;
     if (!peer->second.verify) return true;
     auto context = tls.client_trusting(peer->second.ca_pem);
-    if (!context) tell(flow.gate, ports::TlsFailed{flow.remote, context.error().message});
+    if (!context)
+        tell(flow.gate, ports::TlsFailed{flow.remote, flow.tls_peer, context.error().message});
     if (!context) return false;
     how.tls = std::move(*context);
     return true;
 }
 
 void SipTransport::State::learn(Instance gate, const ports::TlsPeer& peer) {
-    const PeerKey key{peer.address, gate.number, Transport::Tls};
+    const PeerKey key{peer.address, gate.number, Transport::Tls, peer.number};
     if (peer.is_gone) {
         tls_peers.erase(key);
     } else if (tls_peers.size() < limits.tls_peers_max || tls_peers.contains(key)) {
