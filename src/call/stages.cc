@@ -17,7 +17,7 @@ void Call::on_route(CallContext& ctx, Route route) {
         transfer_.park(*this, ctx, route.park_for);
         return pump(ctx);
     }
-    // Who is transferred has been answered, and would wait in silence.
+    // Who is transferred has been answered: a queue has no place for him.
     if (!route.queues.empty()) {
         route = {};
         route.refusal = 403;
