@@ -17,7 +17,7 @@ void Call::on_route(CallContext& ctx, Route route) {
         transfer_.park(*this, ctx, route.park_for);
         return pump(ctx);
     }
-    // Who is transferred has been answered, and would wait in silence; or be heard by many.
+    // Who is transferred has been answered: a queue has no place for him, nor is he heard by many.
     if (!route.queues.empty() || route.pages) {
         route = {};
         route.refusal = 403;
