@@ -37,12 +37,12 @@ def wrong_usage(folder):
         for words, text in ((("hug", "--node", "1"), "hug"), (("kill",), "--role"),
                             (("watch", "--node", "1"), "--node"),
                             (("kill", "--node", "1", "--role", "SR"), "at most 1"),
-                            (("kill", "--node", "1", "--rounds", "0"), "rounds")):
+                            (("kill", "--node", "1", "--rounds", "0"), "rounds"),
+                            (("kill", "--role", "SR", "--sip", "here"), "here is no")):
             done = drill(site, *words)
             expect(done.returncode == 2 and text in done.stderr, f"{words}: {done}")
         for words, text in ((("kill", "--node", "7"), "nothing runs there"),
-                            (("kill", "--server", "nowhere"), "no server nowhere"),
-                            (("kill", "--role", "SR", "--sip", "here"), "here is no")):
+                            (("kill", "--server", "nowhere"), "no server nowhere")):
             done = drill(site, *words)
             expect(done.returncode == 1 and text in done.stderr, f"{words}: {done}")
         expect(not domains(site), "nothing was made")
