@@ -237,7 +237,15 @@ void Reactor::State::turn() {
 }
 
 Reactor::Reactor() : state_(std::make_unique<State>()) {}
-Reactor::~Reactor() = default;
+// Tasks that never ran may own timers and watches, whose ends need the reactor whole; and they may
+// call forth further tasks.
+Reactor::~Reactor() {
+    state_->drive = nullptr;
+    while (!state_->posted.empty() || !state_->flushes.empty()) {
+        const auto posted = std::exchange(state_->posted, {});
+        const auto flushes = std::exchange(state_->flushes, {});
+    }
+}
 
 void Reactor::run() {
     while (!state_->stopped.load(std::memory_order_acquire)) state_->turn();

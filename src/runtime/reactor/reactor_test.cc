@@ -92,6 +92,29 @@ TEST(Reactor, KeepsNoPaceAfterAPauseNorForWorkOfItsOwn) {
     EXPECT_LT(read_monotonic() - start, 200ms);
 }
 
+// As a lost link is kept until a later turn, which need not come.
+TEST(Reactor, EndsWithTasksThatOwnTimersAndWatches) {
+    const int fd = eventfd(0, EFD_NONBLOCK);
+    std::vector<std::weak_ptr<void>> owned;
+    {
+        Reactor reactor;
+        const auto owner = [&] {
+            auto timer = std::make_shared<Timer>(reactor);
+            auto watch = std::make_shared<FdWatch>(reactor, fd);
+            timer->arm(1h, [] {});
+            timer->cancel();  // its place stays
+            owned.insert(owned.end(), {timer, watch});
+            return [timer, watch] {};
+        };
+        reactor.post(owner());
+        reactor.at_end_of_turn(owner());
+        reactor.set_drive([own = owner()](Now) { return std::nullopt; });
+        EXPECT_EQ(reactor.timers(), 3u);
+    }
+    for (const auto& each : owned) EXPECT_TRUE(each.expired());
+    close(fd);
+}
+
 TEST(Timer, FiresOnceInOrderAndNotAfterCancel) {
     Reactor reactor;
     std::vector<int> fired;
