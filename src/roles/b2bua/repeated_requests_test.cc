@@ -58,7 +58,7 @@ TEST_F(RepeatedRequests, AreAskedForAtWhomTheFormerGenerationChose) {
     stage.give(options(kOther), kGate);
     EXPECT_EQ(passed_on(), std::pair(kOther, kSelf));
     EXPECT_FALSE(is_answered());
-    stage.give(options({}), kOther);  // he does not know it
+    stage.give(options(kSelf), kOther);  // he does not know it
     EXPECT_TRUE(is_answered());
     stage.give(options(kOther), kGate);
     EXPECT_TRUE(stage.passed_on.empty()) << "now it is ours";
@@ -67,7 +67,7 @@ TEST_F(RepeatedRequests, AreAskedForAtWhomTheFormerGenerationChose) {
 
 TEST_F(RepeatedRequests, AreReturnedByWhomDoesNotKnowThem) {
     stage.give(options(kOther), kOther);
-    EXPECT_EQ(passed_on(), std::pair(kOther, ports::Instance{}));
+    EXPECT_EQ(passed_on(), std::pair(kOther, kOther));
     EXPECT_FALSE(is_answered());
 }
 

@@ -32,6 +32,11 @@ void B2buaRole::on_sip(Step& step, ports::Letter& letter) {
     step.from_b2b = is_b2b(letter.from);
     auto& in = get<ports::SipInbound>(letter.payload);
     if (in.message.is_response()) return on_response(step, in, letter.from);
+    // Whom we have asked does not know it: it is as it came from the gate.
+    if (step.from_b2b && in.owner_key == 0 && in.previous_owner == around_.self) {
+        step.from_b2b = false;
+        in.previous_owner = {};
+    }
     const bool names_us = in.owner_key != 0 && !in.previous_owner;
     if (names_us && !is_ours(in) && relay_to_heir(step, in, letter.from)) return;
     if (return_new(step, in, letter.from)) return;
@@ -79,7 +84,6 @@ bool B2buaRole::ask_previous(Step& step, ports::SipInbound& in) {
         return false;
     }
     if (step.from_b2b) {  // it is he who asks
-        in.previous_owner = {};
         step.out.send(around_.self, other, std::move(in));
         return true;
     }
