@@ -343,7 +343,7 @@ model::Cdr Call::record(UtcTime now) const {
         leg.shown_name = has_own ? own->name : shown.display_name;
         cdr.legs.push_back(std::move(leg));
     }
-    if (!cdr.legs.empty()) cdr.legs.front().party = cdr.caller;
+    if (caller_) cdr.legs.front().party = cdr.caller;
     if (caller_ && !facts_.trunk.is_nil()) {
         cdr.legs.front().trunk = facts_.trunk;
         cdr.legs.front().trunk_name = facts_.trunk_name;

@@ -115,8 +115,8 @@ void Run::watch_sound(size_t index) {
     bool hears = true;
     for (size_t i = 0; i < 2; ++i) {
         const PhoneCall& call = *calls[i];
-        const bool talks = call.is_up() && !call.holding && !call.held && !call.reinviting &&
-                           !call.referring && !call.transferred;
+        const bool talks =
+            call.is_up() && !call.holding && !call.held && !call.reinviting && !call.may_go_on();
         if (!talks || site_.network().is_cut(call.phone)) survivor.watched = false;
         hears = hears && call.last_received > survivor.died + 90ms &&
                 call.last_received + 200ms > world_.time();
@@ -147,7 +147,7 @@ void Run::check_survivors() {
     for (const Survivor& survivor : survivors_) {
         const PhoneCall& a = *call_at(survivor.ends[0]);
         const PhoneCall& b = *call_at(survivor.ends[1]);
-        if (a.transferred || b.transferred) {
+        if (a.may_go_on() || b.may_go_on()) {
             world_.count("calls transferred after a death");
             continue;
         }
@@ -253,6 +253,9 @@ void Run::check_record(const PhoneCall& call, const std::vector<const model::Cdr
     if (records.size() > 1 && (!excused || answers > 1)) {
         world_.fail(name_of(call) + " has " + std::to_string(records.size()) + " CDRs");
     }
+    // Nor does a snapshot keep the leg of who had transferred the call and left.
+    if (records.empty() && call.may_go_on() && is_excused(call.phone, call.began, world_.time()))
+        return world_.count("records without the leg of who had left before a death");
     if (records.empty()) {
         if ((answered || call.admitted) && !excused) {
             world_.fail(name_of(call) + " has no CDR; it ended with " +

@@ -123,6 +123,8 @@ struct PhoneCall {
     std::set<std::string> heard_all;
 
     bool is_over() const { return state == PhoneCallState::Over; }
+    // It goes on without us, or may: we have not heard what became of our REFER.
+    bool may_go_on() const { return referring || transferred; }
     bool is_up() const { return state == PhoneCallState::Up; }
 };
 

@@ -121,7 +121,8 @@ void Run::check_transferred(const model::Cdr& record) {
     const auto calls = calls_of(record);
     bool has_end = false;
     for (const PhoneCall* call : calls) {
-        has_end = has_end || (call->end != PhoneCallEnd::ByThem && call->answered != Instant{});
+        has_end = has_end || ((call->end != PhoneCallEnd::ByThem || call->byes_crossed) &&
+                              call->answered != Instant{});
     }
     if (has_end || calls.size() < 2 || is_excused_for(calls)) return;
     world_.fail(name_of(*calls.front()) + " ended though nobody hung up: " + record.reason);
@@ -131,8 +132,14 @@ void Run::check_transferred(const model::Cdr& record) {
 void Run::check_heard(const model::Cdr& record) {
     for (const PhoneCall* call : calls_of(record)) {
         for (const std::string& login : call->heard_all) {
-            const bool is_of_it = std::ranges::any_of(
-                record.legs, [&](const model::CdrLeg& leg) { return leg.party.number == login; });
+            // The leg of one who had left is not known after a restart; the transfer is.
+            const bool is_of_it =
+                std::ranges::any_of(
+                    record.legs,
+                    [&](const model::CdrLeg& leg) { return leg.party.number == login; }) ||
+                std::ranges::any_of(record.transfers, [&](const model::CdrTransfer& each) {
+                    return each.by.number == login || each.to.number == login;
+                });
             if (!is_of_it) world_.fail(name_of(*call) + " heard " + login + " of no leg of it");
         }
     }
