@@ -104,6 +104,22 @@ TEST_F(PageTest, AHoldIsAnsweredByTheCallAlone) {
     EXPECT_EQ(plays(), "") << "no music";
 }
 
+// A second line has no ports: what the offer said of the first one counts for nothing, either.
+TEST_F(PageTest, AnOfferThatIsRefusedChangesNothing) {
+    page();
+    stage.from_phone(kAlice,
+                     stage.request_in_dialog("INVITE", alice.message, 3,
+                                             sdp_of(4500, "8", "m=video 4600 RTP/AVP 96\n")));
+    ASSERT_EQ(stage.at(kAlice).back().message.status(), 488);
+    stage.media.clear();
+    stage.lose_media(30000);
+    const auto opened = std::ranges::find_if(
+        stage.media, [](const auto& request) { return request.set.size() == 3; });
+    ASSERT_NE(opened, stage.media.end());
+    ASSERT_EQ(opened->set[0].streams.size(), 1u);
+    EXPECT_EQ(opened->set[0].streams[0].remote_rtp->port, 4000);
+}
+
 TEST_F(PageTest, ItCannotBeTransferred) {
     page();
     std::string text = stage.request_in_dialog("REFER", alice.message, 3);
