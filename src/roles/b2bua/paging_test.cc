@@ -44,7 +44,7 @@ struct PageTest : testing::Test {
         alice = stage.at(kAlice).back();
         ASSERT_EQ(alice.message.status(), 200);
         stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
-        (void)stage.at(kBob);
+        bobs_ack = stage.at(kBob).back();
         (void)stage.at(kCarol);
     }
     std::string plays() const {
@@ -64,7 +64,7 @@ struct PageTest : testing::Test {
     }
     using Pairs = std::vector<std::pair<uint32_t, uint32_t>>;
     Stage stage;
-    ports::SipOutbound alice, bob, carol;
+    ports::SipOutbound alice, bob, carol, bobs_ack;
 };
 
 TEST_F(PageTest, PhonesOfTheSameCodecHaveTheSoundAsItComes) {
@@ -168,6 +168,21 @@ TEST_F(PageTest, OtherPortsAreOfferedToEachAndWhoRefusesLeavesAlone) {
     EXPECT_EQ(heard(), (Pairs{{1, 3}}));
     for (const auto& sip : stage.at(kAlice))
         EXPECT_NE(sip.message.method_token(), "BYE") << "the others go on";
+}
+
+// Bob, who was the first to answer, holds: the caller is not offered his hold in a move, or nobody
+// would hear him any more.
+TEST_F(PageTest, WhoHoldsDoesNotSilenceTheCallerInAMove) {
+    page();
+    stage.from_phone(kBob, stage.request_in_dialog("INVITE", bobs_ack.message, 3,
+                                                   Stage::sdp(4100, "inactive")));
+    ASSERT_EQ(stage.at(kBob).back().message.status(), 200);
+    stage.lose_media(31000);
+    const auto at_alice = stage.at(kAlice);
+    ASSERT_EQ(at_alice.size(), 1u);
+    const auto offered = sdp::parse(std::string(at_alice[0].message.body()));
+    ASSERT_TRUE(offered.has_value());
+    EXPECT_EQ(sdp::direction_of(*offered, offered->media.at(0)), sdp::Direction::SendRecv);
 }
 
 // He was called before the gate died, and answers afterwards.
