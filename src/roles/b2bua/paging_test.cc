@@ -185,6 +185,17 @@ TEST_F(PageTest, WhoHoldsDoesNotSilenceTheCallerInAMove) {
     EXPECT_EQ(sdp::direction_of(*offered, offered->media.at(0)), sdp::Direction::SendRecv);
 }
 
+// Carol was not the first to answer, and her connection died with its gate.
+TEST_F(PageTest, AByeFollowsEachPhoneToItsNewFlow) {
+    page();
+    stage.moved("1003", 5999, ports::Transport::Udp);
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
+    const auto bye = stage.one_at(kCarol);
+    ASSERT_EQ(bye.message.method(), sip::Method::Bye);
+    stage.give(ports::SipUndeliverable{bye.branch, 430}, kGate);
+    EXPECT_EQ(stage.one_at(5999).message.method(), sip::Method::Bye);
+}
+
 // He was called before the gate died, and answers afterwards.
 TEST_F(PageTest, WhoAnswersAfterTheMoveIsToldOfTheNewPorts) {
     stage.call(kAlice, "1001", "*63300", Stage::sdp(4000));
