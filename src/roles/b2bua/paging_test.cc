@@ -196,6 +196,19 @@ TEST_F(PageTest, AByeFollowsEachPhoneToItsNewFlow) {
     EXPECT_EQ(stage.one_at(5999).message.method(), sip::Method::Bye);
 }
 
+// Who is asked once more, by another profile, while the others listen, is to be of their context.
+TEST_F(PageTest, WhoIsAskedAgainMakesNoContextOfHisOwn) {
+    stage.call(kAlice, "1001", "*63300", Stage::sdp(4000));
+    bob = stage.at(kBob).at(0);
+    carol = stage.at(kCarol).at(0);
+    stage.respond(kBob, bob, 200, Stage::sdp(4100));
+    stage.media.clear();
+    stage.respond(kCarol, carol, 488);
+    ASSERT_FALSE(stage.media.empty());
+    EXPECT_EQ(stage.media.back().set.size(), 1u);
+    EXPECT_TRUE(stage.media.back().must_exist);
+}
+
 // He was called before the gate died, and answers afterwards.
 TEST_F(PageTest, WhoAnswersAfterTheMoveIsToldOfTheNewPorts) {
     stage.call(kAlice, "1001", "*63300", Stage::sdp(4000));
