@@ -174,8 +174,8 @@ TEST_F(PageTest, OtherPortsAreOfferedToEachAndWhoRefusesLeavesAlone) {
 // would hear him any more.
 TEST_F(PageTest, WhoHoldsDoesNotSilenceTheCallerInAMove) {
     page();
-    stage.from_phone(kBob, stage.request_in_dialog("INVITE", bobs_ack.message, 3,
-                                                   Stage::sdp(4100, "inactive")));
+    stage.from_phone(
+        kBob, stage.request_in_dialog("INVITE", bobs_ack.message, 3, Stage::sdp(4100, "inactive")));
     ASSERT_EQ(stage.at(kBob).back().message.status(), 200);
     stage.lose_media(31000);
     const auto at_alice = stage.at(kAlice);

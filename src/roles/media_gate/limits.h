@@ -12,7 +12,7 @@ namespace tandem::roles::media_gate {
 
 // Of a context: the caller and all that one page calls, 32, with room for who replaces others.
 inline constexpr size_t kTerminationsMax = 48;
-inline constexpr size_t kStreamsMax = 16;  // of a termination: as many m-lines as sdp takes
+inline constexpr size_t kStreamsMax = 16;      // of a termination: as many m-lines as sdp takes
 inline constexpr size_t kAudioSourcesMax = 1;  // SSRCs at once of an unauthenticated audio stream
 inline constexpr size_t kVideoSourcesMax =
     4;  // video repeats and simulcasts with SSRCs of their own
