@@ -52,7 +52,7 @@ void Call::open_branches(CallContext& ctx) {
     request.context = facts_.call;
     request.silence_timeout_s = settings_.silence_timeout_s;
     // A gate that has lost the context is to get all parties, not these alone.
-    request.must_exist = transfer_.is_under_way();
+    request.must_exist = winner_ != 0;
     if (offer_ && !media_open_) request.set.push_back(caller_->media.settings());
     for (size_t i = 0; i < branches_.size(); ++i) {
         Branch& fresh = *branches_[i];

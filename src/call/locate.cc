@@ -176,7 +176,7 @@ void Call::on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& rep
 // over the one it has registered by since.
 void Call::look_for_flow(CallContext& ctx, uint8_t index) {
     Party* of = party(index);
-    if (of == nullptr || !talks(index)) return;
+    if (of == nullptr || !(talks(index) || paging_.hears(*this, index))) return;
     const Destination who = who_is(index);
     if (who.account.is_nil()) return;  // a trunk's proxy is where it is
     const DomainId domain = domain_of(facts_, who);

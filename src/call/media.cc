@@ -51,8 +51,8 @@ void Call::on_media_reply(CallContext& ctx, const Question& question, ports::Med
             if (phase_ == Phase::Ending) return;
             if (move_ && move_->stage == MediaMove::Stage::Opening)
                 return reply.error ? try_move_again(ctx) : on_move_opened(ctx);
-            // The context of a call that is transferred: all of it moves.
-            if (reply.error && transfer_.is_under_way() && reply.error->code == ErrorCode::NotFound)
+            // The context of a call that is transferred, or of a page: all of it moves.
+            if (reply.error && winner_ != 0 && reply.error->code == ErrorCode::NotFound)
                 return on_media_lost(ctx);
             if (reply.error && queue_.on_no_ports(*this, ctx)) return;
             if (reply.error) return search_failed(ctx, ReleasedBy::System, 503, "no media ports");

@@ -260,9 +260,8 @@ void Call::offer_move(CallContext& ctx) {
         if (!side.wanted || side.offering) continue;
         if (side.again && *side.again > ctx.now.mono) continue;
         // Of a page each goes on as it was.
-        const bool is_paged = paging_.hears(*this, index);
-        const auto other =
-            is_paged ? party(index)->leg.local_sdp() : agreed_with(party(peer_of(index))->leg);
+        const auto other = paging_.is_page() ? party(index)->leg.local_sdp()
+                                             : agreed_with(party(peer_of(index))->leg);
         if (!other) return end(ctx, ReleasedBy::System, 503, "media was lost");
         Party& to = *party(index);
         sip::Payload payload;

@@ -189,10 +189,12 @@ void Paging::on_offer(Call& call, CallContext& ctx, uint8_t index, LegEvent& eve
         return;
     }
     if (event.sdp) narrow(*event.sdp);
+    const PartyMedia before = own.media;
     const bool is_usable = event.sdp && has_audio(*event.sdp) &&
                            own.media.learn(*event.sdp, SdpRole::Offer, call.srtp_of(index)) &&
                            own.media.has_ports_for(*event.sdp);
     if (!is_usable) {
+        own.media = before;
         own.leg.refuse(ctx.leg, event.server, 488, {});
         return;
     }

@@ -44,7 +44,7 @@ struct PageTest : testing::Test {
         alice = stage.at(kAlice).back();
         ASSERT_EQ(alice.message.status(), 200);
         stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
-        (void)stage.at(kBob);
+        bobs_ack = stage.at(kBob).back();
         (void)stage.at(kCarol);
     }
     std::string plays() const {
@@ -64,7 +64,7 @@ struct PageTest : testing::Test {
     }
     using Pairs = std::vector<std::pair<uint32_t, uint32_t>>;
     Stage stage;
-    ports::SipOutbound alice, bob, carol;
+    ports::SipOutbound alice, bob, carol, bobs_ack;
 };
 
 TEST_F(PageTest, PhonesOfTheSameCodecHaveTheSoundAsItComes) {
@@ -102,6 +102,22 @@ TEST_F(PageTest, AHoldIsAnsweredByTheCallAlone) {
     EXPECT_TRUE(stage.at(kBob).empty());
     EXPECT_TRUE(stage.at(kCarol).empty());
     EXPECT_EQ(plays(), "") << "no music";
+}
+
+// A second line has no ports: what the offer said of the first one counts for nothing, either.
+TEST_F(PageTest, AnOfferThatIsRefusedChangesNothing) {
+    page();
+    stage.from_phone(kAlice,
+                     stage.request_in_dialog("INVITE", alice.message, 3,
+                                             sdp_of(4500, "8", "m=video 4600 RTP/AVP 96\n")));
+    ASSERT_EQ(stage.at(kAlice).back().message.status(), 488);
+    stage.media.clear();
+    stage.lose_media(30000);
+    const auto opened = std::ranges::find_if(
+        stage.media, [](const auto& request) { return request.set.size() == 3; });
+    ASSERT_NE(opened, stage.media.end());
+    ASSERT_EQ(opened->set[0].streams.size(), 1u);
+    EXPECT_EQ(opened->set[0].streams[0].remote_rtp->port, 4000);
 }
 
 TEST_F(PageTest, ItCannotBeTransferred) {
@@ -152,6 +168,45 @@ TEST_F(PageTest, OtherPortsAreOfferedToEachAndWhoRefusesLeavesAlone) {
     EXPECT_EQ(heard(), (Pairs{{1, 3}}));
     for (const auto& sip : stage.at(kAlice))
         EXPECT_NE(sip.message.method_token(), "BYE") << "the others go on";
+}
+
+// Bob, who was the first to answer, holds: the caller is not offered his hold in a move, or nobody
+// would hear him any more.
+TEST_F(PageTest, WhoHoldsDoesNotSilenceTheCallerInAMove) {
+    page();
+    stage.from_phone(
+        kBob, stage.request_in_dialog("INVITE", bobs_ack.message, 3, Stage::sdp(4100, "inactive")));
+    ASSERT_EQ(stage.at(kBob).back().message.status(), 200);
+    stage.lose_media(31000);
+    const auto at_alice = stage.at(kAlice);
+    ASSERT_EQ(at_alice.size(), 1u);
+    const auto offered = sdp::parse(std::string(at_alice[0].message.body()));
+    ASSERT_TRUE(offered.has_value());
+    EXPECT_EQ(sdp::direction_of(*offered, offered->media.at(0)), sdp::Direction::SendRecv);
+}
+
+// Carol was not the first to answer, and her connection died with its gate.
+TEST_F(PageTest, AByeFollowsEachPhoneToItsNewFlow) {
+    page();
+    stage.moved("1003", 5999, ports::Transport::Udp);
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
+    const auto bye = stage.one_at(kCarol);
+    ASSERT_EQ(bye.message.method(), sip::Method::Bye);
+    stage.give(ports::SipUndeliverable{bye.branch, 430}, kGate);
+    EXPECT_EQ(stage.one_at(5999).message.method(), sip::Method::Bye);
+}
+
+// Who is asked once more, by another profile, while the others listen, is to be of their context.
+TEST_F(PageTest, WhoIsAskedAgainMakesNoContextOfHisOwn) {
+    stage.call(kAlice, "1001", "*63300", Stage::sdp(4000));
+    bob = stage.at(kBob).at(0);
+    carol = stage.at(kCarol).at(0);
+    stage.respond(kBob, bob, 200, Stage::sdp(4100));
+    stage.media.clear();
+    stage.respond(kCarol, carol, 488);
+    ASSERT_FALSE(stage.media.empty());
+    EXPECT_EQ(stage.media.back().set.size(), 1u);
+    EXPECT_TRUE(stage.media.back().must_exist);
 }
 
 // He was called before the gate died, and answers afterwards.

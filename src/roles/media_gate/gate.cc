@@ -98,7 +98,7 @@ Result<void> Gate::check_terminations(const ports::MediaRequest& request,
     const auto leaving = static_cast<size_t>(std::ranges::count_if(request.remove, is_known));
     const size_t kept = known ? known->terminations.size() - leaving : 0;
     if (new_terminations + kept > kTerminationsMax)
-        return make_error(ErrorCode::TooLarge, "set", "more than 32 terminations", 503);
+        return make_error(ErrorCode::TooLarge, "set", "more than 48 terminations", 503);
     if (new_pairs > pool_.free_pairs()) return no_room("no ports are free");
     return {};
 }

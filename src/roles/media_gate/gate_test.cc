@@ -463,9 +463,11 @@ TEST_F(GateTest, TerminationsThatLeaveMakeRoomForOthers) {
         return set;
     };
     request.joined.reset();
-    request.set = bare(1, 32);
+    request.set = bare(1, 33);  // a page of 32 phones
     EXPECT_FALSE(gate.on_request(now, kOwner, request, output).error.has_value());
-    request.set = bare(33, 48);
+    request.set = bare(34, 48);
+    EXPECT_FALSE(gate.on_request(now, kOwner, request, output).error.has_value());
+    request.set = bare(49, 64);
     EXPECT_TRUE(gate.on_request(now, kOwner, request, output).error.has_value());
     for (uint32_t id = 2; id <= 17; ++id) request.remove.push_back(id);
     EXPECT_FALSE(gate.on_request(now, kOwner, request, output).error.has_value());

@@ -10,9 +10,9 @@
 
 namespace tandem::roles::media_gate {
 
-inline constexpr size_t kTerminationsMax =
-    32;                                    // of a context: caller, and as many branches as forking
-inline constexpr size_t kStreamsMax = 16;  // of a termination: as many m-lines as sdp takes
+// Of a context: the caller and all that one page calls, 32, with room for who replaces others.
+inline constexpr size_t kTerminationsMax = 48;
+inline constexpr size_t kStreamsMax = 16;      // of a termination: as many m-lines as sdp takes
 inline constexpr size_t kAudioSourcesMax = 1;  // SSRCs at once of an unauthenticated audio stream
 inline constexpr size_t kVideoSourcesMax =
     4;  // video repeats and simulcasts with SSRCs of their own
