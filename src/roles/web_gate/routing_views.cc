@@ -49,7 +49,12 @@ std::string without_elsewhere(std::string_view route) {
     }
     whole.at("steps") = std::move(told);
     if (!is_elsewhere) return json::serialize(whole);
-    for (json::value& each : whole.at("destinations").as_array()) each.at("account") = "";
+    for (json::value& each : whole.at("destinations").as_array()) {
+        for (const std::string_view id : {"account", "trunk"}) {
+            json::value* told_id = each.as_object().if_contains({id.data(), id.size()});
+            if (told_id != nullptr) *told_id = "";
+        }
+    }
     return json::serialize(whole);
 }
 
