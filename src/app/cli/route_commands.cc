@@ -23,7 +23,8 @@ struct Asked {
     std::string at;
 };
 
-// What is sent, and to whom; of another domain's trunk only that it is one.
+// What is sent, and to whom; of another domain's trunk, and to who may not read trunks, only that
+// it is one.
 void print_trunk(const json::value& to) {
     const bool is_known = cell(to, "trunk_name") != "-";
     std::printf("result: calls %s over %s of %s\n", cell(to, "number").c_str(),

@@ -72,6 +72,8 @@ void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
         return respond(incoming.letter, problem(in_path ? 404 : 422, unknown), out);
     }
     if (!incoming.principal.is_operator()) test->domain = domain->text();
+    test->tells_trunks = may(around_.catalog, incoming.principal, *domain,
+                             {model::Resource::Trunks, model::Verb::Read});
     const auto b2b = around_.directory.pick(ports::RoleKind::B2bua, 0);
     ask(now, std::move(incoming), b2b.value_or(ports::Instance{}), std::move(*test), out);
 }
