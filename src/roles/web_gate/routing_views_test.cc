@@ -6,9 +6,8 @@ namespace tandem::roles::web_gate {
 namespace {
 
 std::string route(std::string_view steps, std::string_view id, std::string_view of = "account") {
-    return "{\"steps\":[" + std::string(steps) +
-           "],\"destinations\":[{\"domain\":\"b.test\",\"" + std::string(of) + "\":\"" +
-           std::string(id) + "\",\"number\":\"1\"}],\"sip_status\":0}";
+    return "{\"steps\":[" + std::string(steps) + "],\"destinations\":[{\"domain\":\"b.test\",\"" +
+           std::string(of) + "\":\"" + std::string(id) + "\",\"number\":\"1\"}],\"sip_status\":0}";
 }
 
 TEST(RoutingViews, WhatAnotherDomainHasSetIsItsOwn) {
