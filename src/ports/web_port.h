@@ -102,8 +102,9 @@ struct RouteTest {
     std::string domain;
     std::string caller;  // account login or number
     std::string dialled;
-    std::string direction;  // of model::DialDirection; empty: inner
-    int64_t at_ms = 0;      // when; 0: now
+    std::string direction;      // of model::DialDirection; empty: inner
+    int64_t at_ms = 0;          // when; 0: now
+    bool tells_trunks = false;  // who asks may read the domain's trunks
 };
 struct RouteTestReply {
     std::optional<Error> error;

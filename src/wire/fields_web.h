@@ -127,6 +127,7 @@ void describe(A& a, ports::RouteTest& v) {
     a(3, v.dialled);
     a(4, v.direction);
     a(5, v.at_ms);
+    a(6, v.tells_trunks);
 }
 template <typename A>
 void describe(A& a, ports::RouteTestReply& v) {

@@ -97,6 +97,24 @@ def names_and_numbers_as_people_read_them(folder):
             '[{"schedule": "office", "to": "1002"}]')
         shown = cli(server, "services", "show", "demo.test", "1001")
         expect(re.search(r"secretaries +1002\n", shown) and re.search(r"rules\[0\]\.schedule +office\n", shown), shown)
+        # Names that are not for whoever asks stay ids, and are asked for once by each command.
+        logins = [f"20{number}" for number in range(20)]
+        for login in logins:
+            cli(server, "account", "add", "demo.test", login, "--password", "x")
+        cli(server, "ring-group", "add", "demo.test", "all", "--number", "301", "--members", ",".join(logins))
+        token = answer(server, "token", "add", "demo.test", "viewer")["token"]
+        cli(server, "grant", "add", "demo.test", "--token", "viewer", "--rights", "services:read,settings:read")
+        viewer = {"TANDEM_URL": server.url, "TANDEM_TOKEN": token}
+        for words in (["list", "demo.test"], ["show", "demo.test", "all"]):
+            seen = run_cli(["ring-group", *words], viewer)
+            expect(seen.returncode == 0 and "301" in seen.stdout, f"{seen}")
+        expect(len(re.findall(r"\b[0-9a-f]{32}\b", seen.stdout)) == 21, f"ids of its members: {seen.stdout}")
+
+        def refused():
+            return sum(each.get("count", 1) for each in answer(server, "audit", "demo.test")["items"]
+                       if "viewer" in each["actor"])
+        wait_for(lambda: refused() >= 2, "the audit log")
+        expect(refused() == 2, f"{refused()} requests were refused, not one a command")
         figures = cli(server, "figures")
         expect(not re.search(r"=\d+(\.\d+)?E[-+]?\d", figures), f"a number with an exponent: {figures}")
 

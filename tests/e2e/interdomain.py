@@ -92,6 +92,13 @@ def everything_is_closed_until_three_agree(folder):
         expect([each["step"] for each in seen["steps"]] == ["rule", "change", "cross", "representation", "redial"],
                f"{seen}")
         expect(seen["destinations"][0]["account"] == "" and "entry" not in str(seen), f"{seen}")
+        line = server.api("POST", "/domains/south.test/trunks", {"name": "line", "mode": "peer",
+                                                                 "proxies": ["192.0.2.77"]})
+        rule(server, "south.test", "out", directions=["cross"], dialled="9*", action="trunk", to_trunk=line["id"])
+        expect(route(server, "north.test", "1001", "7955")["destinations"][0]["trunk"] == line["id"], "the operator is")
+        seen = As(server, token["token"]).must(200, "post", "/domains/north.test/route-test",
+                                               {"caller": "1001", "dialled": "7955"})
+        expect(seen["destinations"][0]["trunk"] == "" and "line" not in str(seen), f"{seen}")
         # What was shown leads back, once the other way is open too.
         rule(server, "south.test", "to-north", dialled="8*", action="domain", to_domain=ids["north.test"],
              called_number={"strip": 1})

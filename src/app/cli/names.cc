@@ -119,9 +119,13 @@ NamesShown::NamesShown(Global& global, const EntityKind& kind, std::string domai
 std::string NamesShown::name_of(const EntityKind& kind, const std::string& id) {
     const auto found = known_.find(id);
     if (found != known_.end()) return found->second;
+    if (closed_.contains(&kind)) return id;
     const auto answer = global_.client().call("GET", kind.path(domain_, id));
     std::string name = id;
-    if (answer.has_value()) name = cell(json::parse(answer->body), kind.name_field);
+    if (answer.has_value())
+        name = cell(json::parse(answer->body), kind.name_field);
+    else if (answer.error().code != ErrorCode::NotFound)
+        closed_.insert(&kind);
     if (name == "-") name = id;
     return known_[id] = name;
 }
@@ -136,7 +140,10 @@ void NamesShown::learn_all(const json::array& items) {
     for (const auto& [kind, ids] : asked) {
         if (ids.size() <= kOneByOneMax) continue;
         const auto listed = fetch_all(global_, kind->path(domain_), kItemsMax);
-        if (!listed.has_value()) continue;
+        if (!listed.has_value()) {
+            closed_.insert(kind);
+            continue;
+        }
         for (const json::value& each : *listed) {
             const std::string name = cell(each, kind->name_field);
             if (name != "-") known_[cell(each, "id")] = name;

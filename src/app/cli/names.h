@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,8 @@ class NamesShown {
     std::string domain_;
     std::vector<std::pair<std::string, const EntityKind*>> fields_;  // path, what it refers to
     std::map<std::string, std::string> known_;                       // name by id
+    // Not for whoever asks, or nobody answers: each further question would be refused, and audited.
+    std::set<const EntityKind*> closed_;
 };
 
 }  // namespace tandem::cli

@@ -23,11 +23,13 @@ struct Asked {
     std::string at;
 };
 
-// What is sent, and to whom; of another domain's trunk only that it is one.
+// What is sent, and to whom; of another domain's trunk, and to who may not read trunks, only that
+// it is one.
 void print_trunk(const json::value& to) {
     const bool is_known = cell(to, "trunk_name") != "-";
-    std::printf("result: calls %s over the trunk %s of %s\n", cell(to, "number").c_str(),
-                cell(to, is_known ? "trunk_name" : "trunk").c_str(), cell(to, "domain").c_str());
+    std::printf("result: calls %s over %s of %s\n", cell(to, "number").c_str(),
+                is_known ? ("the trunk " + cell(to, "trunk_name")).c_str() : "a trunk",
+                cell(to, "domain").c_str());
     for (const auto& [label, field] : {std::pair{"INVITE", "request_uri"},
                                        {"From", "from"},
                                        {"P-Asserted-Identity", "identity"},
@@ -45,7 +47,7 @@ void print_result(const json::value& route) {
         std::printf("result: nobody rings, the feature code %s is used\n",
                     cell(route, "feature").c_str());
     for (const auto& each : route.at("destinations").as_array()) {
-        if (cell(each, "trunk") != "-") {
+        if (each.as_object().contains("trunk")) {
             print_trunk(each);
             continue;
         }

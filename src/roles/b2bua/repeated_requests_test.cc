@@ -24,11 +24,12 @@ struct RepeatedRequests : testing::Test {
         stage.add_account("1001");
         members(true);
     }
-    void members(bool reachable) {
+    void members(bool reachable, bool suspected = false) {
         const auto known = stage.directory.entries();
         std::vector<ports::DirectoryEntry> all(known.begin(), known.end());
         std::erase_if(all, [](const auto& each) { return each.instance == kOther; });
         all.push_back({kOther, ports::RoleKind::B2bua, 1, 100, reachable});
+        all.back().suspected = suspected;
         stage.directory.replace(std::move(all));
         stage.advance(1ms);
     }
@@ -97,6 +98,16 @@ TEST_F(RepeatedRequests, AreOursWhenTheOtherIsDead) {
     stage.give(options(kOther), kGate);
     EXPECT_TRUE(stage.passed_on.empty());
     EXPECT_TRUE(is_answered());
+}
+
+TEST_F(RepeatedRequests, AreOursWhenTheOtherIsNotHeardOf) {
+    for (const auto pause : {0s, 5s}) {
+        stage.advance(pause);
+        members(true, true);
+        stage.give(options(kOther), kGate);
+        EXPECT_TRUE(stage.passed_on.empty());
+        EXPECT_TRUE(is_answered());
+    }
 }
 
 TEST_F(RepeatedRequests, WaitForTheOtherWhenWeHaveJustBegun) {

@@ -91,9 +91,11 @@ bool B2buaRole::ask_previous(Step& step, ports::SipInbound& in) {
         step.now.mono >= directory_changed_ + options_.timers.times_64()) {
         return false;
     }
+    // A suspect would not answer, or late: nothing new waits for it.
     const auto* entry = around_.directory.find(other);
-    if (entry == nullptr || !entry->reachable) {
-        if (entry == nullptr || step.now.mono >= began_ + kOrphanLife) return false;
+    if (entry == nullptr || (entry->reachable && entry->suspected)) return false;
+    if (!entry->reachable) {
+        if (step.now.mono >= began_ + kOrphanLife) return false;
         // We have just begun, and links to the others are being made.
         keep_orphan(step, in);
         return true;

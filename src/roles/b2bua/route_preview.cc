@@ -43,13 +43,16 @@ Result<Question> question_of(const store::Catalog& catalog, const ports::RouteTe
     return question;
 }
 
+enum class Trunks : uint8_t { Told, NotForWhoAsks };
+
 // What would be sent over a trunk of the domain that is asked about, and to whom, in this order.
-// Another domain's is named by its id alone.
+// Another domain's is named by its id alone, as to who may not read trunks.
 void add_trunk(JsonWriter& json, const store::Catalog& catalog, const call::CallFacts& facts,
-               const routing::Target& target) {
+               const routing::Target& target, Trunks trunks) {
     json.field("trunk").value(target.trunk->text());
     const auto* trunk = catalog.find_trunk(*target.trunk);
     if (trunk == nullptr || trunk->domain != facts.domain) return;
+    if (trunks == Trunks::NotForWhoAsks) return;
     const SealKey none{};  // nothing is proved here
     const call::Outside outside = call::outside_of(*trunk, nullptr, {catalog, none, facts});
     json.field("trunk_name").value(trunk->name);
@@ -91,7 +94,7 @@ call::CallFacts facts_of(const store::Catalog& catalog, const Question& question
 }
 
 std::string json_of(const store::Catalog& catalog, const Question& question,
-                    const routing::Route& route) {
+                    const routing::Route& route, Trunks trunks) {
     JsonWriter json;
     json.begin_object().field("steps").begin_list();
     for (const routing::Step& each : route.steps) {
@@ -104,7 +107,7 @@ std::string json_of(const store::Catalog& catalog, const Question& question,
             const auto* domain = catalog.find_domain(target.domain);
             json.begin_object().field("domain").value(domain == nullptr ? "" : domain->name);
             if (target.trunk)
-                add_trunk(json, catalog, facts_of(catalog, question, route, stage), target);
+                add_trunk(json, catalog, facts_of(catalog, question, route, stage), target, trunks);
             else
                 json.field("account").value(target.account.text());
             json.field("number").value(target.number);
@@ -180,7 +183,8 @@ void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
         routing::Route route = routing::route(around_.catalog, *question);
         const bool leads = !route.stages.empty() || route.feature || route.join;
         if (!leads) explain_place(domain->settings, *question, route);
-        reply.json = json_of(around_.catalog, *question, route);
+        const Trunks trunks = test.tells_trunks ? Trunks::Told : Trunks::NotForWhoAsks;
+        reply.json = json_of(around_.catalog, *question, route, trunks);
     } else {
         reply.error = question.error();
     }

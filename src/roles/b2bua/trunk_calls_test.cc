@@ -84,9 +84,9 @@ TEST_F(TrunkCallsTest, ANumberOfNobodyGoesOutAndIsProved) {
 }
 
 TEST_F(TrunkCallsTest, ARouteTestSaysWhatIsSentAndWhatCodesDo) {
-    const auto tested = [&](const std::string& dialled) {
+    const auto tested = [&](const std::string& dialled, bool tells_trunks = true) {
         ports::Outbox out;
-        ports::RouteTest test{"acme.test", "1001", dialled, ""};
+        ports::RouteTest test{"acme.test", "1001", dialled, "", 0, tells_trunks};
         stage.role().on_letter(stage.now, {kIndex, kSelf, 1, std::move(test)}, out);
         return get<ports::RouteTestReply>(out.take().back().payload).json;
     };
@@ -99,6 +99,10 @@ TEST_F(TrunkCallsTest, ARouteTestSaysWhatIsSentAndWhatCodesDo) {
     EXPECT_TRUE(has(outside, R"(<sip:4930100@provider.test>)")) << outside;
     EXPECT_TRUE(has(outside, R"("proxies":["192.0.2.1:6001"])")) << outside;
     EXPECT_FALSE(has(outside, "\"account\":")) << outside;
+    const std::string to_others = tested("+493055", false);
+    EXPECT_TRUE(has(to_others, "\"trunk\":")) << to_others;
+    for (const char* own : {"provider.test", "4930100", "192.0.2.1", "trunk_name"})
+        EXPECT_FALSE(has(to_others, own)) << to_others;
     for (const auto& [dialled, feature] :
          {std::pair{"*81001", "pickup"}, {"*8", "pickup"}, {"*71", "park"}}) {
         const std::string json = tested(dialled);

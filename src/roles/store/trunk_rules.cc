@@ -29,7 +29,9 @@ std::string known_codecs() {
     return list;
 }
 
-Result<void> check_codecs(const model::Trunk& trunk) {
+// `before`: the trunk as it is, or nullptr. Names that an earlier version took stay.
+Result<void> check_codecs(const model::Trunk& trunk, const model::Trunk* before) {
+    if (before != nullptr && before->codecs == trunk.codecs) return {};
     for (size_t i = 0; i < trunk.codecs.size(); ++i) {
         const std::string& codec = trunk.codecs[i];
         if (equals_ignoring_case(codec, "telephone-event"))
@@ -62,7 +64,7 @@ Result<void> check_shares(const model::TrunkGroup& group) {
 
 }  // namespace
 
-Result<void> check_own_rules(const Catalog&, const model::Trunk& trunk, Fresh) {
+Result<void> check_own_rules(const Catalog& catalog, const model::Trunk& trunk, Fresh) {
     if (trunk.proxies.empty()) return make_error(ErrorCode::Missing, "proxies", "is required");
     for (size_t i = 0; i < trunk.proxies.size(); ++i) {
         if (model::TrunkProxy::parse(trunk.proxies[i])) continue;
@@ -79,8 +81,10 @@ Result<void> check_own_rules(const Catalog&, const model::Trunk& trunk, Fresh) {
     TRY(routing::check_changes("called_in", trunk.called_in));
     TRY(routing::check_changes("caller_in", trunk.caller_in));
     TRY(routing::check_rates(trunk.rates));
-    TRY(check_codecs(trunk));
-    if (!trunk.tls_ca.empty()) TRY(check_authorities(trunk.tls_ca, "tls_ca"));
+    const model::Trunk* before = catalog.find_trunk(trunk.id);
+    TRY(check_codecs(trunk, before));
+    const bool is_new_ca = before == nullptr || before->tls_ca != trunk.tls_ca;
+    if (is_new_ca && !trunk.tls_ca.empty()) TRY(check_authorities(trunk.tls_ca, "tls_ca"));
     if (!trunk.tls_ca.empty() && !trunk.tls_verify)
         return make_error(ErrorCode::OutOfRange, "tls_ca", "has no meaning without tls_verify");
     if (trunk.mode != model::TrunkMode::Register) return {};

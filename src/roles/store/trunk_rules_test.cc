@@ -47,6 +47,24 @@ TEST_F(TrunkDesk, NamesTheEntryThatIsWrong) {
     EXPECT_EQ(with(R"("channels_max":2,"rates":[";1"],"codecs":["PCMA"])"), "ok");
 }
 
+// An earlier version took any word for a codec, and any text for authorities.
+TEST_F(TrunkDesk, WhatWasTakenOnceHoldsUpNoOtherChange) {
+    ASSERT_EQ(make(R"({"name":"a","mode":"peer","proxies":["h"]})"), "ok");
+    const auto asked = request(EntityVerb::Read, "trunk", "acme.test", "a", "");
+    const auto value = stored(*locate(feed.snapshot(), asked));
+    ASSERT_TRUE(value);
+    auto trunk = model::decode_stored<model::Trunk>(value->value)->value;
+    trunk.codecs = {"EVS", "PCMA"};
+    trunk.tls_ca = "no certificate";
+    ASSERT_TRUE(commit({{}, {store::Put{value->key, model::encode_stored(trunk, {}), 0}}}));
+    EXPECT_EQ(patch("trunk", "acme.test", "a", R"({"ping_s":60})"), "ok");
+    EXPECT_EQ(patch("trunk", "acme.test", "a", R"({"codecs":["EVS","PCMA"]})"), "ok");
+    EXPECT_EQ(patch("trunk", "acme.test", "a", R"({"codecs":["PCMA","EVS"]})"),
+              "out_of_range codecs[1]");
+    EXPECT_EQ(patch("trunk", "acme.test", "a", R"({"tls_ca":"none"})"), "out_of_range tls_ca");
+    EXPECT_EQ(patch("trunk", "acme.test", "a", R"({"codecs":["PCMA"],"tls_ca":""})"), "ok");
+}
+
 TEST_F(TrunkDesk, SharesAreOfMembers) {
     ASSERT_EQ(make(R"({"name":"a","mode":"peer","proxies":["h"]})"), "ok");
     const std::string trunk = last_id;

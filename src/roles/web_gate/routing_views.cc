@@ -49,7 +49,12 @@ std::string without_elsewhere(std::string_view route) {
     }
     whole.at("steps") = std::move(told);
     if (!is_elsewhere) return json::serialize(whole);
-    for (json::value& each : whole.at("destinations").as_array()) each.at("account") = "";
+    for (json::value& each : whole.at("destinations").as_array()) {
+        for (const std::string_view id : {"account", "trunk"}) {
+            json::value* told_id = each.as_object().if_contains({id.data(), id.size()});
+            if (told_id != nullptr) *told_id = "";
+        }
+    }
     return json::serialize(whole);
 }
 
@@ -67,6 +72,8 @@ void WebGate::test_route(Now now, Incoming incoming, ports::Outbox& out) {
         return respond(incoming.letter, problem(in_path ? 404 : 422, unknown), out);
     }
     if (!incoming.principal.is_operator()) test->domain = domain->text();
+    test->tells_trunks = may(around_.catalog, incoming.principal, *domain,
+                             {model::Resource::Trunks, model::Verb::Read});
     const auto b2b = around_.directory.pick(ports::RoleKind::B2bua, 0);
     ask(now, std::move(incoming), b2b.value_or(ports::Instance{}), std::move(*test), out);
 }

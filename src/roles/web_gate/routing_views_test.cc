@@ -5,10 +5,9 @@
 namespace tandem::roles::web_gate {
 namespace {
 
-std::string route(std::string_view steps, std::string_view account) {
-    return "{\"steps\":[" + std::string(steps) +
-           "],\"destinations\":[{\"domain\":\"b.test\",\"account\":\"" + std::string(account) +
-           "\",\"number\":\"1\"}],\"sip_status\":0}";
+std::string route(std::string_view steps, std::string_view id, std::string_view of = "account") {
+    return "{\"steps\":[" + std::string(steps) + "],\"destinations\":[{\"domain\":\"b.test\",\"" +
+           std::string(of) + "\":\"" + std::string(id) + "\",\"number\":\"1\"}],\"sip_status\":0}";
 }
 
 TEST(RoutingViews, WhatAnotherDomainHasSetIsItsOwn) {
@@ -21,6 +20,9 @@ TEST(RoutingViews, WhatAnotherDomainHasSetIsItsOwn) {
     EXPECT_EQ(without_elsewhere(route(at_home + way + there + back, "id")),
               route(at_home + way + back, ""));
     EXPECT_EQ(without_elsewhere(route(at_home, "id")), route(at_home, "id"));
+    // Over a trunk of the other domain there is no account.
+    EXPECT_EQ(without_elsewhere(route(at_home + way + there, "id", "trunk")),
+              route(at_home + way, "", "trunk"));
 }
 
 }  // namespace
