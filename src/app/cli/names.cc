@@ -78,6 +78,7 @@ std::vector<std::string> near_to(std::string_view text, const std::vector<std::s
     std::sort(found.begin(), found.end());
     found.resize(std::min(found.size(), kGuessesMax));
     std::vector<std::string> names;
+    names.reserve(found.size());
     for (auto& [off, name] : found) names.push_back(std::move(name));
     return names;
 }
