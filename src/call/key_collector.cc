@@ -68,7 +68,7 @@ KeyCollector::Outcome KeyCollector::on_timeout(Instant now) {
         return end(has_number ? std::optional(held_.substr(code_size_)) : std::nullopt);
     }
     deadline_.reset();
-    const Outcome outcome{held_.size(), false, {}};
+    Outcome outcome{held_.size(), false, {}};
     held_.clear();
     return outcome;
 }

@@ -137,7 +137,10 @@ void Paging::on_answered(Call& call, CallContext& ctx, uint8_t index, LegEvent& 
         return;
     }
     won.party.status = event.status;
-    won.answer = event.sdp ? std::move(event.sdp) : won.party.leg.remote_sdp();
+    if (event.sdp)
+        won.answer = std::move(event.sdp);
+    else
+        won.answer = won.party.leg.remote_sdp();
     const bool is_usable = won.answer && event.sdp_part != sip::SdpPart::Offer &&
                            has_audio(*won.answer) &&
                            won.party.media.learn(*won.answer, SdpRole::Answer, call.srtp_of(index));

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <boost/json/src.hpp>  // the library itself, compiled here and nowhere else
+#include <utility>
 
 #include "base/check.h"
 #include "model/json_reader.h"
@@ -21,7 +22,7 @@ Result<json::value> parse(std::string_view text, json::storage_ptr arena) {
         return make_error(ErrorCode::TooLarge, "", "the document is larger than 512 KiB");
     json::parse_options options;
     options.max_depth = document_depth_max;
-    json::stream_parser parser(arena, options);
+    json::stream_parser parser(std::move(arena), options);
     boost::system::error_code error;
     const size_t read = parser.write_some(text.data(), text.size(), error);
     if (!error && read == text.size()) parser.finish(error);
