@@ -73,7 +73,8 @@ def everything_is_closed_until_three_agree(folder):
         entry = rule(server, "south.test", "entry", directions=["cross"], from_domain=ids["south.test"], dialled="1*")
         expect(route(server, "north.test", "1001", "71002")["sip_status"] == 403, "the entry is another's")
         server.api("PATCH", f"/domains/south.test/dial-rules/{entry['id']}", {"from_domain": ids["north.test"]})
-        found = route(server, "north.test", "1001", "71002")
+        found = wait_for(lambda: (seen := route(server, "north.test", "1001", "71002"))["destinations"] and seen,
+                         "the entry is open on all nodes")
         expect([each["domain"] for each in found["destinations"]] == ["south.test"], f"{found}")
         expect(found["steps"][-1]["step"] == "redial" and "does not reach the caller" in found["steps"][-1]["reason"],
                f"{found}")

@@ -69,8 +69,8 @@ def check_decodes(path):
             path, '_ws.malformed || _ws.expert.severity >= "Warning"',
             ["frame.number", "ip.src", "_ws.col.Protocol", "_ws.expert", "_ws.col.Info"]):
         # SRTCP that a description announced: the bodies that follow its first block are not for us.
-        # They may look like RTCP by chance.
-        if protocol == "SRTCP" and ("Encrypted RTCP Payload" in items or "Malformed Packet" in items):
+        # They may look like RTCP by chance. A phone that has just closed its port quotes them in ICMP.
+        if protocol in ("SRTCP", "ICMP", "ICMPv6") and ("Encrypted RTCP Payload" in items or "Malformed Packet" in items):
             continue
         if not all(TOLERATED.search(item) for item in items.split(",Expert ")):
             faults.append(f"packet {number} from {source}: {items} in {info}")
