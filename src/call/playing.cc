@@ -19,13 +19,20 @@ bool receives(MediaDirection direction) {
     return direction == MediaDirection::SendRecv || direction == MediaDirection::RecvOnly;
 }
 
-// False: the gate can make nothing that was agreed, and the party goes on hearing nothing.
-bool choose_format(const Party& of, ports::MediaPlay& play) {
+// To whoever listens, in what it has agreed. nullopt: it does not, or the gate can make nothing of
+// that: it goes on as it was.
+std::optional<ports::MediaPlay> play_to(const Party& of, ports::MediaSound sound) {
+    const auto stream = audio_stream(of.media);
     const auto formats = mixed_formats_of(of);
-    if (formats.empty()) return false;
+    if (!stream || formats.empty() || !receives(of.media.streams()[*stream].settings.direction))
+        return std::nullopt;
+    ports::MediaPlay play;
+    play.termination = of.media.termination();
+    play.stream = *stream;
+    play.sound = sound;
     play.codec = formats.front().codec;
     play.payload_type = formats.front().payload_type;
-    return true;
+    return play;
 }
 
 }  // namespace
@@ -59,19 +66,12 @@ bool Call::waits(uint8_t index) const {
 std::optional<ports::MediaPlay> Call::wanted_music(const CallContext& ctx, uint8_t index) const {
     if (!talks(index) || !waits(index)) return std::nullopt;
     const Party& of = *party(index);
-    const auto stream = audio_stream(of.media);
-    if (!stream) return std::nullopt;
-    const ports::StreamSettings& settings = of.media.streams()[*stream].settings;
-    if (!receives(settings.direction) || !settings.remote_rtp) return std::nullopt;
     const model::DomainSettings* music = music_of(ctx, peer_of(index));
-    if (music == nullptr) return std::nullopt;
-    ports::MediaPlay play;
-    play.termination = of.media.termination();
-    play.stream = *stream;
-    if (!choose_format(of, play)) return std::nullopt;
+    auto play = music == nullptr ? std::nullopt : play_to(of, ports::MediaSound::Music);
+    if (!play || !of.media.streams()[play->stream].settings.remote_rtp) return std::nullopt;
     if (music->music) {
-        play.domain = domain_of_leg(peer_of(index));
-        play.music = *music->music;
+        play->domain = domain_of_leg(peer_of(index));
+        play->music = *music->music;
     }
     return play;
 }
@@ -81,20 +81,14 @@ std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
     const std::vector<uint8_t> voices =
         paging_.is_page() ? paging_.voices_for(*this, index) : intruder_.voices_for(*this, index);
     if (voices.empty()) return std::nullopt;
-    const Party& of = *party(index);
-    const auto stream = audio_stream(of.media);
-    if (!stream || !receives(of.media.streams()[*stream].settings.direction)) return std::nullopt;
-    ports::MediaPlay play;
-    play.termination = of.media.termination();
-    play.stream = *stream;
-    play.sound = ports::MediaSound::Mix;
-    if (!choose_format(of, play)) return std::nullopt;
+    auto play = play_to(*party(index), ports::MediaSound::Mix);
+    if (!play) return std::nullopt;
     for (const uint8_t speaker : voices) {
         const Party& heard = *party(speaker);
         const auto from = audio_stream(heard.media);
         if (!from) continue;
         for (const MixedFormat& format : mixed_formats_of(heard)) {
-            play.voices.push_back(
+            play->voices.push_back(
                 {heard.media.termination(), *from, format.codec, format.payload_type});
         }
     }
@@ -104,15 +98,9 @@ std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
 // A transfer by keys that has failed is told of by sound: its phone has asked for nothing.
 std::optional<ports::MediaPlay> Call::wanted_tone(uint8_t index) const {
     if (!code_keys_.is_told_of_failure(index)) return std::nullopt;
-    const Party& of = *party(index);
-    const auto stream = audio_stream(of.media);
-    if (!stream || !receives(of.media.streams()[*stream].settings.direction)) return std::nullopt;
-    ports::MediaPlay play;
-    play.termination = of.media.termination();
-    play.stream = *stream;
-    play.sound = ports::MediaSound::Busy;
-    play.once = true;
-    return choose_format(of, play) ? std::optional(std::move(play)) : std::nullopt;
+    auto play = play_to(*party(index), ports::MediaSound::Busy);
+    if (play) play->once = true;
+    return play;
 }
 
 std::optional<ports::MediaPlay> Call::wanted_play(const CallContext& ctx, uint8_t index) const {
