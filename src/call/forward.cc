@@ -112,9 +112,9 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     Route further = route_of(std::move(*found), {ctx.around.catalog, ctx.trunk_key, facts_});
     std::ranges::move(further.notes, std::back_inserter(route_notes_));
     further.notes.clear();
-    // It leads nowhere: as if nothing were set. A transfer leads to no queue (see on_route()).
+    // It leads nowhere: as if nothing were set.
     if (further.destinations.empty() && further.queues.empty()) return;
-    if (transfer_.is_under_way() && !further.queues.empty()) return;
+    if (!further.queues.empty() && queue_.is_full()) return;
     insert_stages(std::move(further), by.path);
 }
 

@@ -14,6 +14,7 @@ using sip::Method;
 // One offer at a time: a second one, from either side, meets 491 (RFC 3261 14.2), and whoever sent
 // it tries again after its own random time.
 void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    if (transfer_.on_offer(*this, ctx, index, event)) return;
     Party& from = *party(index);
     Party* to = winner_ == 0 ? nullptr : party(peer_of(index));
     // While there is no media gate no offer could be carried.
@@ -257,7 +258,8 @@ void Call::on_dialog_request(CallContext& ctx, uint8_t index, sip::LegEvent& eve
 void Call::relay_request(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     sip::Leg& leg = party(index)->leg;
     Party* to = winner_ == 0 ? nullptr : party(peer_of(index));
-    if (to == nullptr || phase_ != Phase::Established || !talks(index)) {
+    const bool is_alone = transfer_.has_let_go(peer_of(index));
+    if (to == nullptr || phase_ != Phase::Established || !talks(index) || is_alone) {
         leg.respond(ctx.leg, event.server, 480, {});
         return;
     }

@@ -63,6 +63,10 @@ void QueueWait::on_ports(Call& call, CallContext& ctx) {
 
 // He waits without a sound, and an agent's phone may find ports later.
 bool QueueWait::on_no_ports(Call& call, CallContext& ctx) {
+    if (waits(call) && here_->of_answered && has_turn()) {
+        turn_over(call, ctx);
+        return true;
+    }
     const bool is_own = waits(call) && here_->sound == Sound::Opening && !has_turn();
     if (!is_own) return false;
     here_->sound = Sound::None;

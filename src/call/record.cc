@@ -378,12 +378,15 @@ ports::CallSummary Call::whole_summary(ports::Instance owner) const {
             summary.phase = ports::CallPhase::Ending;
             break;
     }
-    const Destination near = who_is(near_);
+    // Who waits in a queue has nobody at his other end, whatever side he is of.
+    const bool is_callee_alone = transfer_.has_let_go(near_);
+    const bool is_alone = is_callee_alone || transfer_.has_let_go(winner_);
+    const Destination near = who_is(is_callee_alone ? winner_ : near_);
     summary.caller = near.number;
-    summary.callee = facts_.dialled;
+    summary.callee = is_alone ? queue_.as_party().number : facts_.dialled;
     summary.caller_account = near.account;
     const bool is_page = paging_.is_page();  // of nobody's lamps but the caller's
-    if (winner_ != 0 && !is_page) {
+    if (winner_ != 0 && !is_page && !is_alone) {
         const Destination& far = branches_[winner_ - 1]->destination;
         summary.callee_account = far.account;
         if (std::ranges::any_of(transfer_.notes(), &TransferNote::of_callee))

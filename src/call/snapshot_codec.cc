@@ -179,6 +179,8 @@ void encode_transfer(const TransferSnapshot& from, proto::CallSnapshot& out) {
     out.set_refer_event(from.event);
     out.set_parked_at(from.parked_at);
     out.set_parked_until_ms(from.parked_until.unix_ms);
+    out.set_queued_at(from.queued_at);
+    out.set_let_go(from.let_go);
     for (const TransferNote& note : from.notes) {
         proto::SnapshotTransfer& each = *out.add_transfers();
         each.set_at_ms(note.at.unix_ms);
@@ -199,6 +201,8 @@ TransferSnapshot decode_transfer(const proto::CallSnapshot& in) {
     out.event = in.refer_event();
     out.parked_at = in.parked_at();
     out.parked_until = {in.parked_until_ms()};
+    out.queued_at = in.queued_at();
+    out.let_go = in.let_go();
     for (const proto::SnapshotTransfer& each : in.transfers()) {
         const auto kind = each.kind() <= 2 ? static_cast<model::TransferKind>(each.kind())
                                            : model::TransferKind::Blind;
@@ -382,6 +386,7 @@ void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
         to.set_since_ms(note.since.unix_ms);
         to.set_until_ms(note.until.unix_ms);
         to.set_outcome(static_cast<uint32_t>(note.outcome));
+        to.set_of_answered(note.of_answered);
     }
     if (!from.stop || from.notes.empty()) return;
     using std::chrono::duration_cast, std::chrono::milliseconds;
@@ -392,6 +397,8 @@ void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
     here.set_wait_until_ms(from.wait_until.unix_ms);
     here.set_has_music(from.stop->has_music);
     here.set_sounds(from.sounds);
+    here.set_is_taken(from.is_taken);
+    here.set_agent_is_near(from.agent_is_near);
 }
 
 QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
@@ -406,6 +413,7 @@ QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
         note.until = {from.until_ms()};
         if (from.outcome() <= static_cast<uint32_t>(model::QueueOutcome::NoAgents))
             note.outcome = static_cast<model::QueueOutcome>(from.outcome());
+        note.of_answered = from.of_answered();
     }
     if (!in.has_queue() || out.notes.empty()) return out;
     const QueueNote& last = out.notes.back();
@@ -420,6 +428,8 @@ QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
     out.turn = in.queue().turn();
     out.wait_until = {in.queue().wait_until_ms()};
     out.sounds = in.queue().sounds();
+    out.is_taken = in.queue().is_taken();
+    out.agent_is_near = in.queue().agent_is_near();
     return out;
 }
 

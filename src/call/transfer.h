@@ -55,6 +55,8 @@ struct TransferSnapshot {
     std::string event;  // empty: it wants no report
     std::string parked_at;
     UtcTime parked_until;
+    std::string queued_at;  // who stays waits in a queue, that was dialled so
+    bool let_go = false;
     std::vector<TransferNote> notes;
 };
 
@@ -85,8 +87,20 @@ class Transfer {
     // After each step: a newcomer may have waited for an exchange of offers to end.
     void settle(Call& call, CallContext& ctx);
 
+    // --- Who stays waits in a queue (transfer_queue.cc). It has taken him in: the referrer is let
+    // go as soon as no exchange of offers hangs on him.
+    void want_to_let_go() { lets_go_ = !let_go_; }
+    bool has_let_go(uint8_t index) const { return let_go_ && index == referrer_; }
+    uint8_t stays(const Call& call) const;
+    // The gate forgets who was let go.
+    void drop_media(Call& call, CallContext& ctx) const;
+    // True: an offer of who has nobody but the gate at his other end.
+    bool on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+
     // --- For the search that Call does.
-    bool is_at_rest() const { return (!is_under_way() || is_parked()) && reports_.empty(); }
+    bool is_at_rest() const {
+        return (!is_under_way() || is_parked() || let_go_) && reports_.empty();
+    }
     bool is_parked() const { return stage_ == Stage::Parked; }
     std::string_view parked_at() const { return is_parked() ? dialled_ : std::string_view(); }
     uint8_t parked_leg() const { return referrer_; }
@@ -114,7 +128,7 @@ class Transfer {
     std::optional<Wanted> route_wanted(const Call& call) const;
 
     const std::vector<TransferNote>& notes() const { return notes_; }
-    TransferSnapshot save() const;
+    TransferSnapshot save(bool is_queued) const;
     void restore(TransferSnapshot snapshot);
     void take_over(Call& call, CallContext& ctx);
 
@@ -137,7 +151,8 @@ class Transfer {
     void complete(Call& call, CallContext& ctx);
     void give_place(Call& call, CallContext& ctx);
     void join_media(Call& call, CallContext& ctx, uint8_t left);
-    void note(Call& call, CallContext& ctx, model::TransferKind kind);
+    void note(Call& call, CallContext& ctx, model::TransferKind kind, Destination to);
+    void let_go(Call& call, CallContext& ctx);
     void stop(Call& call);
     void offer_of_who_stays(Call& call);
     void recall(Call& call);
@@ -155,6 +170,8 @@ class Transfer {
     int told_ = 0;
     std::optional<Instant> parked_until_;
     UtcTime parked_until_utc_;
+    bool lets_go_ = false;  // when it can
+    bool let_go_ = false;
     // --- Attended.
     std::optional<DialogName> dialog_;
     std::vector<ports::Instance> owners_;  // to be asked for it
