@@ -122,11 +122,13 @@ void QueueWait::enter(Call& call, CallContext& ctx) {
     call.stage_deadline_.reset();
     here_->wait_until = ctx.now.mono + stop.wait_max;
     call.ring_deadline_ = give_up_at(ctx.now.mono);
-    here_->tell_at = ctx.now.mono + (here_->of_answered ? kQueueTakesIn : kQueuedTold);
+    here_->will_answer = !here_->of_answered && can_answer(call);
+    const bool is_told_later = here_->of_answered || here_->will_answer;
+    here_->tell_at = ctx.now.mono + (is_told_later ? kQueueTakesIn : kQueuedTold);
     want_save(call);
     // Of a call that joins domains each sees its own side, and none has a place for both.
     if (stop.domain != call.facts_.domain) return leave(call, ctx, QueueOutcome::NoAgents);
-    if (!here_->of_answered) begin_sound(call, ctx);
+    if (!is_told_later) begin_sound(call, ctx);
 }
 
 // What waits unanswered is lost with its B2B, unless all is kept.
@@ -144,16 +146,22 @@ void QueueWait::take_in(Call& call) {
 }
 
 void QueueWait::on_advice(Call& call, CallContext& ctx, const Advice::Entry& advice) {
+    if (here_ && here_->stop.queue == advice.queue && is_answering(call)) return hold(advice);
     if (!waits(call) || here_->stop.queue != advice.queue) return;
     switch (advice.kind) {
         case Advice::Kind::Place:
             here_->ahead = advice.ahead;
             if (here_->of_answered) return take_in(call);
+            if (here_->will_answer) return begin_answer(call, ctx);
             // With his ports he is told of the sound as well.
             if (!has_turn() && here_->sound != QueueVisit::Sound::Opening) tell(call, ctx);
             return;
         case Advice::Kind::Turn:
             if (here_->of_answered) take_in(call);
+            if (here_->will_answer) {
+                here_->held = advice;
+                return begin_answer(call, ctx);
+            }
             return begin_turn(call, ctx, advice);
         case Advice::Kind::Withdraw:
             return withdraw(call, ctx, advice.agents);
@@ -284,7 +292,9 @@ bool QueueWait::go_on(Call& call, CallContext& ctx, QueueOutcome outcome) const 
 
 void QueueWait::on_timeout(Call& call, CallContext& ctx) {
     if (!waits(call)) return;
-    if (here_->of_answered && here_->tell_at && *here_->tell_at <= ctx.now.mono) take_in(call);
+    const bool is_due = here_->tell_at && *here_->tell_at <= ctx.now.mono;
+    if (is_due && here_->of_answered) take_in(call);
+    if (is_due && here_->will_answer) return begin_answer(call, ctx);
     if (here_->tell_at && *here_->tell_at <= ctx.now.mono) {
         here_->tell_at = ctx.now.mono + kQueuedToldAgain;
         if (!has_turn()) tell(call, ctx);
@@ -345,7 +355,7 @@ std::optional<ports::QueuePlace> QueueWait::place(const Call& call) const {
     place.domain = here_->stop.domain;
     place.queue = here_->stop.queue;
     place.since = notes_.back().since;
-    place.waits = waits(call);
+    place.waits = waits(call) || is_answering(call);
     place.turn = here_->turn;
     if (place.waits) place.offered = here_->offered;
     const uint8_t agent = here_->is_taken && here_->agent_is_near ? call.near_ : call.winner_;

@@ -6,7 +6,8 @@
 // (RFC 3261 21.1.4), and 180 while an agent's phone rings.
 //
 // Who is transferred into a queue has been answered long ago: he waits as who stays in a transfer
-// that goes on (transfer_queue.cc), and agents are called as its targets are.
+// that goes on (transfer_queue.cc), and agents are called as its targets are. A queue that answers
+// makes its callers such parties (queue_answer.cc).
 //
 // A part of Call, which it may look into.
 #pragma once
@@ -62,6 +63,8 @@ struct QueueVisit {
     Sound sound = Sound::None;  // Opening: the caller has no ports yet
     // Who is transferred here has been answered before.
     bool of_answered = false;
+    bool will_answer = false;                       // the caller, as soon as he has a place
+    std::optional<ports::QueueAdvice::Entry> held;  // a turn, until he is answered
     bool is_taken = false;       // an agent has come in the place of who transferred him,
     bool agent_is_near = false;  // who was the caller
 };
@@ -87,6 +90,10 @@ class QueueWait {
     bool on_no_ports(Call& call, CallContext& ctx);  // false: it had asked for none
     std::optional<ports::MediaPlay> wanted_play(const Call& call, const CallContext& ctx) const;
     bool sounds() const { return here_ && here_->sound == QueueVisit::Sound::On; }
+
+    // --- Of a queue that answers (queue_answer.cc).
+    bool is_answering(const Call& call) const;
+    void settle(Call& call, CallContext& ctx);  // after each step
 
     // --- Of a transfer: somebody has come in the other place, or nobody will.
     void on_taken(UtcTime now, bool is_near);
@@ -116,6 +123,11 @@ class QueueWait {
     void leave(Call& call, CallContext& ctx, model::QueueOutcome outcome);
     bool go_on(Call& call, CallContext& ctx, model::QueueOutcome outcome) const;
     void take_in(Call& call);
+    bool can_answer(const Call& call) const;
+    void begin_answer(Call& call, CallContext& ctx);
+    void answer(Call& call, CallContext& ctx);
+    void hold(const ports::QueueAdvice::Entry& advice);
+    void open_caller(Call& call, CallContext& ctx);
     void want_save(Call& call) const;
 
     std::vector<QueueStop> stops_;

@@ -181,6 +181,7 @@ void encode_transfer(const TransferSnapshot& from, proto::CallSnapshot& out) {
     out.set_parked_until_ms(from.parked_until.unix_ms);
     out.set_queued_at(from.queued_at);
     out.set_let_go(from.let_go);
+    out.set_by_queue(from.by_queue);
     for (const TransferNote& note : from.notes) {
         proto::SnapshotTransfer& each = *out.add_transfers();
         each.set_at_ms(note.at.unix_ms);
@@ -203,6 +204,7 @@ TransferSnapshot decode_transfer(const proto::CallSnapshot& in) {
     out.parked_until = {in.parked_until_ms()};
     out.queued_at = in.queued_at();
     out.let_go = in.let_go();
+    out.by_queue = in.by_queue() && in.near() == 0 && in.winner() != 0 && !in.ringing();
     for (const proto::SnapshotTransfer& each : in.transfers()) {
         const auto kind = each.kind() <= 2 ? static_cast<model::TransferKind>(each.kind())
                                            : model::TransferKind::Blind;
@@ -568,7 +570,8 @@ Result<CallSnapshot> decode(std::string_view bytes) {
         has_winner = has_winner || (party.index() != 0 && party.index() == in.winner());
     }
     // Whoever restores it joins these two; a call with one party is no call.
-    const bool complete = has_caller && (has_winner || out.ringing);
+    const bool is_queue = in.by_queue() && in.winner() != 0;  // which has no phone
+    const bool complete = has_caller && (has_winner || out.ringing || is_queue);
     const bool is_alone = in.near() != 0 && in.near() == in.winner();
     if (!complete || is_alone || in.winner() > 254) return malformed("call.parties");
     out.near = static_cast<uint8_t>(in.near());

@@ -287,7 +287,7 @@ void Transfer::complete(Call& call, CallContext& ctx) {
     const bool is_noted = let_go_ && !notes_.empty() && notes_.back().to.account.is_nil();
     if (is_noted)
         notes_.back().to = to;
-    else
+    else if (!by_queue_)
         note(call, ctx,
              other_.is_nil() ? model::TransferKind::Blind : model::TransferKind::Attended, to);
     call.queue_.on_taken(ctx.now.utc, referrer_ == call.near_);
@@ -343,14 +343,14 @@ void Transfer::join_media(Call& call, CallContext& ctx, uint8_t left) {
     call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
 
-void Transfer::on_failed(Call& call, CallContext& ctx, int status) {
+void Transfer::on_failed(Call& call, CallContext& ctx, int status, std::string_view reason) {
     if (!is_under_way()) return;
     call.cancel_branches(ctx, 0, reason_header(status, ""));
     call.queue_.on_given_up(ctx.now.utc);
     const bool nobody_left = referrer_gone_;
     if (!nobody_left) report(call, ctx, status, true);
     stop(call);
-    if (nobody_left) return call.end(ctx, ReleasedBy::System, status, "the transfer failed");
+    if (nobody_left) return call.end(ctx, ReleasedBy::System, status, reason);
     ports::MediaRequest request;
     request.context = call.facts_.call;
     request.must_exist = true;
@@ -371,6 +371,7 @@ void Transfer::stop(Call& call) {
     parked_until_.reset();
     lets_go_ = false;
     let_go_ = false;
+    by_queue_ = false;
     call.sides_asked_.clear();
     call.ring_deadline_.reset();
     call.stage_deadline_.reset();
@@ -423,6 +424,7 @@ TransferSnapshot Transfer::save(bool is_queued) const {
     snapshot.parked_until = parked_until_utc_;
     if (is_queued) snapshot.queued_at = dialled_;
     snapshot.let_go = let_go_;
+    snapshot.by_queue = by_queue_;
     for (const ReferReport& each : reports_) {
         if (each.leg == referrer_ && !each.is_mute) snapshot.event = each.event;
     }
@@ -441,6 +443,7 @@ void Transfer::restore(TransferSnapshot snapshot) {
         parked_until_utc_ = snapshot.parked_until;
         return;
     }
+    by_queue_ = snapshot.by_queue;
     if (!snapshot.queued_at.empty()) {
         stage_ = Stage::Ringing;
         dialled_ = std::move(snapshot.queued_at);
@@ -465,7 +468,7 @@ void Transfer::take_over(Call& call, CallContext& ctx) {
         offer_of_who_stays(call);
         first_branch_ = call.branches_.size() + 1;
         call.ring_deadline_ = call.queue_.give_up_at(ctx.now.mono);
-        if (let_go_) leave(call, ctx, referrer_);
+        if (let_go_ && !by_queue_) leave(call, ctx, referrer_);
         return;
     }
     if (!std::exchange(referrer_gone_, false)) return report(call, ctx, 503, true);

@@ -57,6 +57,7 @@ struct TransferSnapshot {
     UtcTime parked_until;
     std::string queued_at;  // who stays waits in a queue, that was dialled so
     bool let_go = false;
+    bool by_queue = false;
     std::vector<TransferNote> notes;
 };
 
@@ -75,7 +76,8 @@ class Transfer {
     void park(Call& call, CallContext& ctx, Duration at_most);
     void on_provisional(Call& call, CallContext& ctx, int status);
     void on_answered(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
-    void on_failed(Call& call, CallContext& ctx, int status);
+    void on_failed(Call& call, CallContext& ctx, int status,
+                   std::string_view reason = "the transfer failed");
     // False: it means nothing to the transfer.
     bool on_request_done(Call& call, CallContext& ctx, const sip::LegEvent& event);
     bool on_party_ended(Call& call, CallContext& ctx, uint8_t index);
@@ -89,9 +91,15 @@ class Transfer {
 
     // --- Who stays waits in a queue (transfer_queue.cc). It has taken him in: the referrer is let
     // go as soon as no exchange of offers hangs on him.
+    void begin_by_queue(Call& call, uint8_t place);  // that has answered, and has no phone
+    bool is_by_queue() const { return by_queue_; }
     void want_to_let_go() { lets_go_ = !let_go_; }
     bool has_let_go(uint8_t index) const { return let_go_ && index == referrer_; }
     uint8_t stays(const Call& call) const;
+    // He has been told, and hung up.
+    bool has_seen_off(uint8_t index) const;
+    // Who was called waits, and is to be seen as who calls.
+    bool is_callee_waiting(const Call& call) const;
     // The gate forgets who was let go.
     void drop_media(Call& call, CallContext& ctx) const;
     // True: an offer of who has nobody but the gate at his other end.
@@ -102,6 +110,7 @@ class Transfer {
         return (!is_under_way() || is_parked() || let_go_) && reports_.empty();
     }
     bool is_parked() const { return stage_ == Stage::Parked; }
+    const std::string& dialled() const { return dialled_; }
     std::string_view parked_at() const { return is_parked() ? dialled_ : std::string_view(); }
     uint8_t parked_leg() const { return referrer_; }
     bool referrer_is_gone() const { return referrer_gone_; }
@@ -172,6 +181,7 @@ class Transfer {
     UtcTime parked_until_utc_;
     bool lets_go_ = false;  // when it can
     bool let_go_ = false;
+    bool by_queue_ = false;
     // --- Attended.
     std::optional<DialogName> dialog_;
     std::vector<ports::Instance> owners_;  // to be asked for it

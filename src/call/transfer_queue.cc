@@ -21,6 +21,29 @@ uint8_t Transfer::stays(const Call& call) const {
     return call.peer_of(referrer_);
 }
 
+bool Transfer::has_seen_off(uint8_t index) const {
+    return has_let_go(index) &&
+           std::ranges::find(reports_, index, &ReferReport::leg) == reports_.end();
+}
+
+bool Transfer::is_callee_waiting(const Call& call) const {
+    const bool waits = let_go_ || (is_under_way() && call.queue_.waits(call));
+    return waits && referrer_ == call.near_;
+}
+
+// A queue that answers has the caller transferred to itself, so to speak.
+void Transfer::begin_by_queue(Call& call, uint8_t place) {
+    stage_ = Stage::Ringing;
+    referrer_ = place;
+    referrer_gone_ = let_go_ = by_queue_ = true;
+    dialled_ = call.facts_.dialled;
+    told_ = 0;
+    first_branch_ = place + 1u;
+    offer_ = call.offer_;
+    offer_->direction.reset();
+    for (sdp::Media& media : offer_->media) media.direction = sdp::Direction::SendRecv;
+}
+
 void Transfer::let_go(Call& call, CallContext& ctx) {
     if (let_go_) return;
     note(call, ctx, model::TransferKind::Blind, call.queue_.as_party());
@@ -41,7 +64,7 @@ void Transfer::let_go(Call& call, CallContext& ctx) {
 }
 
 void Transfer::drop_media(Call& call, CallContext& ctx) const {
-    Party* gone = let_go_ ? call.party(referrer_) : nullptr;
+    Party* gone = let_go_ && !by_queue_ ? call.party(referrer_) : nullptr;
     const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
     if (gone == nullptr || !call.media_open_ || moves) return;
     gone->hears.reset();
@@ -62,6 +85,12 @@ bool Transfer::on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEve
     const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
     if (index == referrer_ || moves || stage_ == Stage::Answered) {
         own.leg.refuse(ctx.leg, event.server, 491, {});
+        return true;
+    }
+    if (!event.sdp && own.leg.local_sdp()) {  // the answer comes in the ACK
+        sip::Payload offer;
+        offer.sdp = own.media.describe(*own.leg.local_sdp(), SdpRole::Offer, ctx.leg.rng);
+        own.leg.accept(ctx.leg, event.server, std::move(offer));
         return true;
     }
     const PartyMedia before = own.media;

@@ -11,7 +11,8 @@ from calling_phone import header
 from calls import nothing_left, records
 from harness import Failed, expect, main, wait_for
 from music import Heard, hear_nothing_old
-from queues import agent, callers, exchange, rings, role_of, shown_again, state, waits
+from queues import agent, callers, exchange, gives_up, rings, role_of, shown_again, state, waits
+from services import tandem
 from transfer import let_go, notified, offered_again, refer
 
 QUEUE = "<sip:600@demo.test>"
@@ -105,6 +106,39 @@ def a_waiting_call_hands_its_place_over(folder):
         nothing_left(server)
 
 
+def a_queue_may_answer_itself(folder):
+    with exchange(folder, "1001", "1002", "1003", "1004", agents=("1003",), sound="music", answers=True,
+                  callers_max=1) as (server, (a, b, c, d)):
+        agent(server, "1003", paused=True)
+        a.begin_call("600")
+        a.finish_call()
+        hears_music(a, "music after the answer")
+        expect(callers(server) == ["1001"], f"{state(server)}")
+        expect(d.try_call("600") == 486, "who has no place is not answered")
+        os.kill(server.pid_of(role_of(server, "B2B")["node"]), signal.SIGKILL)
+        server.wait_healthy()
+        shown_again(server, ["1001"])
+        is_asked(a, 2)
+        hears_music(a, "music after the death of B2B")
+        agent(server, "1003", paused=False)
+        puts_through(c, rings(c), a)
+        # An agent is free at once.
+        d.begin_call("600")
+        d.finish_call()
+        a.hang_up(c)
+        puts_through(c, rings(c), d)
+        d.hang_up(c)
+        made = records(server, 3)
+        waits_of = {each["caller"]["number"]: each["queues"][0]["outcome"] for each in made if each["result"] == "answered"}
+        expect(waits_of == {"1001": "answered", "1004": "answered"}, f"{made}")
+        code, said = tandem(server, "queue", "set", "demo.test", "sales", "--answers", "no")
+        expect(code == 0 and "sales" in said, said)
+        b.begin_call("600")
+        b.wait(lambda m: m.startswith("SIP/2.0 183"), "183")
+        gives_up(b)
+        nothing_left(server)
+
+
 def who_was_transferred_outlives_b2b_and_gate(folder):
     """With the default `survival`, as the call has been answered."""
     with exchange(folder, "1001", "1002", "1003", "1004", agents=("1003",), sound="music") as (server, (a, b, c, d)):
@@ -133,4 +167,5 @@ def who_was_transferred_outlives_b2b_and_gate(folder):
 
 if __name__ == "__main__":
     main(who_is_transferred_waits_with_music_until_an_agent_answers, a_waiting_call_hands_its_place_over,
+         a_queue_may_answer_itself,
          who_was_transferred_outlives_b2b_and_gate)

@@ -34,9 +34,10 @@ struct QueueTransfer : testing::Test {
         ASSERT_EQ(alice.message.status(), 200);
         stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
         const auto ack = stage.one_at(kBob);
-        stage.from_phone(kBob, stage.request_in_dialog("REFER", ack.message, 3) +
-                                   "Refer-To: <sip:600@acme.test>\n",
-                         stage.owner_key(ack.message.from()->tag()));
+        stage.from_phone(
+            kBob,
+            stage.request_in_dialog("REFER", ack.message, 3) + "Refer-To: <sip:600@acme.test>\n",
+            stage.owner_key(ack.message.from()->tag()));
         place(0);
         answer_all(kBob);  // NOTIFY 100
         answer_all(kBob);  // NOTIFY 200
@@ -90,6 +91,11 @@ TEST_F(QueueTransfer, WhoWasCalledMayWait) {
     stage.from_phone(kAlice, stage.request_in_dialog("REFER", alice.message, 3) +
                                  "Refer-To: <sip:600@acme.test>\n");
     place(0);
+    // Until he has been told he is not free, though who waits is seen as who calls.
+    EXPECT_EQ(last().caller_account, stage.id_of("1002"));
+    EXPECT_EQ(last().callee_account, stage.id_of("1001"));
+    answer_all(kAlice);
+    answer_all(kAlice);
     EXPECT_EQ(last().caller, "1002");
     EXPECT_EQ(last().caller_account, stage.id_of("1002"));
     EXPECT_TRUE(last().callee_account.is_nil());
@@ -180,6 +186,60 @@ TEST_F(QueueTransfer, NoPortsForAnAgentAreNoEnd) {
     turn(2);
     stage.respond(kCarol, stage.at(kCarol).at(0), 200, Stage::sdp(4200));
     EXPECT_FALSE(last().queue->waits);
+}
+
+// His phone cannot be made to ring.
+TEST_F(QueueTransfer, WhereNothingIsPlayedTheGateMakesARingingTone) {
+    stage.change_domain([](model::Domain& domain) { domain.settings.music_on_hold = false; });
+    stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
+    stage.respond(kBob, stage.at(kBob).at(0), 200, Stage::sdp(4100));
+    alice = stage.at(kAlice).back();
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+    stage.from_phone(kAlice, stage.request_in_dialog("REFER", alice.message, 3) +
+                                 "Refer-To: <sip:600@acme.test>\n");
+    stage.media.clear();
+    place(0);
+    const auto plays = played(stage.media);
+    ASSERT_EQ(plays.size(), 1u);
+    EXPECT_EQ(plays[0].sound, ports::MediaSound::Ringback);
+    EXPECT_EQ(plays[0].termination, 2u);
+}
+
+// RFC 3261 9.2: a CANCEL that comes after the answer has been decided on changes nothing; she
+// hangs up when she has it.
+TEST_F(QueueTransfer, AQueueThatAnswersAgainstHerGivingUp) {
+    ASSERT_TRUE(stage.add_queue("601", R"({"name":"answers","answers":true})", {"1003"}));
+    stage.hold_store = true;
+    stage.call(kAlice, "1001", "601", Stage::sdp(4000));
+    turn(1);
+    stage.from_phone(kAlice, stage.cancel_of_last_call());
+    stage.hold_store = false;
+    stage.advance(1s);
+    const auto all = stage.at(kAlice);
+    const auto answer = std::ranges::find_if(all, [](const auto& each) {
+        return each.message.is_response() && each.message.status() == 200 &&
+               each.message.cseq()->method == sip::Method::Invite;
+    });
+    ASSERT_NE(answer, all.end());
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer->message, 2));
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", answer->message, 3));
+    stage.advance(40s);
+    ASSERT_EQ(stage.records().size(), 1u);
+    const auto cdr = model::decode<model::Cdr>(stage.records()[0], model::Source::Store);
+    ASSERT_TRUE(cdr.has_value());
+    EXPECT_EQ(cdr->queues.at(0).outcome, model::QueueOutcome::Abandoned);
+    EXPECT_TRUE(cdr->transfers.empty());
+}
+
+// Its ports are refused: she waits unanswered, and the turn that came is hers.
+TEST_F(QueueTransfer, AQueueThatCannotAnswerWithoutPorts) {
+    ASSERT_TRUE(stage.add_queue("601", R"({"name":"answers","answers":true})", {"1003"}));
+    stage.call(kAlice, "1001", "601", Stage::sdp(4000));
+    stage.media_refuses = true;
+    turn(1);
+    stage.media_refuses = false;
+    EXPECT_TRUE(last().queue->waits);
+    EXPECT_EQ(last().phase, ports::CallPhase::Ringing);
 }
 
 // Without a format that the gate can make she waits in silence, and is put through all the same.
