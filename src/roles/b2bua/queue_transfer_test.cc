@@ -231,15 +231,18 @@ TEST_F(QueueTransfer, AQueueThatAnswersAgainstHerGivingUp) {
     EXPECT_TRUE(cdr->transfers.empty());
 }
 
-// Its ports are refused: she waits unanswered, and the turn that came is hers.
+// Its ports are refused: she waits unanswered, and is put through.
 TEST_F(QueueTransfer, AQueueThatCannotAnswerWithoutPorts) {
     ASSERT_TRUE(stage.add_queue("601", R"({"name":"answers","answers":true})", {"1003"}));
     stage.call(kAlice, "1001", "601", Stage::sdp(4000));
     stage.media_refuses = true;
-    turn(1);
+    place(0);
     stage.media_refuses = false;
     EXPECT_TRUE(last().queue->waits);
     EXPECT_EQ(last().phase, ports::CallPhase::Ringing);
+    turn(1);
+    stage.respond(kCarol, stage.at(kCarol).at(0), 200, Stage::sdp(4200));
+    EXPECT_EQ(last().queue->agent, stage.id_of("1003"));
 }
 
 // Without a format that the gate can make she waits in silence, and is put through all the same.
