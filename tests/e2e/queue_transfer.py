@@ -77,7 +77,7 @@ def who_is_transferred_waits_with_music_until_an_agent_answers(folder):
         hear_nothing_old(a)
         expect(not Heard(a, 0.4).packets, "the music has ended")
         a.hang_up(c)
-        made = next(each for each in records(server, 2) if each["queues"])
+        made = next(each for each in records(server, 2) if each["transfers"])
         waited, transfer = made["queues"][0], made["transfers"][0]
         expect((waited["outcome"], transfer["by"]["number"], transfer["to"]["number"]) ==
                ("answered", "1002", "1003") and waited["wait_ms"] > 500, f"{made}")
