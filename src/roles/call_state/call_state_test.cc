@@ -34,7 +34,8 @@ struct CallStateTest : testing::Test {
     CallStateTest() { owners({{1, 1}}); }
     void owners(const std::vector<std::pair<uint16_t, uint32_t>>& list) {
         std::vector<ports::DirectoryEntry> entries;
-        entries.reserve(list.size());
+        entries.reserve(list.size() + 1);
+        entries.push_back({kSelf, RoleKind::CallState, 1, 100, true, 1});
         for (const auto& [number, epoch] : list) {
             entries.push_back({Instance{number}, RoleKind::B2bua, epoch});
         }
@@ -201,6 +202,21 @@ TEST_F(CallStateTest, CallsOfAVanishedOwnerGoAfterTheGrace) {
     EXPECT_EQ(role.index().size(), 1u);
     wait(kSweep);
     EXPECT_EQ(role.index().size(), 0u);
+}
+
+// What it knew would grow old without a word.
+TEST_F(CallStateTest, APassiveCopyAsksNobodyAndKeepsNoCall) {
+    ports::Outbox out;
+    role.start(now, out);
+    give(CallReport{call(1, 1)});
+    EXPECT_EQ(role.figures().at(0), std::pair(std::string("calls"), 1.0));
+    directory.replace(
+        {{{10}, RoleKind::CallState, 2, 100, true, 1}, {{1}, RoleKind::B2bua, 1, 100, true, 1}});
+    role.on_directory(now, out);
+    EXPECT_EQ(role.figures().at(0), std::pair(std::string("calls"), 0.0));
+    EXPECT_TRUE(wait(kSweep).empty());
+    give(CallReport{call(2, 1)});
+    EXPECT_EQ(role.figures().at(0), std::pair(std::string("calls"), 0.0));
 }
 
 }  // namespace

@@ -49,6 +49,7 @@ class CallStateRole final : public ports::Role {
         std::optional<Instant> ask_again;  // until its complete report is here
     };
     void sweep(Now now, ports::Outbox& out);
+    void forget_calls();
     void ask_owners(Instant now, ports::Outbox& out);
     void drop_vanished(Now now, ports::Outbox& out);
     void on_report(Now now, ports::CallReport& report, ports::Outbox& out);
