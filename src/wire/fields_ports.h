@@ -29,7 +29,7 @@ template <>
 inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
     ports::MediaEvent::Kind::Key;
 template <>
-inline constexpr ports::MediaCodec last_of<ports::MediaCodec> = ports::MediaCodec::Pcmu;
+inline constexpr ports::MediaCodec last_of<ports::MediaCodec> = ports::MediaCodec::Opus;
 template <>
 inline constexpr ports::MediaSound last_of<ports::MediaSound> = ports::MediaSound::Mix;
 template <>

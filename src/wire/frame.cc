@@ -104,12 +104,16 @@ Result<void> append(std::string& out, uint32_t number, const T& value) {
 Error malformed() {
     return make_error(ErrorCode::Malformed, "frame", "the frame cannot be decoded");
 }
+Error refusal(const Reader::Budget& budget) {
+    if (!budget.is_unknown) return malformed();
+    return make_error(ErrorCode::Unsupported, "frame", "an unknown value of an enumeration");
+}
 
 template <typename T>
 Result<Frame> read_as(Reader& in, const Reader::Budget& budget) {
     T value;
     in.get(value);
-    if (budget.failed) return malformed();
+    if (budget.failed) return refusal(budget);
     return Frame(std::move(value));
 }
 
@@ -142,7 +146,7 @@ namespace {
 Result<Frame> decode_letter(Reader& in, const Reader::Budget& budget) {
     ReadLetter read;
     in.get(read);
-    if (budget.failed) return malformed();
+    if (budget.failed) return refusal(budget);
     if (!read.known) {
         return make_error(ErrorCode::Unsupported, "payload", "an unknown kind of payload");
     }

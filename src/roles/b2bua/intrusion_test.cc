@@ -126,10 +126,10 @@ TEST_F(Intrusion, WhereThereIsNothingToJoinItIsRefused) {
 }
 
 TEST_F(Intrusion, WhatCannotBeMixedIsRefused) {
-    const std::string opus =
+    const std::string g729 =
         "v=0\no=phone 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 4000 RTP/AVP "
-        "96\na=rtpmap:96 opus/48000/2\n";
-    establish(opus, opus);
+        "18\n";
+    establish(g729, g729);
     EXPECT_EQ(join("*301002"), 488);
 }
 

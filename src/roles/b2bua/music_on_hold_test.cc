@@ -143,9 +143,30 @@ TEST_F(MusicOnHold, TheFirstFormatThatTheGateCanMakeIsTaken) {
     EXPECT_EQ(played()[0].payload_type, 0);
 }
 
-TEST_F(MusicOnHold, WhereTheGateCanMakeNoneItIsSilent) {
+TEST_F(MusicOnHold, WhoTalksByOpusHearsItByOpus) {
     establish(with_formats(4000, "96 9", "sendrecv"), with_formats(4100, "96", "sendrecv"));
     reinvite(3, with_formats(4000, "96 9", "sendonly"), with_formats(4100, "96", "recvonly"));
+    ASSERT_EQ(played().size(), 1u);
+    EXPECT_EQ(played()[0].codec, ports::MediaCodec::Opus);
+    EXPECT_EQ(played()[0].payload_type, 96);
+}
+
+TEST_F(MusicOnHold, G722NeedsNoMap) {
+    const auto bare = [](uint16_t port, std::string_view direction) {
+        std::string sdp = with_formats(port, "9", direction);
+        sdp.erase(sdp.find("a=rtpmap:9"), std::string_view("a=rtpmap:9 G722/8000\n").size());
+        return sdp;
+    };
+    establish(bare(4000, "sendrecv"), bare(4100, "sendrecv"));
+    reinvite(3, bare(4000, "sendonly"), bare(4100, "recvonly"));
+    ASSERT_EQ(played().size(), 1u);
+    EXPECT_EQ(played()[0].codec, ports::MediaCodec::G722);
+    EXPECT_EQ(played()[0].payload_type, 9);
+}
+
+TEST_F(MusicOnHold, WhereTheGateCanMakeNoneItIsSilent) {
+    establish(with_formats(4000, "18", "sendrecv"), with_formats(4100, "18", "sendrecv"));
+    reinvite(3, with_formats(4000, "18", "sendonly"), with_formats(4100, "18", "recvonly"));
     EXPECT_TRUE(played().empty());
 }
 
