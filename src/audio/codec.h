@@ -21,26 +21,34 @@ uint32_t clock_rate(Codec codec);
 class Encoder {
  public:
     explicit Encoder(Codec codec);
+    Encoder(Encoder&&) noexcept;
+    Encoder& operator=(Encoder&&) noexcept;
+    ~Encoder();
     Codec codec() const { return codec_; }
     // The size of the payload, at the start of `out`, which has room for kPayloadBytesMax.
     size_t encode(std::span<const int16_t, kFrameSamples> frame, std::span<uint8_t> out);
 
  private:
+    struct State;  // of the library
     Codec codec_;
-    std::shared_ptr<void> state_;  // of the library; ended as it was begun
+    std::unique_ptr<State> state_;
 };
 
 class Decoder {
  public:
     explicit Decoder(Codec codec);
+    Decoder(Decoder&&) noexcept;
+    Decoder& operator=(Decoder&&) noexcept;
+    ~Decoder();
     Codec codec() const { return codec_; }
     // The number of samples at the start of `out`, which has room for kMixSamplesMax. 0: the
     // payload has more, or is no such sound.
     size_t decode(std::span<const uint8_t> payload, std::span<int16_t> out);
 
  private:
+    struct State;
     Codec codec_;
-    std::shared_ptr<void> state_;
+    std::unique_ptr<State> state_;
 };
 
 }  // namespace tandem::audio

@@ -335,25 +335,33 @@ void Site::cut_link(uint16_t a, uint16_t b, Duration time) {
 }
 
 // As one value for all: there are too many of them to be encoded or copied for every link.
-void Site::heartbeat(uint16_t number, const wire::Heartbeat& sent) {
-    const auto beat = std::make_shared<const wire::Heartbeat>(sent);
+void Site::heartbeat(uint16_t number, const wire::Heartbeat& beat) {
+    const uint64_t id = ++last_beat_;
+    size_t receivers = 0;
     for (Link& each : links_) {
         if (!each.up || (each.a != number && each.b != number)) continue;
         const uint16_t to = each.other(number);
         Instant& free = each.free_to(to);
         free = std::max(free, world_.time() + world_.between(10us, 400us));
-        world_.at(free, [this, number, to, generation = each.generation, beat] {
-            on_heartbeat(number, to, generation, beat);
+        world_.at(free, [this, number, to, generation = each.generation, id] {
+            on_heartbeat(number, to, generation, id);
         });
+        ++receivers;
     }
+    if (receivers > 0) beats_.emplace(id, BeatUnderWay{beat, receivers});
 }
 
-void Site::on_heartbeat(uint16_t from, uint16_t to, uint64_t generation, const SharedBeat& beat) {
+void Site::on_heartbeat(uint16_t from, uint16_t to, uint64_t generation, uint64_t id) {
     const Link& over = *link(from, to);
-    if (over.generation != generation || !over.up || !node(to).is_up()) return;
-    if (!node(to).is_paused()) return node(to).on_link_heartbeat(*beat);
-    world_.at(node(to).paused_until(),
-              [this, from, to, generation, beat] { on_heartbeat(from, to, generation, beat); });
+    const bool arrives = over.generation == generation && over.up && node(to).is_up();
+    if (arrives && node(to).is_paused()) {
+        return world_.at(node(to).paused_until(), [this, from, to, generation, id] {
+            on_heartbeat(from, to, generation, id);
+        });
+    }
+    const auto found = beats_.find(id);
+    if (arrives) node(to).on_link_heartbeat(found->second.beat);
+    if (--found->second.receivers == 0) beats_.erase(found);
 }
 
 // Its process ends by itself, and its parent starts it again.

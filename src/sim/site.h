@@ -40,8 +40,6 @@ class PhoneEnds {
     virtual void on_closed(size_t phone, uint64_t connection) = 0;
 };
 
-using SharedBeat = std::shared_ptr<const wire::Heartbeat>;
-
 class Site final : public NetworkEnds, public NodeEnds {
  public:
     Site(World& world, const SitePlan& plan, MakeNodeParts make_parts);
@@ -119,7 +117,7 @@ class Site final : public NetworkEnds, public NodeEnds {
     void open_link(Link& link);
     void break_link(Link& link, Duration noticed_after);
     void on_link_frame(uint16_t from, uint16_t to, const std::string& frame);
-    void on_heartbeat(uint16_t from, uint16_t to, uint64_t generation, const SharedBeat& beat);
+    void on_heartbeat(uint16_t from, uint16_t to, uint64_t generation, uint64_t beat);
     void carry(Link& link, uint16_t to, std::string frame);
 
     // --- NodeEnds.
@@ -159,6 +157,12 @@ class Site final : public NetworkEnds, public NodeEnds {
     Network network_;
     std::vector<std::unique_ptr<SiteNode>> nodes_;
     std::vector<Link> links_;
+    struct BeatUnderWay {
+        wire::Heartbeat beat;
+        size_t receivers = 0;
+    };
+    std::map<uint64_t, BeatUnderWay> beats_;
+    uint64_t last_beat_ = 0;
     std::map<uint64_t, SocketAddress> streams_;  // connection: the phone's address
     std::map<SocketAddress, PortKey> ports_by_address_;
     std::map<PortKey, SocketAddress> addresses_by_port_;
