@@ -1,32 +1,18 @@
 // A page: who hears what, who is told when its media moves, and what is left of it.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 
-#include "model/codec.h"
-#include "model/generated/cdr.h"
-#include "roles/b2bua/stage.h"
-#include "sdp/session.h"
+#include "roles/b2bua/b2bua_fixture_test.h"
 
 namespace tandem::roles::b2bua {
 namespace {
-
-constexpr uint16_t kAlice = 5001;
-constexpr uint16_t kBob = 5002;
-constexpr uint16_t kCarol = 5003;
 
 std::string sdp_of(uint16_t port, std::string_view formats, std::string_view more = "") {
     return "v=0\no=phone 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio " +
            std::to_string(port) + " RTP/AVP " + std::string(formats) + "\n" + std::string(more);
 }
 
-struct PageTest : testing::Test {
-    PageTest() {
-        for (const auto& [number, port] :
-             {std::pair{"1001", kAlice}, {"1002", kBob}, {"1003", kCarol}}) {
-            stage.add_account(number);
-            stage.register_phone(number, port);
-        }
+struct PageTest : B2buaTest {
+    PageTest() : B2buaTest(3) {
         stage.add_group("300", R"({"name":"floor"})", {"1002", "1003"});
         stage.add_feature_code(R"({"name":"page","prefix":"*63","action":"page"})");
     }
@@ -63,7 +49,6 @@ struct PageTest : testing::Test {
         return {};
     }
     using Pairs = std::vector<std::pair<uint32_t, uint32_t>>;
-    Stage stage;
     ports::SipOutbound alice, bob, carol, bobs_ack;
 };
 
@@ -270,15 +255,12 @@ TEST_F(PageTest, ItsRecordNamesEachPhone) {
     stage.respond(kBob, stage.at(kBob).at(0), 200);
     stage.respond(kCarol, stage.at(kCarol).at(0), 200);
     stage.advance(3s);
-    const auto records = stage.records();
-    ASSERT_EQ(records.size(), 1u);
-    const auto cdr = model::decode<model::Cdr>(records[0], model::Source::Store);
-    ASSERT_TRUE(cdr.has_value());
-    EXPECT_EQ(cdr->callee.number, "*63300");
-    ASSERT_EQ(cdr->legs.size(), 3u);
-    EXPECT_EQ(cdr->legs[1].party.number, "1002");
-    EXPECT_EQ(cdr->legs[2].party.number, "1003");
-    EXPECT_TRUE(cdr->legs[1].answer && cdr->legs[2].answer);
+    const model::Cdr cdr = record();
+    EXPECT_EQ(cdr.callee.number, "*63300");
+    ASSERT_EQ(cdr.legs.size(), 3u);
+    EXPECT_EQ(cdr.legs[1].party.number, "1002");
+    EXPECT_EQ(cdr.legs[2].party.number, "1003");
+    EXPECT_TRUE(cdr.legs[1].answer && cdr.legs[2].answer);
     EXPECT_EQ(stage.stored_calls(), 0u);
 }
 

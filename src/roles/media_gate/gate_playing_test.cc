@@ -1,22 +1,12 @@
 // What the gate plays, packet by packet, with given instants.
-#include <gtest/gtest.h>
-
 #include <algorithm>
-#include <cstring>
 
 #include "audio/g711.h"
 #include "audio/wav.h"
-#include "roles/media_gate/gate.h"
-#include "rtp/packet.h"
-
-extern size_t counted_allocations;  // counted_allocations_test.cc
+#include "roles/media_gate/gate_fixture_test.h"
 
 namespace tandem::roles::media_gate {
 namespace {
-
-constexpr ports::Instance kOwner{7};
-const SocketAddress kAlice = *SocketAddress::parse("192.0.2.10:4000");
-const SocketAddress kBob = *SocketAddress::parse("192.0.2.20:5000");
 
 struct Sent {
     uint32_t port = 0;
@@ -34,33 +24,8 @@ class Sink final : public ports::PacketSink {
     bool is_deaf = false;
 };
 
-ports::SrtpKey key_of(uint8_t seed) {
-    return {ports::SrtpSuite::AesCm128HmacSha1_80, Bytes(30, seed)};
-}
-
-class Playing : public testing::Test {
+class Playing : public TwoParties {
  protected:
-    Playing() {
-        request.context.bits = {1, 2};
-        request.set = {party(1, kAlice), party(2, kBob)};
-        request.joined = {{1, 2}};
-    }
-    static ports::TerminationSettings party(uint32_t id, const SocketAddress& rtp) {
-        ports::TerminationSettings settings;
-        settings.termination = id;
-        settings.signalling_source = rtp.ip;
-        settings.streams.emplace_back().remote_rtp = rtp;
-        return settings;
-    }
-    static GateSettings settings() {
-        GateSettings settings;
-        settings.v4 =
-            AddressPlan{*IpAddress::parse("0.0.0.0"), *IpAddress::parse("203.0.113.1"), {}};
-        settings.port_min = 30000;
-        settings.port_max = 30015;
-        settings.seed = 42;
-        return settings;
-    }
     static ports::MediaPlay play(ports::MediaSound sound = ports::MediaSound::Music) {
         ports::MediaPlay play;
         play.termination = 2;
@@ -89,26 +54,17 @@ class Playing : public testing::Test {
         now = end;
     }
     void receive(uint32_t port, const SocketAddress& from, uint16_t sequence) {
-        std::array<uint8_t, 2048> buffer{};
-        rtp::Header header;
-        header.payload_type = 8;
-        header.sequence = sequence;
-        header.timestamp = sequence * 160u;
-        header.ssrc = 77;
-        rtp::write_header(header, buffer);
-        gate.on_packet({now, port, from, buffer, 172}, sink);
+        say(port, from, sequence, 8, 0);
     }
     void say(uint32_t port, const SocketAddress& from, uint16_t sequence, uint8_t payload_type,
              uint8_t code) {
-        std::array<uint8_t, 2048> buffer{};
         rtp::Header header;
         header.payload_type = payload_type;
         header.sequence = sequence;
         header.timestamp = sequence * 160u;
-        header.ssrc = 77;
-        rtp::write_header(header, buffer);
-        std::fill_n(buffer.begin() + 12, 160, code);
-        gate.on_packet({now, port, from, buffer, 172}, sink);
+        std::array<uint8_t, 160> sound{};
+        sound.fill(code);
+        send(port, from, header, sound, sink);
     }
     std::vector<int16_t> heard(audio::Law law = audio::Law::A) const {
         std::vector<int16_t> samples;
@@ -120,9 +76,6 @@ class Playing : public testing::Test {
         return samples;
     }
 
-    Instant now{100s};
-    Gate gate{settings()};
-    ports::MediaRequest request;
     Sink sink;
 };
 
@@ -430,7 +383,7 @@ TEST_F(Playing, WhoIsHeardOneWayIsCopiedToAllAndHearsNobody) {
     // Another list, and one of them gone; a restored gate has the same.
     request.heard = {{1, 3}};
     ask();
-    Gate restored{settings()};
+    Gate restored{gate_settings()};
     GateOutput opened;
     ASSERT_TRUE(restored.restore(now, gate.snapshot(), opened).has_value());
     for (Gate* each : {&gate, &restored}) {
