@@ -152,8 +152,9 @@ class Tree:
         code = cpp_source.strip(text)
         if not generated:
             self.check_lines(path, text)
+            self.check_size(path, text)
             if not is_test:
-                self.check_size(path, text)
+                self.check_functions(path, text)
         self.check_names(path, code)
         for line in cpp_source.enum_switches_with_default(text):
             self.fault(path, line, "default", "a switch over an enum names every enumerator")
@@ -187,6 +188,8 @@ class Tree:
         lines_max = HEADER_LINES_MAX if path.suffix == ".h" else SOURCE_LINES_MAX
         if lines > lines_max:
             self.fault(path, 1, "file-size", f"{lines} lines, at most {lines_max}")
+
+    def check_functions(self, path, text):
         for function in cpp_source.functions(text):
             for rule, value, limit, unit in (
                 ("function-size", function.lines, FUNCTION_LINES_MAX, "lines"),
