@@ -144,9 +144,16 @@ bool B2buaSubject::advise(const LadderStep& step) {
 }
 
 // False: it is no word of the gate. Keys that a termination has pressed, or that it has heard what
-// was played once.
+// was played once; or all contexts are lost.
 bool B2buaSubject::tell_of_media(const LadderStep& step) {
     using Kind = ports::MediaEvent::Kind;
+    if (step.word(0) == "lose-media") {
+        uint16_t first_port = 0;
+        const std::string_view port = step.word(1);
+        std::from_chars(port.data(), port.data() + port.size(), first_port);
+        stage_.lose_media(first_port);
+        return true;
+    }
     const bool is_key = step.word(0) == "keys";
     if (!is_key && step.word(0) != "played") return false;
     ports::MediaEvent event{stage_.media.back().context, is_key ? Kind::Key : Kind::Played};

@@ -18,6 +18,7 @@
 //   bob 180 [METHOD] [sdp=4100]    bob's phone answers the last METHOD (INVITE) that it got
 //   alice BYE [sdp=]               a request within her call: ACK, BYE, CANCEL, INVITE, INFO ...
 //   silence                        the media gate hears nothing any more
+//   lose-media 40000               it has lost all its contexts, and gives out ports from there on
 //   hold store, release store      its answers wait
 //   restart                        the instance dies, and its next incarnation starts
 //

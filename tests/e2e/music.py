@@ -411,7 +411,32 @@ def with_srtp_and_an_inactive_hold(folder):
         a.hang_up()
 
 
+def each_of_a_page_hears_it_by_his_own_keys(folder):
+    """One of the phones has no SRTP; the caller and the other one have nothing else, and agree on new keys when the gate dies."""
+    with running(folder, nodes=NODES, accounts=("1001", "1002", "1003")) as server, \
+            SoundPhone(server, "1001", 5301, srtp=True) as a, SoundPhone(server, "1002", 5302, srtp=True) as b, \
+            SoundPhone(server, "1003", 5303) as c:
+        made(tandem(server, "ring-group", "add", "demo.test", "floor", "--number", "300", "--members", "1002,1003"))
+        made(tandem(server, "feature-code", "add", "demo.test", "page", "--prefix", "*63", "--action", "page"))
+        for phone in (a, b, c):
+            phone.register()
+        expect(a.call("*63300") == 200, "the page is answered")
+        wait_for(lambda: b.hears() and c.hears(), "both hear the caller")
+        time.sleep(0.5)  # the page is in the store
+        server.kill_nodes()
+        died = time.monotonic()
+        wait_for(lambda: all(each.hears() and each.heard[-1][0] > died + 0.3 for each in (b, c)), "both hear him again", 15)
+        expect(a.offers and b.offers, "who encrypts is offered new keys")
+        expect(not a.heard, "the caller hears nobody")
+        expect(b.hang_up() == 200 and a.hang_up() == 200 and c.hung_up.wait(5), "it ends")
+        record = records(server)[0]
+        encrypted = {leg["party"]["number"]: leg["streams"][0]["srtp"] for leg in record["legs"] if leg["streams"]}
+        expect(encrypted == {"1001": True, "1002": True, "1003": False}, f"{record}")
+        nothing_left(server)
+
+
 if __name__ == "__main__":
     main(the_held_party_hears_music_until_the_call_goes_on, who_talks_by_opus_hears_it_by_opus,
          a_domains_own_file_is_heard, files_that_are_no_music_are_refused, music_goes_on_after_a_crash,
-         with_srtp_and_an_inactive_hold, supervisors_listen_whisper_and_barge, a_page_is_heard_by_all_and_its_caller_hears_nobody)
+         with_srtp_and_an_inactive_hold, supervisors_listen_whisper_and_barge,
+         a_page_is_heard_by_all_and_its_caller_hears_nobody, each_of_a_page_hears_it_by_his_own_keys)

@@ -1,16 +1,8 @@
 // Who hears music from the media gate, and since when.
-#include <gtest/gtest.h>
-
-#include <algorithm>
-
-#include "roles/b2bua/stage.h"
-#include "sdp/session.h"
+#include "roles/b2bua/b2bua_fixture_test.h"
 
 namespace tandem::roles::b2bua {
 namespace {
-
-constexpr uint16_t kAlice = 5001;
-constexpr uint16_t kBob = 5002;
 
 std::string with_formats(uint16_t port, std::string_view formats, std::string_view direction) {
     return "v=0\no=phone 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio " +
@@ -23,22 +15,10 @@ sdp::Direction direction_of(const ports::SipOutbound& sip) {
     return session ? sdp::direction_of(*session, session->media.at(0)) : sdp::Direction::Inactive;
 }
 
-struct MusicOnHold : testing::Test {
-    MusicOnHold() {
-        for (const auto& [number, port] : {std::pair{"1001", kAlice}, {"1002", kBob}}) {
-            stage.add_account(number);
-            stage.register_phone(number, port);
-        }
-    }
+struct MusicOnHold : B2buaTest {
     void establish(const std::string& offer = Stage::sdp(4000),
                    const std::string& answer = Stage::sdp(4100)) {
-        stage.call(kAlice, "1001", "1002", offer);
-        invite = stage.at(kBob).at(0);
-        stage.respond(kBob, invite, 200, answer);
-        (void)stage.at(kBob);
-        alice = stage.at(kAlice).back();
-        ASSERT_EQ(alice.message.status(), 200);
-        stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+        alice = B2buaTest::establish(offer, answer);
         stage.media.clear();
     }
     // Alice says so; bob answers. What bob was offered.
@@ -62,8 +42,6 @@ struct MusicOnHold : testing::Test {
             all.insert(all.end(), each.stop_playing.begin(), each.stop_playing.end());
         return all;
     }
-    Stage stage;
-    ports::SipOutbound invite;
     ports::SipOutbound alice;
 };
 
