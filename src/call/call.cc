@@ -145,6 +145,21 @@ sip::LegSettings Call::leg_settings(CallContext& ctx, uint8_t index,
     return settings;
 }
 
+// Who calls into this call: the next leg of it.
+uint8_t Call::add_caller(CallContext& ctx, Destination who, const ports::Flow& flow,
+                         const sip::Message& invite) {
+    const auto index = static_cast<uint8_t>(branches_.size() + 1);
+    auto fresh = std::make_unique<Branch>(Branch{
+        {sip::Leg(leg_key(base(), index), leg_settings(ctx, index, flow)),
+         PartyMedia(index + 1u, flow.remote.ip.family, flow.remote.ip, MediaProfile::Rtp), flow,
+         std::string(invite.header(sip::HeaderId::UserAgent).value_or("")), ctx.now.utc}});
+    fresh->destination = std::move(who);
+    fresh->binding.flow = flow;
+    fresh->ports_asked = true;
+    branches_.push_back(std::move(fresh));
+    return index;
+}
+
 // --- What arrives.
 
 void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flow,

@@ -89,7 +89,7 @@ class Call {
     void on_saved(CallContext& ctx, bool stored);
     // One of its parties goes on in another call, which has taken it.
     void on_replaced(CallContext& ctx, CallId by);
-    // Its media gate is gone: an answered call moves to another one, any other ends.
+    // Its media gate is gone: a call that rings or was answered moves to another, any other ends.
     void on_media_gate_gone(CallContext& ctx);
     // It takes leave, and carries the sound until the parties have been told of another.
     void leave_media_gate(CallContext& ctx);
@@ -156,6 +156,8 @@ class Call {
     void on_question_failed(CallContext& ctx, const Question& question);
     void run_timers(CallContext& ctx);
     sip::LegSettings leg_settings(CallContext& ctx, uint8_t index, const ports::Flow& flow) const;
+    uint8_t add_caller(CallContext& ctx, Destination who, const ports::Flow& flow,
+                       const sip::Message& invite);
     Party* party(uint8_t index);
     const Party* party(uint8_t index) const;
     Branch* branch(uint8_t index);
@@ -287,6 +289,7 @@ class Call {
 
     // --- media_move.cc
     void check_media(CallContext& ctx);
+    bool checks_media() const;  // its answer, or the next try, is waited for
     void on_media_unchecked(CallContext& ctx);
     void on_media_lost(CallContext& ctx);
     void place_again(CallContext& ctx);
@@ -312,6 +315,7 @@ class Call {
     bool holds(uint8_t index) const;
     bool waits(uint8_t index) const;
     const model::DomainSettings* music_of(const CallContext& ctx, uint8_t index) const;
+    static const model::DomainSettings* music_of(const CallContext& ctx, DomainId domain);
     std::optional<ports::MediaPlay> wanted_play(const CallContext& ctx, uint8_t index) const;
     std::optional<ports::MediaPlay> wanted_music(const CallContext& ctx, uint8_t index) const;
     std::optional<ports::MediaPlay> wanted_mix(uint8_t index) const;

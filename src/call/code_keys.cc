@@ -88,11 +88,7 @@ void CodeKeys::settle(Call& call, CallContext& ctx) {
         asked_.reset();
     }
     if (!gate_is_due_ || !call.media_open_ || call.move_ || call.exchange_) return;
-    const bool asks =
-        call.media_check_again_ || std::ranges::any_of(call.questions_, [](const Question& q) {
-            return q.purpose == Purpose::CheckMedia;
-        });
-    if (asks) return;
+    if (call.checks_media()) return;
     gate_is_due_ = false;
     std::vector<uint8_t> heard;
     for (const Keypad& each : keypads_)

@@ -48,6 +48,12 @@ void Call::check_media(CallContext& ctx) {
     ask(ctx, media_gate_, std::move(request), {Purpose::CheckMedia, kMediaDeadline});
 }
 
+bool Call::checks_media() const {
+    return media_check_again_ || std::ranges::any_of(questions_, [](const Question& each) {
+               return each.purpose == Purpose::CheckMedia;
+           });
+}
+
 // A gate that cannot be reached may be starting, or its link: only for so long.
 void Call::on_media_unchecked(CallContext& ctx) {
     if (media_check_give_up_ && ctx.now.mono < *media_check_give_up_) {

@@ -15,17 +15,12 @@ using ports::MediaDirection;
 
 namespace {
 
-bool receives(MediaDirection direction) {
-    return direction == MediaDirection::SendRecv || direction == MediaDirection::RecvOnly;
-}
-
 // To whoever listens, in what it has agreed. nullopt: it does not, or the gate can make nothing of
 // that: it goes on as it was.
 std::optional<ports::MediaPlay> play_to(const Party& of, ports::MediaSound sound) {
     const auto stream = audio_stream(of.media);
     const auto formats = mixed_formats_of(of);
-    if (!stream || formats.empty() || !receives(of.media.streams()[*stream].settings.direction))
-        return std::nullopt;
+    if (!stream || formats.empty() || !of.media.streams()[*stream].listens()) return std::nullopt;
     ports::MediaPlay play;
     play.termination = of.media.termination();
     play.stream = *stream;
@@ -52,8 +47,12 @@ bool Call::holds(uint8_t index) const {
 
 // The settings of whoever lets others wait; nullptr: they hear nothing.
 const model::DomainSettings* Call::music_of(const CallContext& ctx, uint8_t index) const {
-    const auto* domain = ctx.around.catalog.find_domain(domain_of_leg(index));
-    return domain != nullptr && domain->settings.music_on_hold ? &domain->settings : nullptr;
+    return music_of(ctx, domain_of_leg(index));
+}
+
+const model::DomainSettings* Call::music_of(const CallContext& ctx, DomainId domain) {
+    const auto* found = ctx.around.catalog.find_domain(domain);
+    return found != nullptr && found->settings.music_on_hold ? &found->settings : nullptr;
 }
 
 bool Call::waits(uint8_t index) const {
@@ -119,11 +118,7 @@ void Call::settle_playing(CallContext& ctx) {
                                 caller_ && (queue_.sounds() || caller_->hears);
     if ((!is_answered && !waits_in_queue) || !media_open_ || exchange_) return;
     if (move_ && move_->stage != MediaMove::Stage::Offering) return;
-    const bool checks =
-        media_check_again_ || std::ranges::any_of(questions_, [](const Question& q) {
-            return q.purpose == Purpose::CheckMedia;
-        });
-    if (checks) return;
+    if (checks_media()) return;
     ports::MediaRequest request;
     std::vector<uint8_t> hearers = talkers();
     if (intruder_.hears()) hearers.push_back(intruder_.index());

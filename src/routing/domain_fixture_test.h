@@ -1,4 +1,4 @@
-// A domain with accounts, in a catalog: what the tests of routes within one domain share.
+// A catalog, and a domain with accounts in it: what the tests of routes share.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,8 +19,20 @@ inline AccountId id_of(int n) {
     return AccountId{{1, static_cast<uint64_t>(n)}};
 }
 
+// Whatever is loaded is there at once.
+struct CatalogTest : testing::Test {
+    template <typename T>
+    void load(std::string key, const T& value) {
+        feed.load({std::move(key), model::encode_stored(value, {}), {1, 1}, {1, 1}, 0});
+        catalog = feed.snapshot();
+    }
+
+    store::CatalogFeed feed;
+    store::Catalog catalog;
+};
+
 // Accounts from 1001 on, of which one may not be used: user1 has the number 1001.
-struct DomainTest : testing::Test {
+struct DomainTest : CatalogTest {
     DomainTest(int accounts, int disabled) {
         model::Domain domain;
         domain.id = kDomain;
@@ -37,10 +49,6 @@ struct DomainTest : testing::Test {
         }
     }
     template <typename T>
-    void load(std::string key, const T& value) {
-        feed.load({std::move(key), model::encode_stored(value, {}), {1, 1}, {1, 1}, 0});
-    }
-    template <typename T>
     void put(const T& value) {
         load(store::keys::in_domain(kDomain, store::DomainKind<T>::segment, value.id.bits), value);
     }
@@ -55,8 +63,6 @@ struct DomainTest : testing::Test {
         }
         return text;
     }
-
-    store::CatalogFeed feed;
 };
 
 }  // namespace tandem::routing

@@ -372,6 +372,10 @@ std::string normalised(std::string_view dialled) {
     return digits.empty() ? std::string(dialled) : digits;
 }
 
+bool leads_somewhere(const Route& route) {
+    return !route.stages.empty() || route.feature || route.join;
+}
+
 const Shown* first_shown(const Route& route) {
     if (!route.stages.empty() && route.stages.front().shown) return &*route.stages.front().shown;
     return route.shown ? &*route.shown : nullptr;

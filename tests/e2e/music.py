@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import tone
-from calling_phone import CallingPhone, header
+from calling_phone import CallingPhone, RegisteredPhones, header
 from calls import nothing_left, records
 from harness import TANDEM, Failed, expect, main, running, wait_for
 from sound import SoundPhone
@@ -98,19 +98,9 @@ class Heard:
             expect(later - stamp & 0xffffffff == self.ticks, f"timestamp {later} follows {stamp}")
 
 
-class Phones:
+class Phones(RegisteredPhones):
     def __init__(self, server, *users):
-        self.phones = [CallingPhone(server, user, 5200 + 10 * i) for i, user in enumerate(users)]
-
-    def __enter__(self):
-        for phone in self.phones:
-            phone.__enter__()
-            phone.register()
-        return self.phones
-
-    def __exit__(self, *exception):
-        for phone in self.phones:
-            phone.__exit__(*exception)
+        super().__init__([CallingPhone(server, user, 5200 + 10 * i) for i, user in enumerate(users)])
 
 
 def resume(phone, other):

@@ -7,7 +7,7 @@ import struct
 import time
 from urllib.parse import quote
 
-from calling_phone import CallingPhone, header
+from calling_phone import CallingPhone, RegisteredPhones, header
 from calls import nothing_left, records
 from harness import expect, main, running, wait_for
 from restart import calls_or_none
@@ -38,21 +38,11 @@ class KeyPhone(CallingPhone):
         return self.in_dialog("INFO", body=f"Signal={key}\r\nDuration=160\r\n", kind="application/dtmf-relay")
 
 
-class Phones:
+class Phones(RegisteredPhones):
     """One registered phone for each account."""
 
     def __init__(self, server, kind=CallingPhone):
-        self.phones = [kind(server, user, 5100 + 10 * i) for i, user in enumerate(ACCOUNTS)]
-
-    def __enter__(self):
-        for phone in self.phones:
-            phone.__enter__()
-            phone.register()
-        return self.phones
-
-    def __exit__(self, *exception):
-        for phone in self.phones:
-            phone.__exit__(*exception)
+        super().__init__([kind(server, user, 5100 + 10 * i) for i, user in enumerate(ACCOUNTS)])
 
 
 def refer(phone, target, lines=""):

@@ -216,39 +216,6 @@ TEST_F(PageTest, WhoAnswersAfterTheMoveIsToldOfTheNewPorts) {
     EXPECT_EQ(heard(), (Pairs{{1, 2}, {1, 3}}));
 }
 
-// As many as may be, with descriptions as long as phones write them: the snapshot holds them all.
-TEST_F(PageTest, AFullPageSurvivesItsInstance) {
-    std::vector<std::string> numbers;
-    for (int n = 0; n < 32; ++n) {
-        numbers.push_back(std::to_string(1100 + n));
-        stage.add_account(numbers.back());
-        stage.register_phone(numbers.back(), static_cast<uint16_t>(6000 + n));
-    }
-    stage.add_group("301", R"({"name":"house"})", {numbers.begin(), numbers.end()});
-    const std::string more =
-        "a=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\na=rtpmap:9 G722/8000\na=rtpmap:101 "
-        "telephone-event/8000\na=fmtp:101 0-16\na=ptime:20\na=maxptime:150\na=rtcp:4001\n"
-        "a=ssrc:3735928559 cname:0123456789abcdef@phone.example.com\na=sendrecv\n";
-    stage.call(kAlice, "1001", "*63301", sdp_of(4000, "9 8 0 101", more));
-    for (uint16_t port = 6000; port < 6032; ++port) {
-        const auto invites = stage.at(port);
-        ASSERT_EQ(invites.size(), 1u);
-        stage.respond(port, invites[0], 200, sdp_of(port, "8 101", more));
-    }
-    alice = stage.at(kAlice).back();
-    ASSERT_EQ(alice.message.status(), 200);
-    stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
-    stage.advance(6s);
-    for (uint16_t port = 6000; port < 6032; ++port) (void)stage.at(port);
-    stage.restart();
-    stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
-    for (uint16_t port = 6000; port < 6032; ++port) {
-        const auto last = stage.at(port);
-        ASSERT_FALSE(last.empty()) << port;
-        EXPECT_EQ(last.back().message.method(), sip::Method::Bye);
-    }
-}
-
 TEST_F(PageTest, ItsRecordNamesEachPhone) {
     page();
     stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
@@ -354,6 +321,60 @@ TEST_F(EncryptedPage, AnotherContextHasOtherKeysForWhoEncrypts) {
     EXPECT_EQ(told(1).to_party.key_and_salt, key_in(body_of(at_alice[0]), 1));
     EXPECT_EQ(told(2).to_party.key_and_salt, offered);
     EXPECT_EQ(heard(), (Pairs{{1, 2}, {1, 3}}));
+}
+
+// As many as may be, with descriptions as long as phones write them: the snapshot holds them all.
+struct FullPage : PageTest {
+    static std::string described(uint16_t port, std::string_view profile, std::string_view formats,
+                                 std::string_view crypto = {}) {
+        return "v=0\no=phone 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio " +
+               std::to_string(port) + " " + std::string(profile) + " " + std::string(formats) +
+               "\na=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\na=rtpmap:9 G722/8000\n"
+               "a=rtpmap:101 telephone-event/8000\na=fmtp:101 0-16\na=ptime:20\n"
+               "a=maxptime:150\na=rtcp:4001\na=ssrc:3735928559 "
+               "cname:0123456789abcdef@phone.example.com\na=sendrecv\n" +
+               std::string(crypto);
+    }
+    void outlives_its_instance(ports::Transport transport, std::string_view profile,
+                               std::string_view crypto) {
+        std::vector<std::string> numbers;
+        for (int n = 0; n < 32; ++n) {
+            numbers.push_back(std::to_string(1100 + n));
+            stage.add_account(numbers.back());
+            stage.register_phone(numbers.back(), static_cast<uint16_t>(6000 + n), transport);
+        }
+        stage.add_group("301", R"({"name":"house"})", {numbers.begin(), numbers.end()});
+        stage.call(kAlice, "1001", "*63301", described(4000, profile, "9 8 0 101", crypto));
+        for (uint16_t port = 6000; port < 6032; ++port) {
+            const auto invites = stage.at(port);
+            ASSERT_EQ(invites.size(), 1u);
+            ASSERT_NE(invites[0].message.body().find(profile), std::string_view::npos);
+            stage.respond(port, invites[0], 200, described(port, profile, "8 101", crypto));
+        }
+        alice = stage.at(kAlice).back();
+        ASSERT_EQ(alice.message.status(), 200);
+        stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+        stage.advance(6s);
+        for (uint16_t port = 6000; port < 6032; ++port) (void)stage.at(port);
+        EXPECT_EQ(stage.role().counters().unprotected, 0u);
+        stage.restart();
+        stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
+        for (uint16_t port = 6000; port < 6032; ++port) {
+            const auto last = stage.at(port);
+            ASSERT_FALSE(last.empty()) << port;
+            EXPECT_EQ(last.back().message.method(), sip::Method::Bye);
+        }
+    }
+};
+
+TEST_F(FullPage, SurvivesItsInstance) {
+    outlives_its_instance(ports::Transport::Udp, "RTP/AVP", {});
+}
+
+TEST_F(FullPage, SurvivesItEncrypted) {
+    const std::string crypto =
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + std::string(EncryptedPage::bobs) + "\n";
+    outlives_its_instance(ports::Transport::Tls, "RTP/SAVP", crypto);
 }
 
 // Carol's phone is registered over UDP, so it is offered RTP first.

@@ -86,6 +86,13 @@ class GateTest : public TwoParties {
         sink.clear();
         gate.on_packet({now, port, from, buffer, packet.size()}, sink);
     }
+    // How many events it has told.
+    size_t tick(Duration later) {
+        now = now + later;
+        output = {};
+        gate.on_tick(now, output);
+        return output.events.size();
+    }
     ports::StreamStatistics statistics_of(uint32_t termination) {
         for (const auto& line : gate.statistics(request.context).statistics)
             if (line.termination == termination) return line;
@@ -383,12 +390,6 @@ TEST_F(GateTest, HoldKeepsKeysAndNewKeysBegin) {
 TEST_F(GateTest, ReportsSilenceAndSound) {
     request.silence_timeout_s = 10;
     ask();
-    const auto tick = [&](Duration later) {
-        now = now + later;
-        output = {};
-        gate.on_tick(now, output);
-        return output.events.size();
-    };
     EXPECT_EQ(tick(9s), 0u);
     ASSERT_EQ(tick(1s), 1u);
     EXPECT_EQ(output.events[0].first, kOwner);
@@ -432,12 +433,6 @@ TEST_F(GateTest, AsksAfterAContextThatWasNeverJoined) {
     request.silence_timeout_s = 10;
     request.joined.reset();
     ask();
-    const auto tick = [&](Duration later) {
-        now = now + later;
-        output = {};
-        gate.on_tick(now, output);
-        return output.events.size();
-    };
     EXPECT_EQ(tick(9s), 0u);
     for (int i = 0; i < 3; ++i) {
         ASSERT_EQ(tick(10s), 1u) << i;
