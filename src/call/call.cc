@@ -96,7 +96,15 @@ std::vector<uint8_t> Call::talkers() const {
     std::vector<uint8_t> found = paging_.listeners(*this);
     if (!paging_.is_page() && winner_ != 0) found.push_back(winner_);
     found.insert(found.begin(), near_);
+    if (const auto waits = transfer_.aside()) found.push_back(*waits);
     return found;
+}
+
+std::pair<uint8_t, uint8_t> Call::places() const {
+    const auto waits = transfer_.aside();
+    if (!waits) return {near_, winner_};
+    if (transfer_.referrer() == near_) return {near_, *waits};
+    return {*waits, winner_};
 }
 
 Branch* Call::winner() {

@@ -378,14 +378,17 @@ ports::CallSummary Call::whole_summary(ports::Instance owner) const {
             summary.phase = ports::CallPhase::Ending;
             break;
     }
-    const Destination near = who_is(near_);
+    const auto [near_place, far_place] = places();
+    const Destination near = who_is(near_place);
     summary.caller = near.number;
     summary.callee = facts_.dialled;
     summary.caller_account = near.account;
     const bool is_page = paging_.is_page();  // of nobody's lamps but the caller's
     if (winner_ != 0 && !is_page) {
-        const Destination& far = branches_[winner_ - 1]->destination;
+        const Destination& far = branches_[far_place - 1]->destination;
         summary.callee_account = far.account;
+        if (const auto asked = transfer_.consulted())
+            summary.consulted = branches_[*asked - 1]->destination.account;
         if (std::ranges::any_of(transfer_.notes(), &TransferNote::of_callee))
             summary.callee = far.number;
     }

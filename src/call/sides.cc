@@ -130,8 +130,11 @@ ports::CallSummary Call::summary(ports::Instance owner, DomainId domain) const {
 void Call::keep_side(ports::CallSummary& summary, DomainId domain) const {
     const bool is_callers = domain == facts_.domain;
     const auto is_ours = [&](uint8_t leg) { return domain_of_leg(leg) == domain; };
-    if (!is_ours(near_)) summary.caller_account = {};
-    if (winner_ == 0 || !is_ours(winner_)) summary.callee_account = {};
+    const auto [near, far] = places();
+    if (!is_ours(near)) summary.caller_account = {};
+    if (far == 0 || !is_ours(far)) summary.callee_account = {};
+    const auto consulted = transfer_.consulted();
+    if (consulted && !is_ours(*consulted)) summary.consulted = {};
     summary.call_id_headers.clear();
     summary.trunk = is_callers ? facts_.trunk_name : "";
     if (caller_ && is_callers) summary.call_id_headers.push_back(caller_->leg.call_id());
@@ -161,16 +164,16 @@ void Call::keep_side(ports::CallSummary& summary, DomainId domain) const {
         summary.whole = facts_.call;
         summary.call = side_id(facts_.call, domain, facts_.domain);
         summary.domain = domain;
-        if (!is_ours(near_)) summary.caller = shown_in(domain).number;
+        if (!is_ours(near)) summary.caller = shown_in(domain).number;
     }
     if (is_parked_here) return;
     if (is_callers) {
-        if (winner_ != 0 && !is_ours(winner_)) summary.callee = facts_.dialled;
+        if (far != 0 && !is_ours(far)) summary.callee = facts_.dialled;
         return;
     }
     summary.callee.clear();
     if (own != nullptr) summary.callee = own->destination.number;
-    if (winner_ != 0 && is_ours(winner_)) summary.callee = who_is(winner_).number;
+    if (far != 0 && is_ours(far)) summary.callee = who_is(far).number;
     if (!summary.callee.empty()) return;
     for (const routing::Forward& each : forwards_)
         if (domain_of_forward(each) == domain) summary.callee = each.number;

@@ -41,6 +41,7 @@ struct CallSummary {
     // call's. nil: it is the whole call, or the side of the domain that made it.
     CallId whole;
     std::optional<QueuePlace> queue;
+    AccountId consulted;  // who is talked with while the other party waits; nil: nobody
 };
 
 struct CallReport {  // B2B to CS, on each change of phase

@@ -293,12 +293,15 @@ void B2buaSubject::drain_media(std::vector<std::string>& out) {
         for (const uint32_t stopped : request.stop_playing)
             line += " stop " + std::to_string(stopped);
         for (const ports::MediaPlay& play : request.play) {
-            const bool is_mix = play.sound == ports::MediaSound::Mix;
-            line += " play " + std::to_string(play.termination) + (is_mix ? ":mix/" : ":music/") +
+            const std::string sound = play.sound == ports::MediaSound::Mix        ? ":mix/"
+                                      : play.sound == ports::MediaSound::Ringback ? ":ringback/"
+                                                                                  : ":music/";
+            line += " play " + std::to_string(play.termination) + sound +
                     std::to_string(play.payload_type);
         }
         for (const uint32_t gone : request.remove) line += " remove " + std::to_string(gone);
         if (request.joined) {
+            if (request.joined->empty()) line += " apart";
             for (const auto& [a, b] : *request.joined) {
                 line += " join " + std::to_string(a) + "-" + std::to_string(b);
             }

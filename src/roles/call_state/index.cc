@@ -29,7 +29,8 @@ void Index::link(const CallSummary& summary) {
     const bool waits =
         summary.phase == ports::CallPhase::Ringing || summary.phase == ports::CallPhase::Parked;
     if (waits) waiting_[summary.domain].insert(summary.call);
-    for (const AccountId account : {summary.caller_account, summary.callee_account}) {
+    for (const AccountId account :
+         {summary.caller_account, summary.callee_account, summary.consulted}) {
         if (!account.is_nil()) by_account_[account].insert(summary.call);
     }
     for (const AccountId account : summary.ringing) by_account_[account].insert(summary.call);
@@ -44,6 +45,7 @@ void Index::unlink(const CallSummary& summary) {
     drop(by_owner_, summary.owner.number, summary.call);
     drop(by_account_, summary.caller_account, summary.call);
     drop(by_account_, summary.callee_account, summary.call);
+    drop(by_account_, summary.consulted, summary.call);
     for (const AccountId account : summary.ringing) drop(by_account_, account, summary.call);
     for (const std::string& header : summary.call_id_headers) {
         const auto found = by_call_id_header_.find(header);
