@@ -1,6 +1,7 @@
 // CallSnapshot as bytes: proto/call_snapshot.proto. Of an established call only what its next owner
 // can use is kept: transactions under way, early dialogs and credentials are not.
 #include "call/call_snapshot.h"
+#include "call/snapshot_consultation.h"
 #include "call/snapshot_play.h"
 #include "call_snapshot.pb.h"
 #include "sip/parser.h"
@@ -177,9 +178,7 @@ void encode_transfer(const TransferSnapshot& from, proto::CallSnapshot& out) {
     if (from.referrer) out.set_referrer(*from.referrer);
     out.set_referrer_gone(from.referrer_gone);
     out.set_refer_event(from.event);
-    out.set_asks_first(from.asks_first);
-    if (from.waiting) out.set_waiting(*from.waiting);
-    if (from.consulted) out.set_consulted(*from.consulted);
+    encode_consultation(from, out);
     out.set_parked_at(from.parked_at);
     out.set_parked_until_ms(from.parked_until.unix_ms);
     for (const TransferNote& note : from.notes) {
@@ -193,19 +192,6 @@ void encode_transfer(const TransferSnapshot& from, proto::CallSnapshot& out) {
     }
 }
 
-// Three different ones, of whom two talk, or it is none.
-void decode_consultation(const proto::CallSnapshot& in, TransferSnapshot& out) {
-    if (!in.has_waiting() || !in.has_consulted() || !out.referrer || out.referrer_gone) return;
-    const auto& parties = in.parties();
-    const bool is_here = std::ranges::any_of(
-        parties, [&](const auto& each) { return each.index() == in.waiting(); });
-    const bool is_other = in.waiting() != in.near() && in.waiting() != in.winner();
-    const uint32_t partner = in.referrer() == in.near() ? in.winner() : in.near();
-    if (!is_here || !is_other || in.consulted() != partner || partner == 0) return;
-    out.waiting = static_cast<uint8_t>(in.waiting());
-    out.consulted = static_cast<uint8_t>(partner);
-}
-
 // `parties` has been looked through: those who talk are there.
 TransferSnapshot decode_transfer(const proto::CallSnapshot& in) {
     TransferSnapshot out;
@@ -213,7 +199,6 @@ TransferSnapshot decode_transfer(const proto::CallSnapshot& in) {
     if (in.has_referrer() && talks) out.referrer = static_cast<uint8_t>(in.referrer());
     out.referrer_gone = in.referrer_gone();
     out.event = in.refer_event();
-    out.asks_first = in.asks_first();
     decode_consultation(in, out);
     out.parked_at = in.parked_at();
     out.parked_until = {in.parked_until_ms()};
