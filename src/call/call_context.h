@@ -169,6 +169,7 @@ struct QueueStop {
     Duration ring{0};  // of an agent
     Duration wait_max{0};
     bool has_music = false;  // for those who wait
+    bool answers = false;    // those who have a place
 };
 
 // Where a call is to go. Without destinations it is a feature code, or ends with `refusal`.

@@ -34,7 +34,7 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
         if (queue != nullptr)
             route.queues.push_back({index, queue->domain, queue->id, queue->number, queue->name,
                                     queue->ring, queue->wait_max,
-                                    queue->sound == model::QueueSound::Music});
+                                    queue->sound == model::QueueSound::Music, queue->answers});
         for (routing::Target& target : stage.targets) {
             if (route.destinations.size() >= kDestinationsMax) break;
             Destination& to = route.destinations.emplace_back();

@@ -130,9 +130,10 @@ ports::CallSummary Call::summary(ports::Instance owner, DomainId domain) const {
 void Call::keep_side(ports::CallSummary& summary, DomainId domain) const {
     const bool is_callers = domain == facts_.domain;
     const auto is_ours = [&](uint8_t leg) { return domain_of_leg(leg) == domain; };
+    const bool is_turned = transfer_.is_callee_waiting(*this);
     const auto [near, far] = places();
-    if (!is_ours(near)) summary.caller_account = {};
-    if (far == 0 || !is_ours(far)) summary.callee_account = {};
+    if (!is_ours(is_turned ? far : near)) summary.caller_account = {};
+    if (far == 0 || !is_ours(is_turned ? near : far)) summary.callee_account = {};
     const auto consulted = transfer_.consulted();
     if (consulted && !is_ours(*consulted)) summary.consulted = {};
     summary.call_id_headers.clear();

@@ -58,6 +58,9 @@ struct TransferSnapshot {
     bool asks_first = false;           // see Transfer::consult()
     std::optional<uint8_t> waiting;    // the leg of who waits while the referrer talks ...
     std::optional<uint8_t> consulted;  // ... with this one
+    std::string queued_at;             // who stays waits in a queue, that was dialled so
+    bool let_go = false;
+    bool by_queue = false;
     std::vector<TransferNote> notes;
 };
 
@@ -76,7 +79,8 @@ class Transfer {
     void park(Call& call, CallContext& ctx, Duration at_most);
     void on_provisional(Call& call, CallContext& ctx, int status);
     void on_answered(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
-    void on_failed(Call& call, CallContext& ctx, int status);
+    void on_failed(Call& call, CallContext& ctx, int status,
+                   std::string_view reason = "the transfer failed");
     // --- Whoever asks first (consultation.cc): he talks with the target while the other party
     // waits, and is replaced when he hangs up. 0, or why not.
     int consult(Call& call, CallContext& ctx, uint8_t index, std::string dialled);
@@ -108,11 +112,28 @@ class Transfer {
     // After each step: a newcomer may have waited for an exchange of offers to end.
     void settle(Call& call, CallContext& ctx);
 
+    // --- Who stays waits in a queue (transfer_queue.cc). It has taken him in: the referrer is let
+    // go as soon as no exchange of offers hangs on him.
+    void begin_by_queue(Call& call, uint8_t place);  // that has answered, and has no phone
+    bool is_by_queue() const { return by_queue_; }
+    void want_to_let_go() { lets_go_ = !let_go_; }
+    bool has_let_go(uint8_t index) const { return let_go_ && index == referrer_; }
+    uint8_t stays(const Call& call) const;
+    // He has been told, and hung up.
+    bool has_seen_off(uint8_t index) const;
+    // Who was called waits, and is to be seen as who calls.
+    bool is_callee_waiting(const Call& call) const;
+    // The gate forgets who was let go.
+    void drop_media(Call& call, CallContext& ctx) const;
+    // True: an offer of who has nobody but the gate at his other end.
+    bool on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+
     // --- For the search that Call does.
     bool is_at_rest() const {
-        return (!is_under_way() || is_parked() || is_consulting()) && reports_.empty();
+        return (!is_under_way() || is_parked() || let_go_ || is_consulting()) && reports_.empty();
     }
     bool is_parked() const { return stage_ == Stage::Parked; }
+    const std::string& dialled() const { return dialled_; }
     std::string_view parked_at() const { return is_parked() ? dialled_ : std::string_view(); }
     uint8_t parked_leg() const { return referrer_; }
     bool referrer_is_gone() const { return referrer_gone_; }
@@ -139,7 +160,7 @@ class Transfer {
     std::optional<Wanted> route_wanted(const Call& call) const;
 
     const std::vector<TransferNote>& notes() const { return notes_; }
-    TransferSnapshot save() const;
+    TransferSnapshot save(bool is_queued) const;
     void restore(TransferSnapshot snapshot);
     void take_over(Call& call, CallContext& ctx);
 
@@ -163,7 +184,8 @@ class Transfer {
     void complete(Call& call, CallContext& ctx);
     void give_place(Call& call, CallContext& ctx);
     void join_media(Call& call, CallContext& ctx, std::optional<uint8_t> left);
-    void note(Call& call, CallContext& ctx, model::TransferKind kind);
+    void note(Call& call, CallContext& ctx, model::TransferKind kind, Destination to);
+    void let_go(Call& call, CallContext& ctx);
     void stop(Call& call);
     void forget_search(Call& call);
     bool is_of_three() const { return asks_first_ && is_under_way() && !referrer_gone_; }
@@ -194,6 +216,9 @@ class Transfer {
     bool is_apart_ = false;  // the two do not hear one another
     std::optional<Instant> parked_until_;
     UtcTime parked_until_utc_;
+    bool lets_go_ = false;  // when it can
+    bool let_go_ = false;
+    bool by_queue_ = false;
     // --- Attended.
     std::optional<DialogName> dialog_;
     std::vector<ports::Instance> owners_;  // to be asked for it
