@@ -63,11 +63,9 @@ void CodeKeys::take_stock(Call& call, CallContext& ctx) {
             now.push_back(std::move(*known));
             continue;
         }
-        Keypad fresh{leg,
-                     codes_for(ctx, call.domain_of_leg(leg), call.who_is(leg).account),
-                     {},
-                     Source::None,
-                     {}};
+        Keypad fresh{leg, {}, {}, Source::None, {}};
+        if (!call.transfer_.has_let_go(leg))
+            fresh.codes = codes_for(ctx, call.domain_of_leg(leg), call.who_is(leg).account);
         PartyMedia& media = call.party(leg)->media;
         if (!fresh.codes.empty()) {
             media.report_keys();

@@ -85,7 +85,7 @@ void Call::go_on_from_stage(CallContext& ctx) {
 // What the rules of who is called look at. Of a transfer it is who transfers, as when its route was
 // looked for.
 routing::Origin Call::origin_for(const Destination& called) const {
-    if (transfer_.is_under_way()) {
+    if (transfer_.is_under_way() && !transfer_.is_by_queue()) {
         const Destination by = who_is(transfer_.referrer());
         return {by.number, domain_of(facts_, by) == domain_of(facts_, called)};
     }
@@ -114,9 +114,9 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     Route further = route_of(std::move(*found), {ctx.around.catalog, ctx.trunk_key, facts_});
     std::ranges::move(further.notes, std::back_inserter(route_notes_));
     further.notes.clear();
-    // It leads nowhere: as if nothing were set. A transfer leads to no queue (see on_route()).
+    // It leads nowhere: as if nothing were set.
     if (further.destinations.empty() && further.queues.empty()) return;
-    if (transfer_.is_under_way() && !further.queues.empty()) return;
+    if (!further.queues.empty() && queue_.is_full()) return;
     insert_stages(std::move(further), by.path);
 }
 

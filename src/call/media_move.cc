@@ -158,7 +158,7 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     }
     if (paging_.is_page())
         request.heard = paging_.heard(*this);
-    else if (move_->joins)
+    else if (move_->joins && talkers().size() == 2)
         request.joined = {{request.set[0].termination, request.set[1].termination}};
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }
@@ -185,6 +185,7 @@ void Call::on_move_opened(CallContext& ctx) {
         of.knows_old_ports = false;
         if (was_answered_meanwhile && !paging_.is_page()) of.media.forget_keys();
     }
+    transfer_.drop_media(*this, ctx);  // who has left meanwhile
     if (paging_.is_page())
         paging_.tell_gate(*this, ctx, talkers());
     else if (was_answered_meanwhile)
@@ -259,9 +260,10 @@ void Call::offer_move(CallContext& ctx) {
         MoveSide& side = move_->sides[index];
         if (!side.wanted || side.offering) continue;
         if (side.again && *side.again > ctx.now.mono) continue;
-        // Of a page each goes on as it was.
-        const auto other = paging_.is_page() ? party(index)->leg.local_sdp()
-                                             : agreed_with(party(peer_of(index))->leg);
+        // Of a page, and with nobody at the other end, each goes on as it was.
+        const bool is_alone = paging_.is_page() || transfer_.has_let_go(peer_of(index));
+        const auto other =
+            is_alone ? party(index)->leg.local_sdp() : agreed_with(party(peer_of(index))->leg);
         if (!other) return end(ctx, ReleasedBy::System, 503, "media was lost");
         Party& to = *party(index);
         sip::Payload payload;

@@ -67,9 +67,12 @@ std::optional<ports::MediaPlay> Call::wanted_music(const CallContext& ctx, uint8
     if (!talks(index) || !waits(index)) return std::nullopt;
     const Party& of = *party(index);
     const model::DomainSettings* music = music_of(ctx, peer_of(index));
-    auto play = music == nullptr ? std::nullopt : play_to(of, ports::MediaSound::Music);
+    // His phone rings no more, as it would if he had come to the queue by himself.
+    const bool rings = queue_.waits(*this) && (music == nullptr || !queue_.wants_music());
+    if (music == nullptr && !rings) return std::nullopt;
+    auto play = play_to(of, rings ? ports::MediaSound::Ringback : ports::MediaSound::Music);
     if (!play || !of.media.streams()[play->stream].settings.remote_rtp) return std::nullopt;
-    if (music->music) {
+    if (!rings && music->music) {
         play->domain = domain_of_leg(peer_of(index));
         play->music = *music->music;
     }

@@ -386,13 +386,16 @@ ports::CallSummary Call::whole_summary(ports::Instance owner) const {
             summary.phase = ports::CallPhase::Ending;
             break;
     }
-    const Destination near = who_is(near_);
+    // Who waits in a queue is seen as who calls, and has nobody at his other end.
+    const bool is_turned = transfer_.is_callee_waiting(*this);
+    const bool is_alone = transfer_.has_seen_off(near_) || transfer_.has_seen_off(winner_);
+    const Destination near = who_is(is_turned ? winner_ : near_);
     summary.caller = near.number;
-    summary.callee = facts_.dialled;
+    summary.callee = is_alone ? transfer_.dialled() : facts_.dialled;
     summary.caller_account = near.account;
     const bool is_page = paging_.is_page();  // of nobody's lamps but the caller's
-    if (winner_ != 0 && !is_page) {
-        const Destination& far = branches_[winner_ - 1]->destination;
+    if (winner_ != 0 && !is_page && !is_alone) {
+        const Destination far = who_is(is_turned ? near_ : winner_);
         summary.callee_account = far.account;
         if (std::ranges::any_of(transfer_.notes(), &TransferNote::of_callee))
             summary.callee = far.number;
@@ -506,6 +509,7 @@ std::string Call::detail_json(DomainId side) const {
     }
     for (const auto& branch : branches_) {
         if (!is_ours(domain_of(facts_, branch->destination))) continue;
+        if (branch->party.started.unix_ms == 0) continue;  // without a phone
         json.begin_object().field("side").value("callee");
         json.field("state").value(to_string(branch->state));
         json.field("number").value(branch->destination.number);

@@ -34,7 +34,8 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
         if (queue != nullptr) {
             route.queues.push_back({index, queue->domain, queue->id, queue->number, queue->name,
                                     queue->ring, queue->wait_max,
-                                    queue->sound == model::QueueSound::Music, stage.path});
+                                    queue->sound == model::QueueSound::Music, queue->answers,
+                                    stage.path});
             if (stage.shown)
                 route.queues.back().shown =
                     shown_there(*stage.shown, queue->domain, outward.catalog);

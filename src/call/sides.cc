@@ -163,8 +163,9 @@ ports::CallSummary Call::summary(ports::Instance owner, DomainId domain) const {
 void Call::keep_side(ports::CallSummary& summary, DomainId domain) const {
     const bool is_callers = domain == facts_.domain;
     const auto is_ours = [&](uint8_t leg) { return domain_of_leg(leg) == domain; };
-    if (!is_ours(near_)) summary.caller_account = {};
-    if (winner_ == 0 || !is_ours(winner_)) summary.callee_account = {};
+    const bool is_turned = transfer_.is_callee_waiting(*this);
+    if (!is_ours(is_turned ? winner_ : near_)) summary.caller_account = {};
+    if (winner_ == 0 || !is_ours(is_turned ? near_ : winner_)) summary.callee_account = {};
     summary.call_id_headers.clear();
     summary.trunk = is_callers ? facts_.trunk_name : "";
     if (caller_ && is_callers) summary.call_id_headers.push_back(caller_->leg.call_id());

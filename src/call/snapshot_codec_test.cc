@@ -49,5 +49,23 @@ TEST(SnapshotCodec, KeepsWhereTheCallCounts) {
     EXPECT_EQ(read->forwards[0].domain, call.forwards[0].domain);
 }
 
+TEST(SnapshotCodec, KeepsWhoWaitsAfterATransfer) {
+    CallSnapshot call = some_call();
+    call.transfer.queued_at = "600";
+    call.transfer.let_go = true;
+    QueueNote note{DomainId{{1, 1}}, QueueId{{4, 1}}, "600", "help", UtcTime{5}, {}};
+    note.of_answered = true;
+    call.queue.notes = {note};
+    call.queue.stop = QueueStop{0, note.domain, note.queue, "600", "help", 15s, 600s, true};
+    call.queue.is_taken = call.queue.agent_is_near = true;
+    const auto read = decode(encode(call));
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(read->transfer.queued_at, "600");
+    EXPECT_TRUE(read->transfer.let_go);
+    ASSERT_EQ(read->queue.notes.size(), 1u);
+    EXPECT_TRUE(read->queue.notes[0].of_answered);
+    EXPECT_TRUE(read->queue.is_taken && read->queue.agent_is_near);
+}
+
 }  // namespace
 }  // namespace tandem::call

@@ -17,14 +17,15 @@ void Call::on_route(CallContext& ctx, Route route) {
         transfer_.park(*this, ctx, route.park_for);
         return pump(ctx);
     }
-    // Who is transferred has been answered: a queue has no place for him, nor is he heard by many.
-    if (!route.queues.empty() || route.pages) {
+    // Who is transferred has somebody to talk to: he is not heard by many.
+    if (route.pages || (!route.queues.empty() && queue_.is_full())) {
         route = {};
         route.refusal = 403;
     }
     std::ranges::move(route.notes, std::back_inserter(route_notes_));
     destinations_ = std::move(route.destinations);
     stages_ = std::move(route.stages);
+    queue_.plan(std::move(route.queues));
     stage_ = 0;
     locate_give_up_.reset();
     note_path(ctx);

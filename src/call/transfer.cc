@@ -107,9 +107,12 @@ std::optional<Transfer::Wanted> Transfer::route_wanted(const Call& call) const {
 void Transfer::on_routed(Call& call, CallContext& ctx, int refusal) {
     if (stage_ != Stage::Routing) return;
     // A feature code leads nowhere, and refuses nothing.
-    if (call.destinations_.empty()) return on_failed(call, ctx, refusal >= 300 ? refusal : 403);
+    const bool is_queue = call.queue_.stop_of(0) != nullptr;
+    if (call.destinations_.empty() && !is_queue)
+        return on_failed(call, ctx, refusal >= 300 ? refusal : 403);
     stage_ = Stage::Locating;
     first_branch_ = call.branches_.size() + 1;
+    if (call.enters_queue(ctx)) return;
     call.ask_for_devices(ctx);
 }
 
@@ -161,6 +164,7 @@ void Transfer::invite_replacing(Call& call, CallContext& ctx, const ports::Repla
     // Nobody else is asked: what the call's own route had left is past.
     call.destinations_.clear();
     call.stages_.clear();
+    call.queue_.plan({});
     call.stage_ = 0;
     call.stage_deadline_.reset();
     stage_ = Stage::Ringing;
@@ -258,6 +262,7 @@ void Transfer::on_answered(Call& call, CallContext& ctx, uint8_t index, sip::Leg
     if (!usable) {
         won.state = BranchState::Failed;
         call.end_leg(ctx, index, 488, reason_header(488, "the media answered cannot be carried"));
+        if (call.queue_.waits(call)) return call.fail_if_exhausted(ctx);
         return on_failed(call, ctx, 488);
     }
     stage_ = Stage::Answered;
@@ -272,11 +277,20 @@ void Transfer::on_answered(Call& call, CallContext& ctx, uint8_t index, sip::Leg
 // An offer that travels between the two who talk is let through first, as one of them waits for
 // its answer.
 void Transfer::settle(Call& call, CallContext& ctx) {
-    if (stage_ == Stage::Answered && !call.exchange_) complete(call, ctx);
+    if (call.exchange_) return;
+    if (stage_ == Stage::Answered) return complete(call, ctx);
+    if (stage_ == Stage::Ringing && std::exchange(lets_go_, false)) let_go(call, ctx);
 }
 
 void Transfer::complete(Call& call, CallContext& ctx) {
-    note(call, ctx, other_.is_nil() ? model::TransferKind::Blind : model::TransferKind::Attended);
+    const Destination to = call.who_is(answered_by_);
+    const bool is_noted = let_go_ && !notes_.empty() && notes_.back().to.account.is_nil();
+    if (is_noted)
+        notes_.back().to = to;
+    else if (!by_queue_)
+        note(call, ctx,
+             other_.is_nil() ? model::TransferKind::Blind : model::TransferKind::Attended, to);
+    call.queue_.on_taken(ctx.now.utc, referrer_ == call.near_);
     give_place(call, ctx);
     if (!other_.is_nil()) {
         ctx.out.send(ctx.around.self, owner_, ports::CallReplaced{other_, call.id()});
@@ -287,16 +301,16 @@ void Transfer::complete(Call& call, CallContext& ctx) {
     stop(call);
 }
 
-void Transfer::note(Call& call, CallContext& ctx, model::TransferKind kind) {
+void Transfer::note(Call& call, CallContext& ctx, model::TransferKind kind, Destination to) {
     if (notes_.size() >= kBranchesMax) return;
     notes_.push_back({ctx.now.utc, kind, referrer_ == call.winner_, call.who_is(referrer_),
-                      call.who_is(answered_by_), other_});
+                      std::move(to), other_});
 }
 
 void Transfer::take_place(Call& call, CallContext& ctx, uint8_t replaced, uint8_t newcomer) {
     referrer_ = replaced;
     answered_by_ = newcomer;
-    note(call, ctx, model::TransferKind::Taken);
+    note(call, ctx, model::TransferKind::Taken, call.who_is(newcomer));
     give_place(call, ctx);
     call.end_leg(ctx, replaced, 200, reason_header(200, "replaced"));
     call.report_due_ = true;
@@ -324,18 +338,19 @@ void Transfer::join_media(Call& call, CallContext& ctx, uint8_t left) {
     request.set = {call.party(call.near_)->media.settings(),
                    call.party(call.winner_)->media.settings()};
     request.joined = {{request.set[0].termination, request.set[1].termination}};
-    request.remove = {call.party(left)->media.termination()};
+    if (!let_go_) request.remove = {call.party(left)->media.termination()};
     call.release_terminations(request);
     call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
 
-void Transfer::on_failed(Call& call, CallContext& ctx, int status) {
+void Transfer::on_failed(Call& call, CallContext& ctx, int status, std::string_view reason) {
     if (!is_under_way()) return;
     call.cancel_branches(ctx, 0, reason_header(status, ""));
+    call.queue_.on_given_up(ctx.now.utc);
     const bool nobody_left = referrer_gone_;
     if (!nobody_left) report(call, ctx, status, true);
     stop(call);
-    if (nobody_left) return call.end(ctx, ReleasedBy::System, status, "the transfer failed");
+    if (nobody_left) return call.end(ctx, ReleasedBy::System, status, reason);
     ports::MediaRequest request;
     request.context = call.facts_.call;
     request.must_exist = true;
@@ -354,6 +369,9 @@ void Transfer::stop(Call& call) {
     replaces_.clear();
     other_ = {};
     parked_until_.reset();
+    lets_go_ = false;
+    let_go_ = false;
+    by_queue_ = false;
     call.sides_asked_.clear();
     call.ring_deadline_.reset();
     call.stage_deadline_.reset();
@@ -396,7 +414,7 @@ void Transfer::on_call_ends(Call& call, CallContext& ctx) {
 
 // --- Survival.
 
-TransferSnapshot Transfer::save() const {
+TransferSnapshot Transfer::save(bool is_queued) const {
     TransferSnapshot snapshot;
     snapshot.notes = notes_;
     if (!is_under_way()) return snapshot;
@@ -404,6 +422,9 @@ TransferSnapshot Transfer::save() const {
     snapshot.referrer_gone = referrer_gone_;
     snapshot.parked_at = parked_at();
     snapshot.parked_until = parked_until_utc_;
+    if (is_queued) snapshot.queued_at = dialled_;
+    snapshot.let_go = let_go_;
+    snapshot.by_queue = by_queue_;
     for (const ReferReport& each : reports_) {
         if (each.leg == referrer_ && !each.is_mute) snapshot.event = each.event;
     }
@@ -422,7 +443,13 @@ void Transfer::restore(TransferSnapshot snapshot) {
         parked_until_utc_ = snapshot.parked_until;
         return;
     }
-    if (snapshot.event.empty()) return;
+    by_queue_ = snapshot.by_queue;
+    if (!snapshot.queued_at.empty()) {
+        stage_ = Stage::Ringing;
+        dialled_ = std::move(snapshot.queued_at);
+        let_go_ = snapshot.let_go;
+    }
+    if (snapshot.event.empty() || let_go_) return;
     ReferReport left;
     left.leg = referrer_;
     left.event = std::move(snapshot.event);
@@ -436,6 +463,13 @@ void Transfer::take_over(Call& call, CallContext& ctx) {
         const int64_t left_ms = parked_until_utc_.unix_ms - ctx.now.utc.unix_ms;
         parked_until_ = ctx.now.mono + std::chrono::milliseconds(std::max<int64_t>(left_ms, 0));
         return leave(call, ctx, referrer_);
+    }
+    if (call.queue_.waits(call)) {
+        offer_of_who_stays(call);
+        first_branch_ = call.branches_.size() + 1;
+        call.ring_deadline_ = call.queue_.give_up_at(ctx.now.mono);
+        if (let_go_ && !by_queue_) leave(call, ctx, referrer_);
+        return;
     }
     if (!std::exchange(referrer_gone_, false)) return report(call, ctx, 503, true);
     call.end(ctx, ReleasedBy::System, 503, "the exchange was restarted");

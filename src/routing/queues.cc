@@ -140,7 +140,8 @@ bool has_agents(const Catalog& catalog, const Queue& queue, AccountId except) {
 
 Route wait_in_queue(const Catalog& catalog, const Question& question, const Queue& queue,
                     Route route) {
-    if (has_agents(catalog, queue, question.caller)) {
+    // Who puts somebody back in line may be the one agent there is.
+    if (has_agents(catalog, queue, question.transfers ? AccountId{} : question.caller)) {
         route.steps.push_back({"queue", is_told(question)
                                             ? "The call waits in the queue " + queue.name +
                                                   " for a free agent of" +

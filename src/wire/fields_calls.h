@@ -13,6 +13,7 @@ void describe(A& a, ports::QueuePlace& v) {
     a(4, v.waits);
     a(5, v.turn);
     a(6, v.offered);
+    a(7, v.agent);
 }
 template <typename A>
 void describe(A& a, ports::QueueAdvice::Entry& v) {

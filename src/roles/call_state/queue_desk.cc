@@ -122,9 +122,8 @@ void QueueDesk::note_tried(Now now, const CallSummary& before, const CallSummary
 }
 
 void QueueDesk::note_talked(Now now, const CallSummary& before, const CallSummary* after) {
-    const AccountId talked = before.callee_account;
-    if (talked.is_nil() || before.queue->waits) return;
-    if (after != nullptr && after->callee_account == talked) return;
+    const AccountId talked = ports::agent_of(before);
+    if (talked.is_nil() || (after != nullptr && ports::agent_of(*after) == talked)) return;
     free_agent(now.mono, before.queue->domain, before.queue->queue, talked);
 }
 

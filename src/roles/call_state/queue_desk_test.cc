@@ -176,6 +176,24 @@ TEST_F(QueueDeskTest, TheOldestCallGetsTheAgentWhateverB2bHasIt) {
     EXPECT_EQ(said(), Said{"2 turn 1: 1"});
 }
 
+// Who was called waits, after a transfer by the caller: the agent is on the caller's side.
+TEST_F(QueueDeskTest, AnAgentOnTheCallersSideWrapsUp) {
+    put_queue(1, [](auto& queue) {
+        queue.members = {account(1)};
+        queue.wrap_up = 10s;
+    });
+    arrive(1);
+    EXPECT_EQ(said(), Said{"1 turn 1: 1"});
+    takes_turn(1, 1, {account(1)});
+    call(1).caller_account = call(1).queue->agent = account(1);
+    answers(1, 7);
+    end(1);
+    arrive(2);
+    EXPECT_EQ(said(), Said{"2 place 0"});
+    pass(10s);
+    EXPECT_EQ(said(), Said{"2 turn 1: 1"});
+}
+
 TEST_F(QueueDeskTest, TwoCallersDoNotGetOneAgent) {
     arrive(1);
     arrive(2);
