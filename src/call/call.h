@@ -211,7 +211,10 @@ class Call {
 
     // --- sides.cc
     std::vector<Side> sides_of(const Destination& to) const;
+    std::vector<Side> sides_of(const QueueStop& stop) const;
     bool is_licensed();
+    void keep_from_stage(int refusal, std::string_view reason);
+    bool enters_queue(CallContext& ctx);
     void count_in(const std::vector<Side>& sides);
     int refused_beforehand() const { return is_any_busy(destinations_) ? 486 : licence_refusal_; }
     DomainId domain_of_forward(const routing::Forward& forward) const;

@@ -212,6 +212,8 @@ std::vector<DomainId> Call::domains() const {
     };
     for (const auto& branch : branches_) add(branch->destination);
     for (const Destination& each : destinations_) add(each);
+    if (const QueueStop* stop = queue_.refused(); stop != nullptr)
+        if (std::ranges::find(all, stop->domain) == all.end()) all.push_back(stop->domain);
     for (const Side& each : sides_)  // of those who have sent it on
         if (std::ranges::find(all, each.domain) == all.end()) all.push_back(each.domain);
     return all;
@@ -260,6 +262,12 @@ model::Cdr Call::side_of(const model::Cdr& whole, DomainId domain) const {
     const ShownCaller caller = shown_in(domain);
     side.caller = party_of(caller.number, caller.name, {});
     side.dialled = side.callee.number;
+    if (const std::string* queue = queue_.number_in(domain)) {
+        const bool is_sent_on = !side.forwards.empty();
+        const auto meant = is_sent_on ? side.forwards.front().by : party_of(*queue, "", {});
+        side.dialled = meant.number;
+        if (!is_ours(whole.callee.account)) side.callee = meant;
+    }
     side.route.clear();
     side.continued_in.reset();
     return side;

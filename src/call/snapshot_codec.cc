@@ -404,6 +404,11 @@ void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
     here.set_sounds(from.sounds);
     here.set_is_taken(from.is_taken);
     here.set_agent_is_near(from.agent_is_near);
+    for (const routing::Forward& each : from.stop->path) encode(each, *here.add_path());
+    if (!from.stop->shown) return;
+    here.set_shown_number(from.stop->shown->number);
+    here.set_shown_name(from.stop->shown->name);
+    here.set_shown_domain(from.stop->shown->domain);
 }
 
 QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
@@ -430,6 +435,10 @@ QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
                          std::chrono::milliseconds(in.queue().ring_ms()),
                          std::chrono::milliseconds(in.queue().wait_max_ms()),
                          in.queue().has_music()};
+    const proto::SnapshotQueue& here = in.queue();
+    for (const proto::SnapshotForward& each : here.path()) out.stop->path.push_back(decode(each));
+    if (here.has_shown_number())
+        out.stop->shown = ShownCaller{here.shown_number(), here.shown_name(), here.shown_domain()};
     out.turn = in.queue().turn();
     out.wait_until = {in.queue().wait_until_ms()};
     out.sounds = in.queue().sounds();

@@ -101,10 +101,7 @@ bool Call::next_stage(CallContext& ctx) {
     report_due_ = true;
     locate_give_up_.reset();
     note_path(ctx);
-    if (queue_.is_stop(stage_)) {
-        queue_.enter(*this, ctx);
-        return true;
-    }
+    if (enters_queue(ctx)) return true;
     ask_for_devices(ctx);
     if (rings()) begin_stage_time(ctx);
     return true;

@@ -108,12 +108,12 @@ std::optional<Transfer::Wanted> Transfer::route_wanted(const Call& call) const {
 void Transfer::on_routed(Call& call, CallContext& ctx, int refusal) {
     if (stage_ != Stage::Routing) return;
     // A feature code leads nowhere, and refuses nothing.
-    const bool is_queue = call.queue_.is_stop(0);
+    const bool is_queue = call.queue_.stop_of(0) != nullptr;
     if (call.destinations_.empty() && !is_queue)
         return on_failed(call, ctx, refusal >= 300 ? refusal : 403);
     stage_ = Stage::Locating;
     first_branch_ = call.branches_.size() + 1;
-    if (is_queue) return call.queue_.enter(call, ctx);
+    if (call.enters_queue(ctx)) return;
     call.ask_for_devices(ctx);
 }
 

@@ -119,6 +119,7 @@ class Transfer {
     void want_to_let_go() { lets_go_ = !let_go_; }
     bool has_let_go(uint8_t index) const { return let_go_ && index == referrer_; }
     uint8_t stays(const Call& call) const;
+    routing::Shown who_stays(const Call& call) const;
     // He has been told, and hung up.
     bool has_seen_off(uint8_t index) const;
     // Who was called waits, and is to be seen as who calls.
@@ -178,7 +179,6 @@ class Transfer {
     int refusal_of(const Call& call, const CallContext& ctx, uint8_t index,
                    const ReferRequest& request) const;
     void start(Call& call, uint8_t index, std::string dialled);
-    routing::Shown who_stays(const Call& call) const;
     void ask_owner(Call& call, CallContext& ctx);
     void invite_replacing(Call& call, CallContext& ctx, const ports::ReplacedFound& found);
     void complete(Call& call, CallContext& ctx);

@@ -88,6 +88,11 @@ class B2buaSubject final : public LadderSubject {
         if (equals == word.npos || colon == word.npos) return;
         LadderPhone phone;
         phone.account = word.substr(equals + 1, colon - equals - 1);
+        const size_t at = phone.account.find('@');
+        if (at != phone.account.npos) {
+            phone.account.resize(at);
+            stage_.add_account_elsewhere(phone.account);
+        }
         std::from_chars(word.data() + colon + 1, word.data() + word.size(), phone.port);
         if (!stage_.has_account(phone.account)) stage_.add_account(phone.account);
         stage_.register_phone(phone.account, phone.port);
@@ -327,6 +332,9 @@ void B2buaSubject::drain_store(std::vector<std::string>& out) {
                            std::to_string(cdr->sip_status) + " released by " +
                            std::string(model::to_string(cdr->released_by)) +
                            (cdr->survived ? " survived" : "");
+        if (cdr->domain == roles::b2bua::kOther)
+            line += " | of other.test: " + cdr->caller.number + " to " + cdr->dialled +
+                    ", reached " + cdr->callee.number;
         line += transfers_of(*cdr);
         for (const model::CdrQueue& each : cdr->queues) {
             line += " | queue " + each.name + " " + std::string(model::to_string(each.outcome)) +

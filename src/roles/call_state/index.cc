@@ -91,8 +91,8 @@ const CallSummary* Index::ringing(const ports::RingingQuery& query) const {
         if (is_parked == query.parked_at.empty()) continue;
         if (is_parked && call.callee == query.parked_at) return &call;
         if (is_parked) continue;
-        // In a queue with nobody's phone ringing there is nothing to pick up.
-        if (call.queue && call.queue->waits && call.ringing.empty()) continue;
+        // Who waits in a queue, or is called in another domain or outside, rings at nobody here.
+        if (call.ringing.empty()) continue;
         const bool is_asked = query.account.is_nil() ||
                               std::ranges::find(call.ringing, query.account) != call.ringing.end();
         if (is_asked && call.caller_account != query.except) return &call;
@@ -140,6 +140,15 @@ std::vector<CallId> Index::by_domain(DomainId domain) const {
     const auto found = by_domain_.find(domain);
     if (found == by_domain_.end()) return {};
     return {found->second.begin(), found->second.end()};
+}
+
+std::vector<CallId> Index::sides_of(CallId whole, Instance owner) const {
+    std::vector<CallId> sides;
+    const auto owned = by_owner_.find(owner.number);
+    if (owned == by_owner_.end()) return sides;
+    for (const CallId& id : owned->second)
+        if (id == whole || calls_.at(id).summary.whole == whole) sides.push_back(id);
+    return sides;
 }
 
 const CallSummary* Index::by_call_id_header(std::string_view header) const {
