@@ -15,17 +15,17 @@ using sip::SdpPart;
 void Call::on_answered(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     Branch* won = branch(index);
     if (won == nullptr) return;
+    // Of before a restart: nobody knows what it had been offered.
+    if (won->is_pending() && queue_.waits(*this) && !queue_.has_turn()) {
+        won->state = BranchState::Lost;
+        return won->party.leg.hangup(ctx.leg, 503, {});
+    }
     if (transfer_.rings() && won->is_pending()) {
         return transfer_.on_answered(*this, ctx, index, event);
     }
     if (phase_ != Phase::Ringing || !won->is_pending()) {
         // Another was faster, or the caller is gone: ACK and BYE (RFC 3261 13.2.2.4).
         return won->party.leg.hangup(ctx.leg, 487, {});
-    }
-    // Of before a restart: nobody knows what it had been offered.
-    if (queue_.waits(*this) && !queue_.has_turn()) {
-        won->state = BranchState::Lost;
-        return won->party.leg.hangup(ctx.leg, 503, {});
     }
     if (is_remnant_) {
         won->state = BranchState::Lost;

@@ -2,6 +2,7 @@
 // each forked device has another.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,5 +62,8 @@ struct Branch {
                state == BranchState::Ringing;
     }
 };
+
+// A place without a phone: of one that is gone, or of a queue that has answered.
+std::unique_ptr<Branch> empty_place(uint64_t base, size_t index);
 
 }  // namespace tandem::call

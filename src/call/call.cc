@@ -87,6 +87,7 @@ bool Call::talks_to(uint8_t leg, std::string_view remote_tag) const {
 uint8_t Call::talking_leg(DomainId domain, AccountId account) const {
     if (winner_ == 0 || phase_ >= Phase::Ending || paging_.is_page()) return no_leg;
     for (const uint8_t index : {near_, winner_}) {
+        if (transfer_.has_let_go(index)) continue;
         if (who_is(index).account == account && domain_of_leg(index) == domain) return index;
     }
     return no_leg;
@@ -94,9 +95,18 @@ uint8_t Call::talking_leg(DomainId domain, AccountId account) const {
 
 std::vector<uint8_t> Call::talkers() const {
     std::vector<uint8_t> found = paging_.listeners(*this);
-    if (!paging_.is_page() && winner_ != 0) found.push_back(winner_);
-    found.insert(found.begin(), near_);
+    const bool has_callee = winner_ != 0 && !transfer_.has_let_go(winner_);
+    if (!paging_.is_page() && has_callee) found.push_back(winner_);
+    if (!transfer_.has_let_go(near_)) found.insert(found.begin(), near_);
+    if (const auto waits = transfer_.aside()) found.push_back(*waits);
     return found;
+}
+
+std::pair<uint8_t, uint8_t> Call::places() const {
+    const auto waits = transfer_.aside();
+    if (!waits) return {near_, winner_};
+    if (transfer_.referrer() == near_) return {near_, *waits};
+    return {*waits, winner_};
 }
 
 Branch* Call::winner() {
@@ -312,6 +322,7 @@ void Call::pump(CallContext& ctx) {
     for (size_t i = 0;; ++i) {
         if (i == events.size()) transfer_.settle(*this, ctx);
         if (i == events.size()) intruder_.settle(*this, ctx);
+        if (i == events.size()) queue_.settle(*this, ctx);
         if (i == events.size()) break;
         LegEvent event = std::move(events[i]);
         on_leg_event(ctx, std::move(event));

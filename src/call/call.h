@@ -166,6 +166,12 @@ class Call {
     SrtpPolicy srtp_of(uint8_t index) const;  // of a party; trunks may have their own
     std::vector<uint8_t> talkers() const;     // who is in it: two, or all of a page
     bool talks(uint8_t index) const { return index == near_ || (winner_ != 0 && index == winner_); }
+    // In it, and none of two: it hears a page, or waits while its partner talks with somebody else.
+    bool is_beside(uint8_t index) const {
+        return paging_.hears(*this, index) || transfer_.is_aside(index);
+    }
+    // In the caller's place and in the callee's, whoever talks with whom at the moment.
+    std::pair<uint8_t, uint8_t> places() const;
     Destination who_is(uint8_t index) const;
     void set_phase(Phase phase);
     bool ringing() const { return phase_ == Phase::Locating || phase_ == Phase::Ringing; }
@@ -207,7 +213,10 @@ class Call {
 
     // --- sides.cc
     std::vector<Side> sides_of(const Destination& to) const;
+    std::vector<Side> sides_of(const QueueStop& stop) const;
     bool is_licensed();
+    void keep_from_stage(int refusal, std::string_view reason);
+    bool enters_queue(CallContext& ctx);
     void count_in(const std::vector<Side>& sides);
     int refused_beforehand() const { return is_any_busy(destinations_) ? 486 : licence_refusal_; }
     DomainId domain_of_forward(const routing::Forward& forward) const;
@@ -307,6 +316,7 @@ class Call {
     bool is_move_answer(uint8_t index) const;
     void on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer);
     void on_move_refused(CallContext& ctx, uint8_t index, int status);
+    void lose_beside(CallContext& ctx, uint8_t index, int status);
     void note_exchange_for_move(const Exchange& exchange);
     void run_move_timers(CallContext& ctx);
     std::optional<Instant> next_move_deadline() const;

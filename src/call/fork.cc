@@ -85,7 +85,7 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     to.state = BranchState::Inviting;
     sip::OutgoingInvite invite;
     invite.request_uri = to.binding.contact;
-    const bool is_transfer = transfer_.is_under_way();
+    const bool is_transfer = transfer_.is_under_way() && !transfer_.is_by_queue();
     const bool hides = is_transfer ? transfer_.hides_caller(*this) : facts_.hide_caller;
     invite.from = is_transfer ? transfer_.shown_from(ctx, *this) : shown_caller(facts_);
     invite.to = is_transfer ? transfer_.shown_to(ctx, *this, index) : shown_callee(facts_);
@@ -123,7 +123,10 @@ void Call::launch(CallContext& ctx, uint8_t index) {
         invite.payload.sdp = to.party.media.describe(*offered(), SdpRole::Offer, ctx.leg.rng);
     }
     to.party.leg.invite(ctx.leg, std::move(invite));
-    if (settings_.survival == Survival::All) save_wanted_ = true;
+    // For who waits in a queue it is called off after a restart, as for a call that rings.
+    const bool is_turn = transfer_.is_under_way() && queue_.waits(*this);
+    const Survival least = is_turn ? Survival::Established : Survival::All;
+    if (settings_.survival >= least) save_wanted_ = true;
 }
 
 // --- Provisional responses.
@@ -284,6 +287,7 @@ void Call::fail_if_exhausted(CallContext& ctx) {
     if (asking || !to_ask_again_.empty() || !sides_asked_.empty() || asks_for_line()) return;
     const auto is_pending = [](const auto& branch) { return branch->is_pending(); };
     if (std::ranges::any_of(branches_, is_pending)) return;
+    if (queue_.is_answering(*this)) return;
     if (queue_.waits(*this)) {
         if (queue_.has_turn()) queue_.turn_over(*this, ctx);
         return;
@@ -322,6 +326,7 @@ void Call::on_ring_timeout(CallContext& ctx) {
 }
 
 void Call::search_failed(CallContext& ctx, ReleasedBy by, int status, std::string_view reason) {
+    if (transfer_.is_by_queue()) return transfer_.on_failed(*this, ctx, status, reason);
     if (transfer_.is_under_way()) return transfer_.on_failed(*this, ctx, status);
     if (paging_.is_page() && phase_ >= Phase::Committing) return paging_.on_time_over(*this, ctx);
     if (paging_.is_page() && status != 503)

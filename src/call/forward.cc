@@ -53,15 +53,17 @@ std::optional<ForwardReason> why_not_taken(std::span<const std::unique_ptr<Branc
 // The present stage is reached over these; the caller hears of it.
 void Call::note_path(CallContext& ctx) {
     const size_t before = forwards_.size();
-    for (const Destination& to : destinations_) {
-        if (to.stage != stage_) continue;
-        for (const Forward& each : to.path) {
+    const auto note = [&](const std::vector<Forward>& path) {
+        for (const Forward& each : path) {
             const bool known = std::ranges::any_of(forwards_, [&](const Forward& other) {
                 return other.by == each.by && other.number == each.number && other.to == each.to;
             });
             if (!known) forwards_.push_back(each);
         }
-    }
+    };
+    for (const Destination& to : destinations_)
+        if (to.stage == stage_) note(to.path);
+    if (const QueueStop* stop = queue_.stop_of(stage_)) note(stop->path);
     if (forwards_.size() == before) return;
     if (!ringing()) return;  // a transfer's: who stays has been answered long ago
     rang_ = 181;
@@ -83,7 +85,7 @@ void Call::go_on_from_stage(CallContext& ctx) {
 // What the rules of who is called look at. Of a transfer it is who transfers, as when its route was
 // looked for.
 routing::Origin Call::origin_for(const Destination& called) const {
-    if (transfer_.is_under_way()) {
+    if (transfer_.is_under_way() && !transfer_.is_by_queue()) {
         const Destination by = who_is(transfer_.referrer());
         return {by.number, domain_of(facts_, by) == domain_of(facts_, called)};
     }
@@ -112,9 +114,9 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     Route further = route_of(std::move(*found), {ctx.around.catalog, ctx.trunk_key, facts_});
     std::ranges::move(further.notes, std::back_inserter(route_notes_));
     further.notes.clear();
-    // It leads nowhere: as if nothing were set. A transfer leads to no queue (see on_route()).
+    // It leads nowhere: as if nothing were set.
     if (further.destinations.empty() && further.queues.empty()) return;
-    if (transfer_.is_under_way() && !further.queues.empty()) return;
+    if (!further.queues.empty() && queue_.is_full()) return;
     insert_stages(std::move(further), by.path);
 }
 
@@ -131,6 +133,8 @@ void Call::insert_stages(Route further, const std::vector<Forward>& path) {
         each.path.insert(each.path.begin(), path.begin(), path.end());
         destinations_.push_back(std::move(each));
     }
+    for (QueueStop& each : further.queues)
+        each.path.insert(each.path.begin(), path.begin(), path.end());
     queue_.insert(stage_, count, std::move(further.queues));
     stages_.insert(stages_.begin() + stage_ + 1, further.stages.begin(), further.stages.end());
 }

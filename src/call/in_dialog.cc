@@ -14,6 +14,8 @@ using sip::Method;
 // One offer at a time: a second one, from either side, meets 491 (RFC 3261 14.2), and whoever sent
 // it tries again after its own random time.
 void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    if (transfer_.is_aside(index)) return transfer_.on_waiting_offer(*this, ctx, index, event);
+    if (transfer_.on_offer(*this, ctx, index, event)) return;
     Party& from = *party(index);
     Party* to = winner_ == 0 ? nullptr : party(peer_of(index));
     // While there is no media gate no offer could be carried.
@@ -72,6 +74,14 @@ void Call::carry_offer(CallContext& ctx) {
 
 void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     if (event.sdp && is_move_answer(index)) return on_move_answer(ctx, index, *event.sdp);
+    const bool is_alone = talks(index) && transfer_.has_let_go(peer_of(index));
+    if (is_alone && event.sdp) {  // who waits in a queue has asked for our offer
+        if (!party(index)->media.learn(*event.sdp, SdpRole::Answer, srtp_of(index)))
+            return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
+        update_media(ctx, {index}, false);
+        save_wanted_ = save_wanted_ || settings_.survival != Survival::None;
+        return;
+    }
     if (!exchange_ || !event.sdp) return;
     const Exchange exchange = std::move(*exchange_);
     const bool last = exchange.stage == Exchange::Stage::FinalAck;
@@ -130,7 +140,7 @@ void Call::on_offer_wanted(CallContext& ctx, uint8_t index, sip::LegEvent& event
 
 void Call::on_offer_refused(CallContext& ctx, uint8_t index, const sip::LegEvent& event) {
     if (is_move_answer(index)) return on_move_refused(ctx, index, event.status);
-    if (!exchange_ || index == exchange_->from) return;
+    if (!exchange_ || index == exchange_->from || !talks(index)) return;
     refuse_exchange(ctx, event.status >= 300 ? event.status : 500);
 }
 
@@ -196,10 +206,12 @@ ports::ReplacedFound Call::find_dialog(const ports::ReplacedQuery& query) const 
             return named->leg.local_tag() == ours && named->leg.remote_tag() == theirs;
         };
         if (!is(query.to_tag, query.from_tag) && !is(query.from_tag, query.to_tag)) continue;
-        if (index == 0 && ringing()) {
+        const bool is_alone =
+            queue_.waits(*this) && talks(index) && transfer_.has_let_go(peer_of(index));
+        if ((index == 0 && ringing()) || is_alone) {
             found.error.reset();
             found.rings = true;
-            found.dialled = facts_.dialled;
+            found.dialled = is_alone ? transfer_.dialled() : facts_.dialled;
         }
         if (phase_ != Phase::Established || winner_ == 0) continue;
         if (!talks(index) || transfer_.is_under_way() || paging_.is_page()) continue;
@@ -257,7 +269,8 @@ void Call::on_dialog_request(CallContext& ctx, uint8_t index, sip::LegEvent& eve
 void Call::relay_request(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     sip::Leg& leg = party(index)->leg;
     Party* to = winner_ == 0 ? nullptr : party(peer_of(index));
-    if (to == nullptr || phase_ != Phase::Established || !talks(index)) {
+    const bool is_alone = transfer_.has_let_go(peer_of(index));
+    if (to == nullptr || phase_ != Phase::Established || !talks(index) || is_alone) {
         leg.respond(ctx.leg, event.server, 480, {});
         return;
     }

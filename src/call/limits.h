@@ -25,6 +25,11 @@ inline constexpr size_t kQueueBranchesMax = 200;
 inline constexpr Duration kQueuedTold = 300ms;
 // And again: every minute, RFC 3261 13.3.1.1.
 inline constexpr Duration kQueuedToldAgain = 60s;
+// Who is transferred into a queue has a place there when CS says so, in milliseconds; or after
+// this, as CS may be changing hands, and whoever transferred him waits for it.
+inline constexpr Duration kQueueTakesIn = 2s;
+// Queues that the record of a call holds (items_max of its `queues`).
+inline constexpr size_t kQueueNotesMax = 16;
 // Contacts followed after 3xx answers, all branches together. RFC 3261 8.1.3.4 warns of loops.
 inline constexpr size_t kRedirectionsMax = 8;
 

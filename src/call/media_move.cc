@@ -149,7 +149,7 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     for (const uint8_t index : parties_with_media()) {
         PartyMedia& media = party(index)->media;
         party(index)->hears.reset();
-        const bool is_in = talks(index) || paging_.hears(*this, index);
+        const bool is_in = talks(index) || is_beside(index);
         if (move_->joins && is_in) media.forget_keys();
         request.set.push_back(media.settings());
         if (index >= move_->before.size()) continue;
@@ -164,7 +164,7 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     }
     if (paging_.is_page())
         request.heard = paging_.heard(*this);
-    else if (move_->joins)
+    else if (move_->joins && talkers().size() == 2)
         request.joined = {{request.set[0].termination, request.set[1].termination}};
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }
@@ -191,6 +191,7 @@ void Call::on_move_opened(CallContext& ctx) {
         of.knows_old_ports = false;
         if (was_answered_meanwhile && !paging_.is_page()) of.media.forget_keys();
     }
+    transfer_.drop_media(*this, ctx);  // who has left meanwhile
     if (paging_.is_page())
         paging_.tell_gate(*this, ctx, talkers());
     else if (was_answered_meanwhile)
@@ -265,9 +266,12 @@ void Call::offer_move(CallContext& ctx) {
         MoveSide& side = move_->sides[index];
         if (!side.wanted || side.offering) continue;
         if (side.again && *side.again > ctx.now.mono) continue;
-        // Of a page each goes on as it was.
-        const auto other = paging_.is_page() ? party(index)->leg.local_sdp()
-                                             : agreed_with(party(peer_of(index))->leg);
+        // Of a page, and with nobody at the other end, each goes on as it was, and so does who
+        // waits.
+        const bool as_it_was =
+            paging_.is_page() || transfer_.has_let_go(peer_of(index)) || transfer_.is_aside(index);
+        const auto other =
+            as_it_was ? party(index)->leg.local_sdp() : agreed_with(party(peer_of(index))->leg);
         if (!other) return end(ctx, ReleasedBy::System, 503, "media was lost");
         Party& to = *party(index);
         sip::Payload payload;
@@ -286,14 +290,14 @@ void Call::offer_move(CallContext& ctx) {
 }
 
 bool Call::is_move_answer(uint8_t index) const {
-    if (!move_ || move_->stage != Stage::Offering || !(talks(index) || paging_.hears(*this, index)))
+    if (!move_ || move_->stage != Stage::Offering || !(talks(index) || is_beside(index)))
         return false;
     return move_->side_of(index).offering;
 }
 
 void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer) {
     if (!party(index)->media.learn(answer, SdpRole::Answer, srtp_of(index))) {
-        if (paging_.hears(*this, index)) return end_leg(ctx, index, 488, reason_header(488, ""));
+        if (is_beside(index)) return lose_beside(ctx, index, 488);
         return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
     }
     move_->sides[index] = {std::exchange(party(index)->knows_old_ports, false), false, {}};
@@ -310,10 +314,16 @@ void Call::on_move_refused(CallContext& ctx, uint8_t index, int status) {
     side.offering = false;
     if (!side.wanted) return offer_move(ctx);
     const bool passing = status == 491 || status == 500 || status == 503 || status == 430;
-    if (!passing && paging_.hears(*this, index))
-        return end_leg(ctx, index, 503, reason_header(503, "media was lost"));
+    if (!passing && is_beside(index)) return lose_beside(ctx, index, 503);
     if (!passing) return end(ctx, ReleasedBy::System, 503, "media was lost");
     side.again = ctx.now.mono + (status == 491 ? kMediaTryAgain : kMoveOfferAgain);
+}
+
+void Call::lose_beside(CallContext& ctx, uint8_t index, int status) {
+    end_leg(ctx, index, status, reason_header(status, status == 503 ? "media was lost" : ""));
+    if (!transfer_.is_aside(index)) return;
+    transfer_.on_party_ended(*this, ctx, index);
+    offer_move(ctx);
 }
 
 // An offer that travelled from one party to the other has given both the new ports.

@@ -171,7 +171,8 @@ std::vector<TrunkId> Call::lines() const {
     }
     for (size_t i = 0; i < branches_.size(); ++i) {
         const auto& outside = branches_[i]->destination.outside;
-        const bool is_there = talks(static_cast<uint8_t>(i + 1)) || branches_[i]->is_pending();
+        const auto leg = static_cast<uint8_t>(i + 1);
+        const bool is_there = talks(leg) || transfer_.is_aside(leg) || branches_[i]->is_pending();
         if (outside && is_there) lines.push_back(outside->trunk);
     }
     return lines;

@@ -56,6 +56,7 @@ const model::DomainSettings* Call::music_of(const CallContext& ctx, DomainId dom
 }
 
 bool Call::waits(uint8_t index) const {
+    if (transfer_.lets_wait(index)) return true;
     const uint8_t other = peer_of(index);
     const bool lost_other = transfer_.is_under_way() && transfer_.parked_leg() == other &&
                             (transfer_.is_parked() || transfer_.referrer_is_gone());
@@ -63,13 +64,17 @@ bool Call::waits(uint8_t index) const {
 }
 
 std::optional<ports::MediaPlay> Call::wanted_music(const CallContext& ctx, uint8_t index) const {
-    if (!talks(index) || !waits(index)) return std::nullopt;
+    if ((!talks(index) && !transfer_.is_aside(index)) || !waits(index)) return std::nullopt;
     const Party& of = *party(index);
-    const model::DomainSettings* music = music_of(ctx, peer_of(index));
-    auto play = music == nullptr ? std::nullopt : play_to(of, ports::MediaSound::Music);
+    const uint8_t holder = transfer_.lets_wait(index) ? transfer_.referrer() : peer_of(index);
+    const model::DomainSettings* music = music_of(ctx, holder);
+    // His phone rings no more, as it would if he had come to the queue by himself.
+    const bool rings = queue_.waits(*this) && (music == nullptr || !queue_.wants_music());
+    if (music == nullptr && !rings) return std::nullopt;
+    auto play = play_to(of, rings ? ports::MediaSound::Ringback : ports::MediaSound::Music);
     if (!play || !of.media.streams()[play->stream].settings.remote_rtp) return std::nullopt;
-    if (music->music) {
-        play->domain = domain_of_leg(peer_of(index));
+    if (!rings && music->music) {
+        play->domain = domain_of_leg(holder);
         play->music = *music->music;
     }
     return play;
@@ -94,8 +99,9 @@ std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
     return play;
 }
 
-// A transfer by keys that has failed is told of by sound: its phone has asked for nothing.
+// Of a transfer by keys is told by sound: its phone has asked for nothing.
 std::optional<ports::MediaPlay> Call::wanted_tone(uint8_t index) const {
+    if (transfer_.hears_ringing(index)) return play_to(*party(index), ports::MediaSound::Ringback);
     if (!code_keys_.is_told_of_failure(index)) return std::nullopt;
     auto play = play_to(*party(index), ports::MediaSound::Busy);
     if (play) play->once = true;

@@ -32,6 +32,10 @@ void QueueWait::begin_sound(Call& call, CallContext& ctx) {
                      sdp::has_media(answer_of_gate(*call.offer_));
     if (!may) return;
     here_->sound = Sound::Opening;
+    open_caller(call, ctx);
+}
+
+void QueueWait::open_caller(Call& call, CallContext& ctx) {
     if (call.move_) return;  // he has ports when it ends
     if (call.media_open_) return on_ports(call, ctx);
     ports::MediaRequest request;
@@ -43,6 +47,7 @@ void QueueWait::begin_sound(Call& call, CallContext& ctx) {
 }
 
 void QueueWait::on_ports(Call& call, CallContext& ctx) {
+    if (is_answering(call)) return answer(call, ctx);
     if (!waits(call) || here_->sound == Sound::None || call.caller_->media.local().empty()) return;
     const bool is_first = here_->sound == Sound::Opening;
     here_->sound = Sound::On;
@@ -54,11 +59,19 @@ void QueueWait::on_ports(Call& call, CallContext& ctx) {
 
 // He waits without a sound, and an agent's phone may find ports later.
 bool QueueWait::on_no_ports(Call& call, CallContext& ctx) {
-    const bool is_own = waits(call) && here_->sound == Sound::Opening && !has_turn();
+    if (waits(call) && here_->of_answered && has_turn()) {
+        turn_over(call, ctx);
+        return true;
+    }
+    const bool was_answering = is_answering(call) && call.phase_ == Phase::Ringing;
+    if (was_answering) here_->of_answered = false;
+    const bool is_own =
+        waits(call) && !has_turn() && (here_->sound == Sound::Opening || was_answering);
     if (!is_own) return false;
     here_->sound = Sound::None;
     call.media_open_ = false;
     tell(call, ctx);
+    settle(call, ctx);
     return true;
 }
 

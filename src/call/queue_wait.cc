@@ -51,28 +51,38 @@ bool has(const std::vector<AccountId>& agents, AccountId one) {
 }
 
 // The agent's place among the destinations of the present stage; nullopt: he can't be called.
-std::optional<uint8_t> destination_of(std::vector<Destination>& all, uint8_t stage,
-                                      const store::Catalog& catalog, DomainId domain,
-                                      AccountId agent) {
+std::optional<uint8_t> destination_of(std::vector<Destination>& all, const QueueStop& stop,
+                                      const store::Catalog& catalog, AccountId agent) {
     for (size_t i = 0; i < all.size(); ++i)
-        if (all[i].account == agent && all[i].stage == stage) return static_cast<uint8_t>(i);
-    const auto* account = catalog.find_account(domain, agent);
+        if (all[i].account == agent && all[i].stage == stop.stage) return static_cast<uint8_t>(i);
+    const auto* account = catalog.find_account(stop.domain, agent);
     if (account == nullptr || !account->enabled || all.size() >= kDestinationsMax)
         return std::nullopt;
-    routing::Target target = routing::target_of(domain, *account);
+    routing::Target target = routing::target_of(stop.domain, *account);
     Destination& to = all.emplace_back();
     to.account = agent;
-    to.domain = domain;
+    to.domain = stop.domain;
     to.number = std::move(target.number);
     to.name = std::move(target.name);
-    to.stage = stage;
+    to.stage = stop.stage;
     to.of_group = true;
+    to.path = stop.path;
+    to.shown = stop.shown;
     return static_cast<uint8_t>(all.size() - 1);
 }
 
 }  // namespace
 
 // --- Stages.
+
+void QueueWait::plan(std::vector<QueueStop> stops) {
+    stops_ = std::move(stops);
+    notes_before_ = notes_.size();
+}
+
+bool QueueWait::is_full() const {
+    return notes_.size() + routing::kForwardsMax >= kQueueNotesMax;
+}
 
 void QueueWait::insert(uint8_t stage, size_t count, std::vector<QueueStop> stops) {
     for (QueueStop& each : stops_)
@@ -83,14 +93,26 @@ void QueueWait::insert(uint8_t stage, size_t count, std::vector<QueueStop> stops
     }
 }
 
-bool QueueWait::is_stop(uint8_t stage) const {
-    return std::ranges::find(stops_, stage, &QueueStop::stage) != stops_.end();
+const QueueStop* QueueWait::stop_of(uint8_t stage) const {
+    const auto found = std::ranges::find(stops_, stage, &QueueStop::stage);
+    return found == stops_.end() ? nullptr : &*found;
+}
+
+void QueueWait::refuse(uint8_t stage) {
+    for (QueueStop& each : stops_) each.is_refused |= each.stage == stage;
+}
+
+const QueueStop* QueueWait::refused() const {
+    const auto found = std::ranges::find(stops_, true, &QueueStop::is_refused);
+    return found == stops_.end() ? nullptr : &*found;
 }
 
 // --- In the queue.
 
 bool QueueWait::waits(const Call& call) const {
-    return here_ && call.phase_ == Phase::Ringing && call.winner_ == 0;
+    if (!here_ || !here_->of_answered)
+        return here_ && call.phase_ == Phase::Ringing && call.winner_ == 0;
+    return call.phase_ == Phase::Established && !here_->is_taken && call.transfer_.rings();
 }
 
 Instant QueueWait::give_up_at(Instant now) const {
@@ -98,30 +120,57 @@ Instant QueueWait::give_up_at(Instant now) const {
 }
 
 void QueueWait::enter(Call& call, CallContext& ctx) {
-    here_.emplace().stop = *std::ranges::find(stops_, call.stage_, &QueueStop::stage);
+    here_.emplace().stop = *stop_of(call.stage_);
     const QueueStop& stop = here_->stop;
+    here_->of_answered = call.transfer_.is_under_way();
     notes_.push_back({stop.domain, stop.queue, stop.number, stop.name, ctx.now.utc, {}});
-    call.set_phase(Phase::Ringing);
+    notes_.back().of_answered = here_->of_answered;
+    if (here_->of_answered)
+        call.transfer_.on_located();
+    else
+        call.set_phase(Phase::Ringing);
     call.report_due_ = true;
     call.stage_deadline_.reset();
     here_->wait_until = ctx.now.mono + stop.wait_max;
     call.ring_deadline_ = give_up_at(ctx.now.mono);
-    here_->tell_at = ctx.now.mono + kQueuedTold;
-    if (call.settings_.survival == Survival::All) call.save_wanted_ = true;
-    // Of a call that joins domains each sees its own side, and none has a place for both.
-    if (stop.domain != call.facts_.domain) return leave(call, ctx, QueueOutcome::NoAgents);
-    begin_sound(call, ctx);
+    here_->will_answer = !here_->of_answered && can_answer(call);
+    const bool is_told_later = here_->of_answered || here_->will_answer;
+    here_->tell_at = ctx.now.mono + (is_told_later ? kQueueTakesIn : kQueuedTold);
+    want_save(call);
+    if (!is_told_later) begin_sound(call, ctx);
+}
+
+// What waits unanswered is lost with its B2B, unless all is kept.
+void QueueWait::want_save(Call& call) const {
+    const Survival survival = call.settings_.survival;
+    const bool is_kept =
+        here_->of_answered ? survival != Survival::None : survival == Survival::All;
+    if (is_kept) call.save_wanted_ = true;
+}
+
+// He has a place, so that whoever has transferred him may go.
+void QueueWait::take_in(Call& call) {
+    here_->tell_at.reset();
+    call.transfer_.want_to_let_go();
 }
 
 void QueueWait::on_advice(Call& call, CallContext& ctx, const Advice::Entry& advice) {
+    if (here_ && here_->stop.queue == advice.queue && is_answering(call)) return hold(advice);
     if (!waits(call) || here_->stop.queue != advice.queue) return;
     switch (advice.kind) {
         case Advice::Kind::Place:
             here_->ahead = advice.ahead;
+            if (here_->of_answered) return take_in(call);
+            if (here_->will_answer) return begin_answer(call, ctx);
             // With his ports he is told of the sound as well.
             if (!has_turn() && here_->sound != QueueVisit::Sound::Opening) tell(call, ctx);
             return;
         case Advice::Kind::Turn:
+            if (here_->of_answered) take_in(call);
+            if (here_->will_answer) {
+                here_->held = advice;
+                return begin_answer(call, ctx);
+            }
             return begin_turn(call, ctx, advice);
         case Advice::Kind::Withdraw:
             return withdraw(call, ctx, advice.agents);
@@ -143,8 +192,7 @@ void QueueWait::begin_turn(Call& call, CallContext& ctx, const Advice::Entry& ad
         return leave(call, ctx, QueueOutcome::TooLong);
     std::vector<uint8_t> asked;
     for (const AccountId agent : advice.agents) {
-        const auto to = destination_of(call.destinations_, call.stage_, ctx.around.catalog,
-                                       here_->stop.domain, agent);
+        const auto to = destination_of(call.destinations_, here_->stop, ctx.around.catalog, agent);
         if (!to) continue;
         asked.push_back(*to);
         here_->offered.push_back(agent);
@@ -165,8 +213,9 @@ void QueueWait::turn_over(Call& call, CallContext& ctx) {
     here_->offered.clear();
     call.report_due_ = true;
     call.cancel_branches(ctx, 0, "");
-    if (call.settings_.survival == Survival::All) call.save_wanted_ = true;
+    want_save(call);
     if (here_->is_late) return leave(call, ctx, QueueOutcome::TooLong);
+    if (here_->of_answered) return;
     here_->tell_at = ctx.now.mono + kQueuedTold;  // unless CS says his place before
 }
 
@@ -218,20 +267,38 @@ void QueueWait::leave(Call& call, CallContext& ctx, QueueOutcome outcome) {
     call.search_failed(ctx, ReleasedBy::System, status_of(outcome), words_of(outcome));
 }
 
-// Puts the stages of the way on behind the present one.
+// As those of the queue know him.
+routing::Shown QueueWait::who_waits(const Call& call) const {
+    if (here_->stop.shown) return {here_->stop.shown->number, here_->stop.shown->name};
+    if (here_->of_answered) return call.transfer_.who_stays(call);
+    const ShownCaller shown = call.shown_in(here_->stop.domain);
+    return {shown.number, shown.name};
+}
+
+// Puts the stages of the way on behind the present one. In another domain than the caller's it goes
+// on as a call that somebody there has sent on.
 bool QueueWait::go_on(Call& call, CallContext& ctx, QueueOutcome outcome) const {
     const QueueStop& stop = here_->stop;
     const store::Catalog& catalog = ctx.around.catalog;
     const auto* queue = catalog.find<model::Queue>(stop.domain, stop.queue);
     // Queues may overflow to one another.
-    if (queue == nullptr || notes_.size() >= routing::kForwardsMax) return false;
-    const bool is_own = stop.domain == call.facts_.domain;
+    if (queue == nullptr || notes_.size() - notes_before_ >= routing::kForwardsMax) return false;
+    const uint8_t leg = here_->of_answered ? call.transfer_.stays(call) : 0;
+    const Destination who = call.who_is(leg);
+    const bool is_own = stop.domain == call.domain_of_leg(leg);
     routing::Question question{stop.domain, {}, {}, ctx.now.utc};
-    if (is_own) question.caller = call.facts_.caller_account;
-    if (is_own) question.trunk = call.facts_.trunk;
-    question.caller_number = call.facts_.caller_number;
-    question.caller_name = call.facts_.caller_name;
-    question.anonymous = call.facts_.hide_caller;
+    if (is_own) question.caller = who.account;
+    if (is_own) question.trunk = who.outside ? who.outside->trunk : TrunkId{};
+    if (is_own && leg == 0) question.trunk = call.facts_.trunk;
+    const routing::Shown himself{who.number, who.name};
+    const routing::Shown here = is_own ? himself : who_waits(call);
+    const routing::Original original{call.domain_of_leg(leg), himself, here};
+    if (!is_own) question.original = &original;
+    question.origin = routing::Origin{here.number, is_own && question.trunk.is_nil()};
+    question.caller_number = here.number;
+    question.caller_name = here.name;
+    question.plans = ctx.plans;
+    question.anonymous = leg == 0 && call.facts_.hide_caller;
     question.forwards = call.forwards_.size();
     question.dice = call.facts_.call.bits.low;
     auto found = routing::overflow_of(catalog, question, *queue, reason_of(outcome));
@@ -240,7 +307,7 @@ bool QueueWait::go_on(Call& call, CallContext& ctx, QueueOutcome outcome) const 
     std::ranges::move(further.notes, std::back_inserter(call.route_notes_));
     further.notes.clear();
     if (further.destinations.empty() && further.queues.empty()) return false;
-    call.insert_stages(std::move(further), {});
+    call.insert_stages(std::move(further), stop.path);
     return true;
 }
 
@@ -248,6 +315,9 @@ bool QueueWait::go_on(Call& call, CallContext& ctx, QueueOutcome outcome) const 
 
 void QueueWait::on_timeout(Call& call, CallContext& ctx) {
     if (!waits(call)) return;
+    const bool is_due = here_->tell_at && *here_->tell_at <= ctx.now.mono;
+    if (is_due && here_->of_answered) take_in(call);
+    if (is_due && here_->will_answer) return begin_answer(call, ctx);
     if (here_->tell_at && *here_->tell_at <= ctx.now.mono) {
         here_->tell_at = ctx.now.mono + kQueuedToldAgain;
         if (!has_turn()) tell(call, ctx);
@@ -274,7 +344,33 @@ std::optional<Instant> QueueWait::next_deadline() const {
     return next;
 }
 
+// --- Of a transfer.
+
+void QueueWait::on_taken(UtcTime now, bool is_near) {
+    if (!here_ || !here_->of_answered || here_->is_taken) return;
+    here_->is_taken = true;
+    here_->agent_is_near = is_near;
+    notes_.back().until = now;
+}
+
+// Whatever has ended the transfer.
+void QueueWait::on_given_up(UtcTime now) {
+    if (!here_ || !here_->of_answered || here_->is_taken) return;
+    notes_.back().until = now;
+    notes_.back().outcome = QueueOutcome::TooLong;
+    here_.reset();
+}
+
 // --- Facts.
+
+Destination QueueWait::as_party() const {
+    Destination party;
+    if (!here_) return party;
+    party.number = here_->stop.number;
+    party.name = here_->stop.name;
+    party.domain = here_->stop.domain;
+    return party;
+}
 
 std::optional<ports::QueuePlace> QueueWait::place(const Call& call) const {
     if (!here_) return std::nullopt;
@@ -282,9 +378,13 @@ std::optional<ports::QueuePlace> QueueWait::place(const Call& call) const {
     place.domain = here_->stop.domain;
     place.queue = here_->stop.queue;
     place.since = notes_.back().since;
-    place.waits = waits(call);
+    place.waits = waits(call) || is_answering(call);
     place.turn = here_->turn;
     if (place.waits) place.offered = here_->offered;
+    const auto [near, far] = call.places();
+    const uint8_t agent = here_->is_taken && here_->agent_is_near ? near : far;
+    const bool is_taken = here_->of_answered ? here_->is_taken : agent != 0;
+    if (is_taken) place.agent = call.who_is(agent).account;
     return place;
 }
 
@@ -299,8 +399,9 @@ std::vector<model::CdrQueue> QueueWait::records(UtcTime answered, UtcTime ended)
         record.outcome = note.outcome;
         UtcTime until = note.until;
         const bool is_open = until.unix_ms == 0;
-        if (is_open) until = answered.unix_ms != 0 ? answered : ended;
-        if (is_open && answered.unix_ms == 0) record.outcome = QueueOutcome::Abandoned;
+        const bool is_answered = answered.unix_ms != 0 && !note.of_answered;
+        if (is_open) until = is_answered ? answered : ended;
+        if (is_open && !is_answered) record.outcome = QueueOutcome::Abandoned;
         record.wait =
             std::chrono::milliseconds(std::max<int64_t>(0, until.unix_ms - note.since.unix_ms));
     }
@@ -313,6 +414,19 @@ bool QueueWait::was_in(DomainId domain, QueueId queue) const {
     });
 }
 
+const std::string* QueueWait::number_in(DomainId domain) const {
+    for (auto note = notes_.rbegin(); note != notes_.rend(); ++note)
+        if (note->domain == domain) return &note->number;
+    const QueueStop* kept_from = refused();
+    return kept_from != nullptr && kept_from->domain == domain ? &kept_from->number : nullptr;
+}
+
+const ShownCaller* QueueWait::shown_in(DomainId domain) const {
+    for (const QueueStop& each : stops_)
+        if (each.domain == domain && each.shown && was_in(domain, each.queue)) return &*each.shown;
+    return nullptr;
+}
+
 // --- Survival.
 
 QueueSnapshot QueueWait::save(Now now) const {
@@ -322,6 +436,8 @@ QueueSnapshot QueueWait::save(Now now) const {
     snapshot.stop = here_->stop;
     snapshot.turn = here_->turn;
     snapshot.sounds = sounds();
+    snapshot.is_taken = here_->is_taken;
+    snapshot.agent_is_near = here_->agent_is_near;
     const Duration left = here_->wait_until.value_or(now.mono) - now.mono;
     snapshot.wait_until.unix_ms =
         now.utc.unix_ms + std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
@@ -334,10 +450,13 @@ void QueueWait::restore(QueueSnapshot snapshot, Now now) {
     here_.emplace().stop = std::move(*snapshot.stop);
     stops_ = {here_->stop};
     here_->turn = snapshot.turn;
-    if (here_->stop.has_music)
+    here_->of_answered = notes_.back().of_answered;
+    here_->is_taken = snapshot.is_taken;
+    here_->agent_is_near = snapshot.agent_is_near;
+    if (here_->stop.has_music && !here_->of_answered)
         here_->sound = snapshot.sounds ? QueueVisit::Sound::On : QueueVisit::Sound::None;
     gate_has_answered_ = sounds();
-    here_->tell_at = now.mono + kQueuedTold;
+    here_->tell_at = now.mono + (here_->of_answered ? kQueueTakesIn : kQueuedTold);
     here_->call_off_at = now.mono + kRestoredRinging;
     here_->wait_until =
         now.mono + std::chrono::milliseconds(snapshot.wait_until.unix_ms - now.utc.unix_ms);

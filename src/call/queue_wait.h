@@ -5,6 +5,10 @@
 // been answered, RFC 3960 3), until an agent answers. Where there is none to be heard he gets 182
 // (RFC 3261 21.1.4), and 180 while an agent's phone rings.
 //
+// Who is transferred into a queue has been answered long ago: he waits as who stays in a transfer
+// that goes on (transfer_queue.cc), and agents are called as its targets are. A queue that answers
+// makes its callers such parties (queue_answer.cc).
+//
 // A part of Call, which it may look into.
 #pragma once
 
@@ -29,6 +33,7 @@ struct QueueNote {
     UtcTime since;
     UtcTime until;
     model::QueueOutcome outcome = model::QueueOutcome::Answered;
+    bool of_answered = false;  // who waited had been answered before he came
 };
 
 // Call::early_, while the caller hears what the queue plays.
@@ -40,6 +45,8 @@ struct QueueSnapshot {
     uint32_t turn = 0;
     UtcTime wait_until;
     bool sounds = false;
+    bool is_taken = false;
+    bool agent_is_near = false;
 };
 
 // In a queue, at this moment.
@@ -54,15 +61,24 @@ struct QueueVisit {
     bool is_late = false;  // the present turn is its last
     enum class Sound : uint8_t { None, Opening, On };
     Sound sound = Sound::None;  // Opening: the caller has no ports yet
+    // Who is transferred here has been answered before.
+    bool of_answered = false;
+    bool will_answer = false;                       // the caller, as soon as he has a place
+    std::optional<ports::QueueAdvice::Entry> held;  // a turn, until he is answered
+    bool is_taken = false;       // an agent has come in the place of who transferred him,
+    bool agent_is_near = false;  // who was the caller
 };
 
 class QueueWait {
  public:
-    // --- The stages that are queues.
-    void plan(std::vector<QueueStop> stops) { stops_ = std::move(stops); }
+    // --- The stages that are queues, of the call or of its transfer.
+    void plan(std::vector<QueueStop> stops);
+    bool is_full() const;  // it has been in as many as its record holds
     // Behind `stage`, where `count` stages come in.
     void insert(uint8_t stage, size_t count, std::vector<QueueStop> stops);
-    bool is_stop(uint8_t stage) const;
+    const QueueStop* stop_of(uint8_t stage) const;  // nullptr: the stage is no queue
+    void refuse(uint8_t stage);                     // a licence does
+    const QueueStop* refused() const;               // the first one, if any
 
     // --- What happens. enter(): the stage has begun.
     void enter(Call& call, CallContext& ctx);
@@ -77,14 +93,30 @@ class QueueWait {
     std::optional<ports::MediaPlay> wanted_play(const Call& call, const CallContext& ctx) const;
     bool sounds() const { return here_ && here_->sound == QueueVisit::Sound::On; }
 
+    // --- Of a queue that answers (queue_answer.cc).
+    bool is_answering(const Call& call) const;
+    void settle(Call& call, CallContext& ctx);  // after each step
+
+    // --- Of a transfer: somebody has come in the other place, or nobody will.
+    void on_taken(UtcTime now, bool is_near);
+    void on_given_up(UtcTime now);
+
     // --- Facts.
     Instant give_up_at(Instant now) const;  // with what comes after it
     bool waits(const Call& call) const;     // nobody has answered
     bool has_turn() const { return here_ && !here_->offered.empty(); }
     bool was_used() const { return !notes_.empty(); }
+    // Of who waits: he is to hear music, where the domain has some.
+    bool wants_music() const { return here_ && here_->stop.has_music; }
+    // The queue that he waits in, as a party.
+    Destination as_party() const;
     std::optional<ports::QueuePlace> place(const Call& call) const;
     std::vector<model::CdrQueue> records(UtcTime answered, UtcTime ended) const;
     bool was_in(DomainId domain, QueueId queue) const;
+    // Of a domain: the number of the last queue that the call came to there, and whom those of the
+    // queue see as the caller, where it is not as the call has it. Null: neither.
+    const std::string* number_in(DomainId domain) const;
+    const ShownCaller* shown_in(DomainId domain) const;
     QueueSnapshot save(Now now) const;
     void restore(QueueSnapshot snapshot, Now now);
 
@@ -95,11 +127,20 @@ class QueueWait {
     void begin_sound(Call& call, CallContext& ctx);
     void end_sound(Call& call) const;
     void leave(Call& call, CallContext& ctx, model::QueueOutcome outcome);
+    routing::Shown who_waits(const Call& call) const;
     bool go_on(Call& call, CallContext& ctx, model::QueueOutcome outcome) const;
+    void take_in(Call& call);
+    bool can_answer(const Call& call) const;
+    void begin_answer(Call& call, CallContext& ctx);
+    void answer(Call& call, CallContext& ctx);
+    void hold(const ports::QueueAdvice::Entry& advice);
+    void open_caller(Call& call, CallContext& ctx);
+    void want_save(Call& call) const;
 
     std::vector<QueueStop> stops_;
     std::optional<QueueVisit> here_;  // stays when an agent has answered
     std::vector<QueueNote> notes_;
+    size_t notes_before_ = 0;         // of what led to the call or transfer
     bool gate_has_answered_ = false;  // reliably: what a queue plays can be heard until the end
 };
 

@@ -1,6 +1,7 @@
 // CallSnapshot as bytes: proto/call_snapshot.proto. Of an established call only what its next owner
 // can use is kept: transactions under way, early dialogs and credentials are not.
 #include "call/call_snapshot.h"
+#include "call/snapshot_consultation.h"
 #include "call/snapshot_play.h"
 #include "call_snapshot.pb.h"
 #include "sip/parser.h"
@@ -177,8 +178,12 @@ void encode_transfer(const TransferSnapshot& from, proto::CallSnapshot& out) {
     if (from.referrer) out.set_referrer(*from.referrer);
     out.set_referrer_gone(from.referrer_gone);
     out.set_refer_event(from.event);
+    encode_consultation(from, out);
     out.set_parked_at(from.parked_at);
     out.set_parked_until_ms(from.parked_until.unix_ms);
+    out.set_queued_at(from.queued_at);
+    out.set_let_go(from.let_go);
+    out.set_by_queue(from.by_queue);
     for (const TransferNote& note : from.notes) {
         proto::SnapshotTransfer& each = *out.add_transfers();
         each.set_at_ms(note.at.unix_ms);
@@ -197,8 +202,12 @@ TransferSnapshot decode_transfer(const proto::CallSnapshot& in) {
     if (in.has_referrer() && talks) out.referrer = static_cast<uint8_t>(in.referrer());
     out.referrer_gone = in.referrer_gone();
     out.event = in.refer_event();
+    decode_consultation(in, out);
     out.parked_at = in.parked_at();
     out.parked_until = {in.parked_until_ms()};
+    out.queued_at = in.queued_at();
+    out.let_go = in.let_go();
+    out.by_queue = in.by_queue() && in.near() == 0 && in.winner() != 0 && !in.ringing();
     for (const proto::SnapshotTransfer& each : in.transfers()) {
         const auto kind = each.kind() <= 2 ? static_cast<model::TransferKind>(each.kind())
                                            : model::TransferKind::Blind;
@@ -382,6 +391,7 @@ void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
         to.set_since_ms(note.since.unix_ms);
         to.set_until_ms(note.until.unix_ms);
         to.set_outcome(static_cast<uint32_t>(note.outcome));
+        to.set_of_answered(note.of_answered);
     }
     if (!from.stop || from.notes.empty()) return;
     using std::chrono::duration_cast, std::chrono::milliseconds;
@@ -392,6 +402,13 @@ void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
     here.set_wait_until_ms(from.wait_until.unix_ms);
     here.set_has_music(from.stop->has_music);
     here.set_sounds(from.sounds);
+    here.set_is_taken(from.is_taken);
+    here.set_agent_is_near(from.agent_is_near);
+    for (const routing::Forward& each : from.stop->path) encode(each, *here.add_path());
+    if (!from.stop->shown) return;
+    here.set_shown_number(from.stop->shown->number);
+    here.set_shown_name(from.stop->shown->name);
+    here.set_shown_domain(from.stop->shown->domain);
 }
 
 QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
@@ -406,6 +423,7 @@ QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
         note.until = {from.until_ms()};
         if (from.outcome() <= static_cast<uint32_t>(model::QueueOutcome::NoAgents))
             note.outcome = static_cast<model::QueueOutcome>(from.outcome());
+        note.of_answered = from.of_answered();
     }
     if (!in.has_queue() || out.notes.empty()) return out;
     const QueueNote& last = out.notes.back();
@@ -417,9 +435,15 @@ QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
                          std::chrono::milliseconds(in.queue().ring_ms()),
                          std::chrono::milliseconds(in.queue().wait_max_ms()),
                          in.queue().has_music()};
+    const proto::SnapshotQueue& here = in.queue();
+    for (const proto::SnapshotForward& each : here.path()) out.stop->path.push_back(decode(each));
+    if (here.has_shown_number())
+        out.stop->shown = ShownCaller{here.shown_number(), here.shown_name(), here.shown_domain()};
     out.turn = in.queue().turn();
     out.wait_until = {in.queue().wait_until_ms()};
     out.sounds = in.queue().sounds();
+    out.is_taken = in.queue().is_taken();
+    out.agent_is_near = in.queue().agent_is_near();
     return out;
 }
 
@@ -558,7 +582,8 @@ Result<CallSnapshot> decode(std::string_view bytes) {
         has_winner = has_winner || (party.index() != 0 && party.index() == in.winner());
     }
     // Whoever restores it joins these two; a call with one party is no call.
-    const bool complete = has_caller && (has_winner || out.ringing);
+    const bool is_queue = in.by_queue() && in.winner() != 0;  // which has no phone
+    const bool complete = has_caller && (has_winner || out.ringing || is_queue);
     const bool is_alone = in.near() != 0 && in.near() == in.winner();
     if (!complete || is_alone || in.winner() > 254) return malformed("call.parties");
     out.near = static_cast<uint8_t>(in.near());

@@ -49,5 +49,51 @@ TEST(SnapshotCodec, KeepsWhereTheCallCounts) {
     EXPECT_EQ(read->forwards[0].domain, call.forwards[0].domain);
 }
 
+TEST(SnapshotCodec, KeepsWhoWaitsWhileTheOthersTalk) {
+    CallSnapshot call = some_call();
+    call.ringing = false;
+    for (const uint8_t index : {uint8_t{1}, uint8_t{2}}) {
+        PartySnapshot other = call.parties.front();
+        other.index = index;
+        call.parties.push_back(std::move(other));
+    }
+    call.winner = 2;
+    call.transfer.referrer = 0;
+    call.transfer.asks_first = true;
+    call.transfer.waiting = 1;
+    call.transfer.consulted = 2;
+    const auto read = decode(encode(call));
+    ASSERT_TRUE(read.has_value());
+    EXPECT_TRUE(read->transfer.asks_first);
+    EXPECT_EQ(read->transfer.waiting, uint8_t{1});
+    EXPECT_EQ(read->transfer.consulted, uint8_t{2});
+    // Whoever waits is there, and is none of the two who talk.
+    for (const auto& [waiting, consulted] : {std::pair<int, int>{2, 2}, {0, 2}, {3, 2}, {1, 1}}) {
+        call.transfer.waiting = static_cast<uint8_t>(waiting);
+        call.transfer.consulted = static_cast<uint8_t>(consulted);
+        const auto wrong = decode(encode(call));
+        ASSERT_TRUE(wrong.has_value());
+        EXPECT_FALSE(wrong->transfer.waiting || wrong->transfer.consulted) << waiting;
+    }
+}
+
+TEST(SnapshotCodec, KeepsWhoWaitsAfterATransfer) {
+    CallSnapshot call = some_call();
+    call.transfer.queued_at = "600";
+    call.transfer.let_go = true;
+    QueueNote note{DomainId{{1, 1}}, QueueId{{4, 1}}, "600", "help", UtcTime{5}, {}};
+    note.of_answered = true;
+    call.queue.notes = {note};
+    call.queue.stop = QueueStop{0, note.domain, note.queue, "600", "help", 15s, 600s, true};
+    call.queue.is_taken = call.queue.agent_is_near = true;
+    const auto read = decode(encode(call));
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(read->transfer.queued_at, "600");
+    EXPECT_TRUE(read->transfer.let_go);
+    ASSERT_EQ(read->queue.notes.size(), 1u);
+    EXPECT_TRUE(read->queue.notes[0].of_answered);
+    EXPECT_TRUE(read->queue.is_taken && read->queue.agent_is_near);
+}
+
 }  // namespace
 }  // namespace tandem::call

@@ -57,7 +57,8 @@ void make_current(sip::LegSnapshot& leg, Instant now) {
     if (timer.expiry) timer.expiry = now + interval - std::min<Duration>(32s, interval / 3);
 }
 
-// Where a branch was that did not matter any more.
+}  // namespace
+
 std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
     auto place = std::make_unique<Branch>(
         Branch{{sip::Leg(leg_key(base, static_cast<uint8_t>(index)), {}), {}, {}, {}}});
@@ -66,12 +67,11 @@ std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
     return place;
 }
 
-}  // namespace
-
 bool Call::is_at_rest() const {
     return phase_ == Phase::Established && kept_ && !save_wanted_ && !exchange_ && !move_ &&
            !callee_offer_ && questions_.empty() && transfer_.is_at_rest() && !newcomer_.is_here() &&
-           !intruder_.is_here() && !(paging_.is_page() && stage_deadline_);
+           !intruder_.is_here() && !(queue_.waits(*this) && queue_.has_turn()) &&
+           !(paging_.is_page() && stage_deadline_);
 }
 
 // The caller and the device that answered, or those that ring: branches that lost are of no use to
@@ -96,14 +96,17 @@ CallSnapshot Call::save(Now now) {
     snapshot.parties.reserve(2);
     snapshot.near = near_;
     snapshot.pages = paging_.is_page();
-    snapshot.transfer = transfer_.save();
-    if (caller_ && near_ == 0) snapshot.parties.push_back(snapshot_of(0, *caller_));
+    const bool waits = queue_.waits(*this) || queue_.is_answering(*this);
+    snapshot.transfer = transfer_.save(waits);
+    if (caller_ && (near_ == 0 || transfer_.is_aside(0)))
+        snapshot.parties.push_back(snapshot_of(0, *caller_));
     for (size_t i = 0; i < branches_.size(); ++i) {
         const Branch& branch = *branches_[i];
         const auto index = static_cast<uint8_t>(i + 1);
-        const bool rings = snapshot.ringing && (branch.state == BranchState::Inviting ||
-                                                branch.state == BranchState::Ringing);
-        if (!talks(index) && !paging_.hears(*this, index) && !rings) continue;
+        if (transfer_.is_by_queue() && index == winner_) continue;
+        const bool rings = (snapshot.ringing || waits) && (branch.state == BranchState::Inviting ||
+                                                           branch.state == BranchState::Ringing);
+        if (!talks(index) && !is_beside(index) && !rings) continue;
         PartySnapshot party = snapshot_of(index, branch.party);
         party.destination = branch.destination;
         party.contact = branch.binding.contact;
@@ -144,27 +147,32 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     call.survived_ = true;
     call.report_due_ = true;
     call.progressed_ = true;
+    while (call.transfer_.is_by_queue() && call.branches_.size() < call.winner_)
+        call.branches_.push_back(empty_place(call.base(), call.branches_.size() + 1));
+    if (call.transfer_.is_by_queue()) call.branches_.back()->destination = call.queue_.as_party();
     for (PartySnapshot& party : snapshot.parties) {
         make_current(party.leg, now.mono);
         if (party.index == 0) {
-            if (waits) call.know_offer_again(party.leg);
+            if (waits && snapshot.ringing) call.know_offer_again(party.leg);
             call.caller_.emplace(party_of(party));
             if (call.offer_) limit_offer(call.caller_->media.limits(), *call.offer_);
             continue;
         }
-        if (!call.talks(party.index) && !snapshot.ringing && !snapshot.pages) continue;
+        const bool is_in = call.talks(party.index) || call.transfer_.is_aside(party.index);
+        const bool rings = snapshot.ringing || (waits && !is_in);
+        if (!is_in && !rings && !snapshot.pages) continue;
         while (call.branches_.size() + 1 < party.index) {
             call.branches_.push_back(empty_place(call.base(), call.branches_.size() + 1));
         }
         auto branch = std::make_unique<Branch>(Branch{party_of(party)});
-        branch->state = snapshot.ringing ? BranchState::Inviting : BranchState::Won;
+        branch->state = rings ? BranchState::Inviting : BranchState::Won;
         branch->ports_asked = true;
         branch->destination = std::move(party.destination);
         branch->binding.contact = std::move(party.contact);
         branch->binding.instance_id = std::move(party.instance_id);
         branch->binding.reg_id = party.reg_id;
         branch->binding.flow = party.flow;
-        if (snapshot.ringing) call.destinations_.push_back(branch->destination);
+        if (rings) call.destinations_.push_back(branch->destination);
         call.branches_.push_back(std::move(branch));
     }
     if (snapshot.sides.empty() && call.winner_ != 0)  // an older program's
@@ -192,7 +200,7 @@ void Call::know_offer_again(sip::LegSnapshot& leg) {
 }
 
 void Call::take_over(CallContext& ctx, Duration audit_after) {
-    if (queue_.waits(*this)) {
+    if (phase_ == Phase::Ringing && queue_.waits(*this)) {
         ring_deadline_ = queue_.give_up_at(ctx.now.mono);
         longest_ = ctx.now.mono + settings_.duration_max;
         check_media(ctx);
@@ -206,6 +214,9 @@ void Call::take_over(CallContext& ctx, Duration audit_after) {
     }
     // What the phones send from now on counts; what they had sent before is gone.
     for (const uint8_t index : talkers()) party(index)->leg.take_over(ctx.leg);
+    for (const uint8_t index : {near_, winner_})  // there is a BYE to be said again
+        if (transfer_.has_let_go(index) && !transfer_.is_by_queue())
+            party(index)->leg.take_over(ctx.leg);
     audit_at_ = ctx.now.mono + audit_after;
     const auto left =
         settings_.duration_max - std::chrono::milliseconds(ctx.now.utc.unix_ms - answered_.unix_ms);

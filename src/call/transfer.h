@@ -55,6 +55,12 @@ struct TransferSnapshot {
     std::string event;  // empty: it wants no report
     std::string parked_at;
     UtcTime parked_until;
+    bool asks_first = false;           // see Transfer::consult()
+    std::optional<uint8_t> waiting;    // the leg of who waits while the referrer talks ...
+    std::optional<uint8_t> consulted;  // ... with this one
+    std::string queued_at;             // who stays waits in a queue, that was dialled so
+    bool let_go = false;
+    bool by_queue = false;
     std::vector<TransferNote> notes;
 };
 
@@ -73,7 +79,28 @@ class Transfer {
     void park(Call& call, CallContext& ctx, Duration at_most);
     void on_provisional(Call& call, CallContext& ctx, int status);
     void on_answered(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
-    void on_failed(Call& call, CallContext& ctx, int status);
+    void on_failed(Call& call, CallContext& ctx, int status,
+                   std::string_view reason = "the transfer failed");
+    // --- Whoever asks first (consultation.cc): he talks with the target while the other party
+    // waits, and is replaced when he hangs up. 0, or why not.
+    int consult(Call& call, CallContext& ctx, uint8_t index, std::string dialled);
+    // He goes back to the one who waits. 0, or why not.
+    int call_off(Call& call, CallContext& ctx, uint8_t index);
+    void on_waiting_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    // The leg is of whoever asks, or wants to.
+    bool asks(uint8_t leg) const { return is_of_three() && leg == referrer_; }
+    // The leg is of whoever waits meanwhile; the two who talk may be the others by now.
+    bool lets_wait(uint8_t leg) const { return is_of_three() && leg == waiting_; }
+    bool is_consulting() const { return stage_ == Stage::Consulting; }
+    bool is_aside(uint8_t leg) const { return is_consulting() && leg == waiting_; }
+    std::optional<uint8_t> aside() const {
+        return is_consulting() ? std::optional(waiting_) : std::nullopt;
+    }
+    std::optional<uint8_t> consulted() const {
+        return is_consulting() ? std::optional(answered_by_) : std::nullopt;
+    }
+    bool hears_ringing(uint8_t leg) const { return asks(leg) && rings() && told_ >= 180; }
+
     // False: it means nothing to the transfer.
     bool on_request_done(Call& call, CallContext& ctx, const sip::LegEvent& event);
     bool on_party_ended(Call& call, CallContext& ctx, uint8_t index);
@@ -85,9 +112,29 @@ class Transfer {
     // After each step: a newcomer may have waited for an exchange of offers to end.
     void settle(Call& call, CallContext& ctx);
 
+    // --- Who stays waits in a queue (transfer_queue.cc). It has taken him in: the referrer is let
+    // go as soon as no exchange of offers hangs on him.
+    void begin_by_queue(Call& call, uint8_t place);  // that has answered, and has no phone
+    bool is_by_queue() const { return by_queue_; }
+    void want_to_let_go() { lets_go_ = !let_go_; }
+    bool has_let_go(uint8_t index) const { return let_go_ && index == referrer_; }
+    uint8_t stays(const Call& call) const;
+    routing::Shown who_stays(const Call& call) const;
+    // He has been told, and hung up.
+    bool has_seen_off(uint8_t index) const;
+    // Who was called waits, and is to be seen as who calls.
+    bool is_callee_waiting(const Call& call) const;
+    // The gate forgets who was let go.
+    void drop_media(Call& call, CallContext& ctx) const;
+    // True: an offer of who has nobody but the gate at his other end.
+    bool on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+
     // --- For the search that Call does.
-    bool is_at_rest() const { return (!is_under_way() || is_parked()) && reports_.empty(); }
+    bool is_at_rest() const {
+        return (!is_under_way() || is_parked() || let_go_ || is_consulting()) && reports_.empty();
+    }
     bool is_parked() const { return stage_ == Stage::Parked; }
+    const std::string& dialled() const { return dialled_; }
     std::string_view parked_at() const { return is_parked() ? dialled_ : std::string_view(); }
     uint8_t parked_leg() const { return referrer_; }
     bool referrer_is_gone() const { return referrer_gone_; }
@@ -114,7 +161,7 @@ class Transfer {
     std::optional<Wanted> route_wanted(const Call& call) const;
 
     const std::vector<TransferNote>& notes() const { return notes_; }
-    TransferSnapshot save() const;
+    TransferSnapshot save(bool is_queued) const;
     void restore(TransferSnapshot snapshot);
     void take_over(Call& call, CallContext& ctx);
 
@@ -127,18 +174,28 @@ class Transfer {
         Ringing,   // they ring
         Parked,
         Answered,  // one of them answered, and waits for the end of an exchange of offers
+        Consulting,
     };
     int refusal_of(const Call& call, const CallContext& ctx, uint8_t index,
                    const ReferRequest& request) const;
     void start(Call& call, uint8_t index, std::string dialled);
-    routing::Shown who_stays(const Call& call) const;
     void ask_owner(Call& call, CallContext& ctx);
     void invite_replacing(Call& call, CallContext& ctx, const ports::ReplacedFound& found);
     void complete(Call& call, CallContext& ctx);
     void give_place(Call& call, CallContext& ctx);
-    void join_media(Call& call, CallContext& ctx, uint8_t left);
-    void note(Call& call, CallContext& ctx, model::TransferKind kind);
+    void join_media(Call& call, CallContext& ctx, std::optional<uint8_t> left);
+    void note(Call& call, CallContext& ctx, model::TransferKind kind, Destination to);
+    void let_go(Call& call, CallContext& ctx);
     void stop(Call& call);
+    void forget_search(Call& call);
+    bool is_of_three() const { return asks_first_ && is_under_way() && !referrer_gone_; }
+    void talk_first(Call& call, CallContext& ctx);
+    bool on_one_of_three_ended(Call& call, CallContext& ctx, uint8_t index);
+    void hand_over(Call& call, CallContext& ctx);
+    void go_back(Call& call, CallContext& ctx);
+    void go_on_without_waiting(Call& call, CallContext& ctx);
+    void lose(Call& call, CallContext& ctx, uint8_t leg);
+    bool may_tell_gate(const Call& call) const;
     void offer_of_who_stays(Call& call);
     void recall(Call& call);
     void report(Call& call, CallContext& ctx, int status, bool is_last);
@@ -153,8 +210,15 @@ class Transfer {
     std::optional<sdp::Session> offer_;  // to the target's devices: what the one who stays can do
     size_t first_branch_ = 0;            // of them
     int told_ = 0;
+    // --- Of one who asks first.
+    bool asks_first_ = false;
+    uint8_t waiting_ = 0;    // the leg of who waits meanwhile
+    bool is_apart_ = false;  // the two do not hear one another
     std::optional<Instant> parked_until_;
     UtcTime parked_until_utc_;
+    bool lets_go_ = false;  // when it can
+    bool let_go_ = false;
+    bool by_queue_ = false;
     // --- Attended.
     std::optional<DialogName> dialog_;
     std::vector<ports::Instance> owners_;  // to be asked for it

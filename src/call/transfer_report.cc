@@ -64,6 +64,7 @@ bool Transfer::on_request_done(Call& call, CallContext& ctx, const sip::LegEvent
 // RFC 5589 6.1: whoever transferred is let go when he has been told.
 void Transfer::leave(Call& call, CallContext& ctx, uint8_t leg) {
     call.end_leg(ctx, leg, 200, reason_header(200, "transferred"));
+    if (let_go_) call.report_due_ = true;
 }
 
 void Transfer::on_timeout(Call& call, CallContext& ctx) {

@@ -21,6 +21,7 @@ struct QueuePlace {
     bool waits = false;              // nobody has answered
     uint32_t turn = 0;               // the number of the last one that it has taken
     std::vector<AccountId> offered;  // agents who are asked at the moment
+    AccountId agent;                 // who talks with whom had waited
     friend bool operator==(const QueuePlace&, const QueuePlace&) = default;
 };
 

@@ -84,6 +84,17 @@ TEST_F(QueuesTest, TheOnlyAgentDoesNotWaitForHimself) {
     EXPECT_EQ(call("600", 3).refusal, 480);
 }
 
+// Whoever waits is somebody else.
+TEST_F(QueuesTest, TheOnlyAgentPutsHisCallerBackInLine) {
+    agent(2, true);
+    Question question{kDomain, id_of(2), "601", {}};
+    EXPECT_TRUE(route(feed.snapshot(), question).stages.empty());
+    question.transfers = true;
+    const Route found = route(feed.snapshot(), question);
+    ASSERT_EQ(found.stages.size(), 1u);
+    EXPECT_TRUE(found.stages.front().queue.has_value());
+}
+
 TEST_F(QueuesTest, AQueueMayOverflowIntoAnotherOne) {
     agent(2, true);
     sales.overflow = "601";

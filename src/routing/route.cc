@@ -261,7 +261,11 @@ Question Way::question_there(DomainId domain) {
     question.original = &original_;
     question.domain = domain;
     question.direction = DialDirection::Inner;
-    if (domain != origin_) question.caller = {};
+    if (domain != origin_) {  // he is whom its plan knows him as
+        question.caller = {};
+        question.caller_number = caller_.number;
+        question.caller_name = caller_.name;
+    }
     const bool is_own = domain == origin_ && question_.direction == DialDirection::Inner;
     if (!question.origin) question.origin = Origin{caller_.number, is_own};
     if (!is_own) question.forwards = std::max(question.forwards, size_t{1});

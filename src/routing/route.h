@@ -117,6 +117,7 @@ struct Question {
     Detail detail = Detail::Brief;
     DialPlans* plans = nullptr;  // of this catalog; null: each rule is asked, one after the other
     TrunkId trunk{};             // that the call comes over; nil: it is an account's
+    bool transfers = false;      // somebody else there, who is not the caller
 };
 
 struct Step {

@@ -135,7 +135,9 @@ TEST_F(ServicesTest, MessagesDoNotReachThem) {
 TEST_F(ServicesTest, WhatIsPressedInACallIsNotDialled) {
     add_code(1, "*2", model::FeatureAction::TransferBlind);
     add_code(2, "*", model::FeatureAction::Intercom);
+    add_code(4, "*5", model::FeatureAction::TransferAttended);
     EXPECT_EQ(route(feed.snapshot(), {kDomain, id_of(1), "*2", {}}).refusal, 404);
+    EXPECT_EQ(route(feed.snapshot(), {kDomain, id_of(1), "*5", {}}).refusal, 404);
     add_code(3, "*26", model::FeatureAction::DoNotDisturbOn);
     EXPECT_TRUE(route(feed.snapshot(), {kDomain, id_of(1), "*26", {}}).feature);
 }

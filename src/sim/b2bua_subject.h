@@ -2,6 +2,7 @@
 // (roles/b2bua/stage.h), with phones that the ladder plays.
 //
 //   subject b2bua alice=1001:5001 bob=1002:5002 desk=1002:5003 [survival=none|all]
+//                                  an account 1003@other.test is of the other domain of the stage
 //   services 1002 {"forward_busy":"1003"}   what the account has set; it needs no phone; "@1003" is
 //                                  the id of an account
 //   group 300 {"name":"sales","ring_s":5} 1002 1003   a ring group and its members

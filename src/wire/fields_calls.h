@@ -13,6 +13,7 @@ void describe(A& a, ports::QueuePlace& v) {
     a(4, v.waits);
     a(5, v.turn);
     a(6, v.offered);
+    a(7, v.agent);
 }
 template <typename A>
 void describe(A& a, ports::QueueAdvice::Entry& v) {
@@ -66,6 +67,7 @@ void describe(A& a, ports::CallSummary& v) {
     a(19, v.end_reason);
     a(39, v.whole);
     a(30, v.queue);
+    a(51, v.consulted);
 }
 template <typename A>
 void describe(A& a, ports::CallEvent& v) {

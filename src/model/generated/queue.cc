@@ -54,6 +54,7 @@ void read(ObjectReader& in, Queue& out) {
     in.integer("callers_max", out.callers_max, {.min = 1, .max = 1000});
     in.duration("wait_max_s", out.wait_max, {.min = 3, .max = 3600});
     in.enumeration("sound", out.sound, names_of(QueueSound{}), Presence::Optional);
+    in.flag("answers", out.answers, Presence::Optional);
     in.text("overflow", out.overflow, {.length_max = 64, .format = Format::Token});
     in.integer("priority", out.priority, {.min = 0, .max = 10});
     in.finish();
@@ -71,6 +72,7 @@ void write(ObjectWriter& out, const Queue& value) {
     out.integer("callers_max", value.callers_max);
     out.integer("wait_max_s", (value.wait_max).count());
     out.text("sound", to_string(value.sound));
+    out.flag("answers", value.answers);
     out.text("overflow", value.overflow);
     out.integer("priority", value.priority);
 }
@@ -89,6 +91,7 @@ const Shape& shape_of<Queue>() {
         {"callers_max", FieldKind::Plain, nullptr},
         {"wait_max_s", FieldKind::Plain, nullptr},
         {"sound", FieldKind::Plain, nullptr},
+        {"answers", FieldKind::Plain, nullptr},
         {"overflow", FieldKind::Plain, nullptr},
         {"priority", FieldKind::Plain, nullptr},
     };

@@ -54,6 +54,9 @@ struct Queue {
     // What who waits hears: the music of the domain, unanswered and so unpaid, or what his own
     // phone makes of being told that he waits.
     QueueSound sound = QueueSound::Music;
+    // Whether who has a place in the queue is answered, for providers that pass no sound before an
+    // answer, or not for long; the caller pays for waiting then.
+    bool answers = false;
     // Number or login that a call goes to when the queue is full, the wait is too long or no agent
     // is logged in; empty: it ends.
     std::string overflow;

@@ -259,6 +259,7 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
 void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfer::Wanted& wanted) {
     routing::Question question{wanted.domain, wanted.account, wanted.dialled, step.now.utc};
     question.original = &wanted.stays;
+    question.transfers = true;
     question.turns = &group_turns_;
     question.talks = &talks_;
     question.dice = call.id().bits.low;

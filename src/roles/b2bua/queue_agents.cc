@@ -5,10 +5,11 @@
 namespace tandem::roles::b2bua {
 
 void QueueAgents::note(const ports::CallSummary& call, bool gone, UtcTime now) {
-    const bool talks = !gone && call.queue && !call.queue->waits && !call.callee_account.is_nil();
+    const AccountId agent = ports::agent_of(call);
+    const bool talks = !gone && !agent.is_nil();
     const auto before = talking_.find(call.call);
     if (before != talking_.end()) {
-        if (talks && before->second.agent == call.callee_account) return;
+        if (talks && before->second.agent == agent) return;
         Freed freed = before->second;
         freed.at = now;
         talking_.erase(before);
@@ -16,7 +17,7 @@ void QueueAgents::note(const ports::CallSummary& call, bool gone, UtcTime now) {
         freed_[freed.agent] = freed;
     }
     if (talks && talking_.size() < kQueueAgentsMax)
-        talking_[call.call] = {call.callee_account, call.queue->queue, call.queue->domain, {}};
+        talking_[call.call] = {agent, call.queue->queue, call.queue->domain, {}};
 }
 
 void QueueAgents::report(ports::Instance self, ports::Instance to, ports::Outbox& out) const {

@@ -49,6 +49,17 @@ TEST(QueueAgents, AreFreedWhenSomebodyComesInTheirPlace) {
     EXPECT_EQ(told(agents).size(), 2u);
 }
 
+// Who was called waits, and the agent has come in the caller's place.
+TEST(QueueAgents, MayBeOnTheCallersSide) {
+    QueueAgents agents;
+    ports::CallSummary talks = call(1, kOther, false);
+    talks.queue->agent = talks.caller_account = kAgent;
+    agents.note(talks, false, {100});
+    agents.note(talks, true, {200});
+    ASSERT_EQ(told(agents).size(), 1u);
+    EXPECT_EQ(told(agents).front().agent, kAgent);
+}
+
 TEST(QueueAgents, TheLastCallCounts) {
     QueueAgents agents;
     agents.note(call(1, kAgent, false), false, {100});

@@ -168,7 +168,7 @@ void B2buaRole::restore(Step& step, const std::string& key, std::string_view val
     const Duration by = (step.now.mono - snapshot->saved.mono) - wall;
     for (call::PartySnapshot& party : snapshot->parties) sip::shift(party.leg, by);
     give_credentials(*snapshot);
-    if (snapshot->ringing) resume_ringing(step, *snapshot);
+    if (snapshot->ringing || snapshot->queue.stop) resume_ringing(step, *snapshot);
     auto call = std::make_unique<Call>(Call::restore(std::move(*snapshot), step.now));
     ++counters_.restored;
     Call& taken = add(std::move(call));
@@ -180,10 +180,12 @@ void B2buaRole::restore(Step& step, const std::string& key, std::string_view val
 }
 
 // The transactions of a call that rang: the caller's, to be answered; the devices', to be
-// cancelled.
+// cancelled. Whoever waits in a queue may have been answered before.
 void B2buaRole::resume_ringing(Step& step, call::CallSnapshot& snapshot) {
     const uint64_t base = call::base_of(snapshot.facts.call);
     for (call::PartySnapshot& party : snapshot.parties) {
+        const bool talks = party.index == snapshot.near || party.index == snapshot.winner;
+        if (talks && !snapshot.ringing) continue;
         const call::LegKey key = call::leg_key(base, party.index);
         if (party.index != 0) {
             layer_.resume_invite(
@@ -219,7 +221,7 @@ void note_talks(routing::TalkTimes& talks, const ports::CallSummary& summary, Ut
     std::vector<AccountId> talking;
     const bool is_talk = summary.answered.unix_ms != 0 &&
                          (!summary.callee_account.is_nil() || !summary.trunk.empty());
-    for (const AccountId each : {summary.caller_account, summary.callee_account})
+    for (const AccountId each : {summary.caller_account, summary.callee_account, summary.consulted})
         if (!each.is_nil() && is_talk) talking.push_back(each);
     const uint64_t call = call::base_of(summary.call);
     if (!gone) return talks.note(call, talking, now);

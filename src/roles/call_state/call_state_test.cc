@@ -145,6 +145,9 @@ TEST_F(CallStateTest, FindsWhatHasRungLongest) {
     rings(3, carol);
     rings(2, bob, 2);
     give(CallReport{call(1, 1), false});
+    CallSummary outward = call(1, 1);  // it rings, but at nobody's of the domain
+    outward.phase = ports::CallPhase::Ringing;
+    give(CallReport{outward, false});
     EXPECT_EQ(found({domain, bob, {}}), 4u);
     EXPECT_EQ(found({domain, {}, {}}), 3u);
     EXPECT_EQ(found({domain, {}, AccountId{{1, 3}}}), 4u);
@@ -190,6 +193,21 @@ TEST_F(CallStateTest, AFormerOwnerCannotRemoveACall) {
     give(CallReport{call(1, 1), true});
     EXPECT_NE(role.index().find(CallId{{0, 1}}), nullptr);
     EXPECT_EQ(role.index().owned_by(Instance{1}), 0u);
+}
+
+// When its owner knows nothing of a call.
+TEST_F(CallStateTest, WhatDomainsSeeOfACallGoesWithIt) {
+    CallSummary side = call(11, 1, 2);
+    side.whole = CallId{{0, 1}};
+    CallSummary others = call(12, 2, 2);
+    others.whole = CallId{{0, 1}};
+    for (const CallSummary& each : {call(1, 1), side, others}) give(CallReport{each});
+    CallSummary gone;
+    gone.call = gone.whole = CallId{{0, 1}};
+    gone.owner = Instance{1};
+    give(CallReport{gone, true});
+    EXPECT_EQ(role.index().owned_by(Instance{1}), 0u);
+    EXPECT_EQ(role.index().owned_by(Instance{2}), 1u) << "another owner's";
 }
 
 TEST_F(CallStateTest, CallsOfAVanishedOwnerGoAfterTheGrace) {

@@ -107,7 +107,7 @@ bool QueueDesk::is_of_agents(const CallSummary& call) const {
         return !id.is_nil() && around_.catalog.find<model::QueueAgent>(call.domain, id) != nullptr;
     };
     return is_agent(call.caller_account) || is_agent(call.callee_account) ||
-           std::ranges::any_of(call.ringing, is_agent);
+           is_agent(call.consulted) || std::ranges::any_of(call.ringing, is_agent);
 }
 
 // Who was asked and has not answered goes to the end, and rests.
@@ -122,9 +122,8 @@ void QueueDesk::note_tried(Now now, const CallSummary& before, const CallSummary
 }
 
 void QueueDesk::note_talked(Now now, const CallSummary& before, const CallSummary* after) {
-    const AccountId talked = before.callee_account;
-    if (talked.is_nil() || before.queue->waits) return;
-    if (after != nullptr && after->callee_account == talked) return;
+    const AccountId talked = ports::agent_of(before);
+    if (talked.is_nil() || (after != nullptr && ports::agent_of(*after) == talked)) return;
     free_agent(now.mono, before.queue->domain, before.queue->queue, talked);
 }
 

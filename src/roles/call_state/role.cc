@@ -135,6 +135,8 @@ void CallStateRole::tell_removed(Now now, const std::vector<ports::CallSummary>&
 
 void CallStateRole::on_report(Now now, ports::CallReport& report, ports::Outbox& out) {
     if (!report.gone) return put(now, std::move(report.summary), out);
+    if (report.summary.whole == report.summary.call)
+        return forget(now, report.summary.whole, report.summary.owner, out);
     const auto* known = index_.find(report.summary.call);
     if (known == nullptr || known->owner != report.summary.owner) return;
     const ports::CallSummary before = *known;
@@ -143,6 +145,16 @@ void CallStateRole::on_report(Now now, ports::CallReport& report, ports::Outbox&
     followers_.on_change(now, &before, &report.summary, out);
     watchers_.on_change(now, &before, nullptr, out);
     queues_.on_change(now, &before, nullptr, out);
+}
+
+// Its owner knows nothing of the call, which was asked after by one of its sides.
+void CallStateRole::forget(Now now, CallId whole, ports::Instance owner, ports::Outbox& out) {
+    std::vector<ports::CallSummary> gone;
+    for (const CallId& each : index_.sides_of(whole, owner)) {
+        gone.push_back(*index_.find(each));
+        index_.remove(each, owner);
+    }
+    tell_removed(now, gone, out);
 }
 
 void CallStateRole::on_report_all(Now now, ports::CallReportAll& report, ports::Outbox& out) {

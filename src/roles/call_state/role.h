@@ -54,6 +54,7 @@ class CallStateRole final : public ports::Role {
     void drop_vanished(Now now, ports::Outbox& out);
     void on_report(Now now, ports::CallReport& report, ports::Outbox& out);
     void on_report_all(Now now, ports::CallReportAll& report, ports::Outbox& out);
+    void forget(Now now, CallId whole, ports::Instance owner, ports::Outbox& out);
     void put(Now now, ports::CallSummary summary, ports::Outbox& out);
     void tell_removed(Now now, const std::vector<ports::CallSummary>& calls, ports::Outbox& out);
     bool is_whole() const;
