@@ -123,8 +123,8 @@ def who_waits_is_known_to_the_group_of_the_queue(server, caller, agent):
                  f"{waiting} wait at CS group {group}")
     # Those of a new active copy are asked for again.
     kill_node(server, node_of(server, "CS", 2))
-    serving_again(server)
-    wait_for(lambda: figure(server, "CS", 2, "queue_callers") == 1, "it is known again who waits", 15)
+    wait_for(lambda: [i["figures"].get("queue_callers") for i in instances(server)
+                      if i["role"] == "CS" and i["group"] == 2] == [1], "it is known again who waits", 15)
     server.api("PATCH", "/domains/b.test/accounts/1002/agent", {"paused": False})
     agent.take()
     caller.finish_call()

@@ -514,6 +514,7 @@ def callers_of_other_domains_wait_in_line(folder):
         server.api("POST", "/domains/top.test/trunks", {"name": "line", "mode": "peer", "proxies": ["127.0.0.2:5080"]})
         wait_for(lambda: provider.times("OPTIONS"), "the peer is pinged")
         queue_of_south(server, ["1002"])
+        test.licence("south.test", concurrent_calls_in_max=2)
         ann.begin_call("7600")
         waits(ann, 0)
         carl.begin_call("600")
@@ -526,7 +527,6 @@ def callers_of_other_domains_wait_in_line(folder):
         expect(len(yours) == 3 and all(each["queue"] for each in yours), f"{yours}")
         expect({each["callee"] for each in yours} == {"600"} and mine["id"] not in str(yours), f"{yours}")
         # It counts while it waits, and does not wait without a licence.
-        test.licence("south.test", concurrent_calls_in_max=2)
         expect(dora.try_call("7600") == 486 and test.refused("in") == 1, "south.test lets two in")
         # B2B and call state die.
         server.kill_nodes()
