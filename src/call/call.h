@@ -204,6 +204,7 @@ class Call {
     void run_outside_timers(CallContext& ctx);
     bool has_later_stage() const { return stage_ + 1u < stages_.size(); }
     bool outside_has_answered() const;
+    void tell_of_silence(CallContext& ctx, const Branch& silent) const;
     static bool is_answer_from_outside(const Branch& branch);
     bool offers_something(const Destination& to) const;
     bool asks_for_line() const;

@@ -4,6 +4,7 @@
 #include "wire/fields_media.h"
 #include "wire/fields_ports.h"
 #include "wire/fields_store.h"
+#include "wire/fields_trunks.h"
 #include "wire/fields_web.h"
 #include "wire/payload_numbers.h"
 #include "wire/reader.h"
