@@ -152,12 +152,14 @@ class Tree:
         code = cpp_source.strip(text)
         if not generated:
             self.check_lines(path, text)
+            self.check_size(path, text)
             if not is_test:
-                self.check_size(path, text)
+                self.check_functions(path, text)
         self.check_names(path, code)
         for line in cpp_source.enum_switches_with_default(text):
             self.fault(path, line, "default", "a switch over an enum names every enumerator")
-        self.check_includes(path, text, is_test)
+        is_fixture = path.name.endswith("_test.h")
+        self.check_includes(path, text, is_test or is_fixture)
         if relative.parts[0] == "src" and relative.parts[1] not in IMPURE and not is_test:
             for pattern, why in IMPURE_CALLS:
                 self.find_all(path, code, pattern, "pure", why)
@@ -186,6 +188,8 @@ class Tree:
         lines_max = HEADER_LINES_MAX if path.suffix == ".h" else SOURCE_LINES_MAX
         if lines > lines_max:
             self.fault(path, 1, "file-size", f"{lines} lines, at most {lines_max}")
+
+    def check_functions(self, path, text):
         for function in cpp_source.functions(text):
             for rule, value, limit, unit in (
                 ("function-size", function.lines, FUNCTION_LINES_MAX, "lines"),
@@ -221,9 +225,12 @@ class Tree:
             if relative.parts[0] == "src":
                 self.check_edge(path, number, quote, included, is_test)
                 self.check_purity(path, number, included, is_test)
-            if path.suffix == ".h" and self.is_third_party(quote, included):
+            is_shared = path.suffix == ".h" and not path.name.endswith("_test.h")
+            if is_shared and self.is_third_party(quote, included):
                 self.fault(path, number, "third-party",
                            f"<{included}> belongs in a .cc file: it slows down whoever includes this")
+            if included.endswith("_test.h") and not is_test:
+                self.fault(path, number, "fixture", f"{included} is for tests alone")
 
     def is_third_party(self, quote, included):
         if quote == '"':

@@ -10,6 +10,8 @@ namespace tandem::audio {
 inline constexpr uint32_t kSampleRate = 8000;
 // A packet's worth: 20 ms, which every phone can take (RFC 3551 4.2).
 inline constexpr size_t kFrameSamples = kSampleRate / 50;
+// The largest payload of a frame: G.711's and G.722's, one byte a sample. Opus keeps to it.
+inline constexpr size_t kPayloadBytesMax = kFrameSamples;
 // What waits for a mix: 120 ms, more than a phone's network is uneven by. Half of it goes when it
 // is full.
 inline constexpr size_t kMixSamplesMax = 6 * kFrameSamples;

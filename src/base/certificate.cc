@@ -73,4 +73,19 @@ Result<void> check_certificate(std::string_view chain, std::string_view key, Utc
     return {};
 }
 
+std::optional<UtcTime> certificate_end(std::string_view chain) {
+    const auto bio = bio_of(chain);
+    const Owned<X509> leaf(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
+    ERR_clear_error();
+    if (!leaf) return std::nullopt;
+    ASN1_TIME* epoch = ASN1_TIME_set(nullptr, 0);
+    int days = 0;
+    int seconds = 0;
+    const bool is_read =
+        ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(leaf.get())) == 1;
+    ASN1_TIME_free(epoch);
+    if (!is_read) return std::nullopt;
+    return UtcTime{(int64_t{days} * 86'400 + seconds) * 1000};
+}
+
 }  // namespace tandem

@@ -64,6 +64,14 @@ TEST(Certificate, IsJudgedWithItsKey) {
     for (const auto& each : cases) EXPECT_EQ(each.got, each.wanted) << each.name;
 }
 
+TEST(Certificate, SaysWhenItEnds) {
+    const auto end = certificate_end(std::string("subject: a\n") + kCertificate + kCertificate);
+    ASSERT_TRUE(end);
+    EXPECT_EQ(to_rfc3339(*end), "2126-11-01T21:39:49.000Z");
+    EXPECT_FALSE(certificate_end(kKey));
+    EXPECT_FALSE(certificate_end(""));
+}
+
 TEST(Certificate, AuthoritiesAreJudged) {
     const auto of = [](std::string_view pem) {
         const auto result = check_authorities(pem, "tls_ca");

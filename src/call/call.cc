@@ -98,7 +98,15 @@ std::vector<uint8_t> Call::talkers() const {
     const bool has_callee = winner_ != 0 && !transfer_.has_let_go(winner_);
     if (!paging_.is_page() && has_callee) found.push_back(winner_);
     if (!transfer_.has_let_go(near_)) found.insert(found.begin(), near_);
+    if (const auto waits = transfer_.aside()) found.push_back(*waits);
     return found;
+}
+
+std::pair<uint8_t, uint8_t> Call::places() const {
+    const auto waits = transfer_.aside();
+    if (!waits) return {near_, winner_};
+    if (transfer_.referrer() == near_) return {near_, *waits};
+    return {*waits, winner_};
 }
 
 Branch* Call::winner() {
@@ -145,6 +153,21 @@ sip::LegSettings Call::leg_settings(CallContext& ctx, uint8_t index,
     settings.extensions = leg_extensions();
     if (index == 0) settings.credentials = facts_.trunk_credentials;
     return settings;
+}
+
+// Who calls into this call: the next leg of it.
+uint8_t Call::add_caller(CallContext& ctx, Destination who, const ports::Flow& flow,
+                         const sip::Message& invite) {
+    const auto index = static_cast<uint8_t>(branches_.size() + 1);
+    auto fresh = std::make_unique<Branch>(Branch{
+        {sip::Leg(leg_key(base(), index), leg_settings(ctx, index, flow)),
+         PartyMedia(index + 1u, flow.remote.ip.family, flow.remote.ip, MediaProfile::Rtp), flow,
+         std::string(invite.header(sip::HeaderId::UserAgent).value_or("")), ctx.now.utc}});
+    fresh->destination = std::move(who);
+    fresh->binding.flow = flow;
+    fresh->ports_asked = true;
+    branches_.push_back(std::move(fresh));
+    return index;
 }
 
 // --- What arrives.

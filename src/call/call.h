@@ -89,7 +89,7 @@ class Call {
     void on_saved(CallContext& ctx, bool stored);
     // One of its parties goes on in another call, which has taken it.
     void on_replaced(CallContext& ctx, CallId by);
-    // Its media gate is gone: an answered call moves to another one, any other ends.
+    // Its media gate is gone: a call that rings or was answered moves to another, any other ends.
     void on_media_gate_gone(CallContext& ctx);
     // It takes leave, and carries the sound until the parties have been told of another.
     void leave_media_gate(CallContext& ctx);
@@ -156,6 +156,8 @@ class Call {
     void on_question_failed(CallContext& ctx, const Question& question);
     void run_timers(CallContext& ctx);
     sip::LegSettings leg_settings(CallContext& ctx, uint8_t index, const ports::Flow& flow) const;
+    uint8_t add_caller(CallContext& ctx, Destination who, const ports::Flow& flow,
+                       const sip::Message& invite);
     Party* party(uint8_t index);
     const Party* party(uint8_t index) const;
     Branch* branch(uint8_t index);
@@ -164,6 +166,12 @@ class Call {
     SrtpPolicy srtp_of(uint8_t index) const;  // of a party; trunks may have their own
     std::vector<uint8_t> talkers() const;     // who is in it: two, or all of a page
     bool talks(uint8_t index) const { return index == near_ || (winner_ != 0 && index == winner_); }
+    // In it, and none of two: it hears a page, or waits while its partner talks with somebody else.
+    bool is_beside(uint8_t index) const {
+        return paging_.hears(*this, index) || transfer_.is_aside(index);
+    }
+    // In the caller's place and in the callee's, whoever talks with whom at the moment.
+    std::pair<uint8_t, uint8_t> places() const;
     Destination who_is(uint8_t index) const;
     void set_phase(Phase phase);
     bool ringing() const { return phase_ == Phase::Locating || phase_ == Phase::Ringing; }
@@ -196,6 +204,7 @@ class Call {
     void run_outside_timers(CallContext& ctx);
     bool has_later_stage() const { return stage_ + 1u < stages_.size(); }
     bool outside_has_answered() const;
+    void tell_of_silence(CallContext& ctx, const Branch& silent) const;
     static bool is_answer_from_outside(const Branch& branch);
     bool offers_something(const Destination& to) const;
     bool asks_for_line() const;
@@ -205,7 +214,10 @@ class Call {
 
     // --- sides.cc
     std::vector<Side> sides_of(const Destination& to) const;
+    std::vector<Side> sides_of(const QueueStop& stop) const;
     bool is_licensed();
+    void keep_from_stage(int refusal, std::string_view reason);
+    bool enters_queue(CallContext& ctx);
     void count_in(const std::vector<Side>& sides);
     int refused_beforehand() const { return is_any_busy(destinations_) ? 486 : licence_refusal_; }
     DomainId domain_of_forward(const routing::Forward& forward) const;
@@ -287,6 +299,7 @@ class Call {
 
     // --- media_move.cc
     void check_media(CallContext& ctx);
+    bool checks_media() const;  // its answer, or the next try, is waited for
     void on_media_unchecked(CallContext& ctx);
     void on_media_lost(CallContext& ctx);
     void place_again(CallContext& ctx);
@@ -304,6 +317,7 @@ class Call {
     bool is_move_answer(uint8_t index) const;
     void on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer);
     void on_move_refused(CallContext& ctx, uint8_t index, int status);
+    void lose_beside(CallContext& ctx, uint8_t index, int status);
     void note_exchange_for_move(const Exchange& exchange);
     void run_move_timers(CallContext& ctx);
     std::optional<Instant> next_move_deadline() const;
@@ -312,6 +326,7 @@ class Call {
     bool holds(uint8_t index) const;
     bool waits(uint8_t index) const;
     const model::DomainSettings* music_of(const CallContext& ctx, uint8_t index) const;
+    static const model::DomainSettings* music_of(const CallContext& ctx, DomainId domain);
     std::optional<ports::MediaPlay> wanted_play(const CallContext& ctx, uint8_t index) const;
     std::optional<ports::MediaPlay> wanted_music(const CallContext& ctx, uint8_t index) const;
     std::optional<ports::MediaPlay> wanted_mix(uint8_t index) const;

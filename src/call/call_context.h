@@ -168,8 +168,11 @@ struct QueueStop {
     std::string name;
     Duration ring{0};  // of an agent
     Duration wait_max{0};
-    bool has_music = false;  // for those who wait
-    bool answers = false;    // those who have a place
+    bool has_music = false;                // for those who wait
+    bool answers = false;                  // those who have a place
+    std::vector<routing::Forward> path{};  // as of a destination
+    std::optional<ShownCaller> shown{};    // likewise
+    bool is_refused = false;               // likewise
 };
 
 // Where a call is to go. Without destinations it is a feature code, or ends with `refusal`.

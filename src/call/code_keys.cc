@@ -6,6 +6,7 @@
 #include "call/call.h"
 #include "call/limits.h"
 #include "model/generated/feature_code.h"
+#include "routing/services.h"
 #include "store/catalog.h"
 
 namespace tandem::call {
@@ -18,8 +19,9 @@ std::vector<KeyCode> codes_for(const CallContext& ctx, DomainId domain, AccountI
     ctx.around.catalog.visit<model::FeatureCode>(domain, [&](const model::FeatureCode& code) {
         const auto& allowed = code.allowed;
         const bool may = allowed.empty() || std::ranges::find(allowed, account) != allowed.end();
-        if (code.action == model::FeatureAction::TransferBlind && may)
-            codes.push_back({code.prefix, code.pause});
+        if (routing::is_pressed(code.action) && may)
+            codes.push_back(
+                {code.prefix, code.pause, code.action == model::FeatureAction::TransferAttended});
         return true;
     });
     return codes;
@@ -76,21 +78,26 @@ void CodeKeys::take_stock(Call& call, CallContext& ctx) {
     keypads_ = std::move(now);
 }
 
+// Who has asked somebody before he transfers, or is about to, calls it off by the code alone.
+std::vector<KeyCode> CodeKeys::codes_now(const Call& call, const Keypad& keypad) {
+    std::vector<KeyCode> codes = keypad.codes;
+    const bool asks = call.transfer_.asks(keypad.leg);
+    for (KeyCode& each : codes) each.is_alone = asks && each.asks_first;
+    return codes;
+}
+
 void CodeKeys::settle(Call& call, CallContext& ctx) {
     if (call.phase_ != Phase::Established || call.winner_ == 0 || call.paging_.is_page()) return;
     const bool is_known =
         keypads_.size() == 2 && keypads_[0].leg == call.near_ && keypads_[1].leg == call.winner_;
     if (!is_known) take_stock(call, ctx);
+    if (call.transfer_.is_consulting()) asked_.reset();
     if (asked_ && !call.transfer_.is_under_way()) {
         if (call.talks(*asked_)) tell_failure(call, *asked_);
         asked_.reset();
     }
     if (!gate_is_due_ || !call.media_open_ || call.move_ || call.exchange_) return;
-    const bool asks =
-        call.media_check_again_ || std::ranges::any_of(call.questions_, [](const Question& q) {
-            return q.purpose == Purpose::CheckMedia;
-        });
-    if (asks) return;
+    if (call.checks_media()) return;
     gate_is_due_ = false;
     std::vector<uint8_t> heard;
     for (const Keypad& each : keypads_)
@@ -104,7 +111,8 @@ void CodeKeys::on_event(Call& call, CallContext& ctx, const ports::MediaEvent& e
     Keypad* keypad = keypad_of(static_cast<uint8_t>(event.termination - 1));
     if (keypad == nullptr || !is_key(key) || keypad->source == Source::Info) return;
     keypad->source = Source::Media;
-    use(call, ctx, *keypad, keypad->collector.on_key(ctx.now.mono, key, keypad->codes));
+    const auto codes = codes_now(call, *keypad);
+    use(call, ctx, *keypad, keypad->collector.on_key(ctx.now.mono, key, codes));
 }
 
 void CodeKeys::on_played(const Call& call, uint32_t termination) {
@@ -116,7 +124,7 @@ bool CodeKeys::on_info(Call& call, CallContext& ctx, uint8_t leg, sip::LegEvent&
     const auto key = keypad == nullptr ? std::nullopt : key_in(event.message);
     if (!key || keypad->source == Source::Media || call.phase_ != Phase::Established) return false;
     keypad->source = Source::Info;
-    const auto outcome = keypad->collector.on_key(ctx.now.mono, *key, keypad->codes);
+    const auto outcome = keypad->collector.on_key(ctx.now.mono, *key, codes_now(call, *keypad));
     // This one is passed on as any INFO is, behind those that were held for it.
     const bool passes = !outcome.is_over && keypad->collector.held() == 0;
     if (passes) {
@@ -145,7 +153,16 @@ void CodeKeys::use(Call& call, CallContext& ctx, Keypad& keypad,
     if (!outcome.is_over) return;
     keypad.held.clear();
     if (!outcome.number) return;
-    if (call.transfer_.begin(call, ctx, keypad.leg, *outcome.number) == 0)
+    const auto code = std::ranges::find(keypad.codes, outcome.code, &KeyCode::keys);
+    const bool asks_first = code != keypad.codes.end() && code->asks_first;
+    if (outcome.number->empty()) {  // it calls off
+        if (asked_ == keypad.leg) asked_.reset();
+        if (call.transfer_.call_off(call, ctx, keypad.leg) != 0) tell_failure(call, keypad.leg);
+        return;
+    }
+    const int refusal = asks_first ? call.transfer_.consult(call, ctx, keypad.leg, *outcome.number)
+                                   : call.transfer_.begin(call, ctx, keypad.leg, *outcome.number);
+    if (refusal == 0)
         asked_ = keypad.leg;
     else
         tell_failure(call, keypad.leg);

@@ -43,6 +43,7 @@ class CodeKeys {
         std::vector<sip::Payload> held;  // of INFO, for each key held
     };
     Keypad* keypad_of(uint8_t leg);
+    static std::vector<KeyCode> codes_now(const Call& call, const Keypad& keypad);
     void take_stock(Call& call, CallContext& ctx);
     void use(Call& call, CallContext& ctx, Keypad& keypad, const KeyCollector::Outcome& outcome);
     void tell_failure(const Call& call, uint8_t leg);

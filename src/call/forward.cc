@@ -53,15 +53,17 @@ std::optional<ForwardReason> why_not_taken(std::span<const std::unique_ptr<Branc
 // The present stage is reached over these; the caller hears of it.
 void Call::note_path(CallContext& ctx) {
     const size_t before = forwards_.size();
-    for (const Destination& to : destinations_) {
-        if (to.stage != stage_) continue;
-        for (const Forward& each : to.path) {
+    const auto note = [&](const std::vector<Forward>& path) {
+        for (const Forward& each : path) {
             const bool known = std::ranges::any_of(forwards_, [&](const Forward& other) {
                 return other.by == each.by && other.number == each.number && other.to == each.to;
             });
             if (!known) forwards_.push_back(each);
         }
-    }
+    };
+    for (const Destination& to : destinations_)
+        if (to.stage == stage_) note(to.path);
+    if (const QueueStop* stop = queue_.stop_of(stage_)) note(stop->path);
     if (forwards_.size() == before) return;
     if (!ringing()) return;  // a transfer's: who stays has been answered long ago
     rang_ = 181;
@@ -131,6 +133,8 @@ void Call::insert_stages(Route further, const std::vector<Forward>& path) {
         each.path.insert(each.path.begin(), path.begin(), path.end());
         destinations_.push_back(std::move(each));
     }
+    for (QueueStop& each : further.queues)
+        each.path.insert(each.path.begin(), path.begin(), path.end());
     queue_.insert(stage_, count, std::move(further.queues));
     stages_.insert(stages_.begin() + stage_ + 1, further.stages.begin(), further.stages.end());
 }

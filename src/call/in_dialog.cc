@@ -14,6 +14,7 @@ using sip::Method;
 // One offer at a time: a second one, from either side, meets 491 (RFC 3261 14.2), and whoever sent
 // it tries again after its own random time.
 void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    if (transfer_.is_aside(index)) return transfer_.on_waiting_offer(*this, ctx, index, event);
     if (transfer_.on_offer(*this, ctx, index, event)) return;
     Party& from = *party(index);
     Party* to = winner_ == 0 ? nullptr : party(peer_of(index));
@@ -139,7 +140,7 @@ void Call::on_offer_wanted(CallContext& ctx, uint8_t index, sip::LegEvent& event
 
 void Call::on_offer_refused(CallContext& ctx, uint8_t index, const sip::LegEvent& event) {
     if (is_move_answer(index)) return on_move_refused(ctx, index, event.status);
-    if (!exchange_ || index == exchange_->from) return;
+    if (!exchange_ || index == exchange_->from || !talks(index)) return;
     refuse_exchange(ctx, event.status >= 300 ? event.status : 500);
 }
 

@@ -43,21 +43,11 @@ int Intruder::refusal_of(const Call& call, DomainId domain, AccountId account) c
 }
 
 void Intruder::take_in(Call& call, CallContext& ctx, IntruderInvite invite) {
-    const auto index = static_cast<uint8_t>(call.branches_.size() + 1);
-    const ports::Flow& flow = invite.flow;
-    auto fresh = std::make_unique<Branch>(Branch{
-        {sip::Leg(leg_key(call.base(), index), call.leg_settings(ctx, index, flow)),
-         PartyMedia(index + 1u, flow.remote.ip.family, flow.remote.ip, MediaProfile::Rtp), flow,
-         std::string(invite.message.header(sip::HeaderId::UserAgent).value_or("")), ctx.now.utc}});
     of_ = call.talking_leg(invite.who.domain, invite.of);
     kind_ = invite.kind;
-    index_ = index;
-    fresh->destination = std::move(invite.who);
-    fresh->binding.flow = flow;
-    fresh->state = BranchState::Won;  // no phone of ours to be cancelled
-    fresh->ports_asked = true;
-    call.branches_.push_back(std::move(fresh));
-    sip::Leg& leg = call.party(index)->leg;
+    index_ = call.add_caller(ctx, std::move(invite.who), invite.flow, invite.message);
+    call.branch(index_)->state = BranchState::Won;  // no phone of ours to be cancelled
+    sip::Leg& leg = call.party(index_)->leg;
     leg.on_invite(ctx.leg, invite.server, std::move(invite.message));
     // It may have refused it by itself: an extension, or a body that it can't read.
     if (leg.state() != sip::LegState::Ringing) left(call, ctx);

@@ -26,10 +26,11 @@ bool is_key(char key) {
 }
 
 KeyCollector::Outcome KeyCollector::end(std::optional<std::string> number) {
+    Outcome outcome{0, true, std::move(number), held_.substr(0, code_size_)};
     held_.clear();
     code_size_ = 0;
     deadline_.reset();
-    return {0, true, std::move(number)};
+    return outcome;
 }
 
 KeyCollector::Outcome KeyCollector::on_key(Instant now, char key,
@@ -43,8 +44,12 @@ KeyCollector::Outcome KeyCollector::on_key(Instant now, char key,
         pause_ = *pause;
         deadline_ = now + pause_;
         const auto whole = std::ranges::find(codes, held_, &KeyCode::keys);
-        if (whole != codes.end()) code_size_ = held_.size();
-        return outcome;
+        if (whole == codes.end()) return outcome;
+        code_size_ = held_.size();
+        if (!whole->is_alone) return outcome;
+        Outcome whole_code = end("");
+        whole_code.passes = outcome.passes;
+        return whole_code;
     }
     deadline_.reset();
     return outcome;

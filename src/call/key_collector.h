@@ -14,8 +14,10 @@
 namespace tandem::call {
 
 struct KeyCode {
-    std::string keys;    // what begins it; no code of a domain begins with another one
-    Duration pause{4s};  // after a key: the code, or the number, has ended
+    std::string keys;         // what begins it; no code of a domain begins with another one
+    Duration pause{4s};       // after a key: the code, or the number, has ended
+    bool asks_first = false;  // of an attended transfer
+    bool is_alone = false;    // complete without a number
 };
 
 bool is_key(char key);  // '0' to '9', '*', '#', 'A' to 'D'
@@ -26,6 +28,7 @@ class KeyCollector {
         size_t passes = 0;     // so many of the oldest keys held, this one included, are no code
         bool is_over = false;  // a code has ended, and all keys held are part of it
         std::optional<std::string> number;  // ... with this number; none: it was given up
+        std::string code;                   // ... and which one it was
     };
     Outcome on_key(Instant now, char key, const std::vector<KeyCode>& codes);
     Outcome on_timeout(Instant now);  // nothing before next_deadline()

@@ -98,6 +98,23 @@ TEST_F(KeyCollectorTest, WhatIsTooLongIsGivenUp) {
     EXPECT_EQ(collector_.held(), 0u);
 }
 
+TEST_F(KeyCollectorTest, SaysWhichCodeItWas) {
+    EXPECT_EQ(press("##5#").code, "##");
+    EXPECT_EQ(press("*25#").code, "*2");
+}
+
+TEST_F(KeyCollectorTest, ACodeAloneIsWholeAtOnce) {
+    codes_ = {{"*2", 4s}, {"*3", 4s, true, true}};
+    const auto outcome = press("*3");
+    EXPECT_TRUE(outcome.is_over);
+    EXPECT_EQ(outcome.number, "");
+    EXPECT_EQ(outcome.code, "*3");
+    EXPECT_FALSE(collector_.next_deadline());
+    EXPECT_TRUE(press("**3").is_over);
+    EXPECT_EQ(passed_, 1u);
+    EXPECT_EQ(press("*25#").number, "5") << "others are as before";
+}
+
 TEST_F(KeyCollectorTest, WithoutCodesAllPasses) {
     codes_.clear();
     press("*2#");

@@ -126,7 +126,7 @@ void Call::located(CallContext& ctx) {
     const bool waiting = std::ranges::any_of(questions_, is_where) || !to_ask_again_.empty() ||
                          !sides_asked_.empty() || asks_for_line();
     if (waiting || (phase_ != Phase::Locating && !transfer_.locates())) return;
-    if (phase_ == Phase::Locating && queue_.is_stop(stage_)) return queue_.enter(*this, ctx);
+    if (enters_queue(ctx)) return;
     if (std::ranges::none_of(branches_, is_pending)) {
         if (next_stage(ctx)) return;
         if (is_any_busy(destinations_))

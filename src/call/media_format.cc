@@ -1,6 +1,7 @@
 #include "call/media_format.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/bytes.h"
@@ -8,29 +9,54 @@
 
 namespace tandem::call {
 
+namespace {
+
+struct KnownFormat {
+    std::string_view encoding;
+    uint32_t clock_rate;
+    std::optional<uint8_t> static_type;  // RFC 3551 6
+    ports::MediaCodec codec;
+};
+constexpr std::array known_formats{
+    KnownFormat{"PCMA", 8000, 8, ports::MediaCodec::Pcma},
+    KnownFormat{"PCMU", 8000, 0, ports::MediaCodec::Pcmu},
+    KnownFormat{"G722", 8000, 9, ports::MediaCodec::G722},
+    KnownFormat{"opus", 48000, std::nullopt, ports::MediaCodec::Opus},
+};
+
+// A table each way, where the others are work for each party.
+bool is_cheap(const MixedFormat& format) {
+    return format.codec == ports::MediaCodec::Pcma || format.codec == ports::MediaCodec::Pcmu;
+}
+
+}  // namespace
+
 std::optional<MixedFormat> mixed_format(const sdp::Media& media, std::string_view format) {
-    MixedFormat found;
+    uint8_t payload_type = 0;
     const char* end = format.data() + format.size();
-    const auto read = std::from_chars(format.data(), end, found.payload_type);
+    const auto read = std::from_chars(format.data(), end, payload_type);
     if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
-    const sdp::RtpMap* map = media.rtpmap(found.payload_type);
-    if (map != nullptr && map->clock_rate != 8000) return std::nullopt;
-    std::string_view name = found.payload_type == 8 ? "PCMA" : "";
-    if (found.payload_type == 0) name = "PCMU";
-    if (map != nullptr) name = map->encoding;
-    if (!equals_ignoring_case(name, "PCMA") && !equals_ignoring_case(name, "PCMU"))
-        return std::nullopt;
-    const bool is_a = equals_ignoring_case(name, "PCMA");
-    found.codec = is_a ? ports::MediaCodec::Pcma : ports::MediaCodec::Pcmu;
-    return found;
+    const sdp::RtpMap* map = media.rtpmap(payload_type);
+    for (const KnownFormat& known : known_formats) {
+        const bool is_it = map != nullptr ? equals_ignoring_case(map->encoding, known.encoding) &&
+                                                map->clock_rate == known.clock_rate
+                                          : known.static_type == payload_type;
+        if (is_it) return MixedFormat{payload_type, known.codec};
+    }
+    return std::nullopt;
 }
 
 sdp::Session mixable(const sdp::Session& offer) {
     sdp::Session ours = offer;
     bool has_audio = false;
     for (sdp::Media& media : ours.media) {
+        const bool any_cheap = std::ranges::any_of(media.formats, [&](const auto& format) {
+            const auto known = mixed_format(media, format);
+            return known && is_cheap(*known);
+        });
         std::erase_if(media.formats, [&](const std::string& format) {
-            return has_audio || media.type != "audio" || !mixed_format(media, format);
+            const auto known = mixed_format(media, format);
+            return has_audio || media.type != "audio" || !known || (any_cheap && !is_cheap(*known));
         });
         has_audio |= !media.formats.empty();
         media.direction = sdp::Direction::SendRecv;
@@ -59,6 +85,7 @@ std::vector<MixedFormat> mixed_formats_of(const Party& party) {
     for (const std::string& format : media.formats) {
         if (const auto mixed = mixed_format(media, format)) formats.push_back(*mixed);
     }
+    std::ranges::stable_partition(formats, is_cheap);
     return formats;
 }
 

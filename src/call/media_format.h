@@ -20,12 +20,13 @@ struct MixedFormat {
 // Static payload types need no rtpmap (RFC 3551 6).
 std::optional<MixedFormat> mixed_format(const sdp::Media& media, std::string_view format);
 
-// What the gate can make and read, as an answer to the offer: its first audio line, in G.711.
+// What the gate can make and read, as an answer to the offer: its first audio line, in G.711 where
+// that is offered.
 sdp::Session mixable(const sdp::Session& offer);
 
 // The first live audio line of a party.
 std::optional<uint32_t> audio_stream(const PartyMedia& media);
-// Those that were agreed with the party for its audio, in order.
+// Those that were agreed with the party for its audio, in order, but G.711 before the others.
 std::vector<MixedFormat> mixed_formats_of(const Party& party);
 
 }  // namespace tandem::call

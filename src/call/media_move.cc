@@ -48,6 +48,12 @@ void Call::check_media(CallContext& ctx) {
     ask(ctx, media_gate_, std::move(request), {Purpose::CheckMedia, kMediaDeadline});
 }
 
+bool Call::checks_media() const {
+    return media_check_again_ || std::ranges::any_of(questions_, [](const Question& each) {
+               return each.purpose == Purpose::CheckMedia;
+           });
+}
+
 // A gate that cannot be reached may be starting, or its link: only for so long.
 void Call::on_media_unchecked(CallContext& ctx) {
     if (media_check_give_up_ && ctx.now.mono < *media_check_give_up_) {
@@ -143,7 +149,7 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     for (const uint8_t index : parties_with_media()) {
         PartyMedia& media = party(index)->media;
         party(index)->hears.reset();
-        const bool is_in = talks(index) || paging_.hears(*this, index);
+        const bool is_in = talks(index) || is_beside(index);
         if (move_->joins && is_in) media.forget_keys();
         request.set.push_back(media.settings());
         if (index >= move_->before.size()) continue;
@@ -260,10 +266,12 @@ void Call::offer_move(CallContext& ctx) {
         MoveSide& side = move_->sides[index];
         if (!side.wanted || side.offering) continue;
         if (side.again && *side.again > ctx.now.mono) continue;
-        // Of a page, and with nobody at the other end, each goes on as it was.
-        const bool is_alone = paging_.is_page() || transfer_.has_let_go(peer_of(index));
+        // Of a page, and with nobody at the other end, each goes on as it was, and so does who
+        // waits.
+        const bool as_it_was =
+            paging_.is_page() || transfer_.has_let_go(peer_of(index)) || transfer_.is_aside(index);
         const auto other =
-            is_alone ? party(index)->leg.local_sdp() : agreed_with(party(peer_of(index))->leg);
+            as_it_was ? party(index)->leg.local_sdp() : agreed_with(party(peer_of(index))->leg);
         if (!other) return end(ctx, ReleasedBy::System, 503, "media was lost");
         Party& to = *party(index);
         sip::Payload payload;
@@ -282,14 +290,14 @@ void Call::offer_move(CallContext& ctx) {
 }
 
 bool Call::is_move_answer(uint8_t index) const {
-    if (!move_ || move_->stage != Stage::Offering || !(talks(index) || paging_.hears(*this, index)))
+    if (!move_ || move_->stage != Stage::Offering || !(talks(index) || is_beside(index)))
         return false;
     return move_->side_of(index).offering;
 }
 
 void Call::on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer) {
     if (!party(index)->media.learn(answer, SdpRole::Answer, srtp_of(index))) {
-        if (paging_.hears(*this, index)) return end_leg(ctx, index, 488, reason_header(488, ""));
+        if (is_beside(index)) return lose_beside(ctx, index, 488);
         return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
     }
     move_->sides[index] = {std::exchange(party(index)->knows_old_ports, false), false, {}};
@@ -306,10 +314,16 @@ void Call::on_move_refused(CallContext& ctx, uint8_t index, int status) {
     side.offering = false;
     if (!side.wanted) return offer_move(ctx);
     const bool passing = status == 491 || status == 500 || status == 503 || status == 430;
-    if (!passing && paging_.hears(*this, index))
-        return end_leg(ctx, index, 503, reason_header(503, "media was lost"));
+    if (!passing && is_beside(index)) return lose_beside(ctx, index, 503);
     if (!passing) return end(ctx, ReleasedBy::System, 503, "media was lost");
     side.again = ctx.now.mono + (status == 491 ? kMediaTryAgain : kMoveOfferAgain);
+}
+
+void Call::lose_beside(CallContext& ctx, uint8_t index, int status) {
+    end_leg(ctx, index, status, reason_header(status, status == 503 ? "media was lost" : ""));
+    if (!transfer_.is_aside(index)) return;
+    transfer_.on_party_ended(*this, ctx, index);
+    offer_move(ctx);
 }
 
 // An offer that travelled from one party to the other has given both the new ports.

@@ -38,23 +38,13 @@ int Newcomer::refusal_of(const Call& call, uint8_t replaces, bool early_only) co
 }
 
 void Newcomer::take_in(Call& call, CallContext& ctx, NewcomerInvite invite) {
-    const auto index = static_cast<uint8_t>(call.branches_.size() + 1);
-    const ports::Flow& flow = invite.flow;
-    auto fresh = std::make_unique<Branch>(Branch{
-        {sip::Leg(leg_key(call.base(), index), call.leg_settings(ctx, index, flow)),
-         PartyMedia(index + 1u, flow.remote.ip.family, flow.remote.ip, MediaProfile::Rtp), flow,
-         std::string(invite.message.header(sip::HeaderId::UserAgent).value_or("")), ctx.now.utc}});
-    fresh->destination = std::move(invite.who);
-    fresh->binding.flow = flow;
-    fresh->ports_asked = true;
-    call.branches_.push_back(std::move(fresh));
-    index_ = index;
+    index_ = call.add_caller(ctx, std::move(invite.who), invite.flow, invite.message);
     replaces_ = invite.replaces;
     picks_up_ = call.phase_ == Phase::Ringing;
-    sip::Leg& leg = call.party(index)->leg;
+    sip::Leg& leg = call.party(index_)->leg;
     leg.on_invite(ctx.leg, invite.server, std::move(invite.message));
     // It may have refused it by itself: an extension, or a body that it can't read.
-    if (leg.state() != sip::LegState::Ringing) on_party_ended(call, index);
+    if (leg.state() != sip::LegState::Ringing) on_party_ended(call, index_);
     call.pump(ctx);
 }
 

@@ -81,8 +81,19 @@ void Call::run_outside_timers(CallContext& ctx) {
         silent.party.status = 408;
         silent.party.ended = ctx.now.utc;
         silent.party.leg.hangup(ctx.leg, 487, {});
+        tell_of_silence(ctx, silent);
         if (!try_next_way(ctx, static_cast<uint8_t>(i + 1), 408)) fail_if_exhausted(ctx);
     }
+}
+
+void Call::tell_of_silence(CallContext& ctx, const Branch& silent) const {
+    if (!silent.destination.outside) return;
+    const TrunkId trunk = silent.destination.outside->trunk;
+    const auto gate = ctx.around.directory.pick(RoleKind::ExternalSipGate, ports::key_of(trunk));
+    const ports::Flow& flow = silent.party.flow;
+    if (gate)
+        ctx.out.send(ctx.around.self, *gate,
+                     ports::TrunkWaySilent{trunk, flow.transport, flow.remote});
 }
 
 // The called party has said no, or the provider for it: another trunk would only ask again.
@@ -171,7 +182,8 @@ std::vector<TrunkId> Call::lines() const {
     }
     for (size_t i = 0; i < branches_.size(); ++i) {
         const auto& outside = branches_[i]->destination.outside;
-        const bool is_there = talks(static_cast<uint8_t>(i + 1)) || branches_[i]->is_pending();
+        const auto leg = static_cast<uint8_t>(i + 1);
+        const bool is_there = talks(leg) || transfer_.is_aside(leg) || branches_[i]->is_pending();
         if (outside && is_there) lines.push_back(outside->trunk);
     }
     return lines;

@@ -26,6 +26,10 @@ struct PartyStream {
     sdp::Protocol protocol = sdp::Protocol::RtpAvp;  // of the last description, either side's
     std::vector<sdp::Crypto> ours;  // keys in our last description; one is left once agreed
     bool mux_offered = false;       // by whoever offered last
+    bool listens() const {          // as far as the party has said
+        return settings.direction == ports::MediaDirection::SendRecv ||
+               settings.direction == ports::MediaDirection::RecvOnly;
+    }
     friend bool operator==(const PartyStream&, const PartyStream&) = default;
 };
 

@@ -15,17 +15,12 @@ using ports::MediaDirection;
 
 namespace {
 
-bool receives(MediaDirection direction) {
-    return direction == MediaDirection::SendRecv || direction == MediaDirection::RecvOnly;
-}
-
 // To whoever listens, in what it has agreed. nullopt: it does not, or the gate can make nothing of
 // that: it goes on as it was.
 std::optional<ports::MediaPlay> play_to(const Party& of, ports::MediaSound sound) {
     const auto stream = audio_stream(of.media);
     const auto formats = mixed_formats_of(of);
-    if (!stream || formats.empty() || !receives(of.media.streams()[*stream].settings.direction))
-        return std::nullopt;
+    if (!stream || formats.empty() || !of.media.streams()[*stream].listens()) return std::nullopt;
     ports::MediaPlay play;
     play.termination = of.media.termination();
     play.stream = *stream;
@@ -52,11 +47,16 @@ bool Call::holds(uint8_t index) const {
 
 // The settings of whoever lets others wait; nullptr: they hear nothing.
 const model::DomainSettings* Call::music_of(const CallContext& ctx, uint8_t index) const {
-    const auto* domain = ctx.around.catalog.find_domain(domain_of_leg(index));
-    return domain != nullptr && domain->settings.music_on_hold ? &domain->settings : nullptr;
+    return music_of(ctx, domain_of_leg(index));
+}
+
+const model::DomainSettings* Call::music_of(const CallContext& ctx, DomainId domain) {
+    const auto* found = ctx.around.catalog.find_domain(domain);
+    return found != nullptr && found->settings.music_on_hold ? &found->settings : nullptr;
 }
 
 bool Call::waits(uint8_t index) const {
+    if (transfer_.lets_wait(index)) return true;
     const uint8_t other = peer_of(index);
     const bool lost_other = transfer_.is_under_way() && transfer_.parked_leg() == other &&
                             (transfer_.is_parked() || transfer_.referrer_is_gone());
@@ -64,16 +64,17 @@ bool Call::waits(uint8_t index) const {
 }
 
 std::optional<ports::MediaPlay> Call::wanted_music(const CallContext& ctx, uint8_t index) const {
-    if (!talks(index) || !waits(index)) return std::nullopt;
+    if ((!talks(index) && !transfer_.is_aside(index)) || !waits(index)) return std::nullopt;
     const Party& of = *party(index);
-    const model::DomainSettings* music = music_of(ctx, peer_of(index));
+    const uint8_t holder = transfer_.lets_wait(index) ? transfer_.referrer() : peer_of(index);
+    const model::DomainSettings* music = music_of(ctx, holder);
     // His phone rings no more, as it would if he had come to the queue by himself.
     const bool rings = queue_.waits(*this) && (music == nullptr || !queue_.wants_music());
     if (music == nullptr && !rings) return std::nullopt;
     auto play = play_to(of, rings ? ports::MediaSound::Ringback : ports::MediaSound::Music);
     if (!play || !of.media.streams()[play->stream].settings.remote_rtp) return std::nullopt;
     if (!rings && music->music) {
-        play->domain = domain_of_leg(peer_of(index));
+        play->domain = domain_of_leg(holder);
         play->music = *music->music;
     }
     return play;
@@ -98,8 +99,9 @@ std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
     return play;
 }
 
-// A transfer by keys that has failed is told of by sound: its phone has asked for nothing.
+// Of a transfer by keys is told by sound: its phone has asked for nothing.
 std::optional<ports::MediaPlay> Call::wanted_tone(uint8_t index) const {
+    if (transfer_.hears_ringing(index)) return play_to(*party(index), ports::MediaSound::Ringback);
     if (!code_keys_.is_told_of_failure(index)) return std::nullopt;
     auto play = play_to(*party(index), ports::MediaSound::Busy);
     if (play) play->once = true;
@@ -122,11 +124,7 @@ void Call::settle_playing(CallContext& ctx) {
                                 caller_ && (queue_.sounds() || caller_->hears);
     if ((!is_answered && !waits_in_queue) || !media_open_ || exchange_) return;
     if (move_ && move_->stage != MediaMove::Stage::Offering) return;
-    const bool checks =
-        media_check_again_ || std::ranges::any_of(questions_, [](const Question& q) {
-            return q.purpose == Purpose::CheckMedia;
-        });
-    if (checks) return;
+    if (checks_media()) return;
     ports::MediaRequest request;
     std::vector<uint8_t> hearers = talkers();
     if (intruder_.hears()) hearers.push_back(intruder_.index());

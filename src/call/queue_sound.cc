@@ -23,19 +23,10 @@ sdp::Session answer_of_gate(const sdp::Session& offer) {
     return answer;
 }
 
-namespace {
-
-const model::DomainSettings* music_of(const CallContext& ctx, DomainId domain) {
-    const auto* found = ctx.around.catalog.find_domain(domain);
-    return found != nullptr && found->settings.music_on_hold ? &found->settings : nullptr;
-}
-
-}  // namespace
-
 // Without an offer nothing can be played to him; and where the answer of a device that rang before
 // has gone out reliably, he listens to its codec.
 void QueueWait::begin_sound(Call& call, CallContext& ctx) {
-    const bool may = here_->stop.has_music && music_of(ctx, here_->stop.domain) != nullptr &&
+    const bool may = here_->stop.has_music && Call::music_of(ctx, here_->stop.domain) != nullptr &&
                      call.offer_ && call.early_ == 0 &&
                      (!call.early_is_final_ || gate_has_answered_) &&
                      sdp::has_media(answer_of_gate(*call.offer_));
@@ -89,15 +80,13 @@ std::optional<ports::MediaPlay> QueueWait::wanted_play(const Call& call,
     if (!waits(call) || !sounds()) return std::nullopt;
     const Party& of = *call.caller_;
     const auto stream = audio_stream(of.media);
-    const model::DomainSettings* music = music_of(ctx, here_->stop.domain);
+    const model::DomainSettings* music = Call::music_of(ctx, here_->stop.domain);
     if (!stream || music == nullptr || !call.offer_) return std::nullopt;
-    const ports::StreamSettings& settings = of.media.streams()[*stream].settings;
-    const bool receives = settings.direction == ports::MediaDirection::SendRecv ||
-                          settings.direction == ports::MediaDirection::RecvOnly;
+    const PartyStream& his = of.media.streams()[*stream];
     const sdp::Session answer = answer_of_gate(*call.offer_);
     if (*stream >= answer.media.size()) return std::nullopt;
     const sdp::Media& line = answer.media[*stream];
-    if (!receives || !settings.remote_rtp || line.formats.empty()) return std::nullopt;
+    if (!his.listens() || !his.settings.remote_rtp || line.formats.empty()) return std::nullopt;
     const auto format = mixed_format(line, line.formats.front());
     if (!format) return std::nullopt;
     ports::MediaPlay play;

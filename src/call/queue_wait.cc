@@ -51,22 +51,23 @@ bool has(const std::vector<AccountId>& agents, AccountId one) {
 }
 
 // The agent's place among the destinations of the present stage; nullopt: he can't be called.
-std::optional<uint8_t> destination_of(std::vector<Destination>& all, uint8_t stage,
-                                      const store::Catalog& catalog, DomainId domain,
-                                      AccountId agent) {
+std::optional<uint8_t> destination_of(std::vector<Destination>& all, const QueueStop& stop,
+                                      const store::Catalog& catalog, AccountId agent) {
     for (size_t i = 0; i < all.size(); ++i)
-        if (all[i].account == agent && all[i].stage == stage) return static_cast<uint8_t>(i);
-    const auto* account = catalog.find_account(domain, agent);
+        if (all[i].account == agent && all[i].stage == stop.stage) return static_cast<uint8_t>(i);
+    const auto* account = catalog.find_account(stop.domain, agent);
     if (account == nullptr || !account->enabled || all.size() >= kDestinationsMax)
         return std::nullopt;
-    routing::Target target = routing::target_of(domain, *account);
+    routing::Target target = routing::target_of(stop.domain, *account);
     Destination& to = all.emplace_back();
     to.account = agent;
-    to.domain = domain;
+    to.domain = stop.domain;
     to.number = std::move(target.number);
     to.name = std::move(target.name);
-    to.stage = stage;
+    to.stage = stop.stage;
     to.of_group = true;
+    to.path = stop.path;
+    to.shown = stop.shown;
     return static_cast<uint8_t>(all.size() - 1);
 }
 
@@ -92,8 +93,18 @@ void QueueWait::insert(uint8_t stage, size_t count, std::vector<QueueStop> stops
     }
 }
 
-bool QueueWait::is_stop(uint8_t stage) const {
-    return std::ranges::find(stops_, stage, &QueueStop::stage) != stops_.end();
+const QueueStop* QueueWait::stop_of(uint8_t stage) const {
+    const auto found = std::ranges::find(stops_, stage, &QueueStop::stage);
+    return found == stops_.end() ? nullptr : &*found;
+}
+
+void QueueWait::refuse(uint8_t stage) {
+    for (QueueStop& each : stops_) each.is_refused |= each.stage == stage;
+}
+
+const QueueStop* QueueWait::refused() const {
+    const auto found = std::ranges::find(stops_, true, &QueueStop::is_refused);
+    return found == stops_.end() ? nullptr : &*found;
 }
 
 // --- In the queue.
@@ -109,7 +120,7 @@ Instant QueueWait::give_up_at(Instant now) const {
 }
 
 void QueueWait::enter(Call& call, CallContext& ctx) {
-    here_.emplace().stop = *std::ranges::find(stops_, call.stage_, &QueueStop::stage);
+    here_.emplace().stop = *stop_of(call.stage_);
     const QueueStop& stop = here_->stop;
     here_->of_answered = call.transfer_.is_under_way();
     notes_.push_back({stop.domain, stop.queue, stop.number, stop.name, ctx.now.utc, {}});
@@ -126,8 +137,6 @@ void QueueWait::enter(Call& call, CallContext& ctx) {
     const bool is_told_later = here_->of_answered || here_->will_answer;
     here_->tell_at = ctx.now.mono + (is_told_later ? kQueueTakesIn : kQueuedTold);
     want_save(call);
-    // Of a call that joins domains each sees its own side, and none has a place for both.
-    if (stop.domain != call.facts_.domain) return leave(call, ctx, QueueOutcome::NoAgents);
     if (!is_told_later) begin_sound(call, ctx);
 }
 
@@ -183,8 +192,7 @@ void QueueWait::begin_turn(Call& call, CallContext& ctx, const Advice::Entry& ad
         return leave(call, ctx, QueueOutcome::TooLong);
     std::vector<uint8_t> asked;
     for (const AccountId agent : advice.agents) {
-        const auto to = destination_of(call.destinations_, call.stage_, ctx.around.catalog,
-                                       here_->stop.domain, agent);
+        const auto to = destination_of(call.destinations_, here_->stop, ctx.around.catalog, agent);
         if (!to) continue;
         asked.push_back(*to);
         here_->offered.push_back(agent);
@@ -259,7 +267,16 @@ void QueueWait::leave(Call& call, CallContext& ctx, QueueOutcome outcome) {
     call.search_failed(ctx, ReleasedBy::System, status_of(outcome), words_of(outcome));
 }
 
-// Puts the stages of the way on behind the present one.
+// As those of the queue know him.
+routing::Shown QueueWait::who_waits(const Call& call) const {
+    if (here_->stop.shown) return {here_->stop.shown->number, here_->stop.shown->name};
+    if (here_->of_answered) return call.transfer_.who_stays(call);
+    const ShownCaller shown = call.shown_in(here_->stop.domain);
+    return {shown.number, shown.name};
+}
+
+// Puts the stages of the way on behind the present one. In another domain than the caller's it goes
+// on as a call that somebody there has sent on.
 bool QueueWait::go_on(Call& call, CallContext& ctx, QueueOutcome outcome) const {
     const QueueStop& stop = here_->stop;
     const store::Catalog& catalog = ctx.around.catalog;
@@ -273,8 +290,14 @@ bool QueueWait::go_on(Call& call, CallContext& ctx, QueueOutcome outcome) const 
     if (is_own) question.caller = who.account;
     if (is_own) question.trunk = who.outside ? who.outside->trunk : TrunkId{};
     if (is_own && leg == 0) question.trunk = call.facts_.trunk;
-    question.caller_number = who.number;
-    question.caller_name = who.name;
+    const routing::Shown himself{who.number, who.name};
+    const routing::Shown here = is_own ? himself : who_waits(call);
+    const routing::Original original{call.domain_of_leg(leg), himself, here};
+    if (!is_own) question.original = &original;
+    question.origin = routing::Origin{here.number, is_own && question.trunk.is_nil()};
+    question.caller_number = here.number;
+    question.caller_name = here.name;
+    question.plans = ctx.plans;
     question.anonymous = leg == 0 && call.facts_.hide_caller;
     question.forwards = call.forwards_.size();
     question.dice = call.facts_.call.bits.low;
@@ -284,7 +307,7 @@ bool QueueWait::go_on(Call& call, CallContext& ctx, QueueOutcome outcome) const 
     std::ranges::move(further.notes, std::back_inserter(call.route_notes_));
     further.notes.clear();
     if (further.destinations.empty() && further.queues.empty()) return false;
-    call.insert_stages(std::move(further), {});
+    call.insert_stages(std::move(further), stop.path);
     return true;
 }
 
@@ -358,7 +381,8 @@ std::optional<ports::QueuePlace> QueueWait::place(const Call& call) const {
     place.waits = waits(call) || is_answering(call);
     place.turn = here_->turn;
     if (place.waits) place.offered = here_->offered;
-    const uint8_t agent = here_->is_taken && here_->agent_is_near ? call.near_ : call.winner_;
+    const auto [near, far] = call.places();
+    const uint8_t agent = here_->is_taken && here_->agent_is_near ? near : far;
     const bool is_taken = here_->of_answered ? here_->is_taken : agent != 0;
     if (is_taken) place.agent = call.who_is(agent).account;
     return place;
@@ -388,6 +412,19 @@ bool QueueWait::was_in(DomainId domain, QueueId queue) const {
     return std::ranges::any_of(notes_, [&](const QueueNote& note) {
         return note.domain == domain && note.queue == queue;
     });
+}
+
+const std::string* QueueWait::number_in(DomainId domain) const {
+    for (auto note = notes_.rbegin(); note != notes_.rend(); ++note)
+        if (note->domain == domain) return &note->number;
+    const QueueStop* kept_from = refused();
+    return kept_from != nullptr && kept_from->domain == domain ? &kept_from->number : nullptr;
+}
+
+const ShownCaller* QueueWait::shown_in(DomainId domain) const {
+    for (const QueueStop& each : stops_)
+        if (each.domain == domain && each.shown && was_in(domain, each.queue)) return &*each.shown;
+    return nullptr;
 }
 
 // --- Survival.

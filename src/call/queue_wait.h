@@ -76,7 +76,9 @@ class QueueWait {
     bool is_full() const;  // it has been in as many as its record holds
     // Behind `stage`, where `count` stages come in.
     void insert(uint8_t stage, size_t count, std::vector<QueueStop> stops);
-    bool is_stop(uint8_t stage) const;
+    const QueueStop* stop_of(uint8_t stage) const;  // nullptr: the stage is no queue
+    void refuse(uint8_t stage);                     // a licence does
+    const QueueStop* refused() const;               // the first one, if any
 
     // --- What happens. enter(): the stage has begun.
     void enter(Call& call, CallContext& ctx);
@@ -111,6 +113,10 @@ class QueueWait {
     std::optional<ports::QueuePlace> place(const Call& call) const;
     std::vector<model::CdrQueue> records(UtcTime answered, UtcTime ended) const;
     bool was_in(DomainId domain, QueueId queue) const;
+    // Of a domain: the number of the last queue that the call came to there, and whom those of the
+    // queue see as the caller, where it is not as the call has it. Null: neither.
+    const std::string* number_in(DomainId domain) const;
+    const ShownCaller* shown_in(DomainId domain) const;
     QueueSnapshot save(Now now) const;
     void restore(QueueSnapshot snapshot, Now now);
 
@@ -121,6 +127,7 @@ class QueueWait {
     void begin_sound(Call& call, CallContext& ctx);
     void end_sound(Call& call) const;
     void leave(Call& call, CallContext& ctx, model::QueueOutcome outcome);
+    routing::Shown who_waits(const Call& call) const;
     bool go_on(Call& call, CallContext& ctx, model::QueueOutcome outcome) const;
     void take_in(Call& call);
     bool can_answer(const Call& call) const;

@@ -212,6 +212,8 @@ std::vector<DomainId> Call::domains() const {
     };
     for (const auto& branch : branches_) add(branch->destination);
     for (const Destination& each : destinations_) add(each);
+    if (const QueueStop* stop = queue_.refused(); stop != nullptr)
+        if (std::ranges::find(all, stop->domain) == all.end()) all.push_back(stop->domain);
     for (const Side& each : sides_)  // of those who have sent it on
         if (std::ranges::find(all, each.domain) == all.end()) all.push_back(each.domain);
     return all;
@@ -260,6 +262,12 @@ model::Cdr Call::side_of(const model::Cdr& whole, DomainId domain) const {
     const ShownCaller caller = shown_in(domain);
     side.caller = party_of(caller.number, caller.name, {});
     side.dialled = side.callee.number;
+    if (const std::string* queue = queue_.number_in(domain)) {
+        const bool is_sent_on = !side.forwards.empty();
+        const auto meant = is_sent_on ? side.forwards.front().by : party_of(*queue, "", {});
+        side.dialled = meant.number;
+        if (!is_ours(whole.callee.account)) side.callee = meant;
+    }
     side.route.clear();
     side.continued_in.reset();
     return side;
@@ -381,14 +389,17 @@ ports::CallSummary Call::whole_summary(ports::Instance owner) const {
     // Who waits in a queue is seen as who calls, and has nobody at his other end.
     const bool is_turned = transfer_.is_callee_waiting(*this);
     const bool is_alone = transfer_.has_seen_off(near_) || transfer_.has_seen_off(winner_);
-    const Destination near = who_is(is_turned ? winner_ : near_);
+    const auto [near_place, far_place] = places();
+    const Destination near = who_is(is_turned ? far_place : near_place);
     summary.caller = near.number;
     summary.callee = is_alone ? transfer_.dialled() : facts_.dialled;
     summary.caller_account = near.account;
     const bool is_page = paging_.is_page();  // of nobody's lamps but the caller's
     if (winner_ != 0 && !is_page && !is_alone) {
-        const Destination far = who_is(is_turned ? near_ : winner_);
+        const Destination far = who_is(is_turned ? near_place : far_place);
         summary.callee_account = far.account;
+        if (const auto asked = transfer_.consulted())
+            summary.consulted = branches_[*asked - 1]->destination.account;
         if (std::ranges::any_of(transfer_.notes(), &TransferNote::of_callee))
             summary.callee = far.number;
     }

@@ -31,10 +31,15 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
         const auto* queue = stage.queue ? outward.catalog.find<model::Queue>(stage.queue->domain,
                                                                              stage.queue->queue)
                                         : nullptr;
-        if (queue != nullptr)
+        if (queue != nullptr) {
             route.queues.push_back({index, queue->domain, queue->id, queue->number, queue->name,
                                     queue->ring, queue->wait_max,
-                                    queue->sound == model::QueueSound::Music, queue->answers});
+                                    queue->sound == model::QueueSound::Music, queue->answers,
+                                    stage.path});
+            if (stage.shown)
+                route.queues.back().shown =
+                    shown_there(*stage.shown, queue->domain, outward.catalog);
+        }
         for (routing::Target& target : stage.targets) {
             if (route.destinations.size() >= kDestinationsMax) break;
             Destination& to = route.destinations.emplace_back();

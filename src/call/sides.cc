@@ -42,6 +42,13 @@ std::vector<Side> Call::sides_of(const Destination& to) const {
     return sides;
 }
 
+std::vector<Side> Call::sides_of(const QueueStop& stop) const {
+    Destination there;
+    there.domain = stop.domain;
+    there.path = stop.path;
+    return sides_of(there);
+}
+
 namespace {
 
 // What of `wanted` is not in `has`.
@@ -71,6 +78,9 @@ bool Call::is_licensed() {
         if (!is_asked || is_inside) continue;
         for (const Side& side : missing(sides_of(each), sides_)) add_side(wanted, side);
     }
+    const QueueStop* stop = queue_.stop_of(stage_);
+    if (stop != nullptr && !stop->is_refused)
+        for (const Side& side : missing(sides_of(*stop), sides_)) add_side(wanted, side);
     if (wanted.empty()) return true;
     // Those of a stage whose time is over may be under way still.
     for (const Side& side : sides_asked_) add_side(wanted, side);
@@ -94,24 +104,47 @@ void Call::on_licensed(CallContext& ctx, int refusal, std::string_view reason) {
     const std::vector<Side> asked = std::exchange(sides_asked_, {});
     sides_wanted_ = false;
     if (asked.empty()) return;
-    if (refusal == 0) count_in(asked);
-    for (Destination& each : destinations_) {
-        if (refusal == 0 || each.stage != stage_) continue;
-        if (missing(sides_of(each), sides_).empty()) continue;
-        each.is_refused = true;
-        each.goes_on = false;
-        licence_refusal_ = refusal;
-        licence_reason_ = reason;
-    }
-    if (refusal != 0) route_notes_.push_back({"licence", std::string(reason)});
+    if (refusal == 0)
+        count_in(asked);
+    else
+        keep_from_stage(refusal, reason);
     if (seeks()) {
         ask_for_devices(ctx);
-        if (rings())
-            fail_if_exhausted(ctx);
-        else
+        if (!rings())
             located(ctx);
+        else if (queue_.waits(*this) || !enters_queue(ctx))
+            fail_if_exhausted(ctx);
     }
     pump(ctx);
+}
+
+// Of the present stage all whose domains have no room for it.
+void Call::keep_from_stage(int refusal, std::string_view reason) {
+    route_notes_.push_back({"licence", std::string(reason)});
+    bool is_any = false;
+    for (Destination& each : destinations_) {
+        if (each.stage != stage_ || missing(sides_of(each), sides_).empty()) continue;
+        each.is_refused = is_any = true;
+        each.goes_on = false;
+    }
+    const QueueStop* stop = queue_.stop_of(stage_);
+    if (stop != nullptr && !missing(sides_of(*stop), sides_).empty()) {
+        queue_.refuse(stage_);
+        is_any = true;
+    }
+    if (!is_any) return;
+    licence_refusal_ = refusal;
+    licence_reason_ = reason;
+}
+
+// True: the stage is a queue, which the call is in now, or when the licences of the domains on the
+// way have room for it. False: it is none, or they have not.
+bool Call::enters_queue(CallContext& ctx) {
+    const QueueStop* stop = queue_.stop_of(stage_);
+    if (stop == nullptr || stop->is_refused) return false;
+    stage_deadline_.reset();
+    if (is_licensed()) queue_.enter(*this, ctx);
+    return true;
 }
 
 // --- What a domain sees.
@@ -131,8 +164,11 @@ void Call::keep_side(ports::CallSummary& summary, DomainId domain) const {
     const bool is_callers = domain == facts_.domain;
     const auto is_ours = [&](uint8_t leg) { return domain_of_leg(leg) == domain; };
     const bool is_turned = transfer_.is_callee_waiting(*this);
-    if (!is_ours(is_turned ? winner_ : near_)) summary.caller_account = {};
-    if (winner_ == 0 || !is_ours(is_turned ? near_ : winner_)) summary.callee_account = {};
+    const auto [near, far] = places();
+    if (!is_ours(is_turned ? far : near)) summary.caller_account = {};
+    if (far == 0 || !is_ours(is_turned ? near : far)) summary.callee_account = {};
+    const auto consulted = transfer_.consulted();
+    if (consulted && !is_ours(*consulted)) summary.consulted = {};
     summary.call_id_headers.clear();
     summary.trunk = is_callers ? facts_.trunk_name : "";
     if (caller_ && is_callers) summary.call_id_headers.push_back(caller_->leg.call_id());
@@ -162,16 +198,17 @@ void Call::keep_side(ports::CallSummary& summary, DomainId domain) const {
         summary.whole = facts_.call;
         summary.call = side_id(facts_.call, domain, facts_.domain);
         summary.domain = domain;
-        if (!is_ours(near_)) summary.caller = shown_in(domain).number;
+        if (!is_ours(near)) summary.caller = shown_in(domain).number;
     }
     if (is_parked_here) return;
     if (is_callers) {
-        if (winner_ != 0 && !is_ours(winner_)) summary.callee = facts_.dialled;
+        if (far != 0 && !is_ours(far)) summary.callee = facts_.dialled;
         return;
     }
     summary.callee.clear();
     if (own != nullptr) summary.callee = own->destination.number;
-    if (winner_ != 0 && is_ours(winner_)) summary.callee = who_is(winner_).number;
+    if (const std::string* queue = queue_.number_in(domain)) summary.callee = *queue;
+    if (far != 0 && is_ours(far)) summary.callee = who_is(far).number;
     if (!summary.callee.empty()) return;
     for (const routing::Forward& each : forwards_)
         if (domain_of_forward(each) == domain) summary.callee = each.number;
@@ -184,6 +221,7 @@ ShownCaller Call::shown_in(DomainId domain) const {
         const Destination& to = branch->destination;
         if (to.shown && domain_of(facts_, to) == domain) return *to.shown;
     }
+    if (const ShownCaller* shown = queue_.shown_in(domain)) return *shown;
     if (facts_.shown) return *facts_.shown;
     return {facts_.caller_number, facts_.caller_name, {}};
 }

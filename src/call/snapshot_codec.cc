@@ -1,6 +1,7 @@
 // CallSnapshot as bytes: proto/call_snapshot.proto. Of an established call only what its next owner
 // can use is kept: transactions under way, early dialogs and credentials are not.
 #include "call/call_snapshot.h"
+#include "call/snapshot_consultation.h"
 #include "call/snapshot_play.h"
 #include "call_snapshot.pb.h"
 #include "sip/parser.h"
@@ -177,6 +178,7 @@ void encode_transfer(const TransferSnapshot& from, proto::CallSnapshot& out) {
     if (from.referrer) out.set_referrer(*from.referrer);
     out.set_referrer_gone(from.referrer_gone);
     out.set_refer_event(from.event);
+    encode_consultation(from, out);
     out.set_parked_at(from.parked_at);
     out.set_parked_until_ms(from.parked_until.unix_ms);
     out.set_queued_at(from.queued_at);
@@ -200,6 +202,7 @@ TransferSnapshot decode_transfer(const proto::CallSnapshot& in) {
     if (in.has_referrer() && talks) out.referrer = static_cast<uint8_t>(in.referrer());
     out.referrer_gone = in.referrer_gone();
     out.event = in.refer_event();
+    decode_consultation(in, out);
     out.parked_at = in.parked_at();
     out.parked_until = {in.parked_until_ms()};
     out.queued_at = in.queued_at();
@@ -401,6 +404,11 @@ void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
     here.set_sounds(from.sounds);
     here.set_is_taken(from.is_taken);
     here.set_agent_is_near(from.agent_is_near);
+    for (const routing::Forward& each : from.stop->path) encode(each, *here.add_path());
+    if (!from.stop->shown) return;
+    here.set_shown_number(from.stop->shown->number);
+    here.set_shown_name(from.stop->shown->name);
+    here.set_shown_domain(from.stop->shown->domain);
 }
 
 QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
@@ -427,6 +435,10 @@ QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
                          std::chrono::milliseconds(in.queue().ring_ms()),
                          std::chrono::milliseconds(in.queue().wait_max_ms()),
                          in.queue().has_music()};
+    const proto::SnapshotQueue& here = in.queue();
+    for (const proto::SnapshotForward& each : here.path()) out.stop->path.push_back(decode(each));
+    if (here.has_shown_number())
+        out.stop->shown = ShownCaller{here.shown_number(), here.shown_name(), here.shown_domain()};
     out.turn = in.queue().turn();
     out.wait_until = {in.queue().wait_until_ms()};
     out.sounds = in.queue().sounds();

@@ -49,6 +49,34 @@ TEST(SnapshotCodec, KeepsWhereTheCallCounts) {
     EXPECT_EQ(read->forwards[0].domain, call.forwards[0].domain);
 }
 
+TEST(SnapshotCodec, KeepsWhoWaitsWhileTheOthersTalk) {
+    CallSnapshot call = some_call();
+    call.ringing = false;
+    for (const uint8_t index : {uint8_t{1}, uint8_t{2}}) {
+        PartySnapshot other = call.parties.front();
+        other.index = index;
+        call.parties.push_back(std::move(other));
+    }
+    call.winner = 2;
+    call.transfer.referrer = 0;
+    call.transfer.asks_first = true;
+    call.transfer.waiting = 1;
+    call.transfer.consulted = 2;
+    const auto read = decode(encode(call));
+    ASSERT_TRUE(read.has_value());
+    EXPECT_TRUE(read->transfer.asks_first);
+    EXPECT_EQ(read->transfer.waiting, uint8_t{1});
+    EXPECT_EQ(read->transfer.consulted, uint8_t{2});
+    // Whoever waits is there, and is none of the two who talk.
+    for (const auto& [waiting, consulted] : {std::pair<int, int>{2, 2}, {0, 2}, {3, 2}, {1, 1}}) {
+        call.transfer.waiting = static_cast<uint8_t>(waiting);
+        call.transfer.consulted = static_cast<uint8_t>(consulted);
+        const auto wrong = decode(encode(call));
+        ASSERT_TRUE(wrong.has_value());
+        EXPECT_FALSE(wrong->transfer.waiting || wrong->transfer.consulted) << waiting;
+    }
+}
+
 TEST(SnapshotCodec, KeepsWhoWaitsAfterATransfer) {
     CallSnapshot call = some_call();
     call.transfer.queued_at = "600";

@@ -38,7 +38,7 @@ void encode_play(const ports::MediaPlay& from, proto::SnapshotPlay& out) {
 }
 
 std::optional<ports::MediaPlay> decode_play(const proto::SnapshotPlay& in) {
-    if (in.codec() > static_cast<uint32_t>(ports::MediaCodec::Pcmu) ||
+    if (in.codec() > static_cast<uint32_t>(ports::MediaCodec::Opus) ||
         in.sound() > static_cast<uint32_t>(ports::MediaSound::Mix) || in.payload_type() > 127)
         return std::nullopt;
     ports::MediaPlay out;

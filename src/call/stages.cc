@@ -13,6 +13,12 @@ namespace tandem::call {
 // Of a transfer: destinations and stages of the call itself are past.
 void Call::on_route(CallContext& ctx, Route route) {
     if (!transfer_.route_wanted(*this)) return;
+    // Whoever is asked before a transfer is somebody.
+    const bool is_nobody = route.park_for > Duration{0} || !route.queues.empty() || route.pages;
+    if (is_nobody && transfer_.asks(transfer_.referrer())) {
+        route = {};
+        route.refusal = 403;
+    }
     if (route.park_for > Duration{0}) {
         transfer_.park(*this, ctx, route.park_for);
         return pump(ctx);
@@ -61,7 +67,8 @@ bool Call::is_busy_by(const Destination& to, const std::vector<ports::CallSummar
     int ringing = 0;
     for (const ports::CallSummary& each : calls) {
         if (each.call == facts_.call) continue;
-        const bool is_in = each.caller_account == to.account || each.callee_account == to.account;
+        const bool is_in = each.caller_account == to.account || each.callee_account == to.account ||
+                           each.consulted == to.account;
         ++(is_in ? in_calls : ringing);
     }
     if (to.calls_max != 0 && in_calls >= to.calls_max) return true;
@@ -94,10 +101,7 @@ bool Call::next_stage(CallContext& ctx) {
     report_due_ = true;
     locate_give_up_.reset();
     note_path(ctx);
-    if (queue_.is_stop(stage_)) {
-        queue_.enter(*this, ctx);
-        return true;
-    }
+    if (enters_queue(ctx)) return true;
     ask_for_devices(ctx);
     if (rings()) begin_stage_time(ctx);
     return true;

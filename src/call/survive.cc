@@ -98,14 +98,15 @@ CallSnapshot Call::save(Now now) {
     snapshot.pages = paging_.is_page();
     const bool waits = queue_.waits(*this) || queue_.is_answering(*this);
     snapshot.transfer = transfer_.save(waits);
-    if (caller_ && near_ == 0) snapshot.parties.push_back(snapshot_of(0, *caller_));
+    if (caller_ && (near_ == 0 || transfer_.is_aside(0)))
+        snapshot.parties.push_back(snapshot_of(0, *caller_));
     for (size_t i = 0; i < branches_.size(); ++i) {
         const Branch& branch = *branches_[i];
         const auto index = static_cast<uint8_t>(i + 1);
         if (transfer_.is_by_queue() && index == winner_) continue;
         const bool rings = (snapshot.ringing || waits) && (branch.state == BranchState::Inviting ||
                                                            branch.state == BranchState::Ringing);
-        if (!talks(index) && !paging_.hears(*this, index) && !rings) continue;
+        if (!talks(index) && !is_beside(index) && !rings) continue;
         PartySnapshot party = snapshot_of(index, branch.party);
         party.destination = branch.destination;
         party.contact = branch.binding.contact;
@@ -157,8 +158,9 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
             if (call.offer_) limit_offer(call.caller_->media.limits(), *call.offer_);
             continue;
         }
-        const bool rings = snapshot.ringing || (waits && !call.talks(party.index));
-        if (!call.talks(party.index) && !rings && !snapshot.pages) continue;
+        const bool is_in = call.talks(party.index) || call.transfer_.is_aside(party.index);
+        const bool rings = snapshot.ringing || (waits && !is_in);
+        if (!is_in && !rings && !snapshot.pages) continue;
         while (call.branches_.size() + 1 < party.index) {
             call.branches_.push_back(empty_place(call.base(), call.branches_.size() + 1));
         }

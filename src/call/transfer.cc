@@ -36,6 +36,7 @@ void Transfer::start(Call& call, uint8_t index, std::string dialled) {
     referrer_ = index;
     dialled_ = std::move(dialled);
     told_ = 0;
+    asks_first_ = false;
     offer_of_who_stays(call);
 }
 
@@ -96,7 +97,7 @@ void Transfer::offer_of_who_stays(Call& call) {
 
 std::optional<Transfer::Wanted> Transfer::route_wanted(const Call& call) const {
     if (stage_ != Stage::Routing) return std::nullopt;
-    const uint8_t leg = call.peer_of(referrer_);
+    const uint8_t leg = asks_first_ ? referrer_ : call.peer_of(referrer_);
     const Destination stays = call.who_is(leg);
     return Wanted{call.domain_of_leg(referrer_),
                   call.who_is(referrer_).account,
@@ -107,12 +108,12 @@ std::optional<Transfer::Wanted> Transfer::route_wanted(const Call& call) const {
 void Transfer::on_routed(Call& call, CallContext& ctx, int refusal) {
     if (stage_ != Stage::Routing) return;
     // A feature code leads nowhere, and refuses nothing.
-    const bool is_queue = call.queue_.is_stop(0);
+    const bool is_queue = call.queue_.stop_of(0) != nullptr;
     if (call.destinations_.empty() && !is_queue)
         return on_failed(call, ctx, refusal >= 300 ? refusal : 403);
     stage_ = Stage::Locating;
     first_branch_ = call.branches_.size() + 1;
-    if (is_queue) return call.queue_.enter(call, ctx);
+    if (call.enters_queue(ctx)) return;
     call.ask_for_devices(ctx);
 }
 
@@ -202,7 +203,8 @@ void Transfer::recall(Call& call) {
 // As the domain of whoever transfers knows him: the caller from another one as he was shown, the
 // called one by what was dialled.
 routing::Shown Transfer::who_stays(const Call& call) const {
-    const uint8_t leg = call.peer_of(referrer_);
+    // For whoever asks first it is a call of his own.
+    const uint8_t leg = asks_first_ ? referrer_ : call.peer_of(referrer_);
     const DomainId here = call.domain_of_leg(referrer_);
     if (call.domain_of_leg(leg) == here) {
         Destination stays = call.who_is(leg);
@@ -225,7 +227,7 @@ std::string Transfer::shown_to(const CallContext& ctx, const Call& call, uint8_t
 }
 
 bool Transfer::hides_caller(const Call& call) const {
-    return call.facts_.hide_caller && call.peer_of(referrer_) == 0;
+    return call.facts_.hide_caller && (asks_first_ ? referrer_ : call.peer_of(referrer_)) == 0;
 }
 
 std::vector<sip::HeaderField> Transfer::invite_headers(const Call& call,
@@ -233,7 +235,8 @@ std::vector<sip::HeaderField> Transfer::invite_headers(const Call& call,
     std::vector<sip::HeaderField> headers;
     const Destination by = call.who_is(referrer_);
     // RFC 3892 2: the referrer, whom we know by his account.
-    if (!domain.empty()) headers.push_back({"Referred-By", shown_address("", by.number, domain)});
+    if (!domain.empty() && !asks_first_)
+        headers.push_back({"Referred-By", shown_address("", by.number, domain)});
     if (replaces_.empty()) return headers;
     headers.push_back({"Replaces", replaces_});
     // A phone that does not know it would ring as for any other call.
@@ -280,9 +283,12 @@ void Transfer::settle(Call& call, CallContext& ctx) {
     if (call.exchange_) return;
     if (stage_ == Stage::Answered) return complete(call, ctx);
     if (stage_ == Stage::Ringing && std::exchange(lets_go_, false)) let_go(call, ctx);
+    const bool is_over = !is_under_way() && call.phase_ == Phase::Established;
+    if (is_apart_ && is_over && may_tell_gate(call)) join_media(call, ctx, std::nullopt);
 }
 
 void Transfer::complete(Call& call, CallContext& ctx) {
+    if (is_of_three()) return talk_first(call, ctx);
     const Destination to = call.who_is(answered_by_);
     const bool is_noted = let_go_ && !notes_.empty() && notes_.back().to.account.is_nil();
     if (is_noted)
@@ -320,16 +326,22 @@ void Transfer::take_place(Call& call, CallContext& ctx, uint8_t replaced, uint8_
 void Transfer::give_place(Call& call, CallContext& ctx) {
     const uint8_t stays = call.peer_of(referrer_);
     (referrer_ == call.near_ ? call.near_ : call.winner_) = answered_by_;
-    if (Branch* left = call.branch(referrer_)) {
+    lose(call, ctx, referrer_);
+    call.offer_anew(ctx, stays);
+}
+
+// Its leg is over, and has its ports no more.
+void Transfer::lose(Call& call, CallContext& ctx, uint8_t leg) {
+    if (Branch* left = call.branch(leg)) {
         left->state = BranchState::Lost;
         left->ports_released = true;
     }
     call.saved_ = false;  // as it is now
-    join_media(call, ctx, referrer_);
-    call.offer_anew(ctx, stays);
+    join_media(call, ctx, leg);
 }
 
-void Transfer::join_media(Call& call, CallContext& ctx, uint8_t left) {
+void Transfer::join_media(Call& call, CallContext& ctx, std::optional<uint8_t> left) {
+    is_apart_ = false;
     const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
     if (!call.media_open_ || moves) return;  // the new context is joined when it is open
     ports::MediaRequest request;
@@ -338,19 +350,20 @@ void Transfer::join_media(Call& call, CallContext& ctx, uint8_t left) {
     request.set = {call.party(call.near_)->media.settings(),
                    call.party(call.winner_)->media.settings()};
     request.joined = {{request.set[0].termination, request.set[1].termination}};
-    if (!let_go_) request.remove = {call.party(left)->media.termination()};
+    if (left && !let_go_) request.remove = {call.party(*left)->media.termination()};
     call.release_terminations(request);
     call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
 
 void Transfer::on_failed(Call& call, CallContext& ctx, int status, std::string_view reason) {
-    if (!is_under_way()) return;
+    if (!is_under_way() || is_consulting()) return;
     call.cancel_branches(ctx, 0, reason_header(status, ""));
     call.queue_.on_given_up(ctx.now.utc);
     const bool nobody_left = referrer_gone_;
     if (!nobody_left) report(call, ctx, status, true);
     stop(call);
     if (nobody_left) return call.end(ctx, ReleasedBy::System, status, reason);
+    if (is_apart_) return;  // settle() tells the gate
     ports::MediaRequest request;
     request.context = call.facts_.call;
     request.must_exist = true;
@@ -363,7 +376,6 @@ void Transfer::stop(Call& call) {
     stage_ = Stage::None;
     referrer_gone_ = false;
     answered_by_ = 0;
-    offer_.reset();
     dialog_.reset();
     owners_.clear();
     replaces_.clear();
@@ -372,6 +384,13 @@ void Transfer::stop(Call& call) {
     lets_go_ = false;
     let_go_ = false;
     by_queue_ = false;
+    asks_first_ = false;
+    forget_search(call);
+    call.save_wanted_ = call.settings_.survival != Survival::None;
+}
+
+void Transfer::forget_search(Call& call) {
+    offer_.reset();
     call.sides_asked_.clear();
     call.ring_deadline_.reset();
     call.stage_deadline_.reset();
@@ -380,12 +399,12 @@ void Transfer::stop(Call& call) {
         return q.purpose == Purpose::Bindings || q.purpose == Purpose::Replaced ||
                q.purpose == Purpose::Count;
     });
-    call.save_wanted_ = call.settings_.survival != Survival::None;
 }
 
 // Whoever transfers may hang up at once: the others go on (RFC 5589 6.1). True: the call does.
 bool Transfer::on_party_ended(Call& call, CallContext& ctx, uint8_t index) {
     std::erase_if(reports_, [&](const ReferReport& each) { return each.leg == index; });
+    if (is_consulting()) return on_one_of_three_ended(call, ctx, index);
     if (!is_under_way() || index != referrer_) return false;
     if (call.exchange_) {
         // The other party's offer hangs in the air, and nobody can answer it any more.
@@ -405,6 +424,11 @@ void Transfer::on_call_ends(Call& call, CallContext& ctx) {
     if (stage_ == Stage::Answered) {
         call.end_leg(ctx, answered_by_, 487, reason_header(487, "the call has ended"));
     }
+    if (is_consulting()) {  // it ends as the call of the first two
+        call.end_leg(ctx, answered_by_, call.end_status_,
+                     reason_header(call.end_status_, call.end_reason_));
+        (referrer_ == call.near_ ? call.winner_ : call.near_) = waiting_;
+    }
     stage_ = Stage::None;
     const std::vector<ReferReport> left = std::exchange(reports_, {});
     for (const ReferReport& each : left) {
@@ -420,6 +444,9 @@ TransferSnapshot Transfer::save(bool is_queued) const {
     if (!is_under_way()) return snapshot;
     snapshot.referrer = referrer_;
     snapshot.referrer_gone = referrer_gone_;
+    snapshot.asks_first = asks_first_;
+    snapshot.waiting = aside();
+    snapshot.consulted = consulted();
     snapshot.parked_at = parked_at();
     snapshot.parked_until = parked_until_utc_;
     if (is_queued) snapshot.queued_at = dialled_;
@@ -437,6 +464,14 @@ void Transfer::restore(TransferSnapshot snapshot) {
     if (!was_interrupted_) return;
     referrer_ = *snapshot.referrer;
     referrer_gone_ = snapshot.referrer_gone;
+    if (snapshot.waiting && snapshot.consulted) {
+        stage_ = Stage::Consulting;
+        asks_first_ = true;
+        waiting_ = *snapshot.waiting;
+        answered_by_ = *snapshot.consulted;
+        return;
+    }
+    is_apart_ = snapshot.asks_first;
     if (!snapshot.parked_at.empty()) {
         stage_ = Stage::Parked;
         dialled_ = std::move(snapshot.parked_at);
@@ -458,7 +493,7 @@ void Transfer::restore(TransferSnapshot snapshot) {
 
 // The devices that rang are not known any more: the transfer has failed.
 void Transfer::take_over(Call& call, CallContext& ctx) {
-    if (!std::exchange(was_interrupted_, false)) return;
+    if (!std::exchange(was_interrupted_, false) || is_consulting()) return;
     if (is_parked()) {
         const int64_t left_ms = parked_until_utc_.unix_ms - ctx.now.utc.unix_ms;
         parked_until_ = ctx.now.mono + std::chrono::milliseconds(std::max<int64_t>(left_ms, 0));

@@ -55,7 +55,10 @@ struct TransferSnapshot {
     std::string event;  // empty: it wants no report
     std::string parked_at;
     UtcTime parked_until;
-    std::string queued_at;  // who stays waits in a queue, that was dialled so
+    bool asks_first = false;           // see Transfer::consult()
+    std::optional<uint8_t> waiting;    // the leg of who waits while the referrer talks ...
+    std::optional<uint8_t> consulted;  // ... with this one
+    std::string queued_at;             // who stays waits in a queue, that was dialled so
     bool let_go = false;
     bool by_queue = false;
     std::vector<TransferNote> notes;
@@ -78,6 +81,26 @@ class Transfer {
     void on_answered(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
     void on_failed(Call& call, CallContext& ctx, int status,
                    std::string_view reason = "the transfer failed");
+    // --- Whoever asks first (consultation.cc): he talks with the target while the other party
+    // waits, and is replaced when he hangs up. 0, or why not.
+    int consult(Call& call, CallContext& ctx, uint8_t index, std::string dialled);
+    // He goes back to the one who waits. 0, or why not.
+    int call_off(Call& call, CallContext& ctx, uint8_t index);
+    void on_waiting_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    // The leg is of whoever asks, or wants to.
+    bool asks(uint8_t leg) const { return is_of_three() && leg == referrer_; }
+    // The leg is of whoever waits meanwhile; the two who talk may be the others by now.
+    bool lets_wait(uint8_t leg) const { return is_of_three() && leg == waiting_; }
+    bool is_consulting() const { return stage_ == Stage::Consulting; }
+    bool is_aside(uint8_t leg) const { return is_consulting() && leg == waiting_; }
+    std::optional<uint8_t> aside() const {
+        return is_consulting() ? std::optional(waiting_) : std::nullopt;
+    }
+    std::optional<uint8_t> consulted() const {
+        return is_consulting() ? std::optional(answered_by_) : std::nullopt;
+    }
+    bool hears_ringing(uint8_t leg) const { return asks(leg) && rings() && told_ >= 180; }
+
     // False: it means nothing to the transfer.
     bool on_request_done(Call& call, CallContext& ctx, const sip::LegEvent& event);
     bool on_party_ended(Call& call, CallContext& ctx, uint8_t index);
@@ -96,6 +119,7 @@ class Transfer {
     void want_to_let_go() { lets_go_ = !let_go_; }
     bool has_let_go(uint8_t index) const { return let_go_ && index == referrer_; }
     uint8_t stays(const Call& call) const;
+    routing::Shown who_stays(const Call& call) const;
     // He has been told, and hung up.
     bool has_seen_off(uint8_t index) const;
     // Who was called waits, and is to be seen as who calls.
@@ -107,7 +131,7 @@ class Transfer {
 
     // --- For the search that Call does.
     bool is_at_rest() const {
-        return (!is_under_way() || is_parked() || let_go_) && reports_.empty();
+        return (!is_under_way() || is_parked() || let_go_ || is_consulting()) && reports_.empty();
     }
     bool is_parked() const { return stage_ == Stage::Parked; }
     const std::string& dialled() const { return dialled_; }
@@ -150,19 +174,28 @@ class Transfer {
         Ringing,   // they ring
         Parked,
         Answered,  // one of them answered, and waits for the end of an exchange of offers
+        Consulting,
     };
     int refusal_of(const Call& call, const CallContext& ctx, uint8_t index,
                    const ReferRequest& request) const;
     void start(Call& call, uint8_t index, std::string dialled);
-    routing::Shown who_stays(const Call& call) const;
     void ask_owner(Call& call, CallContext& ctx);
     void invite_replacing(Call& call, CallContext& ctx, const ports::ReplacedFound& found);
     void complete(Call& call, CallContext& ctx);
     void give_place(Call& call, CallContext& ctx);
-    void join_media(Call& call, CallContext& ctx, uint8_t left);
+    void join_media(Call& call, CallContext& ctx, std::optional<uint8_t> left);
     void note(Call& call, CallContext& ctx, model::TransferKind kind, Destination to);
     void let_go(Call& call, CallContext& ctx);
     void stop(Call& call);
+    void forget_search(Call& call);
+    bool is_of_three() const { return asks_first_ && is_under_way() && !referrer_gone_; }
+    void talk_first(Call& call, CallContext& ctx);
+    bool on_one_of_three_ended(Call& call, CallContext& ctx, uint8_t index);
+    void hand_over(Call& call, CallContext& ctx);
+    void go_back(Call& call, CallContext& ctx);
+    void go_on_without_waiting(Call& call, CallContext& ctx);
+    void lose(Call& call, CallContext& ctx, uint8_t leg);
+    bool may_tell_gate(const Call& call) const;
     void offer_of_who_stays(Call& call);
     void recall(Call& call);
     void report(Call& call, CallContext& ctx, int status, bool is_last);
@@ -177,6 +210,10 @@ class Transfer {
     std::optional<sdp::Session> offer_;  // to the target's devices: what the one who stays can do
     size_t first_branch_ = 0;            // of them
     int told_ = 0;
+    // --- Of one who asks first.
+    bool asks_first_ = false;
+    uint8_t waiting_ = 0;    // the leg of who waits meanwhile
+    bool is_apart_ = false;  // the two do not hear one another
     std::optional<Instant> parked_until_;
     UtcTime parked_until_utc_;
     bool lets_go_ = false;  // when it can

@@ -48,6 +48,7 @@ void Transfer::let_go(Call& call, CallContext& ctx) {
     if (let_go_) return;
     note(call, ctx, model::TransferKind::Blind, call.queue_.as_party());
     let_go_ = true;
+    asks_first_ = false;  // the queue is no person, whoever was meant
     bool is_leaving = referrer_gone_;
     for (ReferReport& each : reports_) {
         if (each.leg != referrer_) continue;

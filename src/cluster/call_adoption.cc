@@ -413,14 +413,8 @@ void CallAdoption::stop(AdoptionOutbox& out) {
 // --- Answers and time.
 
 bool CallAdoption::on_reply(Instant now, const store::Reply& reply, AdoptionOutbox& out) {
-    switch (exchange_.match(reply)) {
-        case StoreExchange::Match::NotOurs:
-            return false;
-        case StoreExchange::Match::Late:
-            return true;
-        case StoreExchange::Match::Awaited:
-            break;
-    }
+    const auto match = exchange_.match(reply);
+    if (match != StoreExchange::Match::Awaited) return match == StoreExchange::Match::Late;
     if (is_over_) return true;
     const Step step = std::exchange(step_, Step::None);
     if (reply.body)

@@ -107,14 +107,8 @@ void IncarnationClaim::give_up(Instant now, std::vector<store::Request>& out) {
 
 bool IncarnationClaim::on_reply(Instant now, const store::Reply& reply,
                                 std::vector<store::Request>& out) {
-    switch (exchange_.match(reply)) {
-        case StoreExchange::Match::NotOurs:
-            return false;
-        case StoreExchange::Match::Late:
-            return true;
-        case StoreExchange::Match::Awaited:
-            break;
-    }
+    const auto match = exchange_.match(reply);
+    if (match != StoreExchange::Match::Awaited) return match == StoreExchange::Match::Late;
     if (!reply.body) {
         retry_at_ = now + store_pause;
     } else if (gives_up_) {  // whoever compares in vain has done so before, or was fenced

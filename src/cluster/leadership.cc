@@ -292,14 +292,8 @@ std::vector<store::Compare> Leadership::guards() const {
 // --- Answers and time.
 
 bool Leadership::on_reply(Now now, const store::Reply& reply, LeadershipOutbox& out) {
-    switch (exchange_.match(reply)) {
-        case StoreExchange::Match::NotOurs:
-            return false;
-        case StoreExchange::Match::Late:
-            return true;
-        case StoreExchange::Match::Awaited:
-            break;
-    }
+    const auto match = exchange_.match(reply);
+    if (match != StoreExchange::Match::Awaited) return match == StoreExchange::Match::Late;
     const auto* txn = reply.body ? std::get_if<store::TxnReply>(&*reply.body) : nullptr;
     if (txn == nullptr)
         retry_later(now);

@@ -66,14 +66,8 @@ void SelfCheck::ask(Instant now, std::vector<store::Request>& out) {
 }
 
 bool SelfCheck::on_reply(Instant now, const store::Reply& reply, std::vector<store::Request>& out) {
-    switch (exchange_.match(reply)) {
-        case StoreExchange::Match::NotOurs:
-            return false;
-        case StoreExchange::Match::Late:
-            return true;
-        case StoreExchange::Match::Awaited:
-            break;
-    }
+    const auto match = exchange_.match(reply);
+    if (match != StoreExchange::Match::Awaited) return match == StoreExchange::Match::Late;
     const auto* txn = reply.body ? std::get_if<store::TxnReply>(&*reply.body) : nullptr;
     if (txn == nullptr)
         retry_at_ = now + store_pause;

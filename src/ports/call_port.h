@@ -41,6 +41,7 @@ struct CallSummary {
     // call's. nil: it is the whole call, or the side of the domain that made it.
     CallId whole;
     std::optional<QueuePlace> queue;
+    AccountId consulted;  // who is talked with while the other party waits; nil: nobody
 };
 // Of a queue, who talks with whom had waited; nil: nobody does. An older program does not name him.
 inline AccountId agent_of(const CallSummary& call) {

@@ -66,7 +66,8 @@ using Payloads = PayloadList<
     BindingsQuery, BindingsReply, BindingsList, BindingsPage, BindingRemove, BindingRemoved,
     MessageKeep, MessageKept, MessageDeliver, MessageDelivered, AccountFollow, AccountStanding,
     // trunks
-    TrunkQuery, TrunkReply, TrunkStatesQuery, TrunkStates, ResolveQuery, ResolveReply,
+    TrunkQuery, TrunkReply, TrunkWaySilent, TrunkStatesQuery, TrunkStates, ResolveQuery,
+    ResolveReply,
     // media
     MediaPlace, MediaPlaced, MediaRequest, MediaReply, MediaStatisticsQuery, MediaEvent, MediaLoad,
     MediaReconcile, MediaPortOpen, MediaPortClose, MediaPortFailed,

@@ -72,8 +72,8 @@ struct TerminationSettings {
     bool reports_keys = false;  // the owner hears of each key that the party presses (RFC 4733)
 };
 
-// What the media gate itself can encode.
-enum class MediaCodec : uint8_t { Pcma, Pcmu };
+// What the media gate itself can make and read, by the numbers of audio::Codec.
+enum class MediaCodec : uint8_t { Pcma, Pcmu, G722, Opus };
 enum class MediaSound : uint8_t {
     Music,     // a domain's, or the built-in melody: for those who wait
     Ringback,  // tones, as in src/audio/sounds.h

@@ -135,6 +135,8 @@ struct TlsPeer {
     bool verify = true;    // whether the certificate must fit
     std::string ca_pem;    // of the authorities; empty: those of the operating system
     bool is_gone = false;  // nothing more is to be known of it
+    std::string certificate_pem{};  // ours, which is shown there to those who ask; empty: none
+    std::string key_pem{};          // its key
     friend bool operator==(const TlsPeer&, const TlsPeer&) = default;
 };
 // To the gate: a connection of its own making ended in the handshake.

@@ -1,6 +1,7 @@
 // What others ask of the gates for trunks (ESG), and these of the runtime.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,14 @@ struct TrunkReply {
     bool ask_again = false;   // soon there may be some: names are being looked up
 };
 
+// To the gate that looks after the trunk: a call was given no word by this proxy in time, so that
+// it makes sure of it before the next call waits as long.
+struct TrunkWaySilent {
+    TrunkId trunk;
+    Transport transport = Transport::Udp;
+    SocketAddress address;
+};
+
 // How the trunks of a domain are that the asked gate looks after, for operators: JSON objects.
 struct TrunkStatesQuery {
     DomainId domain;
@@ -52,10 +61,16 @@ struct ResolveReply {
     struct Place {
         Transport transport = Transport::Udp;
         SocketAddress address;
+        // As in sip::Target, for those who draw anew for each request.
+        uint16_t rank = 0;
+        uint16_t server = 0;
+        uint16_t weight = 0;
         friend bool operator==(const Place&, const Place&) = default;
     };
     std::vector<Place> places;  // to be tried in this order
     std::string failure;
+    uint32_t ttl_s = UINT32_MAX;  // asking again makes no sense before
+    bool is_partial = false;      // name servers have failed: something may be missing
 };
 
 }  // namespace tandem::ports

@@ -1,90 +1,50 @@
 // What accounts have set for their calls, beyond single fields: rules, and secretaries.
 #include <gtest/gtest.h>
 
-#include "model/generated/account.h"
 #include "model/generated/account_service.h"
-#include "model/generated/domain.h"
 #include "model/generated/ring_group.h"
 #include "model/generated/schedule.h"
 #include "routing/delivery.h"
+#include "routing/domain_fixture_test.h"
 #include "routing/forward_rules.h"
-#include "store/catalog.h"
-#include "store/keys.h"
 
 namespace tandem::routing {
 namespace {
 
-// Accounts 1001 to 1020.
-struct AccountsTest : testing::Test {
-    static inline const DomainId domain{{1, 1}};
+struct AccountsTest : DomainTest {
     static inline const ScheduleId night{{5, 1}};
 
-    static AccountId id_of(int n) { return AccountId{{1, static_cast<uint64_t>(n)}}; }
-
-    AccountsTest() {
-        model::Domain entity;
-        entity.id = domain;
-        entity.name = "acme.test";
-        entity.settings.numbering.country_code = "49";
-        load(store::keys::domain(domain), model::encode_stored(entity, {}));
-        for (int n = 1; n <= 20; ++n) {
-            model::Account account;
-            account.id = id_of(n);
-            account.domain = domain;
-            account.login = "user" + std::to_string(n);
-            account.number = std::to_string(1000 + n);
-            account.enabled = n != 19;
-            load(store::keys::account(domain, account.id), model::encode_stored(account, {}));
-        }
+    AccountsTest() : DomainTest(20, 19) {
+        model::Domain domain;
+        domain.id = kDomain;
+        domain.name = "acme.test";
+        domain.settings.numbering.country_code = "49";
+        load(store::keys::domain(kDomain), domain);
         switch_night(model::ScheduleSwitch::Closed);
-    }
-    void load(std::string key, std::string value) {
-        store::KeyValue item;
-        item.key = std::move(key);
-        item.value = std::move(value);
-        item.mod_revision = {1, 1};
-        feed.load(item);
-    }
-    template <typename T>
-    void put(const T& value) {
-        load(store::keys::in_domain(domain, store::DomainKind<T>::segment, value.id.bits),
-             model::encode_stored(value, {}));
     }
     void set(int n, model::AccountService services) {
         services.id = id_of(n);
-        services.domain = domain;
+        services.domain = kDomain;
         put(services);
     }
     void switch_night(model::ScheduleSwitch to) {
         model::Schedule schedule;
         schedule.id = night;
-        schedule.domain = domain;
+        schedule.domain = kDomain;
         schedule.name = "night";
         schedule.switched = to;
         put(schedule);
     }
     Route call(int by, std::string_view dialled) {
-        return route(feed.snapshot(), {domain, id_of(by), dialled, {}});
+        return route(feed.snapshot(), {kDomain, id_of(by), dialled, {}});
     }
     // From outside, by whoever has this number.
     Route call_in(std::string_view number, std::string_view dialled) {
-        Question question{domain, {}, dialled, {}};
+        Question question{kDomain, {}, dialled, {}};
         question.direction = model::DialDirection::Outer;
         question.caller_number = number;
         return route(feed.snapshot(), question);
     }
-    // "1002 1003, 1004": stages with their targets; or the status.
-    static std::string who(const Route& route) {
-        if (route.stages.empty()) return std::to_string(route.refusal);
-        std::string text;
-        for (const Stage& stage : route.stages) {
-            if (!text.empty()) text += ", ";
-            for (const Target& each : stage.targets)
-                text += (text.empty() || text.back() == ' ' ? "" : " ") + each.number;
-        }
-        return text;
-    }
-    store::CatalogFeed feed;
 };
 
 using model::AccountService;
@@ -149,7 +109,7 @@ TEST_F(ForwardRules, WhoHidesHisNumberFitsNoMask) {
     AccountService services;
     services.rules = {rule("*", "1004"), rule("anonymous", "1005"), rule("inner", "1006")};
     set(2, services);
-    Question hidden{domain, id_of(3), "1002", {}};
+    Question hidden{kDomain, id_of(3), "1002", {}};
     EXPECT_EQ(who(route(feed.snapshot(), hidden)), "1004");
     hidden.anonymous = true;
     EXPECT_EQ(who(route(feed.snapshot(), hidden)), "1005");
@@ -191,7 +151,7 @@ TEST_F(ForwardRules, OfLaterReasonsAreAskedForWhoCalls) {
     EXPECT_TRUE(call(1, "1002").stages[0].targets[0].goes_on);
     EXPECT_FALSE(call(3, "1002").stages[0].targets[0].goes_on);
     const auto on = [&](std::string number, ForwardReason reason) {
-        Question question{domain, id_of(2), {}, {}};
+        Question question{kDomain, id_of(2), {}, {}};
         const std::vector<AccountId> tried{id_of(2)};
         question.tried = tried;
         question.origin = Origin{std::move(number), true};
@@ -229,7 +189,7 @@ TEST_F(ForwardRules, AreExplained) {
     services.rules = {rule("1003", "1004"), rule("", "1005"), rule("", "1006")};
     services.rules[1].schedule = night;
     set(2, services);
-    Question question{domain, id_of(1), "1002", {}};
+    Question question{kDomain, id_of(1), "1002", {}};
     question.detail = Detail::Explained;
     std::string text;
     for (const Step& each : route(feed.snapshot(), question).steps)
@@ -278,7 +238,7 @@ TEST_F(Secretaries, ReachTheChiefThemselvesAndSoDoOthersWhoMay) {
     EXPECT_EQ(who(call(6, "1001")), "1002 1003");
     EXPECT_EQ(who(call_in("03012345", "1001")), "1001");
     EXPECT_EQ(who(call_in("08912345", "1001")), "1002 1003");
-    Question hidden{domain, id_of(5), "1001", {}};
+    Question hidden{kDomain, id_of(5), "1001", {}};
     hidden.anonymous = true;
     EXPECT_EQ(who(route(feed.snapshot(), hidden)), "1002 1003");
     // What a secretary sends on to the chief reaches the chief.
@@ -329,12 +289,12 @@ TEST_F(Secretaries, MayRingFirstOrTogetherWithTheChief) {
 TEST_F(Secretaries, TakeNoCallsThatAreRefusedNorThoseOfGroups) {
     chief.reject_anonymous = true;
     set(1, chief);
-    Question hidden{domain, id_of(5), "1001", {}};
+    Question hidden{kDomain, id_of(5), "1001", {}};
     hidden.anonymous = true;
     EXPECT_EQ(who(route(feed.snapshot(), hidden)), "433");
     model::RingGroup group;
     group.id = RingGroupId{{3, 1}};
-    group.domain = domain;
+    group.domain = kDomain;
     group.name = "board";
     group.number = "300";
     group.members = {id_of(1)};

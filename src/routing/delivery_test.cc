@@ -2,51 +2,19 @@
 
 #include <gtest/gtest.h>
 
-#include "model/generated/account.h"
 #include "model/generated/account_service.h"
-#include "model/generated/domain.h"
+#include "routing/domain_fixture_test.h"
 #include "routing/limits.h"
-#include "store/catalog.h"
-#include "store/keys.h"
 
 namespace tandem::routing {
 namespace {
 
-const DomainId kDomain{{1, 1}};
-
-AccountId id_of(int n) {
-    return AccountId{{1, static_cast<uint64_t>(n)}};
-}
-
-struct DeliveryTest : testing::Test {
-    DeliveryTest() {
-        model::Domain domain;
-        domain.id = kDomain;
-        domain.name = "acme.test";
-        load(store::keys::domain(kDomain), model::encode_stored(domain, {}));
-        for (int n = 1; n <= 20; ++n) {
-            model::Account account;
-            account.id = id_of(n);
-            account.domain = kDomain;
-            account.login = "user" + std::to_string(n);
-            account.number = std::to_string(1000 + n);
-            account.enabled = n != 19;
-            load(store::keys::account(kDomain, account.id), model::encode_stored(account, {}));
-        }
-    }
-    void load(std::string key, std::string value) {
-        store::KeyValue item;
-        item.key = std::move(key);
-        item.value = std::move(value);
-        item.mod_revision = {1, 1};
-        feed.load(item);
-    }
+struct DeliveryTest : DomainTest {
+    DeliveryTest() : DomainTest(20, 19) {}
     void set(int n, model::AccountService services) {
         services.id = id_of(n);
         services.domain = kDomain;
-        constexpr std::string_view segment = store::DomainKind<model::AccountService>::segment;
-        load(store::keys::in_domain(kDomain, segment, services.id.bits),
-             model::encode_stored(services, {}));
+        put(services);
     }
     Route call(std::string_view dialled) {
         return route(feed.snapshot(), {kDomain, id_of(1), dialled, {}});
@@ -57,7 +25,6 @@ struct DeliveryTest : testing::Test {
         if (route.stages.empty()) return text + std::to_string(route.refusal);
         return text + route.stages.front().targets.front().number;
     }
-    store::CatalogFeed feed;
 };
 
 TEST_F(DeliveryTest, WhatIsSetForAllCalls) {

@@ -10,6 +10,7 @@
 #include "routing/outside.h"
 #include "routing/services.h"
 #include "store/catalog.h"
+#include "store/catalog_names.h"
 
 namespace tandem::routing {
 namespace {
@@ -99,8 +100,7 @@ void compare(const ReadRule& before, const ReadRule& after, const DialRule& abou
 }
 
 bool has_this(const store::Catalog& catalog, DomainId domain, std::string_view number) {
-    if (catalog.find_account_by_number(domain, number) != nullptr) return true;
-    if (catalog.find_account_by_login(domain, number) != nullptr) return true;
+    if (store::account_by_number_or_login(catalog, domain, number) != nullptr) return true;
     bool is_feature = false;
     catalog.visit<model::FeatureCode>(domain, [&](const model::FeatureCode& code) {
         is_feature = !is_pressed(code.action) && number.starts_with(code.prefix);

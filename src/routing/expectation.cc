@@ -6,18 +6,13 @@
 #include "model/generated/ring_group.h"
 #include "model/generated/trunk.h"
 #include "store/catalog.h"
+#include "store/catalog_names.h"
 
 namespace tandem::routing {
 namespace {
 
 using model::RouteExpectation;
 using model::RouteOutcome;
-
-const store::AccountRecord* account_named(const store::Catalog& catalog, DomainId domain,
-                                          std::string_view name) {
-    const auto* account = catalog.find_account_by_login(domain, name);
-    return account != nullptr ? account : catalog.find_account_by_number(domain, name);
-}
 
 std::vector<std::string> names_of(const store::Catalog& catalog, const Target& target) {
     const auto* account = catalog.find_account(target.domain, target.account);
@@ -99,7 +94,8 @@ RouteFound find_route(const store::Catalog& catalog, const RouteExpectation& exp
         question.caller_number = expected.caller;
         found.shown_number = expected.caller;
     } else {
-        const auto* caller = account_named(catalog, expected.domain, expected.caller);
+        const auto* caller =
+            store::account_by_login_or_number(catalog, expected.domain, expected.caller);
         if (caller == nullptr) {  // nobody of that name can call
             found.sip_status = 403;
             return found;

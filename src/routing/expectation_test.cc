@@ -1,14 +1,9 @@
 // Where calls are expected to go, and whether they do.
 #include "routing/expectation.h"
 
-#include <gtest/gtest.h>
-
-#include "model/generated/account.h"
 #include "model/generated/dial_rule.h"
-#include "model/generated/domain.h"
 #include "model/generated/ring_group.h"
-#include "store/catalog.h"
-#include "store/keys.h"
+#include "routing/domain_fixture_test.h"
 
 namespace tandem::routing {
 namespace {
@@ -16,9 +11,7 @@ namespace {
 using model::RouteExpectation;
 using model::RouteOutcome;
 
-const DomainId kDomain{{1, 1}};
-
-struct ExpectationTest : testing::Test {
+struct ExpectationTest : CatalogTest {
     ExpectationTest() {
         model::Domain domain;
         domain.id = kDomain;
@@ -42,11 +35,6 @@ struct ExpectationTest : testing::Test {
                                     group.id.bits),
              group);
     }
-    template <typename T>
-    void load(std::string key, const T& value) {
-        feed.load({std::move(key), model::encode_stored(value, {}), {1, 1}, {1, 1}, 0});
-        catalog = feed.snapshot();
-    }
     RouteExpectation expecting(std::string dialled, RouteOutcome outcome, std::string target) {
         RouteExpectation expected;
         expected.domain = kDomain;
@@ -61,9 +49,6 @@ struct ExpectationTest : testing::Test {
         DialPlans plans;
         return holds(expected, find_route(catalog, expected, {}, plans));
     }
-
-    store::CatalogFeed feed;
-    store::Catalog catalog;
 };
 
 TEST_F(ExpectationTest, TargetsGoByAnyOfTheirNames) {

@@ -1,16 +1,11 @@
 // Routes from one domain to another.
-#include <gtest/gtest.h>
-
-#include "model/generated/account.h"
 #include "model/generated/account_service.h"
-#include "model/generated/domain.h"
 #include "model/generated/representation.h"
 #include "model/generated/trunk.h"
+#include "routing/domain_fixture_test.h"
 #include "routing/number_ranges.h"
 #include "routing/representation.h"
 #include "routing/route.h"
-#include "store/catalog.h"
-#include "store/keys.h"
 
 namespace tandem::routing {
 namespace {
@@ -26,7 +21,7 @@ const DomainId kNorth{{1, 2}};
 const DomainId kSouth{{1, 3}};
 const DomainId kEast{{1, 4}};
 
-struct InterdomainTest : testing::Test {
+struct InterdomainTest : CatalogTest {
     InterdomainTest() {
         add_domain(kTop, "top", {});
         add_domain(kNorth, "north", kTop);
@@ -36,16 +31,6 @@ struct InterdomainTest : testing::Test {
         add_range(kNorth, "+49301");
         add_range(kSouth, "+49302");
         for (const DomainId domain : {kNorth, kSouth, kEast}) add_account(domain, "1001");
-        catalog = feed.snapshot();
-    }
-    template <typename T>
-    void load(std::string key, const T& value) {
-        store::KeyValue item;
-        item.key = std::move(key);
-        item.value = model::encode_stored(value, {});
-        item.mod_revision = {1, 1};
-        feed.load(item);
-        catalog = feed.snapshot();
     }
     void add_domain(DomainId id, std::string name, std::optional<DomainId> parent) {
         model::Domain domain;
@@ -107,8 +92,6 @@ struct InterdomainTest : testing::Test {
         return full;
     }
 
-    store::CatalogFeed feed;
-    store::Catalog catalog;
     DialPlans plans;
     uint64_t count = 0;
 };

@@ -1,37 +1,23 @@
 #include "routing/outside.h"
 
-#include <gtest/gtest.h>
-
 #include <functional>
 
-#include "model/generated/account.h"
 #include "model/generated/trunk.h"
 #include "model/generated/trunk_group.h"
-#include "store/catalog.h"
-#include "store/keys.h"
+#include "routing/domain_fixture_test.h"
 
 namespace tandem::routing {
 namespace {
 
-constexpr DomainId kDomain{{1, 1}};
-
-struct OutsideTest : testing::Test {
+struct OutsideTest : CatalogTest {
     OutsideTest() {
         model::Account alice;
         alice.id = AccountId{{3, 1}};
         alice.domain = kDomain;
         alice.login = alice.number = "1001";
-        put(store::keys::account(kDomain, alice.id), alice);
+        load(store::keys::account(kDomain, alice.id), alice);
         for (uint64_t n = 1; n <= 3; ++n) add_trunk(n, n != 2);
         change([](model::DomainSettings&) {});
-    }
-    template <typename T>
-    void put(std::string key, const T& value) {
-        store::KeyValue item;
-        item.key = std::move(key);
-        item.value = model::encode_stored(value, {});
-        item.mod_revision = {1, 1};
-        feed.load(item);
     }
     static TrunkId trunk(uint64_t n) { return TrunkId{{2, n}}; }
     void add_trunk(uint64_t n, bool enabled, std::string incoming = {}) {
@@ -42,14 +28,14 @@ struct OutsideTest : testing::Test {
         made.proxies = {"192.0.2.7"};
         made.enabled = enabled;
         made.incoming_number = std::move(incoming);
-        put(store::keys::in_domain(kDomain, "trunk", made.id.bits), made);
+        load(store::keys::in_domain(kDomain, "trunk", made.id.bits), made);
     }
     void change(const std::function<void(model::DomainSettings&)>& how) {
         model::Domain domain;
         domain.id = kDomain;
         domain.name = "acme.test";
         how(domain.settings);
-        put(store::keys::domain(kDomain), domain);
+        load(store::keys::domain(kDomain), domain);
     }
     TrunkGroupId add_group(model::TrunkOrder order) {
         model::TrunkGroup group;
@@ -58,12 +44,11 @@ struct OutsideTest : testing::Test {
         group.name = "lines";
         group.members = {trunk(1), trunk(2), trunk(3)};
         group.order = order;
-        put(store::keys::in_domain(kDomain, "trunk-group", group.id.bits), group);
+        load(store::keys::in_domain(kDomain, "trunk-group", group.id.bits), group);
         change([&](auto& settings) { settings.default_trunk_group = group.id; });
         return group.id;
     }
     Route of(std::string_view dialled, TrunkId from = {}, uint64_t dice = 0) {
-        catalog = feed.snapshot();
         Question question{kDomain, {}, dialled, {}};
         question.dice = dice;
         question.trunk = from;
@@ -74,9 +59,6 @@ struct OutsideTest : testing::Test {
         for (const Stage& stage : route.stages) all.push_back(stage.targets.at(0).trunk.value());
         return all;
     }
-
-    store::CatalogFeed feed;
-    store::Catalog catalog;
 };
 
 TEST_F(OutsideTest, NumbersThatNobodyHasGoOverTheDefaultTrunk) {

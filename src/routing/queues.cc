@@ -18,6 +18,12 @@ bool has(const std::vector<QueueId>& list, QueueId queue) {
     return std::ranges::find(list, queue) != list.end();
 }
 
+// Who calls from another domain is told nothing of the queue; nor does his domain see it.
+bool is_told(const Question& question) {
+    return question.detail == Detail::Explained || question.original == nullptr ||
+           question.original->domain == question.domain;
+}
+
 // In the queue's order.
 std::string agents_text(const Catalog& catalog, const Queue& queue) {
     std::string text;
@@ -136,15 +142,18 @@ Route wait_in_queue(const Catalog& catalog, const Question& question, const Queu
                     Route route) {
     // Who puts somebody back in line may be the one agent there is.
     if (has_agents(catalog, queue, question.transfers ? AccountId{} : question.caller)) {
-        route.steps.push_back({"queue", "The call waits in the queue " + queue.name +
-                                            " for a free agent of" + agents_text(catalog, queue) +
-                                            "."});
+        route.steps.push_back({"queue", is_told(question)
+                                            ? "The call waits in the queue " + queue.name +
+                                                  " for a free agent of" +
+                                                  agents_text(catalog, queue) + "."
+                                            : std::string("The call waits in a queue there.")});
         Stage stage;
         stage.queue = QueueRef{question.domain, queue.id};
         route.stages.push_back(std::move(stage));
         return route;
     }
-    route.steps.push_back({"queue", "Nobody is logged in to the queue " + queue.name + "."});
+    const std::string which = is_told(question) ? "the queue " + queue.name : "the queue there";
+    route.steps.push_back({"queue", "Nobody is logged in to " + which + "."});
     if (queue.overflow.empty()) return refused(std::move(route), 480, "The queue has no overflow.");
     return go_on(catalog, question,
                  {{},

@@ -1,38 +1,16 @@
 #include "routing/queues.h"
 
-#include <gtest/gtest.h>
-
-#include "model/generated/account.h"
-#include "model/generated/domain.h"
-#include "store/catalog.h"
-#include "store/keys.h"
+#include "routing/domain_fixture_test.h"
 
 namespace tandem::routing {
 namespace {
 
-const DomainId kDomain{{1, 1}};
 const QueueId kSales{{4, 1}};
 const QueueId kHelp{{4, 2}};
 
-AccountId id_of(int n) {
-    return AccountId{{1, static_cast<uint64_t>(n)}};
-}
-
 // Accounts 1001 to 1006, of whom 1002 to 1004 are agents of sales, and 1002 of help.
-struct QueuesTest : testing::Test {
-    QueuesTest() {
-        model::Domain domain;
-        domain.id = kDomain;
-        domain.name = "acme.test";
-        load(store::keys::domain(kDomain), model::encode_stored(domain, {}));
-        for (int n = 1; n <= 6; ++n) {
-            model::Account account;
-            account.id = id_of(n);
-            account.domain = kDomain;
-            account.login = account.number = std::to_string(1000 + n);
-            account.enabled = n != 4;
-            load(store::keys::account(kDomain, account.id), model::encode_stored(account, {}));
-        }
+struct QueuesTest : DomainTest {
+    QueuesTest() : DomainTest(6, 4) {
         sales.id = kSales;
         sales.name = "sales";
         sales.number = "600";
@@ -44,18 +22,6 @@ struct QueuesTest : testing::Test {
         sales.domain = help.domain = kDomain;
         put(sales);
         put(help);
-    }
-    void load(std::string key, std::string value) {
-        store::KeyValue item;
-        item.key = std::move(key);
-        item.value = std::move(value);
-        item.mod_revision = {1, 1};
-        feed.load(item);
-    }
-    template <typename T>
-    void put(const T& value) {
-        load(store::keys::in_domain(kDomain, store::DomainKind<T>::segment, value.id.bits),
-             model::encode_stored(value, {}));
     }
     void agent(int n, bool logged_in, std::vector<QueueId> queues = {}, bool paused = false,
                std::vector<QueueId> paused_in = {}) {
@@ -82,7 +48,6 @@ struct QueuesTest : testing::Test {
         return found.feature->change;
     }
 
-    store::CatalogFeed feed;
     model::Queue sales;
     model::Queue help;
 };

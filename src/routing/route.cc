@@ -261,7 +261,11 @@ Question Way::question_there(DomainId domain) {
     question.original = &original_;
     question.domain = domain;
     question.direction = DialDirection::Inner;
-    if (domain != origin_) question.caller = {};
+    if (domain != origin_) {  // he is whom its plan knows him as
+        question.caller = {};
+        question.caller_number = caller_.number;
+        question.caller_name = caller_.name;
+    }
     const bool is_own = domain == origin_ && question_.direction == DialDirection::Inner;
     if (!question.origin) question.origin = Origin{caller_.number, is_own};
     if (!is_own) question.forwards = std::max(question.forwards, size_t{1});
@@ -370,6 +374,10 @@ std::string normalised(std::string_view dialled) {
             return std::string(dialled);
     }
     return digits.empty() ? std::string(dialled) : digits;
+}
+
+bool leads_somewhere(const Route& route) {
+    return !route.stages.empty() || route.feature || route.join;
 }
 
 const Shown* first_shown(const Route& route) {

@@ -156,6 +156,8 @@ struct Route {
 };
 
 Route route(const store::Catalog& catalog, const Question& question);
+// Whether it has a meaning in the plan of the domain: somebody, or a code.
+bool leads_somewhere(const Route& route);
 // Who calls, as the first who ring see him; null: as he is.
 const Shown* first_shown(const Route& route);
 

@@ -68,6 +68,7 @@ ActionFacts facts_of(FeatureAction action) {
         case FeatureAction::AgentResume:
             return {};  // agent_change() has them
         case FeatureAction::TransferBlind:
+        case FeatureAction::TransferAttended:
             return {};  // not dialled
     }
     return {};
@@ -194,7 +195,7 @@ bool is_digits(std::string_view number) {
 }  // namespace
 
 bool is_pressed(FeatureAction action) {
-    return action == FeatureAction::TransferBlind;
+    return action == FeatureAction::TransferBlind || action == FeatureAction::TransferAttended;
 }
 
 bool is_of_schedule(FeatureAction action) {

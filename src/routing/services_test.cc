@@ -4,56 +4,24 @@
 
 #include <set>
 
-#include "model/generated/account.h"
 #include "model/generated/account_service.h"
-#include "model/generated/domain.h"
 #include "model/generated/feature_code.h"
 #include "model/generated/ring_group.h"
+#include "routing/domain_fixture_test.h"
 #include "routing/limits.h"
-#include "store/catalog.h"
-#include "store/keys.h"
 
 namespace tandem::routing {
 namespace {
 
-const DomainId kDomain{{1, 1}};
 const RingGroupId kGroup{{3, 1}};
 
-AccountId id_of(int n) {
-    return AccountId{{1, static_cast<uint64_t>(n)}};
-}
-
-struct ServicesTest : testing::Test {
-    ServicesTest() {
-        model::Domain domain;
-        domain.id = kDomain;
-        domain.name = "acme.test";
-        load(store::keys::domain(kDomain), model::encode_stored(domain, {}));
-        for (int n = 1; n <= 6; ++n) {
-            model::Account account;
-            account.id = id_of(n);
-            account.domain = kDomain;
-            account.login = account.number = std::to_string(1000 + n);
-            account.enabled = n != 5;
-            load(store::keys::account(kDomain, account.id), model::encode_stored(account, {}));
-        }
+struct ServicesTest : DomainTest {
+    ServicesTest() : DomainTest(6, 5) {
         group.id = kGroup;
         group.domain = kDomain;
         group.name = "sales";
         group.number = "300";
         for (int n = 1; n <= 5; ++n) group.members.push_back(id_of(n));
-    }
-    void load(std::string key, std::string value) {
-        store::KeyValue item;
-        item.key = std::move(key);
-        item.value = std::move(value);
-        item.mod_revision = {1, 1};
-        feed.load(item);
-    }
-    template <typename T>
-    void put(const T& value) {
-        load(store::keys::in_domain(kDomain, store::DomainKind<T>::segment, value.id.bits),
-             model::encode_stored(value, {}));
     }
     void disturb(int n, bool not_to_be) {
         model::AccountService set;
@@ -71,18 +39,6 @@ struct ServicesTest : testing::Test {
         question.dice = dice;
         return route(feed.snapshot(), question);
     }
-    // "1002 1003, 1004": stages with their targets; or the status.
-    static std::string who(const Route& route) {
-        if (route.stages.empty()) return std::to_string(route.refusal);
-        std::string text;
-        for (const Stage& stage : route.stages) {
-            if (!text.empty()) text += ", ";
-            for (const Target& each : stage.targets) {
-                text += (text.empty() || text.back() == ' ' ? "" : " ") + each.number;
-            }
-        }
-        return text;
-    }
     void add_code(int n, std::string prefix, model::FeatureAction action) {
         model::FeatureCode code;
         code.id = FeatureCodeId{{4, static_cast<uint64_t>(n)}};
@@ -95,7 +51,6 @@ struct ServicesTest : testing::Test {
     model::RingGroup group;
     GroupTurns turns;
     TalkTimes talks;
-    store::CatalogFeed feed;
 };
 
 // The caller is a member, and 1005 is disabled.
@@ -180,7 +135,9 @@ TEST_F(ServicesTest, MessagesDoNotReachThem) {
 TEST_F(ServicesTest, WhatIsPressedInACallIsNotDialled) {
     add_code(1, "*2", model::FeatureAction::TransferBlind);
     add_code(2, "*", model::FeatureAction::Intercom);
+    add_code(4, "*5", model::FeatureAction::TransferAttended);
     EXPECT_EQ(route(feed.snapshot(), {kDomain, id_of(1), "*2", {}}).refusal, 404);
+    EXPECT_EQ(route(feed.snapshot(), {kDomain, id_of(1), "*5", {}}).refusal, 404);
     add_code(3, "*26", model::FeatureAction::DoNotDisturbOn);
     EXPECT_TRUE(route(feed.snapshot(), {kDomain, id_of(1), "*26", {}}).feature);
 }
@@ -269,7 +226,7 @@ TEST_F(ServicesTest, APageHasABound) {
         account.id = id_of(n);
         account.domain = kDomain;
         account.login = account.number = std::to_string(1000 + n);
-        load(store::keys::account(kDomain, account.id), model::encode_stored(account, {}));
+        load(store::keys::account(kDomain, account.id), account);
         group.members.push_back(account.id);
     }
     put(group);

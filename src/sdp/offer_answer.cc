@@ -228,11 +228,17 @@ Result<void> OfferAnswer::receive_offer(Session offer) {
     return {};
 }
 
-Result<Session> OfferAnswer::send_answer(Session answer) {
+Result<Session> OfferAnswer::preview_answer(Session answer, const std::optional<Session>& last) {
     if (state_ != OfferState::RemoteOffer)
         return wrong_state("there is no offer to answer", kNotAcceptableHere);
     TRY(check_answer(*pending_, answer));
     stamp(answer);
+    if (last && !same_description(*last, answer)) answer.origin.version = ++origin_.version;
+    return answer;
+}
+
+Result<Session> OfferAnswer::send_answer(Session answer, const std::optional<Session>& previewed) {
+    answer = TRY(preview_answer(std::move(answer), previewed));
     remote_ = std::move(pending_);
     pending_.reset();
     local_ = answer;

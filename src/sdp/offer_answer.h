@@ -89,8 +89,12 @@ class OfferAnswer {
     // Stable -> RemoteOffer. In LocalOffer: 491; in RemoteOffer: 500 with Retry-After (RFC
     // 3261 14.2).
     Result<void> receive_offer(Session offer);
-    // RemoteOffer -> Stable.
-    Result<Session> send_answer(Session answer);
+    // An answer for an unreliable provisional response: it does not count (RFC 3261 13.2.1), and
+    // the state stays RemoteOffer. `last` went out before; who took that one for the answer sees by
+    // the version whether this one differs.
+    Result<Session> preview_answer(Session answer, const std::optional<Session>& last);
+    // RemoteOffer -> Stable. `previewed` went out before in such a response.
+    Result<Session> send_answer(Session answer, const std::optional<Session>& previewed = {});
     // The offer under way failed (488, 491, timeout, CANCEL): what was agreed before holds again
     // (RFC 3261 14.1). The version that was sent stays used.
     void roll_back();

@@ -80,6 +80,25 @@ TEST(OfferAnswer, VersionRisesByOneOnlyWithAChange) {
     EXPECT_EQ(leg.local()->origin.session_id, "77");
 }
 
+// Some phones take the first answer that comes, in a 183, for the one that counts.
+TEST(OfferAnswer, APreviewCountsForNothingButItsVersion) {
+    const Session elsewhere = with_lines("m=audio 5002 RTP/AVP 8\r\n");
+    OfferAnswer leg(our_origin());
+    ASSERT_TRUE(leg.receive_offer(kAudio).has_value());
+    const auto first = leg.preview_answer(kAudioAnswer, {});
+    ASSERT_TRUE(first.has_value());
+    EXPECT_EQ(first->origin.version, 10u);
+    EXPECT_EQ(leg.state(), OfferState::RemoteOffer);
+    EXPECT_FALSE(leg.established());
+    EXPECT_EQ(leg.preview_answer(kAudioAnswer, *first)->origin.version, 10u) << "said again";
+    const auto moved = leg.preview_answer(elsewhere, *first);
+    EXPECT_EQ(moved->origin.version, 11u);
+    OfferAnswer other = leg;
+    EXPECT_EQ(leg.send_answer(elsewhere, *moved)->origin.version, 11u);
+    EXPECT_EQ(other.send_answer(kAudioAnswer, *moved)->origin.version, 12u);
+    EXPECT_TRUE(other.established());
+}
+
 TEST(OfferAnswer, RefusesWhatTheStateForbids) {
     OfferAnswer leg(our_origin());
     EXPECT_FALSE(leg.receive_answer(kAudio).has_value());

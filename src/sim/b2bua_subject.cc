@@ -88,6 +88,11 @@ class B2buaSubject final : public LadderSubject {
         if (equals == word.npos || colon == word.npos) return;
         LadderPhone phone;
         phone.account = word.substr(equals + 1, colon - equals - 1);
+        const size_t at = phone.account.find('@');
+        if (at != phone.account.npos) {
+            phone.account.resize(at);
+            stage_.add_account_elsewhere(phone.account);
+        }
         std::from_chars(word.data() + colon + 1, word.data() + word.size(), phone.port);
         if (!stage_.has_account(phone.account)) stage_.add_account(phone.account);
         stage_.register_phone(phone.account, phone.port);
@@ -144,9 +149,16 @@ bool B2buaSubject::advise(const LadderStep& step) {
 }
 
 // False: it is no word of the gate. Keys that a termination has pressed, or that it has heard what
-// was played once.
+// was played once; or all contexts are lost.
 bool B2buaSubject::tell_of_media(const LadderStep& step) {
     using Kind = ports::MediaEvent::Kind;
+    if (step.word(0) == "lose-media") {
+        uint16_t first_port = 0;
+        const std::string_view port = step.word(1);
+        std::from_chars(port.data(), port.data() + port.size(), first_port);
+        stage_.lose_media(first_port);
+        return true;
+    }
     const bool is_key = step.word(0) == "keys";
     if (!is_key && step.word(0) != "played") return false;
     ports::MediaEvent event{stage_.media.back().context, is_key ? Kind::Key : Kind::Played};
@@ -293,12 +305,15 @@ void B2buaSubject::drain_media(std::vector<std::string>& out) {
         for (const uint32_t stopped : request.stop_playing)
             line += " stop " + std::to_string(stopped);
         for (const ports::MediaPlay& play : request.play) {
-            const bool is_mix = play.sound == ports::MediaSound::Mix;
-            line += " play " + std::to_string(play.termination) + (is_mix ? ":mix/" : ":music/") +
+            const std::string sound = play.sound == ports::MediaSound::Mix        ? ":mix/"
+                                      : play.sound == ports::MediaSound::Ringback ? ":ringback/"
+                                                                                  : ":music/";
+            line += " play " + std::to_string(play.termination) + sound +
                     std::to_string(play.payload_type);
         }
         for (const uint32_t gone : request.remove) line += " remove " + std::to_string(gone);
         if (request.joined) {
+            if (request.joined->empty()) line += " apart";
             for (const auto& [a, b] : *request.joined) {
                 line += " join " + std::to_string(a) + "-" + std::to_string(b);
             }
@@ -324,6 +339,9 @@ void B2buaSubject::drain_store(std::vector<std::string>& out) {
                            std::to_string(cdr->sip_status) + " released by " +
                            std::string(model::to_string(cdr->released_by)) +
                            (cdr->survived ? " survived" : "");
+        if (cdr->domain == roles::b2bua::kOther)
+            line += " | of other.test: " + cdr->caller.number + " to " + cdr->dialled +
+                    ", reached " + cdr->callee.number;
         line += transfers_of(*cdr);
         for (const model::CdrQueue& each : cdr->queues) {
             line += " | queue " + each.name + " " + std::string(model::to_string(each.outcome)) +

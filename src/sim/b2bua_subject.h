@@ -2,6 +2,7 @@
 // (roles/b2bua/stage.h), with phones that the ladder plays.
 //
 //   subject b2bua alice=1001:5001 bob=1002:5002 desk=1002:5003 [survival=none|all]
+//                                  an account 1003@other.test is of the other domain of the stage
 //   services 1002 {"forward_busy":"1003"}   what the account has set; it needs no phone; "@1003" is
 //                                  the id of an account
 //   group 300 {"name":"sales","ring_s":5} 1002 1003   a ring group and its members
@@ -18,6 +19,7 @@
 //   bob 180 [METHOD] [sdp=4100]    bob's phone answers the last METHOD (INVITE) that it got
 //   alice BYE [sdp=]               a request within her call: ACK, BYE, CANCEL, INVITE, INFO ...
 //   silence                        the media gate hears nothing any more
+//   lose-media 40000               it has lost all its contexts, and gives out ports from there on
 //   hold store, release store      its answers wait
 //   restart                        the instance dies, and its next incarnation starts
 //

@@ -317,6 +317,7 @@ const std::vector<std::string>& rare_paths() {
         "calls with sound again after a death",
         "calls hung up by a user after a death",
         "records of calls that survived a death",
+        "nodes killed that had a passive copy",
         "nodes killed in the middle of something",
         "phones: CANCEL sent",
         "phones: CANCEL crossed the 200",

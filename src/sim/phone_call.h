@@ -81,7 +81,7 @@ struct PhoneCall {
     PhoneCallState state = PhoneCallState::Inviting;
     PhoneCallEnd end = PhoneCallEnd::None;
     Instant began;
-    Instant rang;      // caller: the first provisional response from beyond the site
+    Instant rang;      // the first provisional response: from beyond the site, or ours
     Instant answered;  // the 200 was received or sent
     Instant ended;
     int status = 0;         // the final one of its INVITE

@@ -445,6 +445,7 @@ void Phone::plan_answer(PhoneCall& call) {
 
 void Phone::ring(uint64_t number, int status, bool early_media) {
     PhoneCall& call = *get(number);
+    call.rang = world_.time();
     const bool reliable = early_media && traits_.reliable_provisionals &&
                           call.invite->has_value(sip::HeaderId::Supported, "100rel");
     std::string more = contact_line();

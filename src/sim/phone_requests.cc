@@ -41,7 +41,8 @@ void Phone::on_reinvite(PhoneCall& call, const sip::Message& message, const std:
         world_.count("phones: CSeq below the last one");
         return respond(key, answer_to(message, 500, {}, {}, {}), call.number, true);
     }
-    if (call.reinviting) {
+    // The INVITE that began the call may not be over for us (RFC 3261 14.2).
+    if (call.reinviting || call.state == PhoneCallState::Inviting) {
         world_.count("phones: 491 sent");
         return respond(key, answer_to(message, 491, {}, {}, {}), call.number, true);
     }

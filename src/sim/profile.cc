@@ -60,6 +60,7 @@ Profile draw_profile(World& world, Rng& later) {
     if (profile.long_calls) profile.time += 70s;
     profile.transfers = later.below(100) < 40;
     profile.queue = later.below(100) < 40;
+    if (profile.plan.shape != SiteShape::OneNode) profile.plan.passives = later.below(100) < 50;
     return profile;
 }
 
@@ -76,6 +77,7 @@ std::string Profile::text() const {
     add("phone cuts", phone_cuts);
     add("bad stores", bad_stores);
     add("group moves", group_moves);
+    if (plan.passives) text += ", passives";
     if (plan.drift_max > 0) text += ", drift";
     if (long_calls) text += ", long calls";
     if (quiet_time) text += ", quiet time";

@@ -29,6 +29,11 @@ class Run final : public PhoneEnds, public PhoneWatcher {
         std::optional<size_t> phone;  // none: all of them
         bool is_replacement = false;  // costs no answered call
     };
+    struct Pause {
+        uint16_t node = 0;
+        Instant from;
+        Instant to;
+    };
     // A call that was established and in the store when a node died.
     struct Survivor {
         Instant died;
@@ -91,6 +96,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     std::vector<const PhoneCall*> calls_of(const model::Cdr& record);
     std::vector<model::Cdr> all_records();
     bool is_excused_for(const std::vector<const PhoneCall*>& calls) const;
+    bool could_not_begin(const PhoneCall& call) const;
 
     // --- PhoneEnds.
     void on_datagram(size_t phone, const Datagram& datagram) override;
@@ -104,7 +110,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     Site site_;
     std::vector<std::unique_ptr<Phone>> phones_;
     std::vector<Disturbance> disturbances_;
-    std::map<uint16_t, Instant> paused_;  // by node, the beginning of its last pause
+    std::vector<Pause> pauses_;  // by their beginning
     std::vector<Survivor> survivors_;
     std::vector<Written> writes_;
     std::vector<Duration> sound_back_;

@@ -13,6 +13,7 @@ constexpr uint16_t kStoreNode = 1;
 constexpr Duration kBootPatience = 10s;
 constexpr Duration kQuiet = 70s;  // after the last call: 64 * T1 for everybody, twice
 constexpr Duration kCleanPatience = 240s;
+constexpr Duration kSwitch = 1s;  // to a passive copy, at worst
 const char* const kNumbers[] = {"1001", "1002", "1003", "1004"};
 // Whose phones: the third account has three, which ring together.
 constexpr int kPhonesOf[] = {1, 1, 3, 1};
@@ -262,7 +263,7 @@ void Run::plan_faults() {
             const Duration time = world_.between(20ms, 3s);
             world_.count("nodes paused");
             if (node == kStoreNode) bad_times_.emplace_back(world_.time(), world_.time() + time);
-            paused_[node] = world_.time();
+            pauses_.push_back({node, world_.time(), world_.time() + time});
             site_.pause(node, time);
         });
     }
@@ -331,12 +332,17 @@ void Run::crash(uint16_t node) {
     if (!site_.node(node).is_up()) return;
     world_.count("nodes killed");
     note_survivors(node);
-    const Duration down = world_.between(50ms, 1s);
-    disturb(down + 2s, std::nullopt);
+    Duration down = world_.between(50ms, 1s);
+    const bool has_heir = site_.has_copy(node);
+    if (has_heir) {
+        world_.count("nodes killed that had a passive copy");
+        down += later_.below(8000) * 1ms;
+    }
+    disturb(has_heir ? kSwitch : down + 2s, std::nullopt);
     site_.crash(node);
-    world_.after(down, [this, node, disturbance = disturbances_.size() - 1] {
+    world_.after(down, [this, node, has_heir, disturbance = disturbances_.size() - 1] {
         site_.restart(node);
-        watch_start(node, disturbance);
+        if (!has_heir) watch_start(node, disturbance);
     });
     world_.after(down + 1500ms, [this] { check_bindings(); });
 }
@@ -344,8 +350,8 @@ void Run::crash(uint16_t node) {
 // What only it knew, as a ringing call, died when it was paused. All else is with others, or back
 // soon.
 void Run::on_replaced(uint16_t node) {
-    const auto paused = paused_.find(node);
-    const Instant from = paused == paused_.end() ? world_.time() : paused->second;
+    const auto paused = std::ranges::find(pauses_.rbegin(), pauses_.rend(), node, &Pause::node);
+    const Instant from = paused == pauses_.rend() ? world_.time() : paused->from;
     note_survivors(node);
     disturbances_.push_back({.from = from, .to = world_.time() + 2s, .is_replacement = true});
 }

@@ -21,6 +21,13 @@ constexpr Duration kRedialLeast = 5ms;
 constexpr Duration kRedialMost = 200ms;
 constexpr int kPortsPerGate = 2000;
 
+using roles::store_role::PlannedRole;
+
+bool is_active_passive(model::RoleCode role) {
+    return role == model::RoleCode::Sr || role == model::RoleCode::Mgc ||
+           role == model::RoleCode::Cs;
+}
+
 NodeClock clock_of(World& world, uint16_t number, double drift_max) {
     NodeClock clock;
     clock.mono_offset = std::chrono::seconds(world.rng().below(1'000'000));
@@ -49,8 +56,9 @@ Site::Site(World& world, const SitePlan& plan, MakeNodeParts make_parts)
       store_(world),
       network_(world, *this) {
     write_layers(plan);
+    roles_ = first_start(plan).roles;
     uint16_t last = 1;
-    for (const auto& role : first_start(plan.shape).roles) {
+    for (const auto& role : roles_) {
         last = std::max(last, static_cast<uint16_t>(role.node));
     }
     for (uint16_t number = 1; number <= last; ++number) {
@@ -64,7 +72,8 @@ Site::Site(World& world, const SitePlan& plan, MakeNodeParts make_parts)
 
 // ---- what an operator would have set up
 
-roles::store_role::FirstStart Site::first_start(SiteShape shape) const {
+roles::store_role::FirstStart Site::first_start(const SitePlan& site) const {
+    const SiteShape shape = site.shape;
     roles::store_role::FirstStart plan;
     plan.address = kAddress;
     plan.media_gate.rtp_port_max = plan.media_gate.rtp_port_min + kPortsPerGate - 1;
@@ -78,6 +87,11 @@ roles::store_role::FirstStart Site::first_start(SiteShape shape) const {
     if (shape == SiteShape::Grouped) {
         plan.roles.push_back({.role = model::RoleCode::Sr, .group = 2});
         plan.roles.push_back({.role = model::RoleCode::Cs, .group = 2});
+    }
+    if (site.passives) {
+        plan.roles.push_back({model::RoleCode::Sr});
+        plan.roles.push_back({model::RoleCode::Mgc});
+        plan.roles.push_back({model::RoleCode::Cs});
     }
     int node = 1;
     for (auto& role : plan.roles) role.node = role.role == model::RoleCode::St ? 1 : ++node;
@@ -125,7 +139,7 @@ void Site::spread_servers(store::Txn& txn) const {
 
 void Site::write_layers(const SitePlan& plan) {
     auto member =
-        roles::store_role::first_start(first_start(plan.shape), {1'800'000'000'000}, world_.rng());
+        roles::store_role::first_start(first_start(plan), {1'800'000'000'000}, world_.rng());
     store::Txn txn{std::move(member.compares), std::move(member.ops), {}};
     spread_media_ports(txn);
     if (plan.shape != SiteShape::OneNode) spread_servers(txn);
@@ -163,6 +177,17 @@ uint16_t Site::node_of(RoleKind kind) const {
         if (node->instance_of(kind)) return node->number();
     }
     return 0;
+}
+
+bool Site::has_copy(uint16_t number) const {
+    const auto own = std::ranges::find(roles_, int{number}, &PlannedRole::node);
+    if (own == roles_.end() || !is_active_passive(own->role)) return false;
+    return std::ranges::any_of(roles_, [&](const PlannedRole& other) {
+        if (other.node == own->node || other.role != own->role || other.group != own->group)
+            return false;
+        const SiteNode& heir = *nodes_.at(static_cast<size_t>(other.node) - 1);
+        return heir.is_serving() && !heir.is_paused();
+    });
 }
 
 void Site::crash(uint16_t number) {
@@ -309,26 +334,34 @@ void Site::cut_link(uint16_t a, uint16_t b, Duration time) {
     break_link(cut, world_.between(1ms, 300ms));
 }
 
-// As values: there are too many of them to be encoded for every link.
+// As one value for all: there are too many of them to be encoded or copied for every link.
 void Site::heartbeat(uint16_t number, const wire::Heartbeat& beat) {
+    const uint64_t id = ++last_beat_;
+    size_t receivers = 0;
     for (Link& each : links_) {
         if (!each.up || (each.a != number && each.b != number)) continue;
         const uint16_t to = each.other(number);
         Instant& free = each.free_to(to);
         free = std::max(free, world_.time() + world_.between(10us, 400us));
-        world_.at(free, [this, number, to, generation = each.generation, beat] {
-            on_heartbeat(number, to, generation, beat);
+        world_.at(free, [this, number, to, generation = each.generation, id] {
+            on_heartbeat(number, to, generation, id);
         });
+        ++receivers;
     }
+    if (receivers > 0) beats_.emplace(id, BeatUnderWay{beat, receivers});
 }
 
-void Site::on_heartbeat(uint16_t from, uint16_t to, uint64_t generation,
-                        const wire::Heartbeat& beat) {
+void Site::on_heartbeat(uint16_t from, uint16_t to, uint64_t generation, uint64_t id) {
     const Link& over = *link(from, to);
-    if (over.generation != generation || !over.up || !node(to).is_up()) return;
-    if (!node(to).is_paused()) return node(to).on_link_heartbeat(beat);
-    world_.at(node(to).paused_until(),
-              [this, from, to, generation, beat] { on_heartbeat(from, to, generation, beat); });
+    const bool arrives = over.generation == generation && over.up && node(to).is_up();
+    if (arrives && node(to).is_paused()) {
+        return world_.at(node(to).paused_until(), [this, from, to, generation, id] {
+            on_heartbeat(from, to, generation, id);
+        });
+    }
+    const auto found = beats_.find(id);
+    if (arrives) node(to).on_link_heartbeat(found->second.beat);
+    if (--found->second.receivers == 0) beats_.erase(found);
 }
 
 // Its process ends by itself, and its parent starts it again.

@@ -26,6 +26,7 @@ enum class SiteShape {
 
 struct SitePlan {
     SiteShape shape = SiteShape::OneNode;
+    bool passives = false;  // a second registrar, media controller and call state
     double drift_max = 0;
 };
 
@@ -51,6 +52,8 @@ class Site final : public NetworkEnds, public NodeEnds {
     SiteNode& node(uint16_t number) { return *nodes_.at(number - 1); }
     // The node that hosts a role; 0: none that is up.
     uint16_t node_of(ports::RoleKind kind) const;
+    // Another node has a passive copy of what this one hosts, and could take it over now.
+    bool has_copy(uint16_t node) const;
     Network& network() { return network_; }
     SiteStore& store() { return store_; }
     SocketAddress sip_address() const;
@@ -101,7 +104,7 @@ class Site final : public NetworkEnds, public NodeEnds {
     };
 
     void write_layers(const SitePlan& plan);
-    roles::store_role::FirstStart first_start(SiteShape shape) const;
+    roles::store_role::FirstStart first_start(const SitePlan& plan) const;
     void spread_media_ports(store::Txn& txn) const;
     void spread_servers(store::Txn& txn) const;
     void start_node(uint16_t number);
@@ -114,7 +117,7 @@ class Site final : public NetworkEnds, public NodeEnds {
     void open_link(Link& link);
     void break_link(Link& link, Duration noticed_after);
     void on_link_frame(uint16_t from, uint16_t to, const std::string& frame);
-    void on_heartbeat(uint16_t from, uint16_t to, uint64_t generation, const wire::Heartbeat& beat);
+    void on_heartbeat(uint16_t from, uint16_t to, uint64_t generation, uint64_t beat);
     void carry(Link& link, uint16_t to, std::string frame);
 
     // --- NodeEnds.
@@ -149,10 +152,17 @@ class Site final : public NetworkEnds, public NodeEnds {
     MakeNodeParts make_parts_;
     PhoneEnds* phones_ = nullptr;
     ports::TokenMint tokens_;
+    std::vector<roles::store_role::PlannedRole> roles_;
     SiteStore store_;
     Network network_;
     std::vector<std::unique_ptr<SiteNode>> nodes_;
     std::vector<Link> links_;
+    struct BeatUnderWay {
+        wire::Heartbeat beat;
+        size_t receivers = 0;
+    };
+    std::map<uint64_t, BeatUnderWay> beats_;
+    uint64_t last_beat_ = 0;
     std::map<uint64_t, SocketAddress> streams_;  // connection: the phone's address
     std::map<SocketAddress, PortKey> ports_by_address_;
     std::map<PortKey, SocketAddress> addresses_by_port_;

@@ -16,9 +16,11 @@ struct Span {
     Instant to;
 };
 
-// It rings at a phone from the INVITE to the answer or the end.
+// It rings at a callee from his word that it does to the answer or the end.
+// Who has not said that he rings can't be called off either (RFC 3261 9.1).
 Span ringing(const PhoneCall& call) {
-    return {call.began, call.answered == Instant{} ? call.ended : call.answered};
+    const Instant to = call.answered == Instant{} ? call.ended : call.answered;
+    return {call.rang == Instant{} ? to : call.rang, to};
 }
 
 Duration overlap(const Span& a, const Span& b) {
@@ -165,6 +167,14 @@ void Run::check_queued(const model::Cdr& record) {
     }
 }
 
+// A node that has what no other has is waited for while it stands still, and new calls are refused.
+bool Run::could_not_begin(const PhoneCall& call) const {
+    if (call.status != 503 || call.admitted) return false;
+    return std::ranges::any_of(pauses_, [&](const Pause& each) {
+        return each.from <= call.ended && call.began <= each.to;
+    });
+}
+
 // Who waits is not lost: he is answered, gives up, or is told that it is too long.
 void Run::check_queue_callers() {
     for (const auto& phone : phones_) {
@@ -174,6 +184,7 @@ void Run::check_queue_callers() {
             if (call->answered != Instant{} || call->cancelled) continue;
             if (call->status == 480 || call->status == 486) continue;
             if (is_excused(call->phone, call->began, safe_by(call->ended))) continue;
+            if (could_not_begin(*call)) continue;
             world_.fail(name_of(*call) + " was lost by the queue: " + std::to_string(call->status));
         }
     }

@@ -134,7 +134,12 @@ void Locator::on_answer(const DnsAnswer& answer) {
     const auto asked = std::find(waiting_.begin(), waiting_.end(), answer.question);
     if (asked == waiting_.end() || result_) return;
     waiting_.erase(asked);
-    failed_ = failed_ || answer.outcome == DnsAnswer::Outcome::Failed;
+    // Zones without NAPTR records are common, and servers that choke on the question, too: what
+    // the SRV records say serves as well.
+    if (answer.outcome == DnsAnswer::Outcome::Failed && step_ != Step::Naptr)
+        facts_.is_partial = true;
+    if (answer.outcome == DnsAnswer::Outcome::Records)
+        facts_.ttl_s = std::min(facts_.ttl_s, answer.ttl_s);
     switch (step_) {
         case Step::Naptr:
             return on_naptr(answer);
@@ -189,14 +194,19 @@ void Locator::on_srv(const DnsAnswer& answer) {
 }
 
 void Locator::srv_complete() {
+    uint16_t rank = 0;
     for (Service& service : services_) {
         if (!service.records) continue;
+        std::optional<uint16_t> priority;
         for (const SrvRecord& record : order_srv(std::move(*service.records), *rng_)) {
             // RFC 2782: a target of "." says that there is no such service here.
             const std::string name = canonical(record.target);
             if (name.empty() || hosts_.size() >= locate_hosts_max) continue;
-            hosts_.push_back({service.transport, name, record.port});
+            if (priority.value_or(record.priority) != record.priority) ++rank;
+            priority = record.priority;
+            hosts_.push_back({service.transport, name, record.port, rank, record.weight});
         }
+        ++rank;
     }
     if (hosts_.empty()) return fall_back_to_host();
     ask_hosts();
@@ -237,6 +247,7 @@ void Locator::on_addresses(const DnsAnswer& answer) {
 
 void Locator::finish() {
     std::vector<Target> targets;
+    uint16_t server = 0;
     for (const Host& host : hosts_) {
         const auto entry = std::find_if(resolved_.begin(), resolved_.end(),
                                         [&](const Resolved& it) { return it.name == host.name; });
@@ -244,13 +255,15 @@ void Locator::finish() {
         for (const auto* addresses : {&entry->v4, &entry->v6}) {
             for (const IpAddress& ip : *addresses) {
                 if (targets.size() >= locate_targets_max) break;
-                targets.push_back({host.transport, {ip, host.port}, host.name});
+                targets.push_back(
+                    {host.transport, {ip, host.port}, host.name, host.rank, server, host.weight});
             }
         }
+        ++server;
     }
     if (!targets.empty()) {
         result_ = std::move(targets);
-    } else if (failed_) {
+    } else if (facts_.is_partial) {
         result_ = make_error(ErrorCode::Unavailable, "host", "the name servers do not answer", 503);
     } else {
         result_ = make_error(ErrorCode::NotFound, "host", "no address is known for the host", 404);

@@ -56,7 +56,19 @@ struct Target {
     TargetTransport transport = TargetTransport::Udp;
     SocketAddress address;
     std::string host;  // the name that a TLS certificate must match
+    // As SRV records have it (RFC 2782), for those who draw anew for each request: lower ranks
+    // first; among the servers of one rank by chance in proportion to the weights. A server's
+    // addresses follow one another. All zero where there are no SRV records.
+    uint16_t rank = 0;
+    uint16_t server = 0;
+    uint16_t weight = 0;
     friend bool operator==(const Target&, const Target&) = default;
+};
+
+// How long and how far a look-up can be relied on.
+struct LookUpFacts {
+    uint32_t ttl_s = UINT32_MAX;  // the least of the records that it stands on
+    bool is_partial = false;      // name servers failed us, so that something may be missing
 };
 
 struct LocateRequest {
@@ -87,6 +99,7 @@ class Locator {
     void on_answer(const DnsAnswer& answer);  // of a question given out; others are ignored
     // NotFound: no records lead to an address. Unavailable: the name servers failed us.
     const std::optional<Result<std::vector<Target>>>& result() const { return result_; }
+    const LookUpFacts& facts() const { return facts_; }
 
  private:
     enum class Step { Naptr, Srv, Addresses };
@@ -99,6 +112,8 @@ class Locator {
         TargetTransport transport;
         std::string name;
         uint16_t port;
+        uint16_t rank = 0;
+        uint16_t weight = 0;
     };
     struct Resolved {
         std::string name;
@@ -128,7 +143,7 @@ class Locator {
     std::vector<Service> services_;
     std::vector<Host> hosts_;
     std::vector<Resolved> resolved_;
-    bool failed_ = false;  // some answer was a failure, not an absence
+    LookUpFacts facts_;
     std::optional<Result<std::vector<Target>>> result_;
 };
 

@@ -36,6 +36,7 @@ struct Zone {
         answer.naptr = std::move(records);
         add(std::move(name), Type::Naptr, std::move(answer));
     }
+    // Fills `facts` too.
     Result<std::vector<Target>> locate(LocateRequest request, uint64_t seed = 1) {
         SeededRng rng(seed);
         Locator locator(std::move(request), rng);
@@ -50,9 +51,11 @@ struct Zone {
             }
         }
         EXPECT_TRUE(locator.result().has_value()) << "the look-up hangs";
+        facts = locator.facts();
         return locator.result().value_or(make_error(ErrorCode::Internal, "", "hangs"));
     }
     bool servers_fail = false;
+    LookUpFacts facts;
 };
 
 std::string text_of(const Result<std::vector<Target>>& targets) {
@@ -152,6 +155,48 @@ TEST(Locate, TellsSilentServersFromMissingNames) {
     Zone refusing;
     refusing.srv("_sip._udp.a.test", {{0, 0, 0, "."}});
     EXPECT_EQ(refusing.locate(to("a.test")).error().code, ErrorCode::NotFound);
+}
+
+TEST(Locate, SaysWhoStandsInForWhom) {
+    Zone zone;
+    zone.srv("_sip._udp.a.test",
+             {{20, 0, 5060, "c.test"}, {10, 30, 5060, "a.test"}, {10, 10, 5060, "b.test"}});
+    zone.srv("_sip._tcp.a.test", {{5, 1, 5060, "a.test"}});
+    zone.address("a.test", "192.0.2.1");
+    zone.address("a.test", "192.0.2.2");
+    zone.address("b.test", "192.0.2.3");
+    zone.address("c.test", "192.0.2.4");
+    const auto found = zone.locate(to("a.test"));
+    ASSERT_TRUE(found.has_value());
+    std::map<std::string, std::string> of;  // rank and weight by transport and address
+    std::map<uint16_t, int> servers;
+    for (const Target& each : *found) {
+        const char* transport = each.transport == TargetTransport::Udp ? "udp " : "tcp ";
+        of[transport + each.address.ip.text()] =
+            std::to_string(each.rank) + " " + std::to_string(each.weight);
+        ++servers[each.server];
+    }
+    EXPECT_EQ(of, (std::map<std::string, std::string>{{"udp 192.0.2.1", "0 30"},
+                                                      {"udp 192.0.2.2", "0 30"},
+                                                      {"udp 192.0.2.3", "0 10"},
+                                                      {"udp 192.0.2.4", "1 0"},
+                                                      {"tcp 192.0.2.1", "2 1"},
+                                                      {"tcp 192.0.2.2", "2 1"}}));
+    EXPECT_EQ(servers.size(), 4u);  // two of them with two addresses
+}
+
+TEST(Locate, SaysForHowLongAndWhetherSomethingIsMissing) {
+    Zone zone;
+    zone.srv("_sip._udp.a.test", {{1, 0, 5060, "h.test"}});
+    zone.address("h.test", "192.0.2.1");
+    for (auto& [question, answer] : zone.answers)
+        answer.ttl_s = question.type == Type::Srv ? 300 : 20;
+    ASSERT_TRUE(zone.locate(to("a.test")).has_value());
+    EXPECT_EQ(zone.facts.ttl_s, 20u);
+    EXPECT_FALSE(zone.facts.is_partial);
+    zone.servers_fail = true;  // for what is not in the zone
+    ASSERT_TRUE(zone.locate(to("a.test")).has_value());
+    EXPECT_TRUE(zone.facts.is_partial);
 }
 
 TEST(Locate, BoundsWhatAHostileZoneCausesToBeAsked) {

@@ -67,6 +67,7 @@ void describe(A& a, ports::CallSummary& v) {
     a(19, v.end_reason);
     a(39, v.whole);
     a(30, v.queue);
+    a(51, v.consulted);
 }
 template <typename A>
 void describe(A& a, ports::CallEvent& v) {

@@ -29,7 +29,7 @@ template <>
 inline constexpr ports::MediaEvent::Kind last_of<ports::MediaEvent::Kind> =
     ports::MediaEvent::Kind::Key;
 template <>
-inline constexpr ports::MediaCodec last_of<ports::MediaCodec> = ports::MediaCodec::Pcmu;
+inline constexpr ports::MediaCodec last_of<ports::MediaCodec> = ports::MediaCodec::Opus;
 template <>
 inline constexpr ports::MediaSound last_of<ports::MediaSound> = ports::MediaSound::Mix;
 template <>
@@ -137,6 +137,8 @@ void describe(A& a, ports::TlsPeer& v) {
     a(4, v.ca_pem);
     a(5, v.is_gone);
     a(6, v.number);
+    a(7, v.certificate_pem);
+    a(8, v.key_pem);
 }
 template <typename A>
 void describe(A& a, ports::TlsFailed& v) {
@@ -245,46 +247,6 @@ void describe(A& a, ports::MessageDeliver& v) {
 template <typename A>
 void describe(A& a, ports::MessageDelivered& v) {
     a(1, v.status);
-}
-
-// ---- trunks ----
-template <typename A>
-void describe(A& a, ports::TrunkQuery& v) {
-    a(1, v.domain);
-    a(2, v.trunk);
-    a(3, v.number);
-}
-template <typename A>
-void describe(A& a, ports::TrunkReply& v) {
-    a(1, v.ways);
-    a(2, v.failure);
-    a(3, v.ask_again);
-    a(4, v.seems_down);
-}
-template <typename A>
-void describe(A& a, ports::TrunkStatesQuery& v) {
-    a(1, v.domain);
-}
-template <typename A>
-void describe(A& a, ports::TrunkStates& v) {
-    a(1, v.items);
-}
-template <typename A>
-void describe(A& a, ports::ResolveQuery& v) {
-    a(1, v.host);
-    a(2, v.port);
-    a(3, v.any_transport);
-    a(4, v.transport);
-}
-template <typename A>
-void describe(A& a, ports::ResolveReply::Place& v) {
-    a(1, v.transport);
-    a(2, v.address);
-}
-template <typename A>
-void describe(A& a, ports::ResolveReply& v) {
-    a(1, v.places);
-    a(2, v.failure);
 }
 
 }  // namespace tandem::wire

@@ -4,6 +4,7 @@
 #include "wire/fields_media.h"
 #include "wire/fields_ports.h"
 #include "wire/fields_store.h"
+#include "wire/fields_trunks.h"
 #include "wire/fields_web.h"
 #include "wire/payload_numbers.h"
 #include "wire/reader.h"
@@ -104,12 +105,16 @@ Result<void> append(std::string& out, uint32_t number, const T& value) {
 Error malformed() {
     return make_error(ErrorCode::Malformed, "frame", "the frame cannot be decoded");
 }
+Error refusal(const Reader::Budget& budget) {
+    if (!budget.is_unknown) return malformed();
+    return make_error(ErrorCode::Unsupported, "frame", "an unknown value of an enumeration");
+}
 
 template <typename T>
 Result<Frame> read_as(Reader& in, const Reader::Budget& budget) {
     T value;
     in.get(value);
-    if (budget.failed) return malformed();
+    if (budget.failed) return refusal(budget);
     return Frame(std::move(value));
 }
 
@@ -142,7 +147,7 @@ namespace {
 Result<Frame> decode_letter(Reader& in, const Reader::Budget& budget) {
     ReadLetter read;
     in.get(read);
-    if (budget.failed) return malformed();
+    if (budget.failed) return refusal(budget);
     if (!read.known) {
         return make_error(ErrorCode::Unsupported, "payload", "an unknown kind of payload");
     }

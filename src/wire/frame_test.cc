@@ -144,12 +144,13 @@ TEST(Frame, RefusesDamageAndSkipsTheUnknown) {
         ErrorCode code;
     } cases[] = {
         {"", ErrorCode::Malformed},
-        {"\x0a"s, ErrorCode::Malformed},                     // no length
-        {"\x0a\x05\x08\x01"s, ErrorCode::Malformed},         // longer than the frame
-        {"\x08\x01"s, ErrorCode::Malformed},                 // a number for a letter
-        {"\x0a\x02\x08\x01"s, ErrorCode::Unsupported},       // a letter without payload
-        {"\x0a\x04\xba\x3e\x01x"s, ErrorCode::Unsupported},  // payload 999
-        {"\x7a\x00"s, ErrorCode::Unsupported},               // frame 15
+        {"\x0a"s, ErrorCode::Malformed},                                // no length
+        {"\x0a\x05\x08\x01"s, ErrorCode::Malformed},                    // longer than the frame
+        {"\x08\x01"s, ErrorCode::Malformed},                            // a number for a letter
+        {"\x0a\x02\x08\x01"s, ErrorCode::Unsupported},                  // a letter without payload
+        {"\x0a\x04\xba\x3e\x01x"s, ErrorCode::Unsupported},             // payload 999
+        {"\x7a\x00"s, ErrorCode::Unsupported},                          // frame 15
+        {"\x0a\x06\xba\x03\x03\x10\xc8\x01"s, ErrorCode::Unsupported},  // a media event of kind 200
         {"\x0a\x09\x62\x07\x10\xff\xff\xff\xff\xff\x01"s, ErrorCode::Malformed},
         {"\x0a\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"s, ErrorCode::Malformed},
         {"\x12\x04\x08\x80\x80\x04"s, ErrorCode::Malformed},  // node 65536

@@ -190,6 +190,8 @@ inline constexpr uint32_t payload_number<ports::ResolveQuery> = 162;
 template <>
 inline constexpr uint32_t payload_number<ports::ResolveReply> = 163;
 template <>
+inline constexpr uint32_t payload_number<ports::TrunkWaySilent> = 320;
+template <>
 inline constexpr uint32_t payload_number<ports::TrunkStatesQuery> = 164;
 template <>
 inline constexpr uint32_t payload_number<ports::TrunkStates> = 165;

@@ -12,6 +12,7 @@ class Reader {
     struct Budget {
         size_t elements = elements_max;
         bool failed = false;
+        bool is_unknown = false;  // it failed for a value that a newer node may know
     };
     Reader(std::string_view bytes, Budget& budget, int depth)
         : rest_(bytes), budget_(budget), depth_(depth) {}
@@ -28,6 +29,7 @@ class Reader {
     template <typename T>
     void read_message(T& value);
     void fail() { budget_.failed = true; }
+    void fail_unknown() { budget_.failed = budget_.is_unknown = true; }
 
  private:
     std::optional<uint64_t> varint();
@@ -91,7 +93,7 @@ template <typename T>
 void Reader::get_number(T& value) {
     const uint64_t number = number_value();
     if constexpr (std::is_enum_v<T>) {
-        if (number > static_cast<uint64_t>(last_of<T>)) return fail();
+        if (number > static_cast<uint64_t>(last_of<T>)) return fail_unknown();
         value = static_cast<T>(number);
     } else if constexpr (std::is_signed_v<T>) {
         const auto wide = static_cast<int64_t>(number >> 1) ^ -static_cast<int64_t>(number & 1);

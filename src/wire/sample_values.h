@@ -5,6 +5,7 @@
 #include "wire/fields_media.h"
 #include "wire/fields_ports.h"
 #include "wire/fields_store.h"
+#include "wire/fields_trunks.h"
 #include "wire/fields_web.h"
 
 namespace tandem::wire {

@@ -385,3 +385,21 @@ class CallingPhone:
     def rtp(self, number):
         self.sequence = getattr(self, "sequence", 0) + 1
         return struct.pack("!BBHII", 0x80, 8, self.sequence & 0xffff, self.sequence * 160, self.port)
+
+
+class RegisteredPhones:
+    """Phones that are registered, for as long as it lasts."""
+
+    def __init__(self, phones):
+        self.phones = phones
+
+    def __enter__(self):
+        with contextlib.ExitStack() as entered:
+            for phone in self.phones:
+                entered.enter_context(phone)
+                phone.register()
+            self.entered = entered.pop_all()
+        return self.phones
+
+    def __exit__(self, *exception):
+        return self.entered.__exit__(*exception)

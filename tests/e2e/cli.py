@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """The command line against a running server: every command, its JSON, its errors and its completion."""
 
+import http.server
 import json
 import os
 import re
 import subprocess
+import threading
 import time
 
 from calls import CALLEE_PORT, CALLER_PORT, register
@@ -97,6 +99,11 @@ def names_and_numbers_as_people_read_them(folder):
             '[{"schedule": "office", "to": "1002"}]')
         shown = cli(server, "services", "show", "demo.test", "1001")
         expect(re.search(r"secretaries +1002\n", shown) and re.search(r"rules\[0\]\.schedule +office\n", shown), shown)
+        for queue, number in (("help", "600"), ("orders", "601")):
+            cli(server, "queue", "add", "demo.test", queue, "--number", number, "--members", "1001")
+        set_so = cli(server, "agent", "set", "demo.test", "1001", "--queues", "orders,help", "--paused-in", "help")
+        expect(re.search(r"queues +orders, help\n", set_so) and re.search(r"paused_in +help\n", set_so), set_so)
+        cli(server, "queue", "remove", "demo.test", "help")  # what it named is no reference
         # Names that are not for whoever asks stay ids, and are asked for once by each command.
         logins = [f"20{number}" for number in range(20)]
         for login in logins:
@@ -276,6 +283,31 @@ def errors_say_what_to_do(folder):
                    f"{answer}")
 
 
+class Page(http.server.BaseHTTPRequestHandler):
+    """What a proxy says in the place of the server."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Welcome</html>")
+
+    def log_message(self, *arguments):
+        pass
+
+
+def an_answer_that_is_no_json_is_an_error(_folder):
+    with http.server.HTTPServer(("127.0.0.1", 0), Page) as page:
+        threading.Thread(target=page.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{page.server_port}"
+        for arguments in (["account", "list", "demo.test"], ["account", "show", "demo.test", "1001"], ["events"],
+                          ["rule", "check", "demo.test"],
+                          ["account", "set", "demo.test", "1001", "--user", "anna"]):
+            done = run_cli(arguments, {"TANDEM_URL": url, "TANDEM_TOKEN": "x"})
+            expect(done.returncode == 1 and "is not JSON" in done.stderr and not done.stdout,
+                   f"{arguments}: {done.returncode} {done.stdout} {done.stderr}")
+        page.shutdown()
+
+
 def help_and_completion(folder):
     script = os.path.join(folder, "completion")
     with open(script, "w", encoding="utf-8") as file:
@@ -319,4 +351,4 @@ if __name__ == "__main__":
     main(demo_makes_accounts_and_shows_them, entities_of_a_domain, names_and_numbers_as_people_read_them,
          entities_from_json,
          infrastructure_and_roles, calls_while_they_go_on, events_as_they_come, errors_say_what_to_do,
-         help_and_completion)
+         an_answer_that_is_no_json_is_an_error, help_and_completion)

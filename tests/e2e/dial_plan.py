@@ -99,7 +99,7 @@ def odd_rules_are_told(folder):
         expect(told.returncode == 1 and "'late' takes them, by its name." in told.stdout, f"{told}")
         server.api("DELETE", f"{RULES}/late")
         server.api("DELETE", f"{RULES}/lost")
-        expect("1 rules: nothing is odd" in cli(server, "rule", "check", "demo.test"), "clean")
+        expect("1 rule: nothing is odd" in cli(server, "rule", "check", "demo.test"), "clean")
 
 
 def expected_routes_hold_up_changes_that_break_them(folder):

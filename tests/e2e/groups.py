@@ -104,6 +104,34 @@ def call_within(server, domain, port):
         caller.hang_up(callee)
 
 
+def who_waits_is_known_to_the_group_of_the_queue(server, caller, agent):
+    """The caller is of a.test, the queue and its agent of b.test; each group has its own side of the call."""
+    there = server.api("GET", "/domains/b.test")["id"]
+    server.api("POST", "/domains/a.test/dial-rules", {"name": "out", "dialled": "7*", "action": "domain",
+                                                      "to_domain": there, "called_number": {"strip": 1}})
+    server.api("POST", "/domains/b.test/dial-rules", {"name": "in", "directions": ["cross"]})
+    server.api("POST", "/domains/b.test/representations", {"name": "in", "scope": "cross", "number": {"prefix": "8"}})
+    member = server.api("GET", "/domains/b.test/accounts/1002")["id"]
+    server.api("POST", "/domains/b.test/queues", {"name": "sales", "number": "600", "members": [member],
+                                                  "sound": "ringing"})
+    server.api("PATCH", "/domains/b.test/accounts/1002/agent", {"logged_in": True, "paused": True})
+    caller.begin_call("7600")
+    caller.wait(lambda m: m.startswith("SIP/2.0 182 Queued, 0 ahead"), "a place in the queue")
+    for group, waiting in ((1, 0), (2, 1)):
+        wait_for(lambda group=group, waiting=waiting:
+                 (figure(server, "CS", group, "calls"), figure(server, "CS", group, "queue_callers")) == (1, waiting),
+                 f"{waiting} wait at CS group {group}")
+    # Those of a new active copy are asked for again.
+    kill_node(server, node_of(server, "CS", 2))
+    wait_for(lambda: [i["figures"].get("queue_callers") for i in instances(server)
+                      if i["role"] == "CS" and i["group"] == 2] == [1], "it is known again who waits", 15)
+    server.api("PATCH", "/domains/b.test/accounts/1002/agent", {"paused": False})
+    agent.take()
+    caller.finish_call()
+    agent.wait_request("ACK")
+    caller.hang_up(agent)
+
+
 def each_group_serves_its_domains(folder):
     with running(folder, accounts=(), nodes="split") as server:
         two_groups(server)
@@ -135,8 +163,11 @@ def each_group_serves_its_domains(folder):
             wait_for(lambda: figure(server, "CS", 1, "calls") == 0, "group 1 forgets its own")
             expect(len(server.api("GET", "/domains/a.test/calls")["items"]) == 1, "calls of a.test")
             expect(len(server.api("GET", "/calls")["items"]) == 2, "all calls")
+            assign(server, "a.test", cs=1)
             a1.hang_up(a2)
             b1.hang_up(b2)
+            wait_for(lambda: not server.api("GET", "/calls")["items"], "no call is left")
+            who_waits_is_known_to_the_group_of_the_queue(server, a1, b2)
         wait_for(lambda: not server.api("GET", "/calls")["items"], "no call is left")
 
 

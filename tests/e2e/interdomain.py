@@ -8,7 +8,7 @@ import os
 
 from calling_phone import CallingPhone, header
 from calls import figures, nothing_left
-from harness import expect, main, running, wait_for
+from harness import Failed, expect, main, running, wait_for
 from permissions import As
 from presence import subscribe, until
 from provider import Provider
@@ -475,8 +475,82 @@ def what_no_domain_has_goes_over_the_callers_trunk(folder):
         expect(north and test.records("south.test", 1)[0]["direction"] == "incoming", f"{north}")
 
 
+def queue_of_south(server, agents, **fields):
+    ids = {each["login"]: each["id"] for each in server.api("GET", "/domains/south.test/accounts")["items"]}
+    server.api("POST", "/domains/south.test/queues", {"name": "sales", "number": "600", "sound": "ringing",
+                                                      "members": [ids[each] for each in agents], **fields})
+    for each in agents:
+        server.api("PATCH", f"/domains/south.test/accounts/{each}/agent", {"logged_in": True, "paused": True})
+
+
+def waits(phone, ahead):
+    phone.wait(lambda m: m.startswith(f"SIP/2.0 182 Queued, {ahead} ahead"), f"182, {ahead} ahead")
+
+
+def picks_up(agent, caller):
+    agent.take()
+    caller.finish_call()
+    agent.wait_request("ACK")
+
+
+def in_the_queue(server):
+    """Who waits in south.test, as it sees them; nobody while call state is away."""
+    try:
+        states = server.api("GET", "/domains/south.test/queue-states")["items"]
+    except Failed:
+        return None
+    return [each["caller"] for each in states[0]["callers"]]
+
+
+def callers_of_other_domains_wait_in_line(folder):
+    """Of north.test directly, and from outside over the trunk of top.test and by the Domain Router."""
+    with Four(folder) as test, Provider(test.server, 5080, address="127.0.0.2", challenges=False) as provider:
+        server, ann, bob, carl, dora = test.server, test.ann, test.bob, test.carl, test.dora
+        b2b = [each for each in server.api("GET", "/roles")["items"] if each["role"] == "B2B"][0]
+        server.api("PATCH", f"/roles/{b2b['id']}", {"b2bua": {"survival": "all"}})
+        rule(server, "top.test", "in", directions=["outer"], dialled="+*", action="router")
+        rule(server, "south.test", "numbers", order=1, directions=["cross"], dialled="+4930*",
+             called_number={"keep_last": 3})
+        server.api("POST", "/domains/top.test/trunks", {"name": "line", "mode": "peer", "proxies": ["127.0.0.2:5080"]})
+        wait_for(lambda: provider.times("OPTIONS"), "the peer is pinged")
+        queue_of_south(server, ["1002"])
+        test.licence("south.test", concurrent_calls_in_max=2)
+        ann.begin_call("7600")
+        waits(ann, 0)
+        carl.begin_call("600")
+        waits(carl, 1)
+        provider.send_invite("+49302001600", uri="sip:+49302001600@127.0.0.1:5070")
+        waits(provider, 2)
+        expect(in_the_queue(server) == ["81001", "1001", "493055555"], f"{in_the_queue(server)}")
+        mine, yours = test.calls("north.test")[0], test.calls("south.test")
+        expect("queue" not in mine and mine["phase"] == "ringing" and mine["callee"] == "7600", f"{mine}")
+        expect(len(yours) == 3 and all(each["queue"] for each in yours), f"{yours}")
+        expect({each["callee"] for each in yours} == {"600"} and mine["id"] not in str(yours), f"{yours}")
+        # It counts while it waits, and does not wait without a licence.
+        expect(dora.try_call("7600") == 486 and test.refused("in") == 1, "south.test lets two in")
+        # B2B and call state die.
+        server.kill_nodes()
+        server.wait_healthy()
+        wait_for(lambda: in_the_queue(server) == ["81001", "1001", "493055555"], "they wait in their places", 15)
+        expect(dora.try_call("7600") == 486, "they still count")
+        server.api("PATCH", "/domains/south.test/accounts/1002/agent", {"paused": False})
+        picks_up(bob, ann)
+        expect("<sip:81001@south.test>" in header(bob.invite, "From"), bob.invite)
+        ann.hang_up(bob)
+        picks_up(bob, carl)
+        carl.hang_up(bob)
+        picks_up(bob, provider)
+        provider.hang_up(bob)
+        made = [each for each in test.records("south.test", 5) if each["queues"]]
+        expect(sorted((each["caller"]["number"], each["dialled"], each["queues"][0]["outcome"]) for each in made) ==
+               [("493055555", "600", "answered"), ("1001", "600", "answered"), ("81001", "600", "answered")], f"{made}")
+        own = [each for domain in ("north.test", "top.test") for each in test.records(domain, 1)]
+        expect(not any(each["queues"] for each in own), f"{own}")
+        nothing_left(server)
+
+
 if __name__ == "__main__":
     main(everything_is_closed_until_three_agree, the_router_follows_the_ranges, loops_are_cut, ranges_are_handed_down,
          each_domain_sees_its_own_side, both_licences_have_to_have_room, restarted_calls_still_count,
          calls_go_on_to_other_domains, who_decides_how_a_caller_is_shown, transfers_across_domains,
-         what_no_domain_has_goes_over_the_callers_trunk)
+         what_no_domain_has_goes_over_the_callers_trunk, callers_of_other_domains_wait_in_line)

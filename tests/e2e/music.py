@@ -3,6 +3,7 @@
 
 import base64
 import bisect
+import ctypes
 import math
 import os
 import re
@@ -11,7 +12,7 @@ import subprocess
 import time
 
 import tone
-from calling_phone import CallingPhone, header
+from calling_phone import CallingPhone, RegisteredPhones, header
 from calls import nothing_left, records
 from harness import TANDEM, Failed, expect, main, running, wait_for
 from sound import SoundPhone
@@ -30,11 +31,40 @@ def sample_of(code):
 SAMPLES = [sample_of(code) for code in range(256)]
 
 
+OPUS = 96
+
+
+def loudness_of(samples):
+    return math.sqrt(sum(value * value for value in samples) / len(samples)) if samples else 0.0
+
+
+class OpusSound:
+    """Packets as samples, by the library that everybody has."""
+
+    def __init__(self):
+        self.library = ctypes.CDLL("libopus.so.0")
+        self.library.opus_decoder_create.restype = ctypes.c_void_p
+        self.decoder = ctypes.c_void_p(self.library.opus_decoder_create(8000, 1, None))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.library.opus_decoder_destroy(self.decoder)
+
+    def samples(self, payload):
+        out = (ctypes.c_int16 * 960)()
+        count = self.library.opus_decode(self.decoder, payload, len(payload), out, 960, 0)
+        expect(count == 160, f"20 ms of Opus: {count}")
+        return list(out[:count])
+
+
 class Heard:
     """What comes to a phone's media socket in `seconds`."""
 
-    def __init__(self, phone, seconds):
+    def __init__(self, phone, seconds, payload_type=8, ticks=160):
         self.packets, self.times = [], []
+        self.ticks = ticks
         end = time.monotonic() + seconds
         phone.media.settimeout(0.05)
         while time.monotonic() < end:
@@ -42,7 +72,7 @@ class Heard:
                 packet = phone.media.recv(2048)
             except TimeoutError:
                 continue
-            if packet[1] & 0x7f == 8:
+            if packet[1] & 0x7f == payload_type:
                 self.packets.append(packet)
                 self.times.append(time.monotonic())
 
@@ -56,8 +86,7 @@ class Heard:
 
     @property
     def loudness(self):
-        samples = self.samples
-        return math.sqrt(sum(value * value for value in samples) / len(samples)) if samples else 0.0
+        return loudness_of(self.samples)
 
     def check_stream(self, seconds):
         """One source, in order, 20 ms a packet."""
@@ -66,22 +95,12 @@ class Heard:
         expect(len({ssrc for _, _, ssrc in self.headers}) == 1, "one source")
         for (sequence, stamp, _), (after, later, _) in zip(self.headers, self.headers[1:]):
             expect(after == (sequence + 1 & 0xffff), f"{after} follows {sequence}")
-            expect(later - stamp & 0xffffffff == 160, f"timestamp {later} follows {stamp}")
+            expect(later - stamp & 0xffffffff == self.ticks, f"timestamp {later} follows {stamp}")
 
 
-class Phones:
+class Phones(RegisteredPhones):
     def __init__(self, server, *users):
-        self.phones = [CallingPhone(server, user, 5200 + 10 * i) for i, user in enumerate(users)]
-
-    def __enter__(self):
-        for phone in self.phones:
-            phone.__enter__()
-            phone.register()
-        return self.phones
-
-    def __exit__(self, *exception):
-        for phone in self.phones:
-            phone.__exit__(*exception)
+        super().__init__([CallingPhone(server, user, 5200 + 10 * i) for i, user in enumerate(users)])
 
 
 def resume(phone, other):
@@ -120,6 +139,21 @@ def the_held_party_hears_music_until_the_call_goes_on(folder):
         again = Heard(b, 0.5)
         again.check_stream(0.5)
         expect(again.headers[0][2] == heard.headers[0][2], "the same source")
+        a.hang_up(b)
+
+
+def who_talks_by_opus_hears_it_by_opus(folder):
+    with running(folder, nodes=NODES) as server, Phones(server, "1001", "1002") as (a, b), OpusSound() as opus:
+        for phone in (a, b):
+            usual = phone.sdp()
+            phone.sdp = lambda usual=usual: (usual.replace("RTP/AVP 8", f"RTP/AVP {OPUS}")
+                                             .replace("8 PCMA/8000", f"{OPUS} opus/48000/2"))
+        a.call("1002", b)
+        hold(a, b)
+        heard = Heard(b, 2.0, OPUS, 960)
+        heard.check_stream(2.0)
+        loudness = loudness_of([value for packet in heard.packets for value in opus.samples(packet[12:])])
+        expect(300 < loudness < 6000, f"as loud as {loudness}")
         a.hang_up(b)
 
 
@@ -367,7 +401,32 @@ def with_srtp_and_an_inactive_hold(folder):
         a.hang_up()
 
 
+def each_of_a_page_hears_it_by_his_own_keys(folder):
+    """One of the phones has no SRTP; the caller and the other one have nothing else, and agree on new keys when the gate dies."""
+    with running(folder, nodes=NODES, accounts=("1001", "1002", "1003")) as server, \
+            SoundPhone(server, "1001", 5301, srtp=True) as a, SoundPhone(server, "1002", 5302, srtp=True) as b, \
+            SoundPhone(server, "1003", 5303) as c:
+        made(tandem(server, "ring-group", "add", "demo.test", "floor", "--number", "300", "--members", "1002,1003"))
+        made(tandem(server, "feature-code", "add", "demo.test", "page", "--prefix", "*63", "--action", "page"))
+        for phone in (a, b, c):
+            phone.register()
+        expect(a.call("*63300") == 200, "the page is answered")
+        wait_for(lambda: b.hears() and c.hears(), "both hear the caller")
+        time.sleep(0.5)  # the page is in the store
+        server.kill_nodes()
+        died = time.monotonic()
+        wait_for(lambda: all(each.hears() and each.heard[-1][0] > died + 0.3 for each in (b, c)), "both hear him again", 15)
+        expect(a.offers and b.offers, "who encrypts is offered new keys")
+        expect(not a.heard, "the caller hears nobody")
+        expect(b.hang_up() == 200 and a.hang_up() == 200 and c.hung_up.wait(5), "it ends")
+        record = records(server)[0]
+        encrypted = {leg["party"]["number"]: leg["streams"][0]["srtp"] for leg in record["legs"] if leg["streams"]}
+        expect(encrypted == {"1001": True, "1002": True, "1003": False}, f"{record}")
+        nothing_left(server)
+
+
 if __name__ == "__main__":
-    main(the_held_party_hears_music_until_the_call_goes_on, a_domains_own_file_is_heard,
-         files_that_are_no_music_are_refused, music_goes_on_after_a_crash, with_srtp_and_an_inactive_hold,
-         supervisors_listen_whisper_and_barge, a_page_is_heard_by_all_and_its_caller_hears_nobody)
+    main(the_held_party_hears_music_until_the_call_goes_on, who_talks_by_opus_hears_it_by_opus,
+         a_domains_own_file_is_heard, files_that_are_no_music_are_refused, music_goes_on_after_a_crash,
+         with_srtp_and_an_inactive_hold, supervisors_listen_whisper_and_barge,
+         a_page_is_heard_by_all_and_its_caller_hears_nobody, each_of_a_page_hears_it_by_his_own_keys)

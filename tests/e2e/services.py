@@ -1,25 +1,19 @@
 #!/usr/bin/python3
 """Do not disturb, forwarding, secretaries, ring groups, feature codes: what decides who rings."""
 
-import contextlib
 import os
 import subprocess
 import time
 
-from calling_phone import CallingPhone, header
+from calling_phone import CallingPhone, RegisteredPhones, header
 from calls import NODES, nothing_left, records
 from harness import TANDEM, Failed, expect, main, running, wait_for
 
 ACCOUNTS = ("1001", "1002", "1003", "1004")
 
 
-@contextlib.contextmanager
 def phones(server, *users):
-    with contextlib.ExitStack() as stack:
-        made = [stack.enter_context(CallingPhone(server, user, 5070 + 2 * int(user[-1]))) for user in users]
-        for each in made:
-            each.register()
-        yield made
+    return RegisteredPhones([CallingPhone(server, user, 5070 + 2 * int(user[-1])) for user in users])
 
 
 def services(server, account, expected=None, **fields):

@@ -1,6 +1,7 @@
 """A provider that is reached over TLS: certificates for it, and a Provider that takes one connection after the other."""
 
 import os
+import re
 import select
 import socket
 import ssl
@@ -31,18 +32,37 @@ class Authority:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def issue(self, name, days=2):
+        """A certificate for a client, and its key, as PEM texts."""
+        key, request, made = self.path(f"{name}.key"), self.path(f"{name}.csr"), self.path(f"{name}.pem")
+        self.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                     "-keyout", key, "-out", request)
+        self.openssl("x509", "-req", "-in", request, "-CA", self.path("ca.pem"), "-CAkey", self.path("ca.key"),
+                     "-CAcreateserial", "-days", str(days), "-out", made)
+        texts = []
+        for path in (made, key):
+            with open(path, encoding="utf-8") as file:
+                texts.append(file.read())
+        return texts
+
     @staticmethod
     def openssl(*arguments):
         run(["openssl", *arguments])
 
 
 class TlsProvider(Provider):
-    def __init__(self, server, port, authority, **options):
+    """`clients`: the Authority that a client's certificate has to be of; None: it is not asked for one."""
+
+    def __init__(self, server, port, authority, clients=None, **options):
         super().__init__(server, port, **options)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(authority.path("server.pem"), authority.path("server.key"))
         self.context.sni_callback = self.on_name
+        if clients:
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            self.context.load_verify_locations(clients.path("ca.pem"))
         self.names = []  # that clients asked for (SNI)
+        self.shown = {}  # by user: the common name of the certificate on whose connection it registered last
         self.lock = threading.Lock()
         self.connection, self.accepted = None, 0
 
@@ -90,6 +110,10 @@ class TlsProvider(Provider):
         except OSError:
             pass  # the client did not like the certificate, or has left
 
+    def note(self, text, connection):
+        subject = dict(pair[0] for pair in (connection.getpeercert() or {}).get("subject", ()))
+        self.shown[re.search(r"sip:([^@]+)@", header(text, "To"))[1]] = subject.get("commonName")
+
     def talk(self, connection):
         data = b""
         while not self.stopping:
@@ -108,5 +132,7 @@ class TlsProvider(Provider):
                 text = (head + b"\r\n\r\n" + rest[:length]).decode()
                 data = rest[length:].lstrip(b"\r\n")
                 self.heard.append(text)
+                if text.startswith("REGISTER"):
+                    self.note(text, connection)
                 if not self.answers_itself(text, connection):
                     self.arrived.put(text)

@@ -7,7 +7,7 @@ import struct
 import time
 from urllib.parse import quote
 
-from calling_phone import CallingPhone, header
+from calling_phone import CallingPhone, RegisteredPhones, header
 from calls import nothing_left, records
 from harness import expect, main, running, wait_for
 from restart import calls_or_none
@@ -38,21 +38,11 @@ class KeyPhone(CallingPhone):
         return self.in_dialog("INFO", body=f"Signal={key}\r\nDuration=160\r\n", kind="application/dtmf-relay")
 
 
-class Phones:
+class Phones(RegisteredPhones):
     """One registered phone for each account."""
 
     def __init__(self, server, kind=CallingPhone):
-        self.phones = [kind(server, user, 5100 + 10 * i) for i, user in enumerate(ACCOUNTS)]
-
-    def __enter__(self):
-        for phone in self.phones:
-            phone.__enter__()
-            phone.register()
-        return self.phones
-
-    def __exit__(self, *exception):
-        for phone in self.phones:
-            phone.__exit__(*exception)
+        super().__init__([kind(server, user, 5100 + 10 * i) for i, user in enumerate(ACCOUNTS)])
 
 
 def refer(phone, target, lines=""):
@@ -193,6 +183,48 @@ def transfer_by_keys(folder):
         a.talks_with(c)
         a.hang_up(c)
         check_transfer(records(server)[0], "blind", "1002", "1003")
+        nothing_left(server)
+
+
+def attended_transfer_by_keys(folder):
+    with running(folder, accounts=ACCOUNTS, nodes=NODES) as server, Phones(server, KeyPhone) as (a, b, c):
+        code = {"name": "ask", "prefix": "*3", "action": "transfer-attended", "pause_s": 2}
+        server.api("POST", "/domains/demo.test/feature-codes", code)
+        a.call("1002", b)
+        a.talks_with(b)
+
+        def ask():
+            b.press("*31003#")
+            c.invite = c.wait_request("INVITE")
+            expect("1002" in header(c.invite, "From"), f"who calls: {header(c.invite, 'From')}")
+            expect(header(c.invite, "Referred-By") is None, f"it is a call of his own: {c.invite}")
+            c.respond(c.invite, "180 Ringing")
+            hears_a_tone(b, c)  # the ringing
+            c.pending.insert(0, c.invite)
+            c.take()
+            c.wait_request("ACK")
+            offered_again(b)
+            hears_a_tone(a, b)  # the music
+            b.talks_with(c)
+        ask()
+        call = server.api("GET", "/calls")["items"][0]
+        ids = {each["login"]: each["id"] for each in server.api("GET", "/domains/demo.test/accounts")["items"]}
+        expect((call["caller_account"], call["callee_account"], call["consulted_account"]) ==
+               tuple(ids[each] for each in ACCOUNTS), f"{call}")
+        b.press("*3")
+        let_go(c)
+        offered_again(b)
+        a.talks_with(b)
+        ask()
+        left = b.in_dialog("BYE")
+        expect(b.wait_response(left).startswith("SIP/2.0 200"), "the BYE is answered")
+        offered_again(a)
+        a.talks_with(c)
+        a.hang_up(c)
+        record = records(server)[0]
+        check_transfer(record, "attended", "1002", "1003")
+        expect(record["callee"]["number"] == "1002", f"who answered first: {record}")
+        expect([leg["party"]["number"] for leg in record["legs"]] == [*ACCOUNTS, "1003"], f"{record['legs']}")
         nothing_left(server)
 
 
@@ -428,7 +460,8 @@ def phone_takes_the_place_of_another(folder):
 
 if __name__ == "__main__":
     main(blind_transfer_by_the_callee, blind_transfer_by_the_caller_after_a_hold,
-         failed_transfer_leaves_the_call, transfer_by_keys, transfer_by_keys_in_info, attended_transfer,
+         failed_transfer_leaves_the_call, transfer_by_keys, attended_transfer_by_keys, transfer_by_keys_in_info,
+         attended_transfer,
          transferred_call_survives_its_b2b, ringing_call_is_picked_up,
          parked_call_is_fetched, parked_call_comes_back, calls_of_several_instances,
          phone_takes_the_place_of_another)

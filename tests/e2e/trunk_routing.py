@@ -281,6 +281,27 @@ def shares_say_which_trunk_is_first(folder):
                "proxies: 127.0.0.1:5080" in done, done)
 
 
+def calls_are_shared_among_the_trunks_of_a_group(folder):
+    """By chance: counts with bounds of five standard deviations, which an even share, or none, would break."""
+    with Site(folder) as (server, first, second, phone):
+        one, two = peer(server, "one", ONE), peer(server, "two", TWO)
+        lines = group(server, one, two, order="weighted", shares=[{"trunk": one, "weight": 9}, {"trunk": two, "weight": 1}])
+        rule(server, "out", dialled="0*", to_trunk_group=lines)
+        first.refuses = second.refuses = "486 Busy Here"
+
+        def shares(calls):
+            before = first.times("INVITE"), second.times("INVITE")
+            for _ in range(calls):
+                expect(phone.try_call("0301") == 486, "one of them answers")
+            return first.times("INVITE") - before[0], second.times("INVITE") - before[1]
+        counts = shares(100)  # 90, with a standard deviation of 3
+        expect(sum(counts) == 100 and 75 <= counts[0] <= 99, f"{counts}")
+        server.api("PATCH", f"{DOMAIN}/trunk-groups/lines", {"order": "spread", "shares": []})
+        counts = shares(100)  # 50, with a standard deviation of 5
+        expect(sum(counts) == 100 and 25 <= counts[0] <= 75, f"{counts}")
+        nothing_left(server)
+
+
 def two_trunks_at_one_address_are_told_apart_by_whom_they_call(folder):
     with Site(folder) as (server, first, second, phone):
         del second
@@ -408,10 +429,54 @@ def tls_settings_of_a_domain_count_for_its_own_trunks(folder):
         expect(provider.accepted == 2, f"who expect the same share a connection: {provider.accepted}")
 
 
+def a_trunk_shows_a_certificate_of_its_own(folder):
+    """A provider that asks for one: each trunk shows its own, on a connection of its own, and a new one without a restart."""
+    for name in ("servers", "clients"):
+        os.mkdir(os.path.join(folder, name))
+    authority = Authority(os.path.join(folder, "servers"), "localhost")
+    clients = Authority(os.path.join(folder, "clients"), "nobody")
+    first, second, renewed = (clients.issue(name) for name in ("first.test", "second.test", "renewed.test"))
+    with running(folder, nodes=NODES) as server, TlsProvider(server, 5081, authority, clients, challenges=True) as provider:
+        def add(name, user, pair=None, **more):
+            own = {"tls_certificate": pair[0], "tls_certificate_key": pair[1]} if pair else {}
+            return server.api("POST", f"{DOMAIN}/trunks",
+                              {"name": name, "proxies": ["localhost:5081;tls"], "user": user, "sip_domain": "provider.test",
+                               "password": "line-secret", "ping_s": 1, "tls_ca": authority.pem, **own, **more})
+
+        def state(name):
+            return next(each for each in server.api("GET", f"{DOMAIN}/trunk-states")["items"] if each["name"] == name)
+        made = add("one", "4930101", first)
+        expect("tls_certificate_key" not in made and "tls_certificate_key_sealed" not in made and
+               made["tls_certificate"] == first[0], f"{sorted(made)}")
+        add("two", "4930102", second)
+        add("bare", "4930103")
+        wait_for(lambda: {"4930101", "4930102"} <= set(provider.registered), "those who show one", 20)
+        expect(provider.shown == {"4930101": "first.test", "4930102": "second.test"}, f"{provider.shown}")
+        expect(provider.accepted == 2, f"a connection each: {provider.accepted}")
+        wait_for(lambda: "certificate required" in state("bare").get("error", ""), "why the third does not", 20)
+        expect(not state("bare")["registered"] and "4930103" not in provider.registered, "it uses nobody else's connection")
+        expect(state("one")["registered"] and "tls_certificate_until" in state("one"), f"{state('one')}")
+        # Another certificate, from the command line.
+        run([TANDEM, "--url", server.url, "trunk", "set", "demo.test", "one", "--tls-certificate", renewed[0],
+             "--tls-certificate-key", renewed[1]], env={**os.environ, "TANDEM_DATA": server.data})
+        wait_for(lambda: provider.shown["4930101"] == "renewed.test", "the new one is shown", 10)
+        expect(provider.shown["4930102"] == "second.test", "by nobody else")
+        for change, field in (({"tls_certificate": first[0]}, "tls_certificate_key"),
+                              ({"tls_certificate_key": first[1]}, "tls_certificate_key"),
+                              ({"tls_certificate": "none", "tls_certificate_key": first[1]}, "tls_certificate")):
+            refused = server.api("PATCH", f"{DOMAIN}/trunks/two", change, expected=422)
+            expect(refused["field"] == field, f"{refused}")
+        refused = server.api("PATCH", f"{DOMAIN}/trunks/bare", {"tls_certificate_key": first[1]}, expected=422)
+        expect(refused["field"] == "tls_certificate", f"{refused}")
+        audit = str(server.api("GET", "/audit?limit=100"))
+        expect("BEGIN PRIVATE KEY" not in audit and not server.logged("PRIVATE KEY"), "the key is shown")
+
+
 if __name__ == "__main__":
     main(a_rule_sends_calls_over_a_trunk, numbers_are_written_as_the_trunk_wants_them, a_full_trunk_is_passed_by,
          a_group_chooses_by_cost_and_moves_on, a_trunk_is_offered_its_codecs_only, what_a_trunk_offers_is_limited_too,
          a_providers_early_media_is_heard_and_a_hidden_caller_is_not_shown, shares_say_which_trunk_is_first,
          two_trunks_at_one_address_are_told_apart_by_whom_they_call,
          a_fax_changes_to_t38_in_the_middle_of_a_call, a_provider_is_reached_over_tls,
-         tls_settings_of_a_domain_count_for_its_own_trunks)
+         tls_settings_of_a_domain_count_for_its_own_trunks, a_trunk_shows_a_certificate_of_its_own,
+         calls_are_shared_among_the_trunks_of_a_group)

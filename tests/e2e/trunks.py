@@ -127,7 +127,8 @@ def the_next_proxy_takes_over(folder):
     with running(folder, nodes=NODES) as server, Provider(server, PROVIDER, challenges=False) as first, \
             Provider(server, SECOND, challenges=False) as second, CallingPhone(server, "1001", 5066) as phone:
         phone.register()
-        add_trunk(server, mode="peer", proxies=[f"127.0.0.1:{PROVIDER}", f"127.0.0.1:{SECOND}"], ping_s=0)
+        add_trunk(server, mode="peer", proxies=[f"127.0.0.1:{PROVIDER}", f"127.0.0.1:{SECOND}"], ping_s=3600)
+        wait_for(lambda: first.times("OPTIONS") and second.times("OPTIONS"), "both are pinged")
         first.refuses = "503 Service Unavailable"
         phone.call(OUTSIDE, second)
         phone.hang_up(second)
@@ -141,7 +142,15 @@ def the_next_proxy_takes_over(folder):
         second.take()
         phone.finish_call()
         phone.hang_up(second)
+        # Pinged at once, though it is not its time, it is known to be away.
+        wait_for(lambda: server.api("GET", "/domains/demo.test/trunk-states")["items"][0]["proxies"][0]["state"] == "down",
+                 "the silent one is known", 8)
+        began = time.monotonic()
+        phone.call(OUTSIDE, second)
+        expect(time.monotonic() - began < 2, "the next call does not wait")
+        phone.hang_up(second)
         first.silent, first.refuses = False, "486 Busy Here"
+        wait_for(lambda: server.logged("reaches 127.0.0.1:5080 again"), "it is back", 10)
         expect(phone.try_call(OUTSIDE) == 486, "busy is an answer of the called party")
 
 
@@ -214,6 +223,35 @@ def a_wrong_password_is_not_tried_again_and_again(folder):
         expect(not server.logged("wrong"), "the password is in the log")
         server.api("PATCH", "/domains/demo.test/trunks/line", {"password": "line-secret"})
         is_registered(server, provider)
+
+
+class TwoRealms(Provider):
+    """A proxy in front of a registrar, each with a realm of its own; it asks for proof of every request."""
+
+    def answers_itself(self, text, source):
+        for name, status, lines in (("Proxy-Authorization", "407 Proxy Authentication Required",
+                                     'Proxy-Authenticate: Digest realm="edge.test", nonce="e1", qop="auth"\r\n'),
+                                    ("Authorization", "401 Unauthorized",
+                                     'WWW-Authenticate: Digest realm="provider.test", nonce="n1", qop="auth"\r\n')):
+            if text.split(" ", 1)[0] in ("REGISTER", "INVITE", "BYE") and not self.is_proved(text, name):
+                self.challenged.add(header(text, "Via"))
+                return self.reply(text, source, status, lines)
+        return super().answers_itself(text, source)
+
+
+def a_proxy_and_the_registrar_both_ask_for_proof(folder):
+    with running(folder, nodes=NODES) as server, TwoRealms(server, PROVIDER) as provider, \
+            CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        registered_trunk(server)
+        is_registered(server, provider)
+        expect(provider.times("REGISTER") == 3, f"{provider.times('REGISTER')} times")
+        phone.call(OUTSIDE, provider)
+        expect(all(header(provider.invite, name) for name in ("Authorization", "Proxy-Authorization")), provider.invite)
+        expect(provider.times("INVITE") == 3, f"{provider.times('INVITE')} times")
+        phone.hang_up(provider)
+        expect(provider.times("BYE") == 1, "what is known is answered unasked")
+        nothing_left(server)
 
 
 def kamailio_dies_and_comes_back_during_a_call(folder):
@@ -336,6 +374,6 @@ def bad_trunks_are_refused(folder):
 if __name__ == "__main__":
     main(a_registered_trunk_carries_calls_both_ways, an_incoming_call_that_nobody_has_goes_to_the_trunks_number,
          a_peer_is_known_by_its_address, the_next_proxy_takes_over, trunks_of_a_group_stand_in_for_one_another, it_registers_elsewhere_and_returns,
-         it_registers_as_long_as_the_registrar_asks, a_wrong_password_is_not_tried_again_and_again,
+         it_registers_as_long_as_the_registrar_asks, a_proxy_and_the_registrar_both_ask_for_proof, a_wrong_password_is_not_tried_again_and_again,
          kamailio_dies_and_comes_back_during_a_call, calls_survive_a_crash,
          another_gate_takes_over_the_registration, what_is_wrong_with_a_trunk_is_shown_and_told_once, bad_trunks_are_refused)

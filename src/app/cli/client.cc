@@ -13,6 +13,7 @@ namespace tandem::cli {
 namespace {
 
 constexpr std::string_view kSessionPath = "/api/v1/session";
+constexpr std::string_view kBulkPath = "/api/v1/bulk";
 constexpr long kTimeoutMs = 15'000;
 // Where another server can be asked instead.
 constexpr long kTryMs = 2'000;
@@ -122,10 +123,22 @@ Error Client::refused(const Request& request, const Answer& answer) const {
     }
 }
 
+// What is no JSON comes from something else than Tandem, as a proxy's page does.
+Result<Answer> Client::taken(const Request& request, Answer answer) const {
+    const bool is_json = request.take == nullptr && request.path != kBulkPath;
+    if (!is_json || answer.status == 204) return answer;
+    boost::system::error_code error;
+    (void)boost::json::parse(answer.body, error);
+    if (!error) return answer;
+    return make_error(ErrorCode::Conflict, "",
+                      "the answer to " + request.method + " " + request.path +
+                          " is not JSON; is --url that of a Tandem web gate?");
+}
+
 Client::Attempt Client::attempt(const std::string& url, const Request& request) const {
     const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(),
                                                                    &curl_easy_cleanup);
-    const bool is_lines = request.path == "/api/v1/bulk";
+    const bool is_lines = request.path == kBulkPath;
     curl_slist* list = curl_slist_append(nullptr, is_lines ? "Content-Type: application/x-ndjson"
                                                            : "Content-Type: application/json");
     if (!token_.empty()) {
@@ -191,7 +204,7 @@ Result<Answer> Client::ask(const Request& request) {
     for (const std::string& url : urls_) {
         Attempt one = attempt(url, request);
         const int status = one.answer.status;
-        if (status >= 200 && status < 300) return std::move(one.answer);
+        if (status >= 200 && status < 300) return taken(request, std::move(one.answer));
         if (status != 0) return refused(request, one.answer);
         why = std::move(one.why);
         if (one.was_sent) break;

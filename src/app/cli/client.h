@@ -41,6 +41,7 @@ class Client {
     Attempt attempt(const std::string& url, const Request& request) const;
     Result<Answer> ask(const Request& request);
     Error refused(const Request& request, const Answer& answer) const;
+    Result<Answer> taken(const Request& request, Answer answer) const;
 
     std::vector<std::string> urls_;
     std::string token_;

@@ -31,6 +31,8 @@ FormField field_of(const json::object& described, const std::string& prefix) {
     field.type = text_of(described, "type");
     field.item = text_of(described, "item");
     field.ref = text_of(described, "ref");
+    // Of what may be gone, which a reference may not.
+    if (field.ref.empty()) field.ref = text_of(described, "names");
     field.text = text_of(described, "text");
     field.required = flag_of(described, "required");
     field.immutable = flag_of(described, "immutable");

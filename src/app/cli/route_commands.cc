@@ -95,7 +95,8 @@ void check_rules(Global& global, const std::string& domain) {
         std::printf("%s\n", answer->body.c_str());
         return;
     }
-    std::printf("%s rules: %s\n", cell(plan, "rules").c_str(),
+    const std::string count = cell(plan, "rules");
+    std::printf("%s %s: %s\n", count.c_str(), count == "1" ? "rule" : "rules",
                 findings.empty() ? "nothing is odd" : "what is odd");
     for (const json::value& each : findings)
         std::printf("  %s: %s\n", cell(each, "severity").c_str(), cell(each, "text").c_str());

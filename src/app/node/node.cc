@@ -309,12 +309,16 @@ void Node::resolve(const ports::Letter& letter) {
         request.supported = {*(request.transport = sip::TargetTransport::Tls)};
     else if (!query->any_transport)
         request.transport = over_tcp ? sip::TargetTransport::Tcp : sip::TargetTransport::Udp;
-    const auto answer = [this, to = letter.from, number = letter.request](auto located) {
+    const auto answer = [this, to = letter.from, number = letter.request](
+                            auto located, const sip::LookUpFacts& facts) {
         ports::ResolveReply reply;
+        reply.ttl_s = facts.ttl_s;
+        reply.is_partial = facts.is_partial;
         if (!located) reply.failure = located.error().message;
         if (located) {
             for (const sip::Target& target : *located) {
-                reply.places.push_back({transport_of(target.transport), target.address});
+                reply.places.push_back({transport_of(target.transport), target.address, target.rank,
+                                        target.server, target.weight});
             }
         }
         shard_.deliver({ports::kResolver, to, number, std::move(reply)});

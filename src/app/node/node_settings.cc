@@ -130,13 +130,15 @@ void Node::set_hep_target(const std::string& target) {
     name.host = target.substr(0, colon);
     name.port = static_cast<uint16_t>(std::atoi(target.c_str() + colon + 1));
     name.transport = sip::TargetTransport::Udp;
-    resolver_->locate(name, rng_, [this, target](Result<std::vector<sip::Target>> found) {
-        if (host_->catalog().system().hep_target != target) return;
-        if (found.has_value()) return journal_->set_hep_collector(found->front().address);
-        journal_->set_hep_collector(std::nullopt);
-        journal_->write(line(ports::LogLine::Level::Error,
-                             "hep_target " + target + ": " + found.error().message));
-    });
+    resolver_->locate(
+        name, rng_,
+        [this, target](Result<std::vector<sip::Target>> found, const sip::LookUpFacts&) {
+            if (host_->catalog().system().hep_target != target) return;
+            if (found.has_value()) return journal_->set_hep_collector(found->front().address);
+            journal_->set_hep_collector(std::nullopt);
+            journal_->write(line(ports::LogLine::Level::Error,
+                                 "hep_target " + target + ": " + found.error().message));
+        });
 }
 
 roles::host::NodeHost::Figures Node::runtime_figures() const {

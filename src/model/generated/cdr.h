@@ -139,8 +139,9 @@ const Shape& shape_of<CdrStream>();
 struct CdrTransfer {
     // When the other one answered.
     UtcTime at;
-    // Attended: they had spoken before, in a call of their own. Taken: the other one took the place
-    // by himself (INVITE with Replaces).
+    // Attended: they had spoken before, in a call of their own or while the other party waited.
+    // Taken: the other one took the place by himself (INVITE with Replaces), or whoever waited hung
+    // up.
     TransferKind kind = TransferKind::Blind;
     // Who left.
     CdrParty by;

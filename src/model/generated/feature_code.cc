@@ -15,7 +15,7 @@ std::span<const std::string_view> names_of(FeatureAction) {
         "forward-unregistered-off", "intercom", "page", "listen", "whisper", "barge",
         "calls-waiting-on", "calls-waiting-off", "secretary-away-on", "secretary-away-off",
         "schedule-open", "schedule-closed", "schedule-by-hours", "agent-login", "agent-logout",
-        "agent-pause", "agent-resume", "transfer-blind"};
+        "agent-pause", "agent-resume", "transfer-blind", "transfer-attended"};
     return names;
 }
 

@@ -23,7 +23,7 @@ enum class FeatureAction { DoNotDisturbOn, DoNotDisturbOff, ForwardAlwaysOn, For
         ForwardUnregisteredOn, ForwardUnregisteredOff, Intercom, Page, Listen, Whisper, Barge,
         CallsWaitingOn, CallsWaitingOff, SecretaryAwayOn, SecretaryAwayOff, ScheduleOpen,
         ScheduleClosed, ScheduleByHours, AgentLogin, AgentLogout, AgentPause, AgentResume,
-        TransferBlind };
+        TransferBlind, TransferAttended };
 std::span<const std::string_view> names_of(FeatureAction);
 std::string_view to_string(FeatureAction value);
 std::optional<FeatureAction> parse_feature_action(std::string_view text);
@@ -39,7 +39,8 @@ struct FeatureCode {
     std::string name;
     // What is dialled, or what is dialled before the number that calls are to go to (agents: before
     // that of the queue; page: before that of the ring group). The longest that fits counts; # may
-    // follow. Of transfer-blind: what is pressed during a call, before the number.
+    // follow. Of transfer-blind and transfer-attended: what is pressed during a call, before the
+    // number.
     std::string prefix;
     // What it does.
     FeatureAction action = FeatureAction::DoNotDisturbOn;
@@ -48,8 +49,8 @@ struct FeatureCode {
     std::vector<AccountId> allowed;
     // What the actions schedule-open, schedule-closed and schedule-by-hours switch.
     std::optional<ScheduleId> schedule;
-    // Of transfer-blind: a pause so long after a key ends the code, and after some digits of the
-    // number what is pressed.
+    // Of transfer-blind and transfer-attended: a pause so long after a key ends the code, and after
+    // some digits of the number what is pressed.
     std::chrono::seconds pause{4};
 
     friend bool operator==(const FeatureCode&, const FeatureCode&) = default;

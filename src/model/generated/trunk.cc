@@ -136,6 +136,10 @@ void read(ObjectReader& in, Trunk& out) {
     in.enumeration("dtmf", out.dtmf, names_of(TrunkDtmf{}), Presence::Optional);
     in.flag("tls_verify", out.tls_verify, Presence::Optional);
     in.text("tls_ca", out.tls_ca, {.length_max = 65536, .format = Format::Pem});
+    in.text("tls_certificate", out.tls_certificate, {.length_max = 65536, .format = Format::Pem});
+    in.input_only("tls_certificate_key", {.length_min = 1, .length_max = 16384,
+        .format = Format::Pem});
+    in.bytes("tls_certificate_key_sealed", out.tls_certificate_key_sealed, 16512);
     in.enumeration("srtp", out.srtp, names_of(TrunkSrtp{}), Presence::Optional);
     in.finish();
 }
@@ -171,6 +175,9 @@ void write(ObjectWriter& out, const Trunk& value) {
     out.text("dtmf", to_string(value.dtmf));
     out.flag("tls_verify", value.tls_verify);
     out.text("tls_ca", value.tls_ca);
+    out.text("tls_certificate", value.tls_certificate);
+    if (out.shows_secrets()) out.bytes("tls_certificate_key_sealed",
+        value.tls_certificate_key_sealed);
     out.text("srtp", to_string(value.srtp));
 }
 
@@ -208,6 +215,9 @@ const Shape& shape_of<Trunk>() {
         {"dtmf", FieldKind::Plain, nullptr},
         {"tls_verify", FieldKind::Plain, nullptr},
         {"tls_ca", FieldKind::Plain, nullptr},
+        {"tls_certificate", FieldKind::Plain, nullptr},
+        {"tls_certificate_key", FieldKind::InputOnly, nullptr},
+        {"tls_certificate_key_sealed", FieldKind::ReadOnly, nullptr},
         {"srtp", FieldKind::Plain, nullptr},
     };
     static const Shape shape{"trunk", fields};
@@ -218,6 +228,7 @@ void keep_fixed(const Trunk& from, Trunk& to) {
     to.id = from.id;
     to.domain = from.domain;
     to.password_sealed = from.password_sealed;
+    to.tls_certificate_key_sealed = from.tls_certificate_key_sealed;
 }
 
 void add_references(const Trunk& value, const ReferencePlace& at,

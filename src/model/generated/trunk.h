@@ -133,6 +133,11 @@ struct Trunk {
     // PEM certificates of the authorities that are trusted for it; empty: those of the server's
     // operating system.
     std::string tls_ca;
+    // PEM chain, our certificate first, that is shown to proxies over TLS which ask for one; empty:
+    // none.
+    std::string tls_certificate;
+    // The sealed key (model/secret.h). Secret.
+    Bytes tls_certificate_key_sealed;
     // Whether media over the trunk is encrypted, with keys in SDP (RFC 4568). Domain: as
     // settings.srtp of the domain has it. Optional: SRTP is offered first where the signalling is
     // TLS. Required: nothing else.

@@ -50,7 +50,7 @@ struct TrunkGroup {
     std::string name;
     // Its trunks, the first first.
     std::vector<TrunkId> members;
-    // With which trunk a call begins. Listed: the first. Spread: each call with another one.
+    // With which trunk a call begins. Listed: the first. Spread: by chance, all equally often.
     // Weighted: by shares. Cheapest: the one with the lowest rate for the number; those without a
     // rate for it come last, and equal ones by shares.
     TrunkOrder order = TrunkOrder::Listed;

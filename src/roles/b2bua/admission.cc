@@ -7,6 +7,7 @@
 #include "model/generated/trunk.h"
 #include "roles/b2bua/b2bua_role.h"
 #include "roles/b2bua/limits.h"
+#include "roles/b2bua/place_prefixes.h"
 #include "routing/route.h"
 
 namespace tandem::roles::b2bua {

@@ -167,7 +167,7 @@ void B2buaRole::on_queue_advice(Step& step, const Letter& letter) {
             continue;
         }
         ports::CallReport report;
-        report.summary.call = entry.call;
+        report.summary.call = report.summary.whole = entry.call;  // with all that domains see of it
         report.summary.owner = around_.self;
         report.gone = true;
         step.out.send(around_.self, letter.from, std::move(report));

@@ -150,7 +150,6 @@ class B2buaRole final : public ports::Role {
     void replace(Step& step, const PlaceAsked& asked);
     void pick_up(Step& step, const PlaceAsked& asked, std::string_view number);
     void take_in(Step& step, const PlaceAsked& asked, call::Call& call, uint8_t leg);
-    static bool is_slot(const model::DomainSettings& settings, std::string_view dialled);
     void fetch(Step& step, const PlaceAsked& asked);
     void look_elsewhere(Step& step, const PlaceAsked& asked, ports::RingingQuery query);
     void ask_index(Step& step, ports::SipInbound& in, sip::ServerKey server, DomainId domain,

@@ -1,7 +1,9 @@
 #include "roles/b2bua/caller.h"
 
 #include "model/secret.h"
+#include "ports/digest_names.h"
 #include "roles/b2bua/limits.h"
+#include "store/catalog_names.h"
 #include "store/catalog_tree.h"
 
 namespace tandem::roles::b2bua {
@@ -14,42 +16,11 @@ std::string_view realm_of(const model::Domain& domain) {
     return domain.realm.empty() ? domain.name : domain.realm;
 }
 
-sip::DigestAlgorithm offered(model::DigestAlgorithm algorithm) {
-    switch (algorithm) {
-        case model::DigestAlgorithm::Md5:
-            return sip::DigestAlgorithm::Md5;
-        case model::DigestAlgorithm::Sha256:
-            return sip::DigestAlgorithm::Sha256;
-        case model::DigestAlgorithm::Sha512_256:
-            return sip::DigestAlgorithm::Sha512_256;
-    }
-    return sip::DigestAlgorithm::Md5;
-}
-
-model::DigestAlgorithm kept(sip::DigestAlgorithm algorithm) {
-    switch (algorithm) {
-        case sip::DigestAlgorithm::Md5:
-            return model::DigestAlgorithm::Md5;
-        case sip::DigestAlgorithm::Sha256:
-            return model::DigestAlgorithm::Sha256;
-        case sip::DigestAlgorithm::Sha512_256:
-            return model::DigestAlgorithm::Sha512_256;
-    }
-    return model::DigestAlgorithm::Md5;
-}
-
 bool is_offered(const model::Domain& domain, sip::DigestAlgorithm algorithm) {
     for (const model::DigestAlgorithm each : domain.settings.digest_algorithms) {
-        if (offered(each) == algorithm) return true;
+        if (ports::sip_digest(each) == algorithm) return true;
     }
     return false;
-}
-
-const store::AccountRecord* find_user(const store::Catalog& catalog, DomainId domain,
-                                      std::string_view user) {
-    const auto* account = catalog.find_account_by_login(domain, user);
-    // INTEROP: some phones log in with their number.
-    return account != nullptr ? account : catalog.find_account_by_number(domain, user);
 }
 
 // The From names the account that was proved, by login or number (identity check).
@@ -109,14 +80,15 @@ CallerCheck::Outcome CallerCheck::judge(const store::Catalog& catalog,
                                         const store::Entity<model::Domain>& domain,
                                         const sip::Message& request,
                                         const sip::DigestCredentials& credentials, UtcTime now) {
-    const auto* account = find_user(catalog, domain.id, credentials.username);
+    const auto* account =
+        store::account_by_login_or_number(catalog, domain.id, credentials.username);
     const BytesView box = account != nullptr ? account->credentials() : BytesView(nobody_);
     auto digests = model::unseal_ha1(box, credentials_key_);
     const bool known = account != nullptr && digests.has_value() && account->enabled;
     if (!digests) digests.emplace();
     const auto algorithm = credentials.algorithm;
     if (!algorithm || !is_offered(domain, *algorithm)) return {};
-    const std::string ha1 = digests->hex(kept(*algorithm));
+    const std::string ha1 = digests->hex(ports::kept_digest(*algorithm));
     const sip::DigestQuestion question{realm_of(domain), request.method_token(),
                                        request.request_uri(), ha1};
     switch (sip::verify_digest(credentials, question, nonces_, counts_, now)) {
@@ -146,7 +118,7 @@ sip::Message CallerCheck::challenge(const store::Entity<model::Domain>& domain,
         sip::DigestChallenge challenge;
         challenge.realm = realm;
         challenge.nonce = nonce;
-        challenge.algorithm = offered(each);
+        challenge.algorithm = ports::sip_digest(each);
         challenge.stale = stale;
         answer.append(HeaderId::ProxyAuthenticate, challenge.text());
     }

@@ -1,23 +1,10 @@
 // Calls by the rules of a dial plan.
-#include <gtest/gtest.h>
-
-#include "model/generated/cdr.h"
-#include "roles/b2bua/stage.h"
+#include "roles/b2bua/b2bua_fixture_test.h"
 
 namespace tandem::roles::b2bua {
 namespace {
 
-using sip::HeaderId;
-
-constexpr uint16_t kAlice = 5001;
-constexpr uint16_t kBob = 5002;
-
-struct DialPlanTest : testing::Test {
-    DialPlanTest() {
-        stage.add_account("1001");
-        stage.add_account("1002");
-        stage.register_phone("1002", kBob);
-    }
+struct DialPlanTest : B2buaTest {
     static model::DialRule rule(std::string dialled) {
         model::DialRule rule;
         rule.name = "rule";
@@ -28,7 +15,6 @@ struct DialPlanTest : testing::Test {
         stage.call(kAlice, "1001", number, Stage::sdp(4000), more_headers);
         return std::string(stage.one_at(kBob).message.header(HeaderId::From).value_or(""));
     }
-    Stage stage;
 };
 
 TEST_F(DialPlanTest, NumbersAndNamesChangeOnTheWay) {

@@ -1,27 +1,13 @@
 // A supervisor joins the call of two others: who hears whom, who may, and how it ends.
-#include <gtest/gtest.h>
-
 #include <algorithm>
 
-#include "model/codec.h"
-#include "model/generated/cdr.h"
-#include "roles/b2bua/stage.h"
-#include "sdp/session.h"
+#include "roles/b2bua/b2bua_fixture_test.h"
 
 namespace tandem::roles::b2bua {
 namespace {
 
-constexpr uint16_t kAlice = 5001;
-constexpr uint16_t kBob = 5002;
-constexpr uint16_t kCarol = 5003;
-
-struct Intrusion : testing::Test {
-    Intrusion() {
-        for (const auto& [number, port] :
-             {std::pair{"1001", kAlice}, {"1002", kBob}, {"1003", kCarol}}) {
-            stage.add_account(number);
-            stage.register_phone(number, port);
-        }
+struct Intrusion : B2buaTest {
+    Intrusion() : B2buaTest(3) {
         for (const auto& [prefix, action] :
              {std::pair{"*30", "listen"}, {"*31", "whisper"}, {"*32", "barge"}}) {
             stage.add_feature_code(R"({"name":")" + std::string(action) + R"(","prefix":")" +
@@ -31,13 +17,7 @@ struct Intrusion : testing::Test {
     }
     void establish(const std::string& offer = Stage::sdp(4000),
                    const std::string& answer = Stage::sdp(4100)) {
-        stage.call(kAlice, "1001", "1002", offer);
-        invite = stage.at(kBob).at(0);
-        stage.respond(kBob, invite, 200, answer);
-        (void)stage.at(kBob);
-        alice = stage.at(kAlice).back();
-        ASSERT_EQ(alice.message.status(), 200);
-        stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+        alice = B2buaTest::establish(offer, answer);
         stage.media.clear();
     }
     // What carol is answered.
@@ -66,8 +46,7 @@ struct Intrusion : testing::Test {
         }
         return text;
     }
-    Stage stage;
-    ports::SipOutbound invite, alice, carol;
+    ports::SipOutbound alice, carol;
 };
 
 TEST_F(Intrusion, WhoListensHearsBothAndTheyNoticeNothing) {
@@ -126,10 +105,10 @@ TEST_F(Intrusion, WhereThereIsNothingToJoinItIsRefused) {
 }
 
 TEST_F(Intrusion, WhatCannotBeMixedIsRefused) {
-    const std::string opus =
+    const std::string g729 =
         "v=0\no=phone 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 4000 RTP/AVP "
-        "96\na=rtpmap:96 opus/48000/2\n";
-    establish(opus, opus);
+        "18\n";
+    establish(g729, g729);
     EXPECT_EQ(join("*301002"), 488);
 }
 
@@ -146,14 +125,11 @@ TEST_F(Intrusion, ItEndsWithTheCall) {
     stage.respond(kBob, at_bob[0], 200);
     stage.respond(kCarol, at_carol[0], 200);
     stage.advance(3s);
-    const auto records = stage.records();
-    ASSERT_EQ(records.size(), 1u);
-    const auto cdr = model::decode<model::Cdr>(records[0], model::Source::Store);
-    ASSERT_TRUE(cdr.has_value());
-    ASSERT_EQ(cdr->legs.size(), 3u);
-    EXPECT_EQ(cdr->legs[2].party.number, "1003");
-    EXPECT_EQ(cdr->route.back().step, "barge");
-    EXPECT_EQ(cdr->callee.number, "1002");
+    const model::Cdr cdr = record();
+    ASSERT_EQ(cdr.legs.size(), 3u);
+    EXPECT_EQ(cdr.legs[2].party.number, "1003");
+    EXPECT_EQ(cdr.route.back().step, "barge");
+    EXPECT_EQ(cdr.callee.number, "1002");
     EXPECT_EQ(stage.stored_calls(), 0u);
 }
 

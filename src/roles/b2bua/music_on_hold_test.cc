@@ -1,16 +1,8 @@
 // Who hears music from the media gate, and since when.
-#include <gtest/gtest.h>
-
-#include <algorithm>
-
-#include "roles/b2bua/stage.h"
-#include "sdp/session.h"
+#include "roles/b2bua/b2bua_fixture_test.h"
 
 namespace tandem::roles::b2bua {
 namespace {
-
-constexpr uint16_t kAlice = 5001;
-constexpr uint16_t kBob = 5002;
 
 std::string with_formats(uint16_t port, std::string_view formats, std::string_view direction) {
     return "v=0\no=phone 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio " +
@@ -23,22 +15,10 @@ sdp::Direction direction_of(const ports::SipOutbound& sip) {
     return session ? sdp::direction_of(*session, session->media.at(0)) : sdp::Direction::Inactive;
 }
 
-struct MusicOnHold : testing::Test {
-    MusicOnHold() {
-        for (const auto& [number, port] : {std::pair{"1001", kAlice}, {"1002", kBob}}) {
-            stage.add_account(number);
-            stage.register_phone(number, port);
-        }
-    }
+struct MusicOnHold : B2buaTest {
     void establish(const std::string& offer = Stage::sdp(4000),
                    const std::string& answer = Stage::sdp(4100)) {
-        stage.call(kAlice, "1001", "1002", offer);
-        invite = stage.at(kBob).at(0);
-        stage.respond(kBob, invite, 200, answer);
-        (void)stage.at(kBob);
-        alice = stage.at(kAlice).back();
-        ASSERT_EQ(alice.message.status(), 200);
-        stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+        alice = B2buaTest::establish(offer, answer);
         stage.media.clear();
     }
     // Alice says so; bob answers. What bob was offered.
@@ -62,8 +42,6 @@ struct MusicOnHold : testing::Test {
             all.insert(all.end(), each.stop_playing.begin(), each.stop_playing.end());
         return all;
     }
-    Stage stage;
-    ports::SipOutbound invite;
     ports::SipOutbound alice;
 };
 
@@ -143,9 +121,30 @@ TEST_F(MusicOnHold, TheFirstFormatThatTheGateCanMakeIsTaken) {
     EXPECT_EQ(played()[0].payload_type, 0);
 }
 
-TEST_F(MusicOnHold, WhereTheGateCanMakeNoneItIsSilent) {
+TEST_F(MusicOnHold, WhoTalksByOpusHearsItByOpus) {
     establish(with_formats(4000, "96 9", "sendrecv"), with_formats(4100, "96", "sendrecv"));
     reinvite(3, with_formats(4000, "96 9", "sendonly"), with_formats(4100, "96", "recvonly"));
+    ASSERT_EQ(played().size(), 1u);
+    EXPECT_EQ(played()[0].codec, ports::MediaCodec::Opus);
+    EXPECT_EQ(played()[0].payload_type, 96);
+}
+
+TEST_F(MusicOnHold, G722NeedsNoMap) {
+    const auto bare = [](uint16_t port, std::string_view direction) {
+        std::string sdp = with_formats(port, "9", direction);
+        sdp.erase(sdp.find("a=rtpmap:9"), std::string_view("a=rtpmap:9 G722/8000\n").size());
+        return sdp;
+    };
+    establish(bare(4000, "sendrecv"), bare(4100, "sendrecv"));
+    reinvite(3, bare(4000, "sendonly"), bare(4100, "recvonly"));
+    ASSERT_EQ(played().size(), 1u);
+    EXPECT_EQ(played()[0].codec, ports::MediaCodec::G722);
+    EXPECT_EQ(played()[0].payload_type, 9);
+}
+
+TEST_F(MusicOnHold, WhereTheGateCanMakeNoneItIsSilent) {
+    establish(with_formats(4000, "18", "sendrecv"), with_formats(4100, "18", "sendrecv"));
+    reinvite(3, with_formats(4000, "18", "sendonly"), with_formats(4100, "18", "recvonly"));
     EXPECT_TRUE(played().empty());
 }
 

@@ -4,8 +4,10 @@
 
 #include "roles/b2bua/b2bua_role.h"
 #include "roles/b2bua/limits.h"
+#include "roles/b2bua/place_prefixes.h"
 #include "routing/route.h"
 #include "sip/transaction/match_key.h"
+#include "store/catalog_names.h"
 
 namespace tandem::roles::b2bua {
 
@@ -17,8 +19,7 @@ bool B2buaRole::leads_somewhere(const Step& step, const PlaceAsked& asked) {
     routing::Question question{asked.admitted.domain->id, asked.admitted.account->id,
                                asked.admitted.dialled, step.now.utc};
     question.plans = &plans_;
-    const routing::Route route = routing::route(around_.catalog, question);
-    return !route.stages.empty() || route.feature || route.join;
+    return routing::leads_somewhere(routing::route(around_.catalog, question));
 }
 
 bool B2buaRole::takes_a_place(Step& step, const PlaceAsked& asked) {
@@ -26,15 +27,13 @@ bool B2buaRole::takes_a_place(Step& step, const PlaceAsked& asked) {
         replace(step, asked);
         return true;
     }
-    const std::string& prefix = asked.admitted.domain->settings.pickup_prefix;
-    const bool is_pick = !prefix.empty() && asked.admitted.dialled.starts_with(prefix);
-    const bool is_fetch = is_slot(asked.admitted.domain->settings, asked.admitted.dialled);
-    if ((!is_pick && !is_fetch) || leads_somewhere(step, asked)) return false;
-    if (is_fetch) {
+    const model::DomainSettings& settings = asked.admitted.domain->settings;
+    const PlaceMeant meant = place_meant(settings, asked.admitted.dialled);
+    if (meant == PlaceMeant::None || leads_somewhere(step, asked)) return false;
+    if (meant == PlaceMeant::Parked)
         fetch(step, asked);
-        return true;
-    }
-    pick_up(step, asked, std::string_view(asked.admitted.dialled).substr(prefix.size()));
+    else
+        pick_up(step, asked, rung_number(settings, asked.admitted.dialled));
     return true;
 }
 
@@ -73,9 +72,7 @@ void B2buaRole::pick_up(Step& step, const PlaceAsked& asked, std::string_view nu
     AccountId account;
     if (!number.empty()) {
         const auto* named =
-            around_.catalog.find_account_by_number(asked.admitted.domain->id, number);
-        if (named == nullptr)
-            named = around_.catalog.find_account_by_login(asked.admitted.domain->id, number);
+            store::account_by_number_or_login(around_.catalog, asked.admitted.domain->id, number);
         if (named == nullptr) return refuse(step, asked.in.message, asked.server, 404);
         account = named->id;
     }
@@ -107,15 +104,6 @@ void B2buaRole::take_in(Step& step, const PlaceAsked& asked, Call& call, uint8_t
 }
 
 // --- Parked calls.
-
-bool B2buaRole::is_slot(const model::DomainSettings& settings, std::string_view dialled) {
-    const std::string_view prefix = settings.park_prefix;
-    if (prefix.empty() || !dialled.starts_with(prefix)) return false;
-    const std::string_view digits = dialled.substr(prefix.size());
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    return !digits.empty() && digits.size() <= kSlotDigitsMax &&
-           std::ranges::all_of(digits, is_digit);
-}
 
 // Several may wait in one slot: the one that began first is fetched first.
 void B2buaRole::fetch(Step& step, const PlaceAsked& asked) {

@@ -1,22 +1,11 @@
-#include <gtest/gtest.h>
-
-#include "roles/b2bua/stage.h"
+#include "roles/b2bua/b2bua_fixture_test.h"
 
 namespace tandem::roles::b2bua {
 namespace {
 
 constexpr ports::Instance kOther{8};
-constexpr uint16_t kAlice = 5001;
-constexpr uint16_t kBob = 5002;
-constexpr uint16_t kCarol = 5003;
-
-struct PickupTest : testing::Test {
-    PickupTest() {
-        for (const auto& [number, port] :
-             {std::pair{"1001", kAlice}, {"1002", kBob}, {"1003", kCarol}}) {
-            stage.add_account(number);
-            stage.register_phone(number, port);
-        }
+struct PickupTest : B2buaTest {
+    PickupTest() : B2buaTest(3) {
         std::vector<ports::DirectoryEntry> entries(stage.directory.entries().begin(),
                                                    stage.directory.entries().end());
         entries.push_back({kOther, ports::RoleKind::B2bua});
@@ -47,7 +36,6 @@ struct PickupTest : testing::Test {
                        std::string(from->tag()) + ";from-tag=phone5002" + std::string(more) + "\n");
         return status_at_carol();
     }
-    Stage stage;
 };
 
 // RFC 3891 3.

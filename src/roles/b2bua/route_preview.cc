@@ -2,7 +2,9 @@
 #include "base/json_text.h"
 #include "call/outside_of.h"
 #include "roles/b2bua/b2bua_role.h"
+#include "roles/b2bua/place_prefixes.h"
 #include "routing/route.h"
+#include "store/catalog_names.h"
 
 namespace tandem::roles::b2bua {
 
@@ -36,8 +38,7 @@ Result<Question> question_of(const store::Catalog& catalog, const ports::RouteTe
         question.caller_number = test.caller;
         return question;
     }
-    const auto* caller = catalog.find_account_by_login(domain, test.caller);
-    if (caller == nullptr) caller = catalog.find_account_by_number(domain, test.caller);
+    const auto* caller = store::account_by_login_or_number(catalog, domain, test.caller);
     if (caller == nullptr) return make_error(ErrorCode::NotFound, "caller", "does not exist");
     question.caller = caller->id;
     return question;
@@ -132,20 +133,20 @@ void B2buaRole::explain_place(const model::DomainSettings& settings, const Quest
                               routing::Route& route) const {
     if (question.direction != DialDirection::Inner) return;
     const std::string_view dialled = question.dialled;
-    const std::string& prefix = settings.pickup_prefix;
+    const PlaceMeant meant = place_meant(settings, dialled);
+    if (meant == PlaceMeant::None) return;
     std::string text;
-    if (is_slot(settings, dialled)) {
+    if (meant == PlaceMeant::Parked) {
         text = "The call that waits parked in " + std::string(dialled) +
                " is fetched (settings.park_prefix); where none waits, the answer is 480. A call "
                "that is "
                "transferred to it waits there.";
         route.feature = routing::FeatureUse{"park", {}};
-    } else if (!prefix.empty() && dialled.starts_with(prefix)) {
-        const std::string_view number = dialled.substr(prefix.size());
+    } else {
+        const std::string_view number = rung_number(settings, dialled);
         const bool is_there =
             number.empty() ||
-            around_.catalog.find_account_by_number(question.domain, number) != nullptr ||
-            around_.catalog.find_account_by_login(question.domain, number) != nullptr;
+            store::account_by_number_or_login(around_.catalog, question.domain, number) != nullptr;
         if (!is_there) {
             route.steps.push_back({"refuse",
                                    "It would pick up a call (settings.pickup_prefix), but no "
@@ -158,8 +159,6 @@ void B2buaRole::explain_place(const model::DomainSettings& settings, const Quest
                                : "The call that rings at " + std::string(number)) +
                " is picked up (settings.pickup_prefix); where none rings, the answer is 480.";
         route.feature = routing::FeatureUse{"pickup", {}};
-    } else {
-        return;
     }
     route.refusal = 0;
     route.refusal_reason.clear();
@@ -181,8 +180,7 @@ void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
         question->talks = &talks_;
         question->plans = &plans_;
         routing::Route route = routing::route(around_.catalog, *question);
-        const bool leads = !route.stages.empty() || route.feature || route.join;
-        if (!leads) explain_place(domain->settings, *question, route);
+        if (!routing::leads_somewhere(route)) explain_place(domain->settings, *question, route);
         const Trunks trunks = test.tells_trunks ? Trunks::Told : Trunks::NotForWhoAsks;
         reply.json = json_of(around_.catalog, *question, route, trunks);
     } else {

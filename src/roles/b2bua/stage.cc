@@ -123,16 +123,20 @@ void Stage::change_instance(const std::function<void(model::B2buaSettings&)>& ch
 }
 
 void Stage::add_account(std::string_view number) {
+    add_account(number, kDomain);
+}
+
+void Stage::add_account(std::string_view number, DomainId domain) {
     model::Account account;
     account.id = AccountId{{7, accounts_.size() + 1}};
-    account.domain = kDomain;
+    account.domain = domain;
     account.login = number;
     account.number = number;
     account.display_name = "Name of " + std::string(number);
     account.credentials =
         model::seal_ha1(model::compute_ha1(number, "acme.test", "secret"), SealKey{}, rng_);
     accounts_[std::string(number)] = account.id;
-    load(store::keys::account(kDomain, account.id), model::encode_stored(account, {}));
+    load(store::keys::account(domain, account.id), model::encode_stored(account, {}));
 }
 
 bool Stage::set_services(std::string_view number, std::string_view json) {
@@ -145,9 +149,10 @@ bool Stage::set_services(std::string_view number, std::string_view json) {
     auto set = model::decode<model::AccountService>(text, model::Source::Api);
     if (account == accounts_.end() || !set) return false;
     set->id = account->second;
-    set->domain = kDomain;
+    set->domain = home_of(set->id);
     constexpr std::string_view segment = store::DomainKind<model::AccountService>::segment;
-    load(store::keys::in_domain(kDomain, segment, set->id.bits), model::encode_stored(*set, {}));
+    load(store::keys::in_domain(set->domain, segment, set->id.bits),
+         model::encode_stored(*set, {}));
     return true;
 }
 
@@ -186,17 +191,19 @@ bool Stage::add_queue(std::string_view number, std::string_view json,
     queue->number = number;
     queue->id = QueueId{{10, ++queues_}};
     queue->domain = kDomain;
+    if (!members.empty() && has_account(members.front()))
+        queue->domain = home_of(id_of(members.front()));
     for (const std::string_view each : members) {
         const auto account = accounts_.find(each);
         if (account == accounts_.end()) return false;
         queue->members.push_back(account->second);
-        model::QueueAgent agent{account->second, kDomain, true, {}, false, {}};
+        model::QueueAgent agent{account->second, queue->domain, true, {}, false, {}};
         constexpr std::string_view segment = store::DomainKind<model::QueueAgent>::segment;
-        load(store::keys::in_domain(kDomain, segment, agent.id.bits),
+        load(store::keys::in_domain(queue->domain, segment, agent.id.bits),
              model::encode_stored(agent, {}));
     }
     constexpr std::string_view segment = store::DomainKind<model::Queue>::segment;
-    load(store::keys::in_domain(kDomain, segment, queue->id.bits),
+    load(store::keys::in_domain(queue->domain, segment, queue->id.bits),
          model::encode_stored(*queue, {}));
     return true;
 }
@@ -207,7 +214,7 @@ void Stage::advise(ports::QueueAdvice::Kind kind, uint32_t value,
                                    [](const auto& each) { return each.summary.queue.has_value(); });
     if (last == reports.rend()) return;
     ports::QueueAdvice::Entry entry;
-    entry.call = last->summary.call;
+    entry.call = last->summary.whole.is_nil() ? last->summary.call : last->summary.whole;
     entry.queue = last->summary.queue->queue;
     entry.kind = kind;
     entry.ahead = value;
@@ -219,10 +226,7 @@ void Stage::advise(ports::QueueAdvice::Kind kind, uint32_t value,
 }
 
 void Stage::add_rule(model::DialRule rule) {
-    rule.id = DialRuleId{{8, ++rules_}};
-    rule.domain = kDomain;
-    load(store::keys::in_domain(kDomain, store::DomainKind<model::DialRule>::segment, rule.id.bits),
-         model::encode_stored(rule, {}));
+    add_rule(std::move(rule), kDomain);
 }
 
 void Stage::register_phone(std::string_view number, uint16_t port, ports::Transport transport) {

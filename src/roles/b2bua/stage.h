@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/generated/dial_rule.h"
+#include "model/generated/licence.h"
 #include "model/generated/trunk.h"
 #include "model/generated/trunk_group.h"
 #include "roles/b2bua/b2bua_role.h"
@@ -26,6 +27,9 @@ inline constexpr ports::Instance kMedia{5};
 inline constexpr ports::Instance kIndex{6};
 inline constexpr ports::Instance kStore{7};
 inline constexpr ports::Instance kTrunkGate{18};
+// other.test, where accounts of acme.test get by dialling 7 and a number, and are shown with an 8
+// in front of theirs. It is there when it has an account.
+inline constexpr DomainId kOther{{1, 2}};
 
 class Stage {
  public:
@@ -34,6 +38,8 @@ class Stage {
     // --- The world.
     bool has_account(std::string_view number) const { return accounts_.contains(number); }
     void add_account(std::string_view number);  // its password is "secret"
+    void add_account_elsewhere(std::string_view number);
+    void change_licence(DomainId domain, model::Licence licence);
     AccountId id_of(std::string_view number) const { return accounts_.find(number)->second; }
     void register_phone(std::string_view number, uint16_t port,
                         ports::Transport transport = ports::Transport::Udp);
@@ -43,7 +49,7 @@ class Stage {
     bool add_group(std::string_view number, std::string_view json,
                    const std::vector<std::string_view>& members);
     bool add_feature_code(std::string_view json);
-    // A queue, and its members, who are logged in.
+    // A queue, and its members, who are logged in; of the domain of the first of them.
     bool add_queue(std::string_view number, std::string_view json,
                    const std::vector<std::string_view>& members);
     // What CS says to the call that began last; agents by their numbers.
@@ -123,6 +129,9 @@ class Stage {
 
  private:
     void start_as(ports::Instance self);
+    void add_account(std::string_view number, DomainId domain);
+    void add_rule(model::DialRule rule, DomainId domain);
+    DomainId home_of(AccountId account) const;
     void tell_directory();
     static ports::Flow flow_of(uint16_t port, ports::Transport transport);
     ports::TrunkReply ways_of(const ports::TrunkQuery& wanted) const;
@@ -141,6 +150,7 @@ class Stage {
     std::set<CallId> contexts_;
     uint16_t media_first_port_ = 30000;
     std::map<std::string, AccountId, std::less<>> accounts_;
+    std::map<AccountId, DomainId> elsewhere_;  // all others are of acme.test
     std::vector<uint16_t> trunk_ports_;
     std::unique_ptr<B2buaRole> role_;
     ports::Outbox out_;

@@ -221,7 +221,7 @@ void note_talks(routing::TalkTimes& talks, const ports::CallSummary& summary, Ut
     std::vector<AccountId> talking;
     const bool is_talk = summary.answered.unix_ms != 0 &&
                          (!summary.callee_account.is_nil() || !summary.trunk.empty());
-    for (const AccountId each : {summary.caller_account, summary.callee_account})
+    for (const AccountId each : {summary.caller_account, summary.callee_account, summary.consulted})
         if (!each.is_nil() && is_talk) talking.push_back(each);
     const uint64_t call = call::base_of(summary.call);
     if (!gone) return talks.note(call, talking, now);

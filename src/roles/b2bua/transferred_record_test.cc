@@ -1,31 +1,15 @@
 // The record of a call whose caller has left it, after a restart.
-#include <gtest/gtest.h>
-
-#include "model/codec.h"
-#include "model/generated/cdr.h"
-#include "roles/b2bua/stage.h"
+#include "roles/b2bua/b2bua_fixture_test.h"
 
 namespace tandem::roles::b2bua {
 namespace {
 
-using namespace std::chrono_literals;
+struct TransferredRecord : B2buaTest {
+    TransferredRecord() : B2buaTest(3) {}
+};
 
-constexpr uint16_t kAlice = 5001;
-constexpr uint16_t kBob = 5002;
-constexpr uint16_t kCarol = 5003;
-
-TEST(TransferredRecord, NamesTheLegsThatAreLeftAfterARestart) {
-    Stage stage;
-    for (const auto& [number, port] :
-         {std::pair{"1001", kAlice}, {"1002", kBob}, {"1003", kCarol}}) {
-        stage.add_account(number);
-        stage.register_phone(number, port);
-    }
-    stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
-    stage.respond(kBob, stage.at(kBob).at(0), 200, Stage::sdp(4100));
-    const auto alice = stage.at(kAlice).back();
-    stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
-    (void)stage.at(kBob);
+TEST_F(TransferredRecord, NamesTheLegsThatAreLeftAfterARestart) {
+    const auto alice = establish();
     stage.from_phone(kAlice, stage.request_in_dialog("REFER", alice.message, 3) +
                                  "Refer-To: <sip:1003@acme.test>\n");
     stage.respond(kCarol, stage.at(kCarol).at(0), 200, Stage::sdp(4200));
@@ -43,13 +27,11 @@ TEST(TransferredRecord, NamesTheLegsThatAreLeftAfterARestart) {
     ASSERT_EQ(stage.role().counters().restored, 1u);
     stage.give(ports::CallHangup{stage.reports.back().summary.call, "over"}, kIndex, 1);
     stage.advance(1s);
-    ASSERT_EQ(stage.records().size(), 1u);
-    const auto cdr = model::decode<model::Cdr>(stage.records()[0], model::Source::Store);
-    ASSERT_TRUE(cdr.has_value());
-    EXPECT_EQ(cdr->caller.number, "1001");
-    ASSERT_EQ(cdr->legs.size(), 2u);
-    EXPECT_EQ(cdr->legs[0].party.number, "1002");
-    EXPECT_EQ(cdr->legs[1].party.number, "1003");
+    const model::Cdr cdr = record();
+    EXPECT_EQ(cdr.caller.number, "1001");
+    ASSERT_EQ(cdr.legs.size(), 2u);
+    EXPECT_EQ(cdr.legs[0].party.number, "1002");
+    EXPECT_EQ(cdr.legs[1].party.number, "1003");
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ struct CallStateTest : testing::Test {
     CallStateTest() { owners({{1, 1}}); }
     void owners(const std::vector<std::pair<uint16_t, uint32_t>>& list) {
         std::vector<ports::DirectoryEntry> entries;
-        entries.reserve(list.size());
+        entries.reserve(list.size() + 1);
+        entries.push_back({kSelf, RoleKind::CallState, 1, 100, true, 1});
         for (const auto& [number, epoch] : list) {
             entries.push_back({Instance{number}, RoleKind::B2bua, epoch});
         }
@@ -144,6 +145,9 @@ TEST_F(CallStateTest, FindsWhatHasRungLongest) {
     rings(3, carol);
     rings(2, bob, 2);
     give(CallReport{call(1, 1), false});
+    CallSummary outward = call(1, 1);  // it rings, but at nobody's of the domain
+    outward.phase = ports::CallPhase::Ringing;
+    give(CallReport{outward, false});
     EXPECT_EQ(found({domain, bob, {}}), 4u);
     EXPECT_EQ(found({domain, {}, {}}), 3u);
     EXPECT_EQ(found({domain, {}, AccountId{{1, 3}}}), 4u);
@@ -191,6 +195,21 @@ TEST_F(CallStateTest, AFormerOwnerCannotRemoveACall) {
     EXPECT_EQ(role.index().owned_by(Instance{1}), 0u);
 }
 
+// When its owner knows nothing of a call.
+TEST_F(CallStateTest, WhatDomainsSeeOfACallGoesWithIt) {
+    CallSummary side = call(11, 1, 2);
+    side.whole = CallId{{0, 1}};
+    CallSummary others = call(12, 2, 2);
+    others.whole = CallId{{0, 1}};
+    for (const CallSummary& each : {call(1, 1), side, others}) give(CallReport{each});
+    CallSummary gone;
+    gone.call = gone.whole = CallId{{0, 1}};
+    gone.owner = Instance{1};
+    give(CallReport{gone, true});
+    EXPECT_EQ(role.index().owned_by(Instance{1}), 0u);
+    EXPECT_EQ(role.index().owned_by(Instance{2}), 1u) << "another owner's";
+}
+
 TEST_F(CallStateTest, CallsOfAVanishedOwnerGoAfterTheGrace) {
     ports::Outbox out;
     role.start(now, out);
@@ -201,6 +220,21 @@ TEST_F(CallStateTest, CallsOfAVanishedOwnerGoAfterTheGrace) {
     EXPECT_EQ(role.index().size(), 1u);
     wait(kSweep);
     EXPECT_EQ(role.index().size(), 0u);
+}
+
+// What it knew would grow old without a word.
+TEST_F(CallStateTest, APassiveCopyAsksNobodyAndKeepsNoCall) {
+    ports::Outbox out;
+    role.start(now, out);
+    give(CallReport{call(1, 1)});
+    EXPECT_EQ(role.figures().at(0), std::pair(std::string("calls"), 1.0));
+    directory.replace(
+        {{{10}, RoleKind::CallState, 2, 100, true, 1}, {{1}, RoleKind::B2bua, 1, 100, true, 1}});
+    role.on_directory(now, out);
+    EXPECT_EQ(role.figures().at(0), std::pair(std::string("calls"), 0.0));
+    EXPECT_TRUE(wait(kSweep).empty());
+    give(CallReport{call(2, 1)});
+    EXPECT_EQ(role.figures().at(0), std::pair(std::string("calls"), 0.0));
 }
 
 }  // namespace

@@ -24,10 +24,11 @@ std::optional<CallEvent::Kind> kind_of(const CallSummary* before, const CallSumm
     }
     if (before->ringing != after->ringing)
         return before->ringing.empty() ? Kind::Ringing : Kind::Changed;
-    const bool is_same =
-        before->owner == after->owner && before->caller == after->caller &&
-        before->callee == after->callee && before->caller_account == after->caller_account &&
-        before->callee_account == after->callee_account && before->phase == after->phase;
+    const bool is_same = before->owner == after->owner && before->caller == after->caller &&
+                         before->callee == after->callee &&
+                         before->caller_account == after->caller_account &&
+                         before->callee_account == after->callee_account &&
+                         before->phase == after->phase && before->consulted == after->consulted;
     return is_same ? std::nullopt : std::optional(Kind::Changed);
 }
 

@@ -29,7 +29,8 @@ void Index::link(const CallSummary& summary) {
     const bool waits =
         summary.phase == ports::CallPhase::Ringing || summary.phase == ports::CallPhase::Parked;
     if (waits) waiting_[summary.domain].insert(summary.call);
-    for (const AccountId account : {summary.caller_account, summary.callee_account}) {
+    for (const AccountId account :
+         {summary.caller_account, summary.callee_account, summary.consulted}) {
         if (!account.is_nil()) by_account_[account].insert(summary.call);
     }
     for (const AccountId account : summary.ringing) by_account_[account].insert(summary.call);
@@ -44,6 +45,7 @@ void Index::unlink(const CallSummary& summary) {
     drop(by_owner_, summary.owner.number, summary.call);
     drop(by_account_, summary.caller_account, summary.call);
     drop(by_account_, summary.callee_account, summary.call);
+    drop(by_account_, summary.consulted, summary.call);
     for (const AccountId account : summary.ringing) drop(by_account_, account, summary.call);
     for (const std::string& header : summary.call_id_headers) {
         const auto found = by_call_id_header_.find(header);
@@ -89,8 +91,8 @@ const CallSummary* Index::ringing(const ports::RingingQuery& query) const {
         if (is_parked == query.parked_at.empty()) continue;
         if (is_parked && call.callee == query.parked_at) return &call;
         if (is_parked) continue;
-        // In a queue with nobody's phone ringing there is nothing to pick up.
-        if (call.queue && call.queue->waits && call.ringing.empty()) continue;
+        // Who waits in a queue, or is called in another domain or outside, rings at nobody here.
+        if (call.ringing.empty()) continue;
         const bool is_asked = query.account.is_nil() ||
                               std::ranges::find(call.ringing, query.account) != call.ringing.end();
         if (is_asked && call.caller_account != query.except) return &call;
@@ -138,6 +140,15 @@ std::vector<CallId> Index::by_domain(DomainId domain) const {
     const auto found = by_domain_.find(domain);
     if (found == by_domain_.end()) return {};
     return {found->second.begin(), found->second.end()};
+}
+
+std::vector<CallId> Index::sides_of(CallId whole, Instance owner) const {
+    std::vector<CallId> sides;
+    const auto owned = by_owner_.find(owner.number);
+    if (owned == by_owner_.end()) return sides;
+    for (const CallId& id : owned->second)
+        if (id == whole || calls_.at(id).summary.whole == whole) sides.push_back(id);
+    return sides;
 }
 
 const CallSummary* Index::by_call_id_header(std::string_view header) const {

@@ -29,6 +29,8 @@ class Index {
     const ports::CallSummary* find(CallId call) const;
     std::vector<CallId> by_account(AccountId account) const;
     std::vector<CallId> by_domain(DomainId domain) const;
+    // All that the owner has reported of a call: what its domains see of it.
+    std::vector<CallId> sides_of(CallId whole, ports::Instance owner) const;
     const ports::CallSummary* by_call_id_header(std::string_view header) const;
     // The one that has rung longest, of those that ring or are parked.
     const ports::CallSummary* ringing(const ports::RingingQuery& query) const;

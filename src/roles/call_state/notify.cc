@@ -33,7 +33,7 @@ void Watchers::on_change(Now now, const CallSummary* before, const CallSummary* 
     std::set<AccountId> accounts;
     for (const CallSummary* call : {before, after}) {
         if (call == nullptr) continue;
-        accounts.insert({call->caller_account, call->callee_account});
+        accounts.insert({call->caller_account, call->callee_account, call->consulted});
         accounts.insert(call->ringing.begin(), call->ringing.end());
     }
     for (const AccountId account : accounts) {

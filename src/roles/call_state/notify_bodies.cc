@@ -69,8 +69,9 @@ std::string Watchers::dialogs_body(const Live& live) const {
         dialog.id = call.call.text();
         dialog.is_initiator = call.caller_account == live.is.watched;
         // Who has called himself is on both sides: one dialog says that he is busy.
-        const bool is_called =
-            call.callee_account == live.is.watched || has(call.ringing, live.is.watched);
+        const bool is_called = call.callee_account == live.is.watched ||
+                               call.consulted == live.is.watched ||
+                               has(call.ringing, live.is.watched);
         if (!dialog.is_initiator && !is_called) continue;
         dialog.state = state_of(call);
         dialog.remote_uri =

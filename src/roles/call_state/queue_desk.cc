@@ -107,7 +107,7 @@ bool QueueDesk::is_of_agents(const CallSummary& call) const {
         return !id.is_nil() && around_.catalog.find<model::QueueAgent>(call.domain, id) != nullptr;
     };
     return is_agent(call.caller_account) || is_agent(call.callee_account) ||
-           std::ranges::any_of(call.ringing, is_agent);
+           is_agent(call.consulted) || std::ranges::any_of(call.ringing, is_agent);
 }
 
 // Who was asked and has not answered goes to the end, and rests.

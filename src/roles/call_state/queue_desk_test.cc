@@ -257,6 +257,41 @@ TEST_F(QueueDeskTest, AnAgentInAnyCallIsBusy) {
     EXPECT_EQ(said(), Said{"1 turn 1: 1"});
 }
 
+// The domain has a side of the call, with an id of its own; its owner knows the whole.
+TEST_F(QueueDeskTest, CallersFromAnotherDomainAreInTheSameLine) {
+    put_queue(1, [](auto& queue) { queue.members = {account(1)}; });
+    set_agent(1, true, true);
+    call(21).whole = CallId{{0, 11}};
+    arrive(21);
+    arrive(2);
+    call(23).whole = CallId{{0, 13}};
+    arrive(23);
+    EXPECT_EQ(said(), (Said{"11 place 0", "13 place 2", "2 place 1"}));
+    log_in(1);
+    EXPECT_EQ(said(), Said{"11 turn 1: 1"});
+    takes_turn(21, 1, {account(1)});
+    answers(21, 1);
+    EXPECT_EQ(said(), (Said{"13 place 1", "2 place 0"}));
+    end(21);
+    EXPECT_EQ(said(), Said{"2 turn 1: 1"});
+}
+
+TEST_F(QueueDeskTest, AnAgentInACallFromAnotherDomainIsBusyAtOnce) {
+    put_queue(1, [](auto& queue) { queue.members = {account(1)}; });
+    call(27).whole = CallId{{0, 17}};
+    call(27).ringing = {account(1)};
+    report(27);
+    arrive(1);
+    EXPECT_EQ(said(), Said{"1 place 0"});
+    call(27).ringing.clear();
+    call(27).phase = CallPhase::Answered;
+    call(27).callee_account = account(1);
+    report(27);
+    EXPECT_EQ(said(), Said{});
+    end(27);
+    EXPECT_EQ(said(), Said{"1 turn 1: 1"}) << "without waiting for the next look";
+}
+
 TEST_F(QueueDeskTest, WhoHasBeenFreeForTheLongestTimeComesFirst) {
     put_queue(1, [](auto& queue) { queue.strategy = QueueStrategy::LeastRecent; });
     const uint64_t order[] = {1, 2, 3};

@@ -39,7 +39,8 @@ std::optional<AgentState> QueueDesk::call_state_of(AccountId id) const {
     for (const CallId& each : index_.by_account(id)) {
         const CallSummary* call = index_.find(each);
         if (call == nullptr || call->phase == CallPhase::Ending) continue;
-        if (call->caller_account == id || call->callee_account == id) return AgentState::Talking;
+        const bool talks = call->caller_account == id || call->callee_account == id;
+        if (talks || call->consulted == id) return AgentState::Talking;
         state = AgentState::Ringing;
     }
     return state;

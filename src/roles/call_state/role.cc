@@ -27,7 +27,9 @@ void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
 }
 
 void CallStateRole::on_directory(Now, ports::Outbox&) {
-    if (!around_.directory.is_active(around_.self)) watchers_.end();
+    if (around_.directory.is_active(around_.self)) return;
+    watchers_.end();
+    forget_calls();
 }
 
 std::optional<Instant> CallStateRole::next_deadline() const {
@@ -41,8 +43,7 @@ std::optional<Instant> CallStateRole::next_deadline() const {
 // What B2Bs reported went to the former one: they tell all again.
 void CallStateRole::on_elected(Now now, const std::vector<store::Compare>& guards,
                                ports::Outbox& out) {
-    for (const auto& [number, owner] : owners_) (void)index_.remove_owner(Instance{number});
-    owners_.clear();
+    forget_calls();
     followers_.begin();
     std::set<uint16_t> reachable;
     for (const DirectoryEntry& entry : around_.directory.entries()) {
@@ -54,6 +55,11 @@ void CallStateRole::on_elected(Now now, const std::vector<store::Compare>& guard
     watchers_.begin(now, &guards, out);
     queues_.begin(now.mono + kCallsKnownMax);
     sweep(now, out);
+}
+
+void CallStateRole::forget_calls() {
+    for (const auto& [number, owner] : owners_) (void)index_.remove_owner(Instance{number});
+    owners_.clear();
 }
 
 void CallStateRole::sweep(Now now, ports::Outbox& out) {
@@ -75,8 +81,10 @@ void CallStateRole::sweep(Now now, ports::Outbox& out) {
 }
 
 // At our start, when an owner appears and when it restarted; and all of them when anything at all
-// came or went: it may have been the way to one of them, with its reports.
+// came or went: it may have been the way to one of them, with its reports. A passive copy would
+// hear of no change.
 void CallStateRole::ask_owners(Instant now, ports::Outbox& out) {
+    if (!around_.directory.is_active(around_.self)) return;
     const bool changed = directory_generation_ != around_.directory.generation();
     directory_generation_ = around_.directory.generation();
     for (const DirectoryEntry& entry : around_.directory.entries()) {
@@ -127,6 +135,8 @@ void CallStateRole::tell_removed(Now now, const std::vector<ports::CallSummary>&
 
 void CallStateRole::on_report(Now now, ports::CallReport& report, ports::Outbox& out) {
     if (!report.gone) return put(now, std::move(report.summary), out);
+    if (report.summary.whole == report.summary.call)
+        return forget(now, report.summary.whole, report.summary.owner, out);
     const auto* known = index_.find(report.summary.call);
     if (known == nullptr || known->owner != report.summary.owner) return;
     const ports::CallSummary before = *known;
@@ -135,6 +145,16 @@ void CallStateRole::on_report(Now now, ports::CallReport& report, ports::Outbox&
     followers_.on_change(now, &before, &report.summary, out);
     watchers_.on_change(now, &before, nullptr, out);
     queues_.on_change(now, &before, nullptr, out);
+}
+
+// Its owner knows nothing of the call, which was asked after by one of its sides.
+void CallStateRole::forget(Now now, CallId whole, ports::Instance owner, ports::Outbox& out) {
+    std::vector<ports::CallSummary> gone;
+    for (const CallId& each : index_.sides_of(whole, owner)) {
+        gone.push_back(*index_.find(each));
+        index_.remove(each, owner);
+    }
+    tell_removed(now, gone, out);
 }
 
 void CallStateRole::on_report_all(Now now, ports::CallReportAll& report, ports::Outbox& out) {
@@ -158,9 +178,9 @@ bool CallStateRole::is_whole() const {
 
 void CallStateRole::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     if (auto* report = get_if<ports::CallReport>(&letter.payload)) {
-        on_report(now, *report, out);
+        if (around_.directory.is_active(around_.self)) on_report(now, *report, out);
     } else if (auto* all = get_if<ports::CallReportAll>(&letter.payload)) {
-        on_report_all(now, *all, out);
+        if (around_.directory.is_active(around_.self)) on_report_all(now, *all, out);
     } else if (const auto* query = get_if<ports::CallsQuery>(&letter.payload)) {
         out.reply(letter, index_.page(*query));
     } else if (const auto* follow = get_if<ports::CallEventsFollow>(&letter.payload)) {

@@ -49,10 +49,12 @@ class CallStateRole final : public ports::Role {
         std::optional<Instant> ask_again;  // until its complete report is here
     };
     void sweep(Now now, ports::Outbox& out);
+    void forget_calls();
     void ask_owners(Instant now, ports::Outbox& out);
     void drop_vanished(Now now, ports::Outbox& out);
     void on_report(Now now, ports::CallReport& report, ports::Outbox& out);
     void on_report_all(Now now, ports::CallReportAll& report, ports::Outbox& out);
+    void forget(Now now, CallId whole, ports::Instance owner, ports::Outbox& out);
     void put(Now now, ports::CallSummary summary, ports::Outbox& out);
     void tell_removed(Now now, const std::vector<ports::CallSummary>& calls, ports::Outbox& out);
     bool is_whole() const;

@@ -8,6 +8,7 @@
 #include "sip/tag.h"
 #include "sip/uri.h"
 #include "store/catalog.h"
+#include "store/catalog_names.h"
 #include "store/catalog_tree.h"
 
 namespace tandem::roles::call_state {
@@ -135,8 +136,7 @@ std::optional<Watchers::Asserted> Watchers::asserted_in(const sip::Message& mess
 
 // By its login or number; nullopt: there is none, or it is disabled.
 std::optional<AccountId> Watchers::account_of(DomainId domain, const std::string& user) const {
-    const auto* account = around_.catalog.find_account_by_login(domain, user);
-    if (account == nullptr) account = around_.catalog.find_account_by_number(domain, user);
+    const auto* account = store::account_by_login_or_number(around_.catalog, domain, user);
     if (account == nullptr || !account->enabled) return std::nullopt;
     return account->id;
 }

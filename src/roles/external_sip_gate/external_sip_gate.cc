@@ -73,10 +73,7 @@ void ExternalSipGate::on_catalog(Now now, ports::Outbox& out) {
     const uint64_t changes = around_.catalog.trunk_changes();
     if (trunk_changes_ != changes) {
         peers_.read(around_.catalog);
-        for (const auto& [trunk, number] : by_trunk_) {
-            for (const auto& place : lines_.at(number).places())
-                peers_.learn(trunk, place.address.ip);
-        }
+        for (const auto& [trunk, number] : by_trunk_) learn_places(now, lines_.at(number));
     }
     apply_settings(step);
     if (std::exchange(trunk_changes_, changes) != changes) follow_trunks(step);
@@ -97,6 +94,12 @@ void ExternalSipGate::on_directory(Now now, ports::Outbox& out) {
     Step step{last_ = now, out};
     border_.on_directory(now, out);
     if (!border_.is_draining()) follow_trunks(step);
+}
+
+bool ExternalSipGate::learn_places(Now now, const TrunkLine& line) {
+    std::vector<IpAddress> addresses;
+    for (const auto& place : line.places()) addresses.push_back(place.address.ip);
+    return peers_.learn(now.mono, line.trunk().id, addresses);
 }
 
 // --- Which trunks are ours.
@@ -123,7 +126,10 @@ void ExternalSipGate::follow_trunks(Step& step) {
             run(step, number);
         }
     }
-    for (const TrunkId trunk : left) by_trunk_.erase(trunk);
+    for (const TrunkId trunk : left) {
+        by_trunk_.erase(trunk);
+        peers_.forget(trunk);
+    }
     std::vector<uint32_t> added;
     around_.catalog.visit_trunks([&](const model::Trunk& trunk) {
         if (!by_trunk_.contains(trunk.id) && is_ours(trunk, step.now.utc)) {
@@ -142,6 +148,7 @@ void ExternalSipGate::add_line(const model::Trunk& trunk) {
     secrets.contact_token =
         around_.tokens.text({ports::TokenKind::Trunk, around_.self, ports::key_of(trunk.id)});
     secrets.user_agent = around_.catalog.system().user_agent;
+    secrets.tls_key = model::unseal_text(trunk.tls_certificate_key_sealed, seal_key_).value_or("");
     lines_.emplace(++last_line_, TrunkLine(trunk, std::move(secrets), around_.rng));
     by_trunk_[trunk.id] = last_line_;
 }
@@ -241,25 +248,30 @@ void ExternalSipGate::deliver_layer_events(Step& step) {
 }
 
 // Connections to one address are shared by those trunks only, also of several domains, that expect
-// the same there.
+// and show the same there.
 void ExternalSipGate::tell_tls_peers(Step& step) {
-    std::map<std::pair<SocketAddress, uint64_t>, ports::TlsPeer> wanted;
-    std::map<TrunkId, uint32_t> in_order(by_trunk_.begin(), by_trunk_.end());
+    const std::map<TrunkId, uint32_t> in_order(by_trunk_.begin(), by_trunk_.end());
+    std::map<DomainId, std::vector<TlsKey>> wanted;
     for (const auto& [trunk, number] : in_order) {
-        for (ports::TlsPeer& peer : lines_.at(number).tls_peers())
-            wanted.emplace(std::pair{peer.address, peer.number}, std::move(peer));
+        const TrunkLine& line = lines_.at(number);
+        for (const TlsKey& key : line.tls_keys()) wanted[line.trunk().domain].push_back(key);
     }
-    for (const auto& [address, peer] : tls_peers_) {
-        if (wanted.contains(address)) continue;
+    const auto shared = shared_fairly(wanted, {tls_peers_max, tls_peers_per_domain_max});
+    for (const TlsKey& key : tls_peers_) {
+        if (shared.contains(key)) continue;
         step.out.send(around_.self, ports::kTransport,
-                      ports::TlsPeer{peer.address, peer.number, {}, true, {}, true});
+                      ports::TlsPeer{key.address, key.number, {}, true, {}, true});
     }
-    for (const auto& [address, peer] : wanted) {
-        const auto told = tls_peers_.find(address);
-        if (told == tls_peers_.end() || !(told->second == peer))
-            step.out.send(around_.self, ports::kTransport, peer);
+    std::erase_if(tls_peers_, [&](const TlsKey& key) { return !shared.contains(key); });
+    for (const auto& [trunk, number] : in_order) {
+        TrunkLine& line = lines_.at(number);
+        for (const TlsKey& key : line.tls_keys()) {
+            if (!shared.contains(key))
+                line.on_tls_failed({key.address, key.number, "there is no room for more"});
+            else if (tls_peers_.insert(key).second)
+                step.out.send(around_.self, ports::kTransport, line.tls_peer(key));
+        }
     }
-    tls_peers_ = std::move(wanted);
 }
 
 void ExternalSipGate::on_tls_failed(Step& step, const ports::TlsFailed& failed) {
@@ -268,6 +280,13 @@ void ExternalSipGate::on_tls_failed(Step& step, const ports::TlsFailed& failed) 
         line.on_tls_failed(failed);
         tell_news(step, line);
     }
+}
+
+void ExternalSipGate::on_silent(Step& step, const ports::TrunkWaySilent& silent) {
+    const auto found = by_trunk_.find(silent.trunk);
+    if (found == by_trunk_.end()) return;
+    lines_.at(found->second).on_silent(step.now.mono, silent.transport, silent.address);
+    run(step, found->second);
 }
 
 // --- What arrives.
@@ -282,6 +301,8 @@ void ExternalSipGate::on_letter(Now now, ports::Letter letter, ports::Outbox& ou
         out.reply(letter, states_of(now, states->domain));
     } else if (const auto* resolved = get_if<ports::ResolveReply>(&letter.payload)) {
         on_resolved(step, letter.request, *resolved);
+    } else if (const auto* silent = get_if<ports::TrunkWaySilent>(&letter.payload)) {
+        on_silent(step, *silent);
     } else if (const auto* handshake = get_if<ports::TlsFailed>(&letter.payload)) {
         on_tls_failed(step, *handshake);
     } else if (const auto* failed = get_if<ports::SipUndeliverable>(&letter.payload)) {
@@ -338,10 +359,10 @@ void ExternalSipGate::on_resolved(Step& step, uint64_t request, const ports::Res
     const auto number = static_cast<uint32_t>(request >> 8);
     const auto line = lines_.find(number);
     if (line == lines_.end()) return;
-    line->second.on_resolved(step.now.mono, request & 0xff, reply);
-    for (const auto& place : line->second.places())
-        peers_.learn(line->second.trunk().id, place.address.ip);
-    tell_tls_peers(step);
+    const bool has_others = line->second.on_resolved(step.now.mono, request & 0xff, reply);
+    if (by_trunk_.contains(line->second.trunk().id) && learn_places(step.now, line->second))
+        apply_settings(step);
+    if (has_others) tell_tls_peers(step);
     run(step, number);
 }
 
@@ -358,7 +379,7 @@ ports::TrunkReply ExternalSipGate::answer(Now now, const ports::TrunkQuery& quer
         reply.ask_again = trunk->enabled;
         return reply;
     }
-    for (TrunkLine::Way& way : line->ways_to(now.mono, query.number)) {
+    for (TrunkLine::Way& way : line->ways_to(now.mono, query.number, around_.rng)) {
         const auto listener = border_.open_listener_for(way.transport, way.address.ip.family);
         if (!listener) continue;
         ports::Binding binding;

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -50,6 +51,7 @@ class ExternalSipGate final : public ports::Role {
     void apply_settings(Step& step);
     void follow_trunks(Step& step);
     bool is_ours(const model::Trunk& trunk, UtcTime now) const;
+    bool learn_places(Now now, const TrunkLine& line);
     void add_line(const model::Trunk& trunk);
     void run(Step& step, uint32_t number);
     void send(Step& step, uint32_t number, TrunkLine::Sending sending);
@@ -66,6 +68,7 @@ class ExternalSipGate final : public ports::Role {
     TrunkLine* line_of(TrunkId trunk);
     void tell_tls_peers(Step& step);
     void on_tls_failed(Step& step, const ports::TlsFailed& failed);
+    void on_silent(Step& step, const ports::TrunkWaySilent& silent);
 
     const ports::Surroundings& around_;
     SealKey seal_key_;
@@ -78,9 +81,9 @@ class ExternalSipGate final : public ports::Role {
     Lines lines_;  // ours, and those that take leave
     std::unordered_map<TrunkId, uint32_t> by_trunk_;
     uint32_t last_line_ = 0;
-    TimerQueue<uint32_t> timers_;                                             // of lines
-    std::map<std::pair<SocketAddress, uint64_t>, ports::TlsPeer> tls_peers_;  // as it was told
-    Now last_;                                                                // for figures()
+    TimerQueue<uint32_t> timers_;  // of lines
+    std::set<TlsKey> tls_peers_;   // that the transport was told
+    Now last_;                     // for figures()
 };
 
 }  // namespace tandem::roles::external_sip_gate

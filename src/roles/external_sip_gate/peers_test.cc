@@ -4,6 +4,7 @@
 
 #include "model/codec.h"
 #include "ports/trunk_port.h"
+#include "roles/external_sip_gate/limits.h"
 #include "sip/parser.h"
 #include "store/catalog.h"
 #include "store/keys.h"
@@ -47,9 +48,13 @@ struct PeersTest : testing::Test {
         put(store::keys::account(account.domain, account.id), account);
     }
     std::optional<TrunkId> of(std::string_view user, std::string_view source) {
-        const auto catalog = feed.snapshot();
         Peers peers;
-        peers.read(catalog);
+        peers.read(feed.snapshot());
+        return whose(peers, user, source);
+    }
+    std::optional<TrunkId> whose(const Peers& peers, std::string_view user,
+                                 std::string_view source) {
+        const auto catalog = feed.snapshot();
         const std::string text = "INVITE sip:" + std::string(user) +
                                  "@192.0.2.1:5070 SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n"
                                  "From: <sip:a@b>;tag=1\r\nTo: <sip:x@b>\r\nCall-ID: c\r\n"
@@ -97,6 +102,41 @@ TEST_F(PeersTest, TellsTrunksAtOneProviderApart) {
     EXPECT_EQ(of("4930556", "192.0.2.7"), std::nullopt);
     add_account(2, 2, "4930555");  // nobody takes another's calls by having his number
     EXPECT_EQ(of("4930555", "192.0.2.7"), std::nullopt);
+}
+
+TEST_F(PeersTest, FollowsNamesAndForgetsWhatTheyLedToLongAgo) {
+    add_domain(1);
+    const TrunkId one = add(1, 1, {"provider.test", "192.0.2.7"}, {});
+    const auto catalog = feed.snapshot();
+    Peers peers;
+    peers.read(catalog);
+    const auto address = [](std::string_view text) { return *IpAddress::parse(text); };
+    const auto comes = [&](std::string_view source) { return whose(peers, "100", source); };
+    Instant now{1000s};
+    EXPECT_EQ(comes("198.51.100.1"), std::nullopt);
+    EXPECT_TRUE(peers.learn(now, one, {address("198.51.100.1"), address("192.0.2.7")}));
+    EXPECT_EQ(peers.networks().size(), 2u);
+    EXPECT_EQ(comes("198.51.100.1"), one);
+    EXPECT_FALSE(peers.learn(now, one, {address("198.51.100.1")}));
+    // Zones that give a part of their servers each time.
+    now = now + 60s;
+    EXPECT_TRUE(peers.learn(now, one, {address("198.51.100.2")}));
+    EXPECT_EQ(comes("198.51.100.1"), one);
+    peers.read(catalog);
+    EXPECT_EQ(comes("198.51.100.2"), one);
+    now = now + learned_for;
+    EXPECT_TRUE(peers.learn(now, one, {address("198.51.100.2")}));
+    EXPECT_EQ(comes("198.51.100.1"), std::nullopt);
+    EXPECT_EQ(comes("198.51.100.2"), one);
+    // However many there are.
+    for (int i = 0; i < 1000; ++i)
+        peers.learn(now + std::chrono::seconds(i), one,
+                    {address("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250))});
+    EXPECT_EQ(peers.networks().size(), 1 + learned_max);
+    peers.forget(one);
+    EXPECT_EQ(comes("198.51.100.2"), std::nullopt);
+    EXPECT_EQ(comes("192.0.2.7"), one);
+    EXPECT_FALSE(peers.learn(now, TrunkId{{9, 9}}, {address("198.51.100.1")}));
 }
 
 TEST_F(PeersTest, ForgetsADisabledTrunk) {

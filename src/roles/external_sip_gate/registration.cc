@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "roles/external_sip_gate/limits.h"
-#include "sip/digest.h"
 #include "sip/status.h"
 #include "sip/tag.h"
 #include "sip/uri.h"
@@ -50,18 +49,9 @@ sip::Message Registration::request(uint32_t expires_s) {
 std::optional<sip::Message> Registration::next_request(Instant now, Rng& rng) {
     if (state_ != State::Due && !(state_ == State::Leaving && !deadline_)) return std::nullopt;
     sip::Message next = request(leaves_ ? 0 : expires_s_);
-    const auto value = sip::AuthValue::parse(challenge_);
-    const auto asked = value && !challenge_.empty()
-                           ? sip::DigestChallenge::parse(*value)
-                           : Result<sip::DigestChallenge>(make_error(ErrorCode::Missing, "", ""));
-    if (asked) {
-        const sip::DigestIdentity who{
-            settings_.auth_user.empty() ? settings_.user : settings_.auth_user, settings_.password};
-        const std::string cnonce = rng.token(16);
-        const sip::DigestAnswer answer{"REGISTER", next.request_uri(), cnonce, ++nonce_count_};
-        next.append(challenged_by_proxy_ ? HeaderId::ProxyAuthorization : HeaderId::Authorization,
-                    sip::answer_challenge(*asked, who, answer));
-    }
+    const std::string& user = settings_.auth_user.empty() ? settings_.user : settings_.auth_user;
+    proofs_.prove({user, settings_.password}, rng, next);
+    last_ = next;
     if (!leaves_) state_ = State::Asking;
     deadline_ = now + (leaves_ ? unregister_deadline : register_deadline);
     return next;
@@ -74,7 +64,7 @@ Registration::Outcome Registration::on_response(Instant now, const sip::Message&
     const auto cseq = response.cseq();
     const bool is_late = !cseq || cseq->number != cseq_;
     if (is_late || !sip::is_final(status)) return Outcome::Pending;
-    if (status == 401 || status == 407) return on_challenge(response, rng);
+    if (status == 401 || status == 407) return on_challenge(response);
     if (leaves_) {
         state_ = State::Gone;
         until_.reset();
@@ -119,23 +109,17 @@ Registration::Outcome Registration::on_accepted(Instant now, const sip::Message&
     return Outcome::Done;
 }
 
-Registration::Outcome Registration::on_challenge(const sip::Message& response, Rng&) {
-    const bool by_proxy = response.status() == 407;
-    const auto asked = sip::first_known_challenge(
-        response, by_proxy ? HeaderId::ProxyAuthenticate : HeaderId::WwwAuthenticate);
-    const bool answered = challenges_ > 0 && by_proxy == challenged_by_proxy_;
-    if (!asked) {
-        return fail("the registrar asks for proof in a way that is not known", backoff_refused);
-    }
-    if ((answered && !asked->stale && nonce_count_ > 0) || challenges_ >= challenges_max) {
-        challenge_.clear();
+// The first challenge in a row is answered in any case: a registrar that has forgotten its nonce
+// may not say that it is stale.
+Registration::Outcome Registration::on_challenge(const sip::Message& response) {
+    const bool may_help = challenges_ == 0 || sip::DigestAnswers::asks_anew(last_, response);
+    if (!may_help || challenges_ >= challenges_max) {
+        proofs_.forget();
         return fail("the registrar refuses user or password (" + status_text(response) + ")",
                     backoff_refused);
     }
-    // A nonce of a while ago that the registrar has forgotten is no refusal.
-    challenge_ = asked->text();
-    challenged_by_proxy_ = by_proxy;
-    nonce_count_ = 0;
+    if (!proofs_.take(response))
+        return fail("the registrar asks for proof in a way that is not known", backoff_refused);
     ++challenges_;
     if (leaves_) {
         deadline_.reset();

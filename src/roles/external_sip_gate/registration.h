@@ -10,6 +10,7 @@
 
 #include "base/instant.h"
 #include "base/rng.h"
+#include "sip/digest_answers.h"
 #include "sip/message.h"
 
 namespace tandem::roles::external_sip_gate {
@@ -65,7 +66,7 @@ class Registration {
  private:
     Outcome fail(std::string why, Duration least);
     Outcome on_accepted(Instant now, const sip::Message& response, Rng& rng);
-    Outcome on_challenge(const sip::Message& response, Rng& rng);
+    Outcome on_challenge(const sip::Message& response);
     Outcome on_too_brief(const sip::Message& response);
     uint32_t granted_s(const sip::Message& response) const;
     sip::Message request(uint32_t expires_s);
@@ -83,11 +84,9 @@ class Registration {
     Duration backoff_{0};
     Duration pause_least_{0};
     std::string failure_;
-    // The challenge that the next request answers, and how many were answered in a row.
-    std::string challenge_;
-    bool challenged_by_proxy_ = false;
-    uint32_t challenges_ = 0;
-    uint32_t nonce_count_ = 0;
+    sip::DigestAnswers proofs_;
+    sip::Message last_;        // the last request, as it was proved
+    uint32_t challenges_ = 0;  // answered in a row
 };
 
 }  // namespace tandem::roles::external_sip_gate

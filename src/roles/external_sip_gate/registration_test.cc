@@ -114,6 +114,25 @@ TEST_F(RegistrationTest, AnswersAStaleNonceAndAProxysChallenge) {
     EXPECT_EQ(challenge(401), Outcome::TryNext);  // for ever, if we let it
 }
 
+// RFC 3261 22.3: a proxy in front and the registrar behind it, each with a realm of its own.
+TEST_F(RegistrationTest, ProvesItselfToAProxyAndTheRegistrarAtOnce) {
+    next();
+    EXPECT_EQ(challenge(407, false, "p1"), Outcome::Again);
+    EXPECT_TRUE(next().has(HeaderId::ProxyAuthorization));
+    EXPECT_EQ(challenge(401, false, "r1"), Outcome::Again);
+    const Message both = next();
+    EXPECT_TRUE(both.has(HeaderId::ProxyAuthorization) && both.has(HeaderId::Authorization));
+    EXPECT_EQ(accept(600), Outcome::Done);
+    // A refresh whose nonces are worn out, though nobody says so.
+    let_pass(*registration.next_deadline() - now);
+    next();
+    EXPECT_EQ(challenge(407, false, "p2"), Outcome::Again);
+    next();
+    EXPECT_EQ(challenge(401, false, "r2"), Outcome::Again);
+    next();
+    EXPECT_EQ(accept(600), Outcome::Done);
+}
+
 TEST_F(RegistrationTest, ARefreshMayBeChallengedAnew) {
     next();
     challenge();

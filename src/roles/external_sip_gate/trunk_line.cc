@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "roles/external_sip_gate/limits.h"
+#include "sip/locate.h"
 #include "sip/status.h"
 #include "sip/tag.h"
 #include "sip/uri.h"
@@ -37,6 +38,10 @@ std::string no_address(const std::string& host, const std::string& why) {
     return "has no address for " + host + (why.empty() ? "" : ": " + why);
 }
 
+std::string no_look_up(const std::string& host, const std::string& why) {
+    return "goes on with the last addresses of " + host + (why.empty() ? "" : ": " + why);
+}
+
 std::string no_tls(const SocketAddress& address, const std::string& why) {
     return "has no TLS with " + address.text() + ": " + why;
 }
@@ -57,6 +62,7 @@ TrunkLine::TrunkLine(model::Trunk trunk, LineSecrets secrets, Rng& rng)
     }
     for (size_t i = 0; i < names_.size(); ++i) {
         Name& name = names_[i];
+        name.tls_peer = tls_peer_of(name.proxy.host);
         const auto ip = IpAddress::parse(name.proxy.host);
         if (!ip) {
             name.ask_at = Instant{};
@@ -96,27 +102,40 @@ std::optional<TrunkLine::Question> TrunkLine::next_question(Instant now) {
     return std::nullopt;
 }
 
-void TrunkLine::on_resolved(Instant now, size_t proxy, const ports::ResolveReply& reply) {
-    if (proxy >= names_.size() || !names_[proxy].asked) return;
+bool TrunkLine::on_resolved(Instant now, size_t proxy, const ports::ResolveReply& reply) {
+    if (proxy >= names_.size() || !names_[proxy].asked) return false;
     Name& name = names_[proxy];
     name.asked = false;
-    name.ask_at = now + (reply.places.empty() ? resolve_retry : resolve_again);
-    if (reply.places.empty()) {
-        if (name.known) return;  // what was known before serves on
-        // Asked again every few seconds: said once.
-        if (std::exchange(name.failure, reply.failure) != reply.failure)
-            complain(no_address(name.proxy.host, name.failure));
-        return;
+    const bool is_whole = !reply.places.empty() && !reply.is_partial;
+    const Duration ttl = std::chrono::seconds(std::min<uint32_t>(reply.ttl_s, 86'400));
+    name.ask_at = now + (is_whole ? std::clamp(ttl, resolve_retry, resolve_again) : resolve_retry);
+    if (is_whole)
+        name.half_known_since.reset();
+    else if (!name.half_known_since)
+        name.half_known_since = now;
+    const bool is_half = reply.is_partial && now - *name.half_known_since < half_known_most;
+    if (reply.places.empty() || (name.known && is_half)) {  // what was known before serves on
+        note_failure(name, reply.places.empty() ? reply.failure : "not all name servers answer");
+        return false;
     }
+    if (!name.failure.empty())
+        say((name.known ? "can look up " + name.proxy.host + " again"
+                        : "has an address for " + name.proxy.host + " now"));
     name.known = true;
-    if (!name.failure.empty()) say("has an address for " + name.proxy.host + " now");
     name.failure.clear();
-    replace_places(now, proxy, reply.places);
+    return replace_places(proxy, reply.places);
+}
+
+// Asked again every few seconds: said once.
+void TrunkLine::note_failure(Name& name, std::string why) {
+    if (name.failure == why) return;
+    name.failure = std::move(why);
+    complain(name.known ? no_look_up(name.proxy.host, name.failure)
+                        : no_address(name.proxy.host, name.failure));
 }
 
 // Places that stay keep what is known of them.
-void TrunkLine::replace_places(Instant, size_t proxy,
-                               const std::vector<ports::ResolveReply::Place>& found) {
+bool TrunkLine::replace_places(size_t proxy, const std::vector<ports::ResolveReply::Place>& found) {
     std::vector<Place> fresh;
     for (const auto& each : found) {
         const auto old = std::ranges::find_if(places_, [&](const Place& place) {
@@ -129,20 +148,33 @@ void TrunkLine::replace_places(Instant, size_t proxy,
             if (++last_number_ == kRegister) ++last_number_;
             fresh.push_back({last_number_, proxy, each.transport, each.address});
         }
+        fresh.back().rank = each.rank;
+        fresh.back().server = each.server;
+        fresh.back().weight = each.weight;
     }
+    const auto before = tls_keys();
     std::erase_if(places_, [&](const Place& place) { return place.proxy == proxy; });
     const size_t room = places_max - std::min(places_max, places_.size());
     if (fresh.size() > room) fresh.resize(room);
     const auto at =
         std::ranges::find_if(places_, [&](const Place& place) { return place.proxy > proxy; });
     places_.insert(at, fresh.begin(), fresh.end());
+    // A server that DNS does not name any more is not waited for until the refresh.
+    const bool is_registered =
+        registration_ && registration_->state() == Registration::State::Registered;
+    if (is_registered && !leaves_ && place_of(registrar_) == nullptr) registration_->move_on();
+    return before != tls_keys();
 }
 
-// The same for all who expect the same there, so that they share a connection, and for nobody
-// else: it is what keeps the calls of a domain away from another one's settings.
-uint64_t TrunkLine::tls_peer_at(const Place& place) const {
-    if (place.transport != Transport::Tls) return 0;
-    std::string settings = names_[place.proxy].proxy.host;
+// The same for all who expect and show the same there, so that they share a connection, and for
+// nobody else: it is what keeps the calls of a domain away from another one's settings. What a
+// certificate adds comes first, where no host can look like it.
+uint64_t TrunkLine::tls_peer_of(const std::string& host) const {
+    std::string settings;
+    if (!trunk_.tls_certificate.empty()) {
+        settings = "shows " + hash_hex(HashAlgorithm::Sha256, trunk_.tls_certificate) + "\n";
+    }
+    settings += host;
     settings += trunk_.tls_verify ? "\nverified\n" : "\nany\n";
     settings += trunk_.tls_ca;
     const Bytes digest = hash(HashAlgorithm::Sha256, as_bytes(settings));
@@ -151,15 +183,24 @@ uint64_t TrunkLine::tls_peer_at(const Place& place) const {
     return number | 1;  // never 0
 }
 
-std::vector<ports::TlsPeer> TrunkLine::tls_peers() const {
-    std::vector<ports::TlsPeer> peers;
-    for (const Place& place : places_) {
-        if (place.transport != Transport::Tls) continue;
-        const std::string& host = names_[place.proxy].proxy.host;
-        peers.push_back(
-            {place.address, tls_peer_at(place), host, trunk_.tls_verify, trunk_.tls_ca});
-    }
-    return peers;
+uint64_t TrunkLine::tls_peer_at(const Place& place) const {
+    return place.transport == Transport::Tls ? names_[place.proxy].tls_peer : 0;
+}
+
+std::vector<TlsKey> TrunkLine::tls_keys() const {
+    std::vector<TlsKey> keys;
+    for (const Place& place : places_)
+        if (place.transport == Transport::Tls) keys.push_back({place.address, tls_peer_at(place)});
+    return keys;
+}
+
+ports::TlsPeer TrunkLine::tls_peer(const TlsKey& key) const {
+    ports::TlsPeer peer{key.address, key.number, {}, trunk_.tls_verify, trunk_.tls_ca};
+    const auto name = std::ranges::find(names_, key.number, &Name::tls_peer);
+    if (name != names_.end()) peer.host = name->proxy.host;
+    peer.certificate_pem = trunk_.tls_certificate;
+    peer.key_pem = secrets_.tls_key;
+    return peer;
 }
 
 // Pings repeat it every few seconds: said once.
@@ -171,6 +212,13 @@ void TrunkLine::on_tls_failed(const ports::TlsFailed& failed) {
     if (place == places_.end() || place->tls_failure == failed.why) return;
     place->tls_failure = failed.why;
     complain(no_tls(failed.address, failed.why));
+}
+
+void TrunkLine::on_silent(Instant now, Transport transport, const SocketAddress& address) {
+    for (Place& place : places_) {
+        const bool is_it = place.transport == transport && place.address == address;
+        if (is_it && !place.ping_until && place.health != Health::Down) place.ping_at = now;
+    }
 }
 
 bool TrunkLine::has_unresolved() const {
@@ -220,9 +268,9 @@ void TrunkLine::run_registration(Instant now, Rng& rng, std::vector<Sending>& ou
     }
     const bool is_at_rest = registration_->state() == Registration::State::Due && tried_ == 0;
     Place* registrar = place_of(registrar_);
-    if (registrar == nullptr || (is_at_rest && registrar->health == Health::Down)) {
-        registrar = best_place();
-    }
+    const bool is_to_move = is_at_rest && registrar != nullptr &&
+                            (registrar->health == Health::Down || better_place() != nullptr);
+    if (registrar == nullptr || is_to_move) registrar = best_place();
     if (registrar == nullptr) return;  // no address yet
     registrar_ = registrar->number;
     if (auto request = registration_->next_request(now, rng)) {
@@ -304,10 +352,23 @@ void TrunkLine::mark(Instant now, Place& place, Health health) {
     const bool is_idle = state == Registration::State::Waiting ||
                          (state == Registration::State::Registered && place.number == registrar_);
     if (came_back && is_idle) return registration_->move_on();
-    if (health == Health::Down && place.number == registrar_ &&
-        state == Registration::State::Registered) {
-        register_elsewhere();
+    const bool is_registered = state == Registration::State::Registered;
+    if (health == Health::Up && is_registered && better_place() == &place) {
+        registrar_ = place.number;
+        return registration_->move_on();
     }
+    if (health == Health::Down && place.number == registrar_ && is_registered) register_elsewhere();
+}
+
+// One of an earlier proxy, or of a lower rank of the same name. Those that are equal are not
+// changed for one another.
+const TrunkLine::Place* TrunkLine::better_place() const {
+    const auto now = std::ranges::find(places_, registrar_, &Place::number);
+    const auto best =
+        std::ranges::find_if(places_, [](const Place& each) { return each.health == Health::Up; });
+    if (now == places_.end() || best == places_.end()) return nullptr;
+    const bool is_better = std::pair(best->proxy, best->rank) < std::pair(now->proxy, now->rank);
+    return is_better ? &*best : nullptr;
 }
 
 void TrunkLine::register_elsewhere() {
@@ -384,7 +445,9 @@ std::string TrunkLine::trouble(Instant now) const {
     };
     if (registration_ && !registration_->is_registered(now)) add(registration_->failure());
     for (const Name& name : names_)
-        if (!name.failure.empty()) add(no_address(name.proxy.host, name.failure));
+        if (!name.failure.empty())
+            add(name.known ? no_look_up(name.proxy.host, name.failure)
+                           : no_address(name.proxy.host, name.failure));
     for (const Place& place : places_) {
         if (!place.tls_failure.empty())
             add(no_tls(place.address, place.tls_failure));
@@ -394,8 +457,33 @@ std::string TrunkLine::trouble(Instant now) const {
     return text;
 }
 
+// RFC 2782: among those of one rank the first is drawn by weight, for each call anew. `order`: as
+// in places_, where they follow one another.
+void TrunkLine::draw_servers(std::vector<const Place*>& order, Rng& rng) const {
+    for (size_t from = 0; from < order.size();) {
+        const Place& first = *order[from];
+        std::vector<sip::SrvRecord> servers;  // by number, in place of the port
+        size_t to = from;
+        for (; to < order.size(); ++to) {
+            const Place& each = *order[to];
+            if (each.proxy != first.proxy || each.rank != first.rank) break;
+            if (servers.empty() || servers.back().port != each.server)
+                servers.push_back({0, each.weight, each.server, {}});
+        }
+        if (servers.size() > 1) {
+            std::vector<const Place*> drawn;
+            for (const sip::SrvRecord& server : sip::order_srv(servers, rng))
+                for (size_t i = from; i < to; ++i)
+                    if (order[i]->server == server.port) drawn.push_back(order[i]);
+            std::ranges::copy(drawn, order.begin() + static_cast<ptrdiff_t>(from));
+        }
+        from = to;
+    }
+}
+
 // Those that seem to be away come last, but come: a provider may answer INVITE and no OPTIONS.
-std::vector<TrunkLine::Way> TrunkLine::ways_to(Instant now, std::string_view number) const {
+std::vector<TrunkLine::Way> TrunkLine::ways_to(Instant now, std::string_view number,
+                                               Rng& rng) const {
     std::vector<const Place*> order;
     const auto rank = [&](const Place& place) {
         if (place.health == Health::Down) return 2;
@@ -403,6 +491,7 @@ std::vector<TrunkLine::Way> TrunkLine::ways_to(Instant now, std::string_view num
     };
     order.reserve(places_.size());
     for (const Place& place : places_) order.push_back(&place);
+    draw_servers(order, rng);
     std::ranges::stable_sort(order, {}, [&](const Place* place) { return rank(*place); });
     std::vector<Way> ways;
     ways.reserve(order.size());

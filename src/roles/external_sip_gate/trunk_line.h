@@ -16,6 +16,7 @@
 #include "model/trunk_proxy.h"
 #include "ports/trunk_port.h"
 #include "roles/external_sip_gate/registration.h"
+#include "roles/external_sip_gate/tls_share.h"
 #include "sip/message.h"
 
 namespace tandem::roles::external_sip_gate {
@@ -25,6 +26,7 @@ struct LineSecrets {
     std::string password;
     std::string contact_token;
     std::string user_agent;
+    std::string tls_key{};  // of the trunk's certificate
 };
 
 class TrunkLine {
@@ -42,6 +44,10 @@ class TrunkLine {
         std::optional<Instant> ping_at;     // the next
         std::optional<Instant> ping_until;  // the answer to the one that is out
         std::string tls_failure;            // why there is no TLS; empty: nothing is known
+        // Of its name's SRV records, as in sip::Target.
+        uint16_t rank = 0;
+        uint16_t server = 0;
+        uint16_t weight = 0;
     };
     // A request for the role to send. `purpose` comes back with the answer.
     struct Sending {
@@ -60,7 +66,8 @@ class TrunkLine {
     // Whatever is due by now.
     void run(Instant now, Rng& rng, std::vector<Sending>& out);
     std::optional<Question> next_question(Instant now);  // a name that is to be looked up
-    void on_resolved(Instant now, size_t proxy, const ports::ResolveReply& reply);
+    // Whether there are other places now.
+    bool on_resolved(Instant now, size_t proxy, const ports::ResolveReply& reply);
     void on_response(Instant now, uint16_t purpose, const sip::Message& response, Rng& rng);
     void on_unanswered(Instant now, uint16_t purpose, std::string_view why, Rng& rng);
     std::optional<Instant> next_deadline() const;
@@ -69,18 +76,22 @@ class TrunkLine {
     void leave(Instant now);
     bool is_gone() const;
 
-    // Where a call goes, the first to be tried first.
+    // Where a call goes, the first to be tried first. Servers that a name's SRV records make equal
+    // are drawn anew each time.
     struct Way {
         std::string request_uri;
         ports::Transport transport = ports::Transport::Udp;
         SocketAddress address;
         uint64_t tls_peer = 0;  // as in Flow
     };
-    std::vector<Way> ways_to(Instant now, std::string_view number) const;
+    std::vector<Way> ways_to(Instant now, std::string_view number, Rng& rng) const;
     bool has_unresolved() const;
     // Whom it expects at the addresses of its proxies over TLS.
-    std::vector<ports::TlsPeer> tls_peers() const;
+    std::vector<TlsKey> tls_keys() const;
+    ports::TlsPeer tls_peer(const TlsKey& key) const;  // one of tls_keys()
     void on_tls_failed(const ports::TlsFailed& failed);
+    // A call was given no word there: it is pinged at once.
+    void on_silent(Instant now, ports::Transport transport, const SocketAddress& address);
 
     const model::Trunk& trunk() const { return trunk_; }
     const std::vector<Place>& places() const { return places_; }
@@ -104,16 +115,22 @@ class TrunkLine {
         std::optional<Instant> ask_at;  // nullopt: an address, or it has been asked
         bool asked = false;
         bool known = false;
-        std::string failure{};  // of the last look-up, while it has no address
+        uint64_t tls_peer = 0;  // of those that it leads to, where they are reached over TLS
+        std::string failure{};  // of the last look-up
+        std::optional<Instant> half_known_since{};  // look-ups fail, wholly or in part
     };
     void add_literal_places();
-    void replace_places(Instant now, size_t proxy, const std::vector<ports::ResolveReply::Place>&);
+    uint64_t tls_peer_of(const std::string& host) const;
+    void note_failure(Name& name, std::string why);
+    bool replace_places(size_t proxy, const std::vector<ports::ResolveReply::Place>& found);
+    void draw_servers(std::vector<const Place*>& order, Rng& rng) const;
     void run_registration(Instant now, Rng& rng, std::vector<Sending>& out);
     void run_pings(Instant now, std::vector<Sending>& out);
     void settle(Instant now, Registration::Outcome outcome, Rng& rng);
     void mark(Instant now, Place& place, Health health);
     void register_elsewhere();
     uint64_t tls_peer_at(const Place& place) const;  // 0: it is not reached over TLS
+    const Place* better_place() const;               // than the registrar's, and there
     Place* place_of(uint16_t number);
     Place* best_place();
     Place* next_place();

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
+#include "base/crypto.h"
 #include "roles/external_sip_gate/limits.h"
 
 namespace tandem::roles::external_sip_gate {
@@ -59,17 +62,20 @@ TEST_F(LineTest, KnowsWhomItExpectsOverTls) {
     EXPECT_FALSE(asked->query.any_transport);
     const auto address = *SocketAddress::parse("192.0.2.8:5071");
     made.on_resolved(now, asked->proxy, {{{ports::Transport::Tls, address}}, ""});
-    const auto peers = made.tls_peers();
-    ASSERT_EQ(peers.size(), 2u);
-    EXPECT_EQ(peers[0], (ports::TlsPeer{*SocketAddress::parse("192.0.2.7:5061"), peers[0].number,
-                                        "192.0.2.7", true, "ca"}));
-    EXPECT_EQ(peers[1],
-              (ports::TlsPeer{address, peers[1].number, "sip.provider.test", true, "ca"}));
-    EXPECT_NE(peers[0].number, peers[1].number);
+    const auto keys = made.tls_keys();
+    ASSERT_EQ(keys.size(), 2u);
+    const auto literal = *SocketAddress::parse("192.0.2.7:5061");
+    EXPECT_EQ(keys[0].address, literal);
+    EXPECT_EQ(keys[1].address, address);
+    EXPECT_EQ(made.tls_peer(keys[0]),
+              (ports::TlsPeer{literal, keys[0].number, "192.0.2.7", true, "ca"}));
+    EXPECT_EQ(made.tls_peer(keys[1]),
+              (ports::TlsPeer{address, keys[1].number, "sip.provider.test", true, "ca"}));
+    EXPECT_NE(keys[0].number, keys[1].number);
     made.take_news();
-    made.on_tls_failed({address, peers[1].number, "self-signed certificate"});
-    made.on_tls_failed({address, peers[1].number, "self-signed certificate"});
-    made.on_tls_failed({address, peers[0].number, "of who expects another name"});
+    made.on_tls_failed({address, keys[1].number, "self-signed certificate"});
+    made.on_tls_failed({address, keys[1].number, "self-signed certificate"});
+    made.on_tls_failed({address, keys[0].number, "of who expects another name"});
     made.on_tls_failed({*SocketAddress::parse("192.0.2.9:5060"), 0, "another's"});
     const auto news = made.take_news();
     ASSERT_EQ(news.size(), 1u);
@@ -77,7 +83,7 @@ TEST_F(LineTest, KnowsWhomItExpectsOverTls) {
 }
 
 TEST_F(LineTest, SharesAConnectionWithThoseWhoExpectTheSameOnly) {
-    const auto number = [&](const model::Trunk& of) { return line(of).tls_peers().at(0).number; };
+    const auto number = [&](const model::Trunk& of) { return line(of).tls_keys().at(0).number; };
     const model::Trunk one = trunk({"192.0.2.7;tls"});
     model::Trunk other = one;
     other.name = "other";
@@ -88,10 +94,29 @@ TEST_F(LineTest, SharesAConnectionWithThoseWhoExpectTheSameOnly) {
     other.tls_ca.clear();
     other.tls_verify = false;
     EXPECT_NE(number(one), number(other));
+    // Who shows a certificate there shares with nobody who does not, whatever the other one says.
+    model::Trunk shows = one;
+    shows.tls_certificate = "chain";
+    EXPECT_NE(number(one), number(shows));
+    model::Trunk renewed = shows;
+    renewed.tls_certificate = "another";
+    EXPECT_NE(number(renewed), number(shows));
+    renewed = one;
+    renewed.tls_ca = "\nshows " + hash_hex(HashAlgorithm::Sha256, "chain") + "\n";
+    EXPECT_NE(number(renewed), number(shows));
     TrunkLine made = line(other);
-    EXPECT_EQ(made.ways_to(now, "1").at(0).tls_peer, number(other));
+    EXPECT_EQ(made.ways_to(now, "1", rng).at(0).tls_peer, number(other));
     EXPECT_EQ(run(made).at(0).tls_peer, number(other));
-    EXPECT_EQ(line(trunk({"192.0.2.7"})).ways_to(now, "1").at(0).tls_peer, 0u);
+    EXPECT_EQ(line(trunk({"192.0.2.7"})).ways_to(now, "1", rng).at(0).tls_peer, 0u);
+}
+
+TEST_F(LineTest, TellsTheTransportWhatItShows) {
+    model::Trunk of = trunk({"192.0.2.7;tls"});
+    of.tls_certificate = "chain";
+    TrunkLine made(of, {"secret", "ktoken", "Tandem", "key"}, rng);
+    const auto peer = made.tls_peer(made.tls_keys().at(0));
+    EXPECT_EQ(peer.certificate_pem, "chain");
+    EXPECT_EQ(peer.key_pem, "key");
 }
 
 TEST_F(LineTest, SaysOnceThatANameLeadsNowhereAndShowsItWhileItDoes) {
@@ -180,7 +205,7 @@ TEST_F(LineTest, MovesItsRegistrationAwayFromAProxyThatDied) {
     const auto* asked = find(moved, sip::Method::Register);
     ASSERT_NE(asked, nullptr);
     EXPECT_EQ(asked->address.text(), "192.0.2.8:5060");
-    const auto ways = made.ways_to(now, "+4930");
+    const auto ways = made.ways_to(now, "+4930", rng);
     ASSERT_EQ(ways.size(), 2u);
     EXPECT_EQ(ways[0].address.text(), "192.0.2.8:5060");
     EXPECT_EQ(ways[1].address.text(), "192.0.2.7:5060");
@@ -231,6 +256,144 @@ TEST_F(LineTest, WaitsForNamesAndKeepsWhatItKnows) {
     EXPECT_EQ(made.places()[0].address.text(), "192.0.2.9:5060");
 }
 
+// "address rank server weight" of each; a new look-up that says so.
+struct NamedLineTest : LineTest {
+    using Places = std::vector<ports::ResolveReply::Place>;
+    static ports::ResolveReply::Place at(std::string_view address, uint16_t rank = 0,
+                                         uint16_t server = 0, uint16_t weight = 0) {
+        return {ports::Transport::Udp, *SocketAddress::parse(address), rank, server, weight};
+    }
+    void find(TrunkLine& of, Places places, uint32_t ttl_s = 300, bool is_partial = false) {
+        ASSERT_TRUE(of.next_question(now));
+        ports::ResolveReply reply;
+        reply.places = std::move(places);
+        reply.ttl_s = ttl_s;
+        reply.is_partial = is_partial;
+        if (reply.places.empty()) reply.failure = "no such name";
+        of.on_resolved(now, 0, reply);
+    }
+    std::string first(const TrunkLine& of) {
+        return of.ways_to(now, "1", rng).at(0).address.ip.text();
+    }
+    static std::string asked(const std::vector<TrunkLine::Sending>& all) {
+        const auto* found = LineTest::find(all, sip::Method::Register);
+        return found == nullptr ? "" : found->address.ip.text();
+    }
+};
+
+TEST_F(NamedLineTest, DrawsAmongEqualServersForEachCall) {
+    TrunkLine made = line(trunk({"provider.test"}, model::TrunkMode::Peer));
+    find(made, {at("192.0.2.1:5060", 0, 0, 30), at("192.0.2.2:5060", 0, 0, 30),
+                at("192.0.2.3:5060", 0, 1, 10), at("192.0.2.4:5060", 1, 2, 100)});
+    std::map<std::string, int> firsts;
+    constexpr int kCalls = 4000;
+    for (int i = 0; i < kCalls; ++i) {
+        const auto ways = made.ways_to(now, "1", rng);
+        ASSERT_EQ(ways.size(), 4u);
+        EXPECT_EQ(ways[3].address.ip.text(), "192.0.2.4");
+        const bool is_heavy = ways[0].address.ip.text() == "192.0.2.1";
+        if (is_heavy) {
+            EXPECT_EQ(ways[1].address.ip.text(), "192.0.2.2");  // the same server's
+        }
+        ++firsts[ways[0].address.ip.text()];
+    }
+    EXPECT_EQ(firsts.size(), 2u);
+    EXPECT_NEAR(firsts["192.0.2.1"], kCalls * 0.75, kCalls * 0.05);
+    EXPECT_NEAR(firsts["192.0.2.3"], kCalls * 0.25, kCalls * 0.05);
+}
+
+TEST_F(NamedLineTest, AsksAgainWhenTheRecordsExpire) {
+    TrunkLine made = line(trunk({"provider.test"}, model::TrunkMode::Peer));
+    find(made, {at("192.0.2.1:5060")}, 20);
+    now = now + 19s;
+    EXPECT_FALSE(made.next_question(now));
+    now = now + 1s;
+    find(made, {at("192.0.2.2:5060")}, 1);
+    EXPECT_EQ(first(made), "192.0.2.2");
+    now = now + 2s;
+    EXPECT_FALSE(made.next_question(now));  // however short they are
+    now = now + resolve_retry;
+    find(made, {at("192.0.2.2:5060")}, 86'400);
+    now = now + resolve_again;
+    EXPECT_TRUE(made.next_question(now));  // however long
+}
+
+TEST_F(NamedLineTest, ANameThatStopsToResolveKeepsItsAddressesAndIsTold) {
+    TrunkLine made = line(trunk({"provider.test"}, model::TrunkMode::Peer));
+    find(made, {at("192.0.2.1:5060")});
+    made.take_news();
+    for (int i = 0; i < 3; ++i) {
+        now = now + resolve_again;
+        find(made, {});
+    }
+    const auto news = made.take_news();
+    ASSERT_EQ(news.size(), 1u);
+    EXPECT_EQ(news[0].text, "goes on with the last addresses of provider.test: no such name");
+    EXPECT_EQ(made.trouble(now), news[0].text);
+    EXPECT_EQ(first(made), "192.0.2.1");
+    now = now + resolve_again;
+    find(made, {at("192.0.2.1:5060")});
+    EXPECT_EQ(made.take_news().at(0).text, "can look up provider.test again");
+    EXPECT_EQ(made.trouble(now), "");
+}
+
+TEST_F(NamedLineTest, HalfAnAnswerReplacesNoWholeOneForAWhile) {
+    TrunkLine made = line(trunk({"provider.test"}, model::TrunkMode::Peer));
+    find(made, {at("192.0.2.9:5060")}, 300, true);  // better than nothing
+    EXPECT_EQ(first(made), "192.0.2.9");
+    now = now + resolve_retry;
+    find(made, {at("192.0.2.1:5060"), at("192.0.2.2:5060", 1, 1)});
+    now = now + resolve_again;
+    const Instant since = now;
+    find(made, {at("192.0.2.2:5060")}, 300, true);
+    EXPECT_EQ(first(made), "192.0.2.1");
+    EXPECT_EQ(made.trouble(now),
+              "goes on with the last addresses of provider.test: not all name servers answer");
+    now = since + half_known_most;
+    find(made, {at("192.0.2.2:5060")}, 300, true);
+    EXPECT_EQ(first(made), "192.0.2.2");
+}
+
+TEST_F(NamedLineTest, RegistersWithAnotherServerWhenItsOwnIsNamedNoMore) {
+    TrunkLine made = line(trunk({"provider.test"}));
+    find(made, {at("192.0.2.1:5060"), at("192.0.2.2:5060", 1, 1)});
+    for (const auto& each : run(made)) answer(made, each, 200);
+    ASSERT_TRUE(made.is_registered(now));
+    now = now + 20s;
+    EXPECT_EQ(asked(run(made)), "");
+    now = now + 40s;
+    find(made, {at("192.0.2.2:5060"), at("192.0.2.3:5060", 1, 1)});
+    EXPECT_EQ(asked(run(made)), "192.0.2.2");
+}
+
+TEST_F(NamedLineTest, ReturnsToABetterServerThatIsBackButChangesNoEqualOnes) {
+    for (const uint16_t rank : {uint16_t{0}, uint16_t{1}}) {
+        TrunkLine made = line(trunk({"provider.test"}));
+        find(made, {at("192.0.2.1:5060"), at("192.0.2.2:5060", rank, 1)});
+        const auto began = run(made);
+        for (const auto& each : began)
+            if (each.address.ip.text() == "192.0.2.2") answer(made, each, 200);
+        now = now + ping_deadline;
+        run(made);
+        now = now + register_deadline - ping_deadline;
+        const auto moved = run(made);
+        EXPECT_EQ(asked(moved), "192.0.2.2");
+        for (const auto& each : moved)
+            if (each.address.ip.text() == "192.0.2.2") answer(made, each, 200);
+        ASSERT_TRUE(made.is_registered(now));
+        EXPECT_EQ(first(made), "192.0.2.2");
+        std::string back;
+        for (int i = 0; i < 20 && back.empty(); ++i) {
+            now = now + 1s;
+            const auto sent = run(made);
+            for (const auto& each : sent)
+                if (each.message.method() == sip::Method::Options) answer(made, each, 200);
+            back = asked(run(made));
+        }
+        EXPECT_EQ(back, rank == 0 ? "" : "192.0.2.1");
+    }
+}
+
 TEST_F(LineTest, APeerThatAnswersNoPingIsTriedAllTheSame) {
     TrunkLine made = line(trunk({"192.0.2.7"}, model::TrunkMode::Peer));
     EXPECT_TRUE(made.is_up(now));
@@ -238,9 +401,27 @@ TEST_F(LineTest, APeerThatAnswersNoPingIsTriedAllTheSame) {
     now = now + ping_deadline;
     run(made);
     EXPECT_FALSE(made.is_up(now));
-    EXPECT_EQ(made.ways_to(now, "1").size(), 1u);
+    EXPECT_EQ(made.ways_to(now, "1", rng).size(), 1u);
     made.leave(now);
     EXPECT_TRUE(made.is_gone());
+}
+
+TEST_F(LineTest, PingsAtOnceWhereACallWasGivenNoWord) {
+    const auto address = *SocketAddress::parse("192.0.2.7:5060");
+    TrunkLine made = line(trunk({"192.0.2.7", "192.0.2.8"}, model::TrunkMode::Peer));
+    for (const auto& each : run(made)) answer(made, each, 200);
+    now = now + 1s;
+    made.on_silent(now, ports::Transport::Tcp, address);
+    EXPECT_TRUE(run(made).empty());
+    made.on_silent(now, ports::Transport::Udp, address);
+    const auto sent = run(made);
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].address, address);
+    made.on_silent(now, ports::Transport::Udp, address);
+    EXPECT_TRUE(run(made).empty());  // one is out
+    now = now + ping_deadline;
+    run(made);
+    EXPECT_EQ(made.ways_to(now, "1", rng).at(0).address.ip.text(), "192.0.2.8");
 }
 
 TEST_F(LineTest, TakesLeaveOfItsRegistrar) {

@@ -1,5 +1,6 @@
 #include "roles/external_sip_gate/trunk_state.h"
 
+#include "base/certificate.h"
 #include "base/json_text.h"
 
 namespace tandem::roles::external_sip_gate {
@@ -36,8 +37,13 @@ std::string state_json(const TrunkLine& line, Now now, ports::Instance gate) {
                 .value(to_rfc3339(UtcTime{now.utc.unix_ms + left.count()}));
         }
     }
-    if (const std::string trouble = line.trouble(now.mono); !trouble.empty())
-        json.field("error").value(trouble);
+    std::string trouble = line.trouble(now.mono);
+    if (const auto end = certificate_end(line.trunk().tls_certificate)) {
+        json.field("tls_certificate_until").value(to_rfc3339(*end));
+        if (*end < now.utc)
+            trouble.append(trouble.empty() ? "" : "; ").append("its own certificate has expired");
+    }
+    if (!trouble.empty()) json.field("error").value(trouble);
     json.field("gate").value(static_cast<uint32_t>(gate.number));
     json.field("proxies").begin_list();
     for (const TrunkLine::Place& place : line.places()) {

@@ -1,19 +1,8 @@
 // Keys that parties press: who hears of them, and that packets pass as ever.
-#include <gtest/gtest.h>
-
-#include <string>
-
-#include "roles/media_gate/gate.h"
-#include "rtp/packet.h"
-
-extern size_t counted_allocations;  // counted_allocations_test.cc
+#include "roles/media_gate/gate_fixture_test.h"
 
 namespace tandem::roles::media_gate {
 namespace {
-
-constexpr ports::Instance kOwner{7};
-const SocketAddress kAlice = *SocketAddress::parse("192.0.2.10:4000");
-const SocketAddress kBob = *SocketAddress::parse("192.0.2.20:5000");
 
 class CountingSink final : public ports::PacketSink {
  public:
@@ -21,29 +10,10 @@ class CountingSink final : public ports::PacketSink {
     size_t sent = 0;
 };
 
-class Keys : public testing::Test {
+class Keys : public TwoParties {
  protected:
-    Keys() : gate(settings()) {
-        request.context.bits = {1, 2};
-        request.set = {party(1, kAlice), party(2, kBob)};
-        request.joined = {{1, 2}};
-    }
-    static GateSettings settings() {
-        GateSettings settings;
-        settings.v4 =
-            AddressPlan{*IpAddress::parse("0.0.0.0"), *IpAddress::parse("203.0.113.1"), {}};
-        settings.port_min = 30000;
-        settings.port_max = 30015;
-        return settings;
-    }
-    static ports::TerminationSettings party(uint32_t id, const SocketAddress& rtp) {
-        ports::TerminationSettings settings;
-        settings.termination = id;
-        settings.signalling_source = rtp.ip;
-        auto& stream = settings.streams.emplace_back();
-        stream.remote_rtp = rtp;
-        stream.telephone_event_type = 101;
-        return settings;
+    Keys() {
+        for (auto& each : request.set) each.streams[0].telephone_event_type = 101;
     }
     void ask() {
         GateOutput output;
@@ -52,18 +22,15 @@ class Keys : public testing::Test {
     // Three packets while it is pressed, three of its end.
     void press(uint32_t port, const SocketAddress& from, char key, uint8_t type = 101) {
         for (int i = 0; i < 6; ++i) {
-            std::array<uint8_t, 2048> buffer{};
             rtp::Header header;
             header.payload_type = type;
             header.sequence = ++sequence;
             header.timestamp = timestamp;
-            header.ssrc = 77;
-            rtp::write_header(header, buffer);
             const auto event = rtp::dtmf_event(key).value_or(99);
             const auto duration = static_cast<uint16_t>(160 * std::min(i + 1, 4));
-            rtp::write_telephone_event({event, i > 2, 10, duration},
-                                       std::span<uint8_t, 4>(buffer.data() + 12, 4));
-            gate.on_packet({now, port, from, buffer, 16}, sink);
+            std::array<uint8_t, 4> payload{};
+            rtp::write_telephone_event({event, i > 2, 10, duration}, payload);
+            send(port, from, header, payload, sink);
         }
         timestamp += 1600;
     }
@@ -80,9 +47,6 @@ class Keys : public testing::Test {
         return keys;
     }
 
-    Instant now{1000s};
-    Gate gate;
-    ports::MediaRequest request;
     CountingSink sink;
     uint16_t sequence = 0;
     uint32_t timestamp = 16000;

@@ -1,30 +1,18 @@
 #include "roles/media_gate/gate.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
-#include <set>
 
+#include "roles/media_gate/gate_fixture_test.h"
 #include "roles/media_gate/limits.h"
-#include "roles/media_gate/port_pool.h"
 #include "rtp/rtcp.h"
 #include "rtp/wire.h"
-
-extern size_t counted_allocations;  // counted_allocations_test.cc
 
 namespace tandem::roles::media_gate {
 namespace {
 
-SocketAddress at(const char* text) {
-    return *SocketAddress::parse(text);
-}
-
-const SocketAddress kAlice = at("192.0.2.10:4000");
 const SocketAddress kAliceRtcp = at("192.0.2.10:4001");
-const SocketAddress kBob = at("192.0.2.20:5000");
 const SocketAddress kBobRtcp = at("192.0.2.20:5001");
 const SocketAddress kStranger = at("198.51.100.66:5555");
-const ports::Instance kOwner{7};
 
 struct Sent {
     uint32_t port = 0;
@@ -79,38 +67,8 @@ Bytes receiver_report(uint32_t ssrc, uint32_t last_sr, uint32_t delay) {
     return buffer;
 }
 
-ports::SrtpKey key_of(uint8_t seed,
-                      ports::SrtpSuite suite = ports::SrtpSuite::AesCm128HmacSha1_80) {
-    return {suite, Bytes(rtp::key_and_salt_bytes(*suite_of(suite)), seed)};
-}
-
-ports::TerminationSettings party(uint32_t id, const SocketAddress& rtp) {
-    ports::TerminationSettings settings;
-    settings.termination = id;
-    settings.signalling_source = rtp.ip;
-    ports::StreamSettings& stream = settings.streams.emplace_back();
-    stream.remote_rtp = rtp;
-    stream.remote_rtcp = SocketAddress{rtp.ip, static_cast<uint16_t>(rtp.port + 1)};
-    return settings;
-}
-
-GateSettings gate_settings() {
-    GateSettings settings;
-    const IpAddress ip = *IpAddress::parse("203.0.113.1");
-    settings.v4 = AddressPlan{*IpAddress::parse("0.0.0.0"), ip, {}};
-    settings.port_min = 30000;
-    settings.port_max = 30015;
-    return settings;
-}
-
-class GateTest : public testing::Test {
+class GateTest : public TwoParties {
  protected:
-    GateTest() {
-        request.context.bits = {1, 2};
-        request.set = {party(1, kAlice), party(2, kBob)};
-        request.joined = {{1, 2}};
-    }
-
     ports::MediaReply ask() {
         output = {};
         auto reply = gate.on_request(now, kOwner, request, output);
@@ -128,6 +86,13 @@ class GateTest : public testing::Test {
         sink.clear();
         gate.on_packet({now, port, from, buffer, packet.size()}, sink);
     }
+    // How many events it has told.
+    size_t tick(Duration later) {
+        now = now + later;
+        output = {};
+        gate.on_tick(now, output);
+        return output.events.size();
+    }
     ports::StreamStatistics statistics_of(uint32_t termination) {
         for (const auto& line : gate.statistics(request.context).statistics)
             if (line.termination == termination) return line;
@@ -135,12 +100,8 @@ class GateTest : public testing::Test {
         return {};
     }
 
-    Instant now{100s};
-    Gate gate{gate_settings()};
-    ports::MediaRequest request;
     GateOutput output;
     std::map<uint32_t, uint16_t> ports_of;
-    std::array<uint8_t, 2048> buffer{};
     Sink sink;
 };
 
@@ -429,12 +390,6 @@ TEST_F(GateTest, HoldKeepsKeysAndNewKeysBegin) {
 TEST_F(GateTest, ReportsSilenceAndSound) {
     request.silence_timeout_s = 10;
     ask();
-    const auto tick = [&](Duration later) {
-        now = now + later;
-        output = {};
-        gate.on_tick(now, output);
-        return output.events.size();
-    };
     EXPECT_EQ(tick(9s), 0u);
     ASSERT_EQ(tick(1s), 1u);
     EXPECT_EQ(output.events[0].first, kOwner);
@@ -478,12 +433,6 @@ TEST_F(GateTest, AsksAfterAContextThatWasNeverJoined) {
     request.silence_timeout_s = 10;
     request.joined.reset();
     ask();
-    const auto tick = [&](Duration later) {
-        now = now + later;
-        output = {};
-        gate.on_tick(now, output);
-        return output.events.size();
-    };
     EXPECT_EQ(tick(9s), 0u);
     for (int i = 0; i < 3; ++i) {
         ASSERT_EQ(tick(10s), 1u) << i;
@@ -556,71 +505,6 @@ TEST_F(GateTest, FaxPassesAsItIs) {
     EXPECT_EQ(sink.sent[0].copy(), udptl);
     receive(alice(), kStranger, udptl);
     EXPECT_EQ(sink.count, 0u);
-}
-
-TEST(PortPool, FollowsAnotherRange) {
-    PortPool pool(30000, 30003);
-    EXPECT_EQ(pool.take(), 30000);
-    pool.set_range(40000, 40003);  // 30000 is in use, 30002 was free
-    EXPECT_EQ(pool.free_pairs(), 2u);
-    EXPECT_EQ(pool.pairs(), 3u);
-    EXPECT_FALSE(pool.take_this(30002));
-    EXPECT_EQ(pool.take(), 40000);
-    pool.give_back(30000);
-    EXPECT_EQ(pool.pairs(), 2u);
-    EXPECT_EQ(pool.take(), 40002);
-    EXPECT_EQ(pool.take(), std::nullopt);
-    pool.set_range(30000, 40003);  // overlaps: what is taken stays taken
-    EXPECT_FALSE(pool.take_this(40000));
-    EXPECT_EQ(pool.take(), 30000);
-}
-
-// Phones of the lives before still send to ports that were in use then.
-TEST(PortPool, EachLifeBeginsFarFromThoseBefore) {
-    for (uint32_t life = 4; life < 1000; ++life) {
-        const int port = PortPool(30000, 39999, life).take().value();
-        for (uint32_t back = 1; back < 4; ++back) {
-            const int former = PortPool(30000, 39999, life - back).take().value();
-            const int apart = std::abs(port - former) / 2;
-            EXPECT_GE(std::min(apart, 5000 - apart), static_cast<int>(kPairsResting)) << life;
-        }
-    }
-    PortPool pool(30000, 39999, 7);  // all of them are there, all the same
-    std::set<uint16_t> all;
-    while (const auto port = pool.take()) all.insert(*port);
-    EXPECT_EQ(all.size(), 5'000u);
-}
-
-TEST(PortPool, UsesFewPortsAgainAndAgain) {
-    PortPool pool(30000, 39999);
-    std::set<uint16_t> used;
-    for (int i = 0; i < 20'000; ++i) {
-        const auto port = pool.take();
-        ASSERT_TRUE(port);
-        used.insert(*port);
-        pool.give_back(*port);
-    }
-    EXPECT_LE(used.size(), kPairsResting + 1);
-    std::vector<uint16_t> all;
-    while (const auto port = pool.take()) all.push_back(*port);
-    EXPECT_EQ(all.size(), 5'000u);
-    EXPECT_EQ(std::set<uint16_t>(all.begin(), all.end()).size(), 5'000u);
-}
-
-TEST(PortPool, HandsOutTheLongestFree) {
-    PortPool pool(30001, 30008);  // 30002/3, 30004/5, 30006/7
-    EXPECT_EQ(pool.pairs(), 3u);
-    EXPECT_EQ(pool.take(), 30002);
-    pool.give_back(30002);
-    EXPECT_EQ(pool.take(), 30004);
-    EXPECT_TRUE(pool.take_this(30006));
-    EXPECT_FALSE(pool.take_this(30006));
-    EXPECT_FALSE(pool.take_this(30003));
-    EXPECT_EQ(pool.take(), 30002);
-    EXPECT_EQ(pool.take(), std::nullopt);
-    pool.set_aside(30004);
-    pool.give_back(30004);
-    EXPECT_EQ(pool.free_pairs(), 0u);
 }
 
 TEST(AddressPlan, TheLongestNetworkWins) {

@@ -41,9 +41,9 @@ inline constexpr int kReorderedMax = 100;
 // Pairs of ports that rest before one of them is used again: 800 ms at 300 calls/s, longer than any
 // packet of theirs is under way.
 inline constexpr size_t kPairsResting = 512;
-// What the gate plays goes out in packets of 20 ms, of one byte a sample.
+// What the gate plays goes out in packets of 20 ms.
 inline constexpr Duration kPlayedPeriod = 20ms;
-inline constexpr size_t kPlayedBytes = rtp::kFixedHeaderBytes + audio::kFrameSamples;
+inline constexpr size_t kPlayedBytes = rtp::kFixedHeaderBytes + audio::kPayloadBytesMax;
 // Packets that are later than this are left out: a jitter buffer holds some 60 ms.
 inline constexpr Duration kPlayedLateMax = 60ms;
 // Files of music in memory, 400 KiB each at most: those that domains of one gate play at one time.

@@ -3,22 +3,16 @@
 #include <algorithm>
 #include <array>
 
-#include "audio/g711.h"
 #include "base/check.h"
 #include "rtp/packet.h"
 
 namespace tandem::roles::media_gate {
 namespace {
 
-audio::Law law_of(ports::MediaCodec codec) {
-    switch (codec) {
-        case ports::MediaCodec::Pcma:
-            return audio::Law::A;
-        case ports::MediaCodec::Pcmu:
-            return audio::Law::Mu;
-    }
-    return audio::Law::A;
+constexpr audio::Codec codec_of(ports::MediaCodec codec) {
+    return static_cast<audio::Codec>(codec);
 }
+static_assert(codec_of(ports::MediaCodec::Opus) == audio::Codec::Opus);
 
 }  // namespace
 
@@ -26,16 +20,30 @@ void Player::start(Instant now, const ports::MediaPlay& what, uint32_t turn) {
     const bool goes_on = plays_ && what.sound == what_.sound && what.music == what_.music;
     if (what.voices != what_.voices) set_voices(what.voices);
     what_ = what;
+    set_codec(codec_of(what.codec));
     if (goes_on) return;  // another codec at most: the melody does not begin anew
     if (has_played_ && now > due_) {
         const auto packets = static_cast<uint32_t>((now - due_) / kPlayedPeriod);
-        source_.timestamp += packets * static_cast<uint32_t>(audio::kFrameSamples);
+        source_.timestamp += packets * ticks();
     }
     turn_ = turn;
     due_ = now;
     position_ = 0;
     plays_ = begins_ = true;
     has_ended_ = false;
+}
+
+// One source has one clock (RFC 3550 5.2).
+void Player::set_codec(audio::Codec codec) {
+    if (encoder_ && encoder_->codec() == codec) return;
+    const bool same_clock =
+        !encoder_ || audio::clock_rate(encoder_->codec()) == audio::clock_rate(codec);
+    if (!same_clock) ++source_.ssrc;
+    encoder_.emplace(codec);
+}
+
+uint32_t Player::ticks() const {
+    return audio::clock_rate(encoder_->codec()) / (1s / kPlayedPeriod);
 }
 
 void Player::set_voices(const std::vector<ports::MediaVoice>& voices) {
@@ -50,7 +58,7 @@ void Player::set_voices(const std::vector<ports::MediaVoice>& voices) {
             at = voices_.end() - 1;
         }
         Voice& voice = **at;
-        voice.formats.emplace_back(each.payload_type, each.codec);
+        voice.formats.push_back({each.payload_type, audio::Decoder(codec_of(each.codec))});
     }
 }
 
@@ -58,12 +66,13 @@ void Player::set_voices(const std::vector<ports::MediaVoice>& voices) {
 void Player::hear(Voice& voice, std::span<const uint8_t> packet) {
     const auto header = rtp::parse_header(packet);
     const auto payload = header ? rtp::payload_of(packet, *header) : std::nullopt;
-    if (!payload || payload->size() > audio::kMixSamplesMax) return;
-    for (const auto& [payload_type, codec] : voice.formats) {
-        if (payload_type != header->payload_type) continue;
+    if (!payload) return;
+    for (VoiceFormat& format : voice.formats) {
+        if (format.payload_type != header->payload_type) continue;
         std::array<int16_t, audio::kMixSamplesMax> samples;
-        audio::decode(law_of(codec), *payload, samples);
-        return voice.input.push(header->sequence, std::span(samples).first(payload->size()));
+        const size_t count = format.decoder.decode(*payload, samples);
+        if (count > 0) voice.input.push(header->sequence, std::span(samples).first(count));
+        return;
     }
 }
 
@@ -85,11 +94,10 @@ bool Player::fill(Instant now, SoundShelf& sounds, Frame& frame) {
 // a burst would only fill the party's jitter buffer.
 size_t Player::write_packet(Instant now, SoundShelf& sounds, std::span<uint8_t> out) {
     CHECK(out.size() >= kPlayedBytes);
-    const auto samples = static_cast<uint32_t>(audio::kFrameSamples);
     if (now - due_ > kPlayedLateMax) {
         const auto left_out = (now - due_) / kPlayedPeriod;
         due_ = due_ + left_out * kPlayedPeriod;
-        source_.timestamp += static_cast<uint32_t>(left_out) * samples;
+        source_.timestamp += static_cast<uint32_t>(left_out) * ticks();
     }
     Frame frame;
     has_ended_ = !fill(now, sounds, frame);
@@ -104,12 +112,12 @@ size_t Player::write_packet(Instant now, SoundShelf& sounds, std::span<uint8_t> 
     header.timestamp = source_.timestamp;
     header.ssrc = source_.ssrc;
     rtp::write_header(header, out);
-    audio::encode(law_of(what_.codec), frame, out.subspan(rtp::kFixedHeaderBytes));
-    source_.timestamp += samples;
+    const size_t size = encoder_->encode(frame, out.subspan(rtp::kFixedHeaderBytes));
+    source_.timestamp += ticks();
     due_ = due_ + kPlayedPeriod;
     begins_ = false;
     has_played_ = true;
-    return rtp::kFixedHeaderBytes + frame.size();
+    return rtp::kFixedHeaderBytes + size;
 }
 
 }  // namespace tandem::roles::media_gate

@@ -5,10 +5,11 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
+#include "audio/codec.h"
 #include "audio/mixer.h"
 #include "base/instant.h"
 #include "ports/media_port.h"
@@ -38,11 +39,15 @@ class Player {
     Instant due() const { return due_; }
     bool has_ended() const { return has_ended_; }  // of what is played once
 
+    struct VoiceFormat {
+        uint8_t payload_type = 0;
+        audio::Decoder decoder;
+    };
     // Somebody whom a mix may have as a voice. Owned here; routes of packets lead to it.
     struct Voice {
         uint32_t termination = 0;
         uint32_t stream = 0;
-        std::vector<std::pair<uint8_t, ports::MediaCodec>> formats;  // by payload type
+        std::vector<VoiceFormat> formats;
         audio::MixInput input;
     };
     std::vector<std::unique_ptr<Voice>>& voices() { return voices_; }
@@ -56,10 +61,13 @@ class Player {
  private:
     using Frame = std::array<int16_t, audio::kFrameSamples>;
     void set_voices(const std::vector<ports::MediaVoice>& voices);
+    void set_codec(audio::Codec codec);
+    uint32_t ticks() const;  // of a packet
     bool fill(Instant now, SoundShelf& sounds, Frame& frame);
 
     Source source_;
     ports::MediaPlay what_;
+    std::optional<audio::Encoder> encoder_;
     std::vector<std::unique_ptr<Voice>> voices_;
     size_t position_ = 0;  // in the sound
     uint32_t turn_ = 0;

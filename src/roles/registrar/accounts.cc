@@ -4,35 +4,13 @@
 
 #include "base/net_address.h"
 #include "model/secret.h"
+#include "ports/digest_names.h"
 #include "store/catalog.h"
+#include "store/catalog_names.h"
 #include "store/catalog_tree.h"
 
 namespace tandem::roles::registrar {
 namespace {
-
-sip::DigestAlgorithm offered(model::DigestAlgorithm algorithm) {
-    switch (algorithm) {
-        case model::DigestAlgorithm::Md5:
-            return sip::DigestAlgorithm::Md5;
-        case model::DigestAlgorithm::Sha256:
-            return sip::DigestAlgorithm::Sha256;
-        case model::DigestAlgorithm::Sha512_256:
-            return sip::DigestAlgorithm::Sha512_256;
-    }
-    return sip::DigestAlgorithm::Md5;
-}
-
-model::DigestAlgorithm kept(sip::DigestAlgorithm algorithm) {
-    switch (algorithm) {
-        case sip::DigestAlgorithm::Md5:
-            return model::DigestAlgorithm::Md5;
-        case sip::DigestAlgorithm::Sha256:
-            return model::DigestAlgorithm::Sha256;
-        case sip::DigestAlgorithm::Sha512_256:
-            return model::DigestAlgorithm::Sha512_256;
-    }
-    return model::DigestAlgorithm::Md5;
-}
 
 // INTEROP: phones are often given the server's address in place of a domain. Where there is only
 // one domain, it is meant. (RegistrarTest.AnAddressMeansTheOnlyDomain)
@@ -59,7 +37,7 @@ std::optional<RegistrarDomain> find_domain(const store::Catalog& catalog, std::s
     domain.id = found->id;
     domain.realm = found->realm.empty() ? found->name : found->realm;
     for (const model::DigestAlgorithm each : settings.digest_algorithms) {
-        domain.algorithms.push_back(offered(each));
+        domain.algorithms.push_back(ports::sip_digest(each));
     }
     // INTEROP: RFC 8760 2.4 puts the best first, but SIPp 3.6 and older phones read the first
     // challenge only and give up when it is not MD5. A domain that wants better leaves MD5 out.
@@ -77,8 +55,7 @@ std::optional<RegistrarDomain> find_domain(const store::Catalog& catalog, std::s
 
 std::optional<RegistrarAccount> find_account(const store::Catalog& catalog, DomainId domain,
                                              std::string_view user) {
-    const store::AccountRecord* found = catalog.find_account_by_login(domain, user);
-    if (!found) found = catalog.find_account_by_number(domain, user);
+    const auto* found = store::account_by_login_or_number(catalog, domain, user);
     if (!found) return std::nullopt;
     RegistrarAccount account;
     account.id = found->id;
@@ -94,7 +71,7 @@ std::optional<RegistrarAccount> find_account(const store::Catalog& catalog, Doma
 std::string ha1_of(const RegistrarAccount& account, sip::DigestAlgorithm algorithm,
                    const SealKey& key) {
     const auto digests = model::unseal_ha1(account.credentials, key);
-    return digests ? digests->hex(kept(algorithm)) : std::string();
+    return digests ? digests->hex(ports::kept_digest(algorithm)) : std::string();
 }
 
 std::string login_of(const store::Catalog& catalog, DomainId domain, AccountId account) {

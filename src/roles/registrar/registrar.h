@@ -68,6 +68,7 @@ class Registrar final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     void on_elected(Now now, const std::vector<store::Compare>& guards,
                     ports::Outbox& out) override;
+    void on_store_returned(Now now, ports::Outbox& out) override;
     bool is_flushed() const override {
         return writes_.empty() && message_writes_.empty() && writer_.is_idle();
     }
@@ -144,6 +145,7 @@ class Registrar final : public ports::Role {
     void serve(Now now, ports::Outbox& out);
     void put_barrier(Now now, ports::Outbox& out);
     void on_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out);
+    void read_again(Now now, ports::Outbox& out);
     void put_stored(Now now, const store::KeyValue& entry);
     void remove_stored(std::string_view key);
     store::RequestId next_read_id();

@@ -126,15 +126,22 @@ void Registrar::put_barrier(Now now, ports::Outbox& out) {
     flush(now, box, out);
 }
 
+// Nobody knows what was not heard. The active copy goes on meanwhile.
+void Registrar::read_again(Now now, ports::Outbox& out) {
+    loaded_at_ = {};
+    if (!is_ahead_of_store()) phase_ = Phase::Loading;
+    load_page(now, std::string(keys_of_all_bindings), out);
+}
+
+// Its node was away, and has forgotten our watch.
+void Registrar::on_store_returned(Now now, ports::Outbox& out) {
+    read_again(now, out);
+}
+
 // The active copy has written itself what it hears here; a passive one hears it first here, and so
 // does one that has lost its post and does not know yet: whatever is not our own counts.
 void Registrar::on_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out) {
-    if (batch.kind == store::WatchBatch::Kind::Compacted) {
-        loaded_at_ = {};
-        if (!is_ahead_of_store()) phase_ = Phase::Loading;
-        load_page(now, std::string(keys_of_all_bindings), out);
-        return;
-    }
+    if (batch.kind == store::WatchBatch::Kind::Compacted) return read_again(now, out);
     const bool knows_better = is_ahead_of_store();
     for (const store::WatchEvent& event : batch.events) {
         const bool is_put = event.kind == store::WatchEvent::Kind::Put;

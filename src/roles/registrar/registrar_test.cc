@@ -376,6 +376,25 @@ TEST_F(RegistrarTest, AnAddressMeansTheOnlyDomain) {
     EXPECT_EQ(status(), 404);
 }
 
+// What the store's node has not told while it was away, its next life does not tell either.
+TEST_F(RegistrarTest, APassiveCopyReadsAgainWhenTheStoreIsBack) {
+    ports::DirectoryEntry self{kSelf, RoleKind::Registrar};
+    self.is_active = false;
+    directory.replace({{{9}, RoleKind::Registrar}, self});
+    ports::Binding binding;
+    binding.contact = "sip:alice@192.0.2.9";
+    binding.flow = *ports::Flow::parse("1;UDP;1;0;192.0.2.9:5060");
+    BindingRecord record(binding);
+    record.stored_until = {now.utc.unix_ms + 60'000};
+    store.data[store::keys::binding({kDomain}, {kAlice}, key_text(record.key))] =
+        encode_binding(record);
+    EXPECT_EQ(query().bindings.size(), 0u);
+    ports::Outbox out;
+    registrar->on_store_returned(now, out);
+    settle(out);
+    EXPECT_EQ(query().bindings.size(), 1u);
+}
+
 TEST_F(RegistrarTest, APassiveCopyFollowsTheStore) {
     ports::DirectoryEntry self{kSelf, RoleKind::Registrar};
     self.is_active = false;

@@ -4,6 +4,7 @@
 #include "model/patch.h"
 #include "model/secret.h"
 #include "roles/store/audit.h"
+#include "roles/store/certificate_pair.h"
 #include "roles/store/entity_ops.h"
 #include "roles/store/entity_reader.h"
 #include "roles/store/entity_rules.h"
@@ -51,25 +52,13 @@ Result<void> complete(const WriteScope& scope, std::string_view body,
     if (server != nullptr && moves && !model::has_member(body, "node")) role.node = server->node;
     return {};
 }
-// The certificate of its own is judged when it changes, so that one that has expired holds up
-// nothing else.
 Result<void> complete(const WriteScope& scope, std::string_view body, const model::Domain* before,
                       model::Domain& domain) {
     if (before == nullptr && domain.realm.empty()) domain.realm = domain.name;
-    const auto given = model::text_member(body, "certificate_key");
-    if (given) domain.certificate_key_sealed = model::seal_text(*given, scope.site_key, scope.rng);
-    if (domain.certificate.empty()) {
-        if (given)
-            return make_error(ErrorCode::Missing, "certificate", "is required beside its key");
-        domain.certificate_key_sealed.clear();
-        return {};
-    }
-    if (!given && before != nullptr && before->certificate == domain.certificate) return {};
-    const auto key = model::unseal_text(domain.certificate_key_sealed, scope.site_key);
-    if (!key)
-        return make_error(ErrorCode::Missing, "certificate_key",
-                          "is required beside the certificate");
-    return check_certificate(domain.certificate, *key, scope.now);
+    return settle(
+        scope, body,
+        {"certificate", domain.certificate, before == nullptr ? nullptr : &before->certificate,
+         domain.certificate_key_sealed});
 }
 // HA1 contains login and realm (RFC 7616 3.4.2), so a new login needs the password again.
 Result<void> complete(const WriteScope& scope, std::string_view body, const model::Account* before,
@@ -92,11 +81,14 @@ Result<void> complete(const WriteScope&, std::string_view body, const model::Mus
                       model::Music& music) {
     return take_file(body, music);
 }
-Result<void> complete(const WriteScope& scope, std::string_view body, const model::Trunk*,
+Result<void> complete(const WriteScope& scope, std::string_view body, const model::Trunk* before,
                       model::Trunk& trunk) {
     if (const auto password = model::text_member(body, "password"))
         trunk.password_sealed = model::seal_text(*password, scope.site_key, scope.rng);
-    return {};
+    return settle(
+        scope, body,
+        {"tls_certificate", trunk.tls_certificate,
+         before == nullptr ? nullptr : &before->tls_certificate, trunk.tls_certificate_key_sealed});
 }
 Result<void> complete(const WriteScope& scope, std::string_view, const model::QueueAgent* before,
                       model::QueueAgent& agent) {

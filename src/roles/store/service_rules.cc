@@ -136,6 +136,15 @@ bool may_lead_somewhere(const Catalog& catalog, DomainId domain, std::string_vie
     return false;
 }
 
+// That somebody has gone whom calls lead to is said when it is set: what was set before is no
+// reason to refuse another change, nor a roll-back of all at once.
+Result<void> check_somebody(const Catalog& catalog, DomainId domain, const Forwarding& each,
+                            std::string_view before) {
+    if (each.to.empty() || each.to == before || may_lead_somewhere(catalog, domain, each.to))
+        return {};
+    return make_error(ErrorCode::NotFound, each.field, "nobody has this number or login");
+}
+
 bool had_rule(const Catalog& catalog, const model::AccountService& set,
               const model::ForwardRule& rule) {
     const auto* before = catalog.find<model::AccountService>(set.domain, set.id);
@@ -149,8 +158,6 @@ Result<void> check_caller(const std::string& field, std::string_view caller) {
     return checked.error();
 }
 
-// That somebody has gone whom a rule leads to is said when the rule is new: what was set before is
-// no reason to refuse another change.
 Result<void> check_rule(const Catalog& catalog, const model::AccountService& set, size_t index) {
     const model::ForwardRule& rule = set.rules[index];
     TRY(check_caller(rule_field(index, "caller"), rule.caller));
@@ -166,8 +173,8 @@ Result<void> check_rule(const Catalog& catalog, const model::AccountService& set
     const auto* account = account_called(catalog, set.domain, rule.to);
     if (account != nullptr && account->id == set.id)
         return make_error(ErrorCode::OutOfRange, field, "is the account itself");
-    if (!may_lead_somewhere(catalog, set.domain, rule.to) && !had_rule(catalog, set, rule))
-        return make_error(ErrorCode::NotFound, field, "nobody has this number or login");
+    const std::string_view before = had_rule(catalog, set, rule) ? rule.to : "";
+    TRY(check_somebody(catalog, set.domain, {field, rule.to}, before));
     if (rule.reason != ForwardWhen::Always) return {};
     return check_circle(catalog, set.domain, {set.id.bits}, {field, rule.to});
 }
@@ -191,16 +198,21 @@ Result<void> check_secretaries(const model::AccountService& set) {
 Result<void> check_own_rules(const Catalog& catalog, const model::AccountService& set, Fresh) {
     for (size_t i = 0; i < set.rules.size(); ++i) TRY(check_rule(catalog, set, i));
     TRY(check_secretaries(set));
-    const Forwarding all[] = {{"forward_always", set.forward_always},
-                              {"forward_busy", set.forward_busy},
-                              {"forward_no_answer", set.forward_no_answer},
-                              {"forward_unregistered", set.forward_unregistered}};
-    for (const Forwarding& each : all) {
+    const auto* before = catalog.find<model::AccountService>(set.domain, set.id);
+    const std::pair<const char*, std::string model::AccountService::*> all[] = {
+        {"forward_always", &model::AccountService::forward_always},
+        {"forward_busy", &model::AccountService::forward_busy},
+        {"forward_no_answer", &model::AccountService::forward_no_answer},
+        {"forward_unregistered", &model::AccountService::forward_unregistered}};
+    for (const auto& [name, member] : all) {
+        const Forwarding each{name, set.*member};
         TRY(check_target(each));
         if (each.to.empty()) continue;
         const auto* account = account_called(catalog, set.domain, each.to);
         if (account != nullptr && account->id == set.id)
             return make_error(ErrorCode::OutOfRange, each.field, "is the account itself");
+        TRY(check_somebody(catalog, set.domain, each,
+                           before == nullptr ? std::string_view() : before->*member));
     }
     const Certain all_calls = of_all_calls(set);
     return check_circle(catalog, set.domain, {set.id.bits}, {all_calls.field, all_calls.to});
@@ -228,6 +240,9 @@ Result<void> check_members_and_overflow(const Catalog& catalog, const T& group,
     TRY(check_target(overflow));
     if (!group.number.empty() && routing::normalised(group.overflow) == group.number)
         return make_error(ErrorCode::OutOfRange, "overflow", itself);
+    const auto* before = catalog.find<T>(group.domain, group.id);
+    TRY(check_somebody(catalog, group.domain, overflow,
+                       before == nullptr ? std::string_view() : before->overflow));
     return check_circle(catalog, group.domain, {group.id.bits, group.number}, overflow);
 }
 

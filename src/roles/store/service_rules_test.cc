@@ -50,7 +50,11 @@ TEST_F(ServicesDesk, TargetsAreNumbersOrLoginsOfOthers) {
     const Case cases[] = {
         {R"({"forward_always":"1002"})", "ok"},
         {R"({"forward_always":"user2"})", "ok"},
-        {R"({"forward_always":"+49301234"})", "ok"},
+        {R"({"forward_always":"+49301234"})", "not_found forward_always"},
+        {R"({"forward_always":"nobody"})", "not_found forward_always"},
+        {R"({"forward_busy":"1999"})", "not_found forward_busy"},
+        {R"({"forward_no_answer":"1999"})", "not_found forward_no_answer"},
+        {R"({"forward_unregistered":"1999"})", "not_found forward_unregistered"},
         {R"({"forward_always":""})", "ok"},
         {R"({"forward_always":"1001"})", "out_of_range forward_always"},
         {R"({"forward_always":"user1"})", "out_of_range forward_always"},
@@ -190,6 +194,8 @@ TEST_F(ServicesDesk, CirclesThatANewNumberClosesAreRefused) {
     const auto make = [&](const char* kind, std::string_view rest) {
         return create(kind, "acme.test", "{" + std::string(rest) + "}");
     };
+    // A number that nobody has may lead somewhere by a rule.
+    ASSERT_EQ(make("dial_rule", R"("name":"out","dialled":"0*")"), "ok");
     ASSERT_EQ(make("queue", R"("name":"a","number":"600","overflow":"601")"), "ok");
     EXPECT_EQ(make("queue", R"("name":"b","number":"601","overflow":"600")"),
               "out_of_range overflow");
@@ -201,6 +207,32 @@ TEST_F(ServicesDesk, CirclesThatANewNumberClosesAreRefused) {
     EXPECT_EQ(patch("queue", "acme.test", "b", R"({"number":"601"})"), "ok");
     // Its former number is nobody's any more.
     ASSERT_EQ(patch("queue", "acme.test", "a", R"({"number":"605","overflow":"600"})"), "ok");
+}
+
+TEST_F(ServicesDesk, CallsAreSentOnToSomebody) {
+    const auto make = [&](const char* kind, std::string_view rest) {
+        return create(kind, "acme.test", "{" + std::string(rest) + "}");
+    };
+    for (const char* kind : {"ring_group", "queue"}) {
+        const std::string name =
+            std::string(R"("name":"a","number":)") + (kind[0] == 'q' ? "\"600\"" : "\"300\"");
+        EXPECT_EQ(make(kind, name + R"(,"overflow":"1999")"), "not_found overflow") << kind;
+        EXPECT_EQ(make(kind, name + R"(,"overflow":"nobody")"), "not_found overflow") << kind;
+        ASSERT_EQ(make(kind, name + R"(,"overflow":"user12")"), "ok") << kind;
+        EXPECT_EQ(patch(kind, "acme.test", "a", R"({"overflow":"1998"})"), "not_found overflow");
+    }
+    ASSERT_EQ(set("user1", R"({"forward_busy":"600","forward_no_answer":"1012"})"), "ok");
+    // Who goes later holds up no other change.
+    ASSERT_EQ(remove("account", "acme.test", "user12"), "ok");
+    EXPECT_EQ(set("user1", R"({"forward_busy":"300"})"), "ok");
+    EXPECT_EQ(set("user1", R"({"forward_unregistered":"1012"})"), "not_found forward_unregistered");
+    EXPECT_EQ(patch("queue", "acme.test", "a", R"({"ring_s":10})"), "ok");
+    EXPECT_EQ(patch("ring_group", "acme.test", "a", R"({"overflow":"1012"})"),
+              "not_found overflow");
+    // Where rules or trunks may lead somewhere, nobody can tell.
+    ASSERT_EQ(make("dial_rule", R"("name":"out","dialled":"0*")"), "ok");
+    EXPECT_EQ(set("user1", R"({"forward_always":"030123"})"), "ok");
+    EXPECT_EQ(patch("ring_group", "acme.test", "a", R"({"overflow":"030123"})"), "ok");
 }
 
 TEST_F(ServicesDesk, QueuesHaveEachMemberOnceAndEndSomewhere) {
@@ -321,6 +353,9 @@ TEST_F(ServicesDesk, CodesThatArePressedHaveRulesOfTheirOwn) {
     EXPECT_EQ(code("b", "*21"), "conflict prefix") << "the other one would come first";
     EXPECT_EQ(code("b", "##", "transfer-blind", R"(,"pause_s":30)"), "ok");
     EXPECT_EQ(code("c", "##1"), "conflict prefix");
+    EXPECT_EQ(code("c", "*21", "transfer-attended"), "conflict prefix");
+    EXPECT_EQ(code("c", "3", "transfer-attended"), "out_of_range prefix");
+    EXPECT_EQ(code("c", "*3", "transfer-attended"), "ok");
 }
 
 }  // namespace

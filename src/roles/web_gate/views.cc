@@ -64,6 +64,7 @@ void write_call(JsonWriter& json, const ports::CallSummary& call, const DomainNa
     if (!call.callee_account.is_nil()) {
         json.field("callee_account").value(call.callee_account.text());
     }
+    if (!call.consulted.is_nil()) json.field("consulted_account").value(call.consulted.text());
     write_time(json, "started", call.started);
     write_time(json, "answered", call.answered);
     json.field("owner").value(static_cast<int>(call.owner.number));

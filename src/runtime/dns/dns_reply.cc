@@ -21,6 +21,8 @@ constexpr size_t kHeaderBytes = 12;
 constexpr size_t kQuestionTail = 4;  // type and class after the name
 constexpr size_t kRecordTail = 10;   // type, class, TTL, length
 constexpr int kAddressesMax = 32;
+constexpr uint32_t kSoa = 6;
+constexpr size_t kSoaBytesMin = 22;  // two names and five numbers (RFC 1035 3.3.13)
 
 uint32_t big_endian(BytesView bytes, size_t at, size_t octets) {
     uint32_t value = 0;
@@ -38,6 +40,32 @@ std::optional<size_t> skip_name(BytesView bytes, size_t at) {
         at += size_t(1) + length;
     }
     return std::nullopt;
+}
+
+struct RecordHead {
+    uint32_t type = 0;
+    uint32_t ttl_s = 0;
+    size_t data_bytes = 0;
+    size_t end = 0;  // of the record; may be behind that of the reply
+};
+
+std::optional<RecordHead> record_at(BytesView reply, size_t at) {
+    const auto after = skip_name(reply, at);
+    if (!after || *after + kRecordTail > reply.size()) return std::nullopt;
+    const size_t data_bytes = big_endian(reply, *after + 8, 2);
+    return RecordHead{big_endian(reply, *after, 2), big_endian(reply, *after + 4, 4), data_bytes,
+                      *after + kRecordTail + data_bytes};
+}
+
+std::optional<size_t> after_questions(BytesView reply) {
+    const uint32_t questions = big_endian(reply, 4, 2);
+    size_t at = kHeaderBytes;
+    for (uint32_t i = 0; i < questions; ++i) {
+        const auto after = skip_name(reply, at);
+        if (!after) return std::nullopt;
+        at = *after + kQuestionTail;
+    }
+    return at;
 }
 
 void take_v4(BytesView reply, DnsAnswer& answer) {
@@ -97,22 +125,33 @@ void take_naptr(BytesView reply, DnsAnswer& answer) {
 
 std::optional<uint32_t> least_ttl(BytesView reply) {
     if (reply.size() < kHeaderBytes) return std::nullopt;
-    const uint32_t questions = big_endian(reply, 4, 2);
     const uint32_t records = big_endian(reply, 6, 2);
-    size_t at = kHeaderBytes;
-    for (uint32_t i = 0; i < questions; ++i) {
-        const auto after = skip_name(reply, at);
-        if (!after) return std::nullopt;
-        at = *after + kQuestionTail;
-    }
+    auto at = after_questions(reply);
     std::optional<uint32_t> least;
     for (uint32_t i = 0; i < records; ++i) {
-        const auto after = skip_name(reply, at);
-        if (!after || *after + kRecordTail > reply.size()) return std::nullopt;
-        least = std::min(least.value_or(UINT32_MAX), big_endian(reply, *after + 4, 4));
-        at = *after + kRecordTail + big_endian(reply, *after + 8, 2);
+        const auto record = at ? record_at(reply, *at) : std::nullopt;
+        if (!record) return std::nullopt;
+        least = std::min(least.value_or(UINT32_MAX), record->ttl_s);
+        at = record->end;
     }
     return least;
+}
+
+uint32_t absence_ttl(BytesView reply) {
+    if (reply.size() < kHeaderBytes) return dns_failure_ttl_s;
+    const uint32_t answers = big_endian(reply, 6, 2);
+    const uint32_t records = answers + big_endian(reply, 8, 2);
+    auto at = after_questions(reply);
+    for (uint32_t i = 0; i < records; ++i) {
+        const auto record = at ? record_at(reply, *at) : std::nullopt;
+        if (!record || record->end > reply.size()) break;
+        at = record->end;
+        // Its last field is the minimum.
+        if (i < answers || record->type != kSoa || record->data_bytes < kSoaBytesMin) continue;
+        const uint32_t minimum = big_endian(reply, record->end - 4, 4);
+        return std::clamp(std::min(record->ttl_s, minimum), dns_failure_ttl_s, dns_absence_ttl_s);
+    }
+    return dns_failure_ttl_s;
 }
 
 sip::DnsAnswer read_dns_reply(const sip::DnsQuestion& question, BytesView reply) {
@@ -135,7 +174,7 @@ sip::DnsAnswer read_dns_reply(const sip::DnsQuestion& question, BytesView reply)
     const bool found = !answer.addresses.empty() || !answer.srv.empty() || !answer.naptr.empty();
     answer.outcome = found ? DnsAnswer::Outcome::Records : DnsAnswer::Outcome::NoRecords;
     answer.ttl_s =
-        found ? std::min(least_ttl(reply).value_or(0), dns_ttl_max_s) : dns_absence_ttl_s;
+        found ? std::min(least_ttl(reply).value_or(0), dns_ttl_max_s) : absence_ttl(reply);
     return answer;
 }
 

@@ -61,13 +61,38 @@ TEST(DnsReply, ReadsEachTypeWithTheLeastTtl) {
     EXPECT_EQ(naptr.naptr[0].replacement, "_sip._udp.a.test");
 }
 
+// RFC 2308 5.
+TEST(DnsReply, AbsenceLastsAsLongAsTheZoneSays) {
+    const auto reply = [](uint32_t ttl_s, uint32_t minimum_s) {
+        std::string out = "\x12\x34\x81\x83\0\x01\0\0\0\x01\0\0\x01"s + "a\x04test\0\0\x01\0\x01"s;
+        out += "\xc0\x0c\0\x06\0\x01"s;
+        const auto number = [&](uint32_t value) {
+            for (int shift = 24; shift >= 0; shift -= 8)
+                out.push_back(static_cast<char>(value >> shift));
+        };
+        number(ttl_s);
+        out += "\0\x18\xc0\x0c\xc0\x0c"s;  // 24 bytes: both names are the question's
+        for (const uint32_t each : {1u, 2u, 3u, 4u, minimum_s}) number(each);
+        return out;
+    };
+    const auto of = [](const std::string& text) { return absence_ttl(as_bytes(text)); };
+    EXPECT_EQ(of(reply(20, 300)), 20u);
+    EXPECT_EQ(of(reply(3600, 15)), 15u);
+    EXPECT_EQ(of(reply(3600, 3600)), dns_absence_ttl_s);
+    EXPECT_EQ(of(reply(0, 0)), dns_failure_ttl_s);
+    const std::string whole = reply(20, 300);
+    for (size_t size = 0; size < whole.size(); ++size)
+        EXPECT_EQ(of(whole.substr(0, size)), dns_failure_ttl_s) << size;
+    EXPECT_EQ(of(reply_of(1, {{300, "\xc0\0\x02\x01"s}})), dns_failure_ttl_s);
+}
+
 TEST(DnsReply, EveryCutIsHarmless) {
     const std::string whole = reply_of(1, {{300, "\xc0\0\x02\x01"s}});
     for (size_t size = 0; size < whole.size(); ++size) {
         const auto answer = read_dns_reply({"a.test", DnsType::A},
                                            as_bytes(std::string_view(whole).substr(0, size)));
         EXPECT_EQ(answer.outcome, DnsAnswer::Outcome::NoRecords) << size;
-        EXPECT_EQ(answer.ttl_s, dns_absence_ttl_s);
+        EXPECT_EQ(answer.ttl_s, dns_failure_ttl_s);
     }
 }
 

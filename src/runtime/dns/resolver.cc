@@ -2,10 +2,13 @@
 
 #include <ares.h>
 #include <arpa/nameser.h>
+#include <sys/stat.h>
 
+#include <array>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <tuple>
 #include <utility>
 
 #include "base/check.h"
@@ -57,11 +60,16 @@ struct Resolver::State {
         DnsQuestion question;
     };
 
-    State(Reactor& on, const ResolverConfig& config);
+    using FileStamps = std::array<std::tuple<uint64_t, int64_t, int64_t>, 2>;
+
+    State(Reactor& on, const ResolverConfig& how);
     ~State();
 
     Reactor& reactor;
+    ResolverConfig config;
     ares_channel channel = nullptr;
+    FileStamps read_files{};  // as they were when they were read
+    Instant files_due;        // to be looked at again
     Timer timer;
     std::map<DnsQuestion, Cached> cache;
     std::map<DnsQuestion, std::vector<Answered>> waiting;
@@ -70,6 +78,9 @@ struct Resolver::State {
     uint64_t next_serial = 1;
     std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 
+    void open_channel();
+    FileStamps file_stamps() const;
+    void follow_files();
     void load_hosts(const std::string& path);
     void on_socket(int fd, bool readable, bool writable);
     void watch(int fd, FdWatch::Interest interest);
@@ -82,8 +93,16 @@ struct Resolver::State {
     void remember(const DnsAnswer& answer);
 };
 
-Resolver::State::State(Reactor& on, const ResolverConfig& config) : reactor(on), timer(on) {
+Resolver::State::State(Reactor& on, const ResolverConfig& how)
+    : reactor(on), config(how), timer(on) {
     CHECK(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS);
+    open_channel();
+    load_hosts(config.hosts_file);
+    read_files = file_stamps();
+    files_due = reactor.now().mono + config.files_every;
+}
+
+void Resolver::State::open_channel() {
     ares_options options{};
     options.timeout = static_cast<int>(config.try_timeout.count());
     options.tries = config.tries;
@@ -91,18 +110,50 @@ Resolver::State::State(Reactor& on, const ResolverConfig& config) : reactor(on),
         static_cast<State*>(data)->on_socket(fd, readable != 0, writable != 0);
     };
     options.sock_state_cb_data = this;
+    options.resolvconf_path = config.resolv_conf.data();
     CHECK(ares_init_options(&channel, &options,
-                            ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) ==
-          ARES_SUCCESS);
-    if (!config.servers.empty()) {
-        std::string list;
-        for (const SocketAddress& server : config.servers) {
-            if (!list.empty()) list.push_back(',');
-            list.append(server.text());
-        }
-        CHECK(ares_set_servers_ports_csv(channel, list.c_str()) == ARES_SUCCESS);
+                            ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
+                                ARES_OPT_RESOLVCONF) == ARES_SUCCESS);
+    if (config.servers.empty()) return;
+    std::string list;
+    for (const SocketAddress& server : config.servers) {
+        if (!list.empty()) list.push_back(',');
+        list.append(server.text());
     }
+    CHECK(ares_set_servers_ports_csv(channel, list.c_str()) == ARES_SUCCESS);
+}
+
+// When each file was changed last, and which it is.
+Resolver::State::FileStamps Resolver::State::file_stamps() const {
+    FileStamps stamps{};
+    for (const std::string* path : {&config.resolv_conf, &config.hosts_file}) {
+        struct stat found {};
+        const bool is_there = stat(path->c_str(), &found) == 0;
+        auto& stamp = stamps[path == &config.hosts_file ? 1 : 0];
+        if (is_there) {
+            stamp = {static_cast<uint64_t>(found.st_ino), found.st_mtim.tv_sec,
+                     found.st_mtim.tv_nsec};
+        }
+    }
+    return stamps;
+}
+
+// DHCP, VPNs and operators change them under a program that runs for months. c-ares reads only when
+// it begins, so it begins anew, once nothing is on its way.
+void Resolver::State::follow_files() {
+    const Instant now = reactor.now().mono;
+    if (now < files_due || !waiting.empty()) return;
+    files_due = now + config.files_every;
+    FileStamps stamps = file_stamps();
+    if (stamps == read_files) return;
+    read_files = stamps;
+    timer.cancel();
+    ares_destroy(channel);
+    sockets.clear();
+    open_channel();
+    hosts.clear();
     load_hosts(config.hosts_file);
+    cache.clear();
 }
 
 Resolver::State::~State() {
@@ -182,13 +233,20 @@ std::optional<DnsAnswer> Resolver::State::known(const DnsQuestion& question) {
         answer.question = question;
         answer.outcome = DnsAnswer::Outcome::Records;
         answer.addresses = host->second;
+        answer.ttl_s = static_cast<uint32_t>(dns_files_every.count());
         return answer;
     }
     const auto found = cache.find(question);
     if (found == cache.end()) return std::nullopt;
-    if (found->second.expires > reactor.now().mono) return found->second.answer;
-    cache.erase(found);
-    return std::nullopt;
+    const Instant now = reactor.now().mono;
+    if (found->second.expires <= now) {
+        cache.erase(found);
+        return std::nullopt;
+    }
+    DnsAnswer answer = found->second.answer;
+    const Duration left = found->second.expires - now;  // so that nobody comes back too late
+    answer.ttl_s = static_cast<uint32_t>(std::chrono::ceil<std::chrono::seconds>(left).count());
+    return answer;
 }
 
 void Resolver::State::later(Answered answered, DnsAnswer answer) {
@@ -199,6 +257,7 @@ void Resolver::State::later(Answered answered, DnsAnswer answer) {
 }
 
 void Resolver::State::query(const DnsQuestion& question, Answered answered) {
+    follow_files();
     if (auto answer = known(question)) return later(std::move(answered), std::move(*answer));
     const bool asked = waiting.contains(question);
     if (!asked && waiting.size() >= dns_questions_max) {
@@ -219,10 +278,9 @@ void Resolver::State::query(const DnsQuestion& question, Answered answered) {
             answer.question = ask->question;
             answer.outcome =
                 is_absence(status) ? DnsAnswer::Outcome::NoRecords : DnsAnswer::Outcome::Failed;
-            answer.ttl_s = is_absence(status) ? dns_absence_ttl_s : dns_failure_ttl_s;
-            if (status == ARES_SUCCESS && size > 0) {
-                answer = read_dns_reply(ask->question, {bytes, size_t(size)});
-            }
+            const BytesView reply(bytes, size > 0 ? size_t(size) : 0);
+            answer.ttl_s = is_absence(status) ? absence_ttl(reply) : dns_failure_ttl_s;
+            if (status == ARES_SUCCESS && size > 0) answer = read_dns_reply(ask->question, reply);
             ask->state->complete(ask->question, answer);
         },
         ask);
@@ -273,7 +331,7 @@ struct LookUp : std::enable_shared_from_this<LookUp> {
         }
         if (!locator.result() || !located) return;
         auto tell = std::exchange(located, nullptr);
-        tell(*locator.result());
+        tell(*locator.result(), locator.facts());
     }
 };
 }  // namespace

@@ -10,22 +10,26 @@
 
 #include "base/net_address.h"
 #include "base/result.h"
+#include "runtime/dns/limits.h"
 #include "runtime/reactor/reactor.h"
 #include "sip/locate.h"
 
 namespace tandem::runtime {
 
 struct ResolverConfig {
-    std::vector<SocketAddress> servers;  // empty: those of /etc/resolv.conf
+    std::vector<SocketAddress> servers;  // empty: those of resolv_conf
+    std::string resolv_conf = "/etc/resolv.conf";
     std::chrono::milliseconds try_timeout{1'500};
     int tries = 2;
     std::string hosts_file = "/etc/hosts";
+    std::chrono::milliseconds files_every = dns_files_every;
 };
 
 class Resolver {
  public:
     using Answered = std::move_only_function<void(const sip::DnsAnswer&)>;
-    using Located = std::move_only_function<void(Result<std::vector<sip::Target>>)>;
+    using Located =
+        std::move_only_function<void(Result<std::vector<sip::Target>>, const sip::LookUpFacts&)>;
 
     explicit Resolver(Reactor& reactor, const ResolverConfig& config = {});
     ~Resolver();

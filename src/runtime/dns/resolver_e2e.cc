@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "runtime/dns/resolver.h"
 #include "runtime/process/process.h"
 #include "runtime/reactor/clock.h"
@@ -69,13 +71,17 @@ class ResolverTest : public testing::Test {
         sip::LocateRequest request;
         request.host = std::move(host);
         std::optional<Result<std::vector<sip::Target>>> result;
-        resolver.locate(request, rng_, [&](auto got) { result = std::move(got); });
+        resolver.locate(request, rng_, [&](auto got, const sip::LookUpFacts& facts) {
+            result = std::move(got);
+            facts_ = facts;
+        });
         reactor_.run_until([&] { return result.has_value(); }, kPatience);
         return result;
     }
 
     Reactor reactor_;
     SystemRng rng_;
+    sip::LookUpFacts facts_;  // of the last locate()
     uint16_t port_;
     ResolverConfig config_;
     std::unique_ptr<Supervised> server_;
@@ -91,6 +97,8 @@ TEST_F(ResolverTest, LocatesCachesAndForgets) {
     EXPECT_EQ(addresses,
               (std::vector<std::string>{"192.0.2.1:5070", "[2001:db8::1]:5070", "192.0.2.2:5080"}));
     EXPECT_GE(resolver.cached(), 5u);
+    EXPECT_EQ(facts_.ttl_s, 1u);
+    EXPECT_FALSE(facts_.is_partial);
     const auto missing = locate(resolver, "none.test");
     ASSERT_TRUE(missing.has_value());
     EXPECT_EQ(missing->error().code, ErrorCode::NotFound);
@@ -106,6 +114,33 @@ TEST_F(ResolverTest, LocatesCachesAndForgets) {
     const auto silent = locate(resolver, "a.test");
     ASSERT_TRUE(silent.has_value());
     EXPECT_EQ(silent->error().code, ErrorCode::Unavailable);
+}
+
+TEST_F(ResolverTest, ReadsItsFilesAgainWhenTheyHaveChanged) {
+    config_.hosts_file = testing::TempDir() + "/hosts-" + std::to_string(getpid());
+    config_.files_every = 0ms;
+    const auto write = [&](const char* text) {
+        // In place of the old one, as tools do.
+        std::FILE* file = std::fopen((config_.hosts_file + "~").c_str(), "w");
+        ASSERT_NE(file, nullptr);
+        std::fputs(text, file);
+        std::fclose(file);
+        ASSERT_EQ(std::rename((config_.hosts_file + "~").c_str(), config_.hosts_file.c_str()), 0);
+    };
+    write("192.0.2.7 pbx.test\n");
+    Resolver resolver(reactor_, config_);
+    const auto address = [&] {
+        const auto found = locate(resolver, "pbx.test");
+        return found && *found ? (**found)[0].address.text() : std::string("none");
+    };
+    EXPECT_EQ(address(), "192.0.2.7:5060");
+    write("192.0.2.8 pbx.test\n");
+    EXPECT_EQ(address(), "192.0.2.8:5060");
+    EXPECT_EQ(std::remove(config_.hosts_file.c_str()), 0);
+    ASSERT_TRUE(await_server());
+    EXPECT_EQ(address(), "none");
+    const auto served = locate(resolver, "h2.a.test");
+    EXPECT_TRUE(served && *served);
 }
 
 }  // namespace

@@ -35,7 +35,8 @@ struct SipTransportLimits {
     // Before the first whole message a stranger gets less patience.
     std::chrono::milliseconds first_message_max{30'000};
     std::chrono::milliseconds connect_max{5'000};
-    // Providers reached over TLS whose names are known: many more than there are trunks with it.
+    // Of one gate: addresses of providers over TLS, with whom to expect there. A gate shares them
+    // among its domains; its limits.h has the same.
     size_t tls_peers_max = 10'000;
     // Waiting to be written to one connection; above it the reader is dead or hostile.
     size_t write_queue_bytes_max = 1 << 20;

@@ -85,6 +85,7 @@ struct SipTransport::State final : ConnectionHub {
         uint32_t connections_max = 0;
         uint32_t idle_max_s = 0;
         size_t connections = 0;
+        size_t tls_peers = 0;
     };
     std::map<uint16_t, GateBounds> gates;
     uint64_t refused = 0;
@@ -273,8 +274,8 @@ Connection* SipTransport::State::find(const Flow& flow) const {
 // False: nobody has said whom to expect, or what is to be trusted can't be read. A flow that
 // names nobody leads to no address where somebody is expected; elsewhere nothing is verified.
 bool SipTransport::State::use_tls(const Flow& flow, StreamSocket::Settings& how) {
-    how.tls = tls.client();
     if (flow.tls_peer == 0) {
+        how.tls = tls.client();
         return std::ranges::none_of(tls_peers, [&](const auto& each) {
             return each.first.remote == flow.remote && each.first.gate == flow.gate.number;
         });
@@ -282,8 +283,9 @@ bool SipTransport::State::use_tls(const Flow& flow, StreamSocket::Settings& how)
     const auto peer = tls_peers.find(peer_of(flow));
     if (peer == tls_peers.end()) return false;
     how.tls_host = peer->second.host;
-    if (!peer->second.verify) return true;
-    auto context = tls.client_trusting(peer->second.ca_pem);
+    auto context = tls.client_for(
+        peer->second.verify ? TlsContexts::Check::Authority : TlsContexts::Check::Nothing,
+        peer->second.ca_pem, {peer->second.certificate_pem, peer->second.key_pem});
     if (!context)
         tell(flow.gate, ports::TlsFailed{flow.remote, flow.tls_peer, context.error().message});
     if (!context) return false;
@@ -293,10 +295,11 @@ bool SipTransport::State::use_tls(const Flow& flow, StreamSocket::Settings& how)
 
 void SipTransport::State::learn(Instance gate, const ports::TlsPeer& peer) {
     const PeerKey key{peer.address, gate.number, Transport::Tls, peer.number};
+    size_t& of_gate = gates[gate.number].tls_peers;
     if (peer.is_gone) {
-        tls_peers.erase(key);
-    } else if (tls_peers.size() < limits.tls_peers_max || tls_peers.contains(key)) {
-        tls_peers[key] = peer;
+        of_gate -= tls_peers.erase(key);
+    } else if (of_gate < limits.tls_peers_max || tls_peers.contains(key)) {
+        of_gate += tls_peers.insert_or_assign(key, peer).second ? 1 : 0;
     }
 }
 

@@ -81,6 +81,7 @@ struct StreamSocket::Body : std::enable_shared_from_this<StreamSocket::Body> {
     void on_writable();
     void ask_flush();
     void flush();
+    void note_refusal();
     void flushed();
     void end(StreamEnd why);
     void close();
@@ -215,6 +216,7 @@ void StreamSocket::Body::read_turn() {
                 if (phase == Phase::Open) flush();
                 return end(StreamEnd::Peer);
             case IoOutcome::Broken:
+                if (tls) tls_failure = tls->refusal();
                 return end(phase == Phase::Lingering ? StreamEnd::Peer : StreamEnd::Broken);
         }
     }
@@ -246,10 +248,18 @@ void StreamSocket::Body::flush() {
                 return wait_read();
             case IoOutcome::End:
             case IoOutcome::Broken:
+                note_refusal();
                 return end(StreamEnd::Broken);
         }
     }
     flushed();
+}
+
+// What the other side said before it closed has not been read yet when a write fails.
+void StreamSocket::Body::note_refusal() {
+    if (!tls) return;
+    char byte = 0;
+    if (read_once(&byte, 1).outcome == IoOutcome::Broken) tls_failure = tls->refusal();
 }
 
 void StreamSocket::Body::flushed() {

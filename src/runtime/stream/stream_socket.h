@@ -73,7 +73,9 @@ class StreamSocket {
     int fd() const;  // for credentials of a Unix-domain peer
     // Over TLS, while it is open: whom we talk to.
     PeerCertificate peer_certificate() const;
-    const std::string& tls_failure() const;  // after StreamEnd::Handshake, for people
+    // After StreamEnd::Handshake, or a StreamEnd::Broken by which the other side refused us, for
+    // people; else empty.
+    const std::string& tls_failure() const;
 
  private:
     struct Body;

@@ -156,6 +156,50 @@ TEST(StreamSocket, NewConnectionsGetTheNewCertificateAndNamesAreVerified) {
     std::filesystem::remove_all(ca);
 }
 
+// TLS 1.3 ends the client's handshake before the server looks at its certificate (RFC
+// 8446 4.4.2.4).
+TEST(StreamSocket, ShowsItsCertificateToWhoAsksAndSaysWhyItIsRefused) {
+    using Check = TlsContexts::Check;
+    const Certificate known = certificate_for("known.test");
+    const Certificate strange = certificate_for("strange.test");
+    const Certificate server = certificate_for("server.test");
+    const auto links = make_link_contexts(known.chain_pem, server);
+    ASSERT_TRUE(links.has_value());
+    TlsContexts contexts;
+    const struct {
+        const Certificate& shown;
+        bool is_taken;
+    } cases[] = {{known, true}, {strange, false}};
+    for (const auto& [shown, is_taken] : cases) {
+        Pair pair;
+        pair.server_settings.tls = links->server;
+        pair.listen();
+        StreamSocket::Settings settings;
+        const auto context = contexts.client_for(Check::Authority, server.chain_pem, shown);
+        ASSERT_TRUE(context.has_value());
+        EXPECT_EQ(*context, *contexts.client_for(Check::Authority, server.chain_pem, shown));
+        EXPECT_NE(*context, *contexts.client_for(Check::Nothing, server.chain_pem, shown));
+        EXPECT_NE(*context, *contexts.client_for(Check::Authority, server.chain_pem, {}));
+        settings.tls = *context;
+        settings.tls_host = "server.test";
+        pair.connect(settings);
+        ASSERT_TRUE(
+            pair.until([&] { return pair.server.opened || pair.client.ended.has_value(); }));
+        EXPECT_EQ(pair.server.opened, is_taken);
+        if (is_taken) {
+            const auto seen = pair.server.socket->peer_certificate();
+            EXPECT_EQ(seen.dns_names, std::vector<std::string>{"known.test"});
+            EXPECT_TRUE(seen.is_verified);
+            EXPECT_EQ(pair.client.socket->tls_failure(), "");
+        } else {
+            EXPECT_NE(pair.client.socket->tls_failure().find("alert"), std::string::npos)
+                << pair.client.socket->tls_failure();
+        }
+    }
+    const auto mixed = contexts.client_for(Check::Nothing, "", {known.chain_pem, strange.key_pem});
+    EXPECT_EQ(mixed.error().field, "key");
+}
+
 TEST(StreamListener, ReplacesADeadUnixSocketAndRefusesALivingOne) {
     Reactor reactor;
     const std::string path = testing::TempDir() + "/s-" + std::to_string(getpid());

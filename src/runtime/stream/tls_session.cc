@@ -76,9 +76,18 @@ IoResult TlsSession::write(const char* from, size_t size) {
 
 std::string TlsSession::failure() const {
     const long verified = SSL_get_verify_result(ssl_);
-    if (verified != X509_V_OK) return X509_verify_cert_error_string(verified);
+    const bool is_asked = SSL_get_verify_mode(ssl_) != SSL_VERIFY_NONE;
+    if (is_asked && verified != X509_V_OK) return X509_verify_cert_error_string(verified);
     const char* reason = ERR_reason_error_string(ERR_peek_last_error());
     return reason != nullptr ? reason : "the connection ended";
+}
+
+std::string TlsSession::refusal() const {
+    const unsigned long error = ERR_peek_last_error();
+    const bool is_alert =
+        ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
+    const char* reason = is_alert ? ERR_reason_error_string(error) : nullptr;
+    return reason == nullptr ? "" : reason;
 }
 
 namespace {

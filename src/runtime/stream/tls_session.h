@@ -37,7 +37,10 @@ class TlsSession {
     IoResult write(const char* from, size_t size);
     PeerCertificate peer() const;  // after the handshake
     std::string failure() const;   // of the handshake, for people
-    void say_goodbye();            // close_notify, RFC 8446 6.1; best effort
+    // What the other side did not like about us, after our handshake had ended (RFC 8446 4.4.2.4:
+    // it may look at our certificate later); empty: the last failure was something else.
+    std::string refusal() const;
+    void say_goodbye();  // close_notify, RFC 8446 6.1; best effort
 
  private:
     explicit TlsSession(ssl_st* ssl) : ssl_(ssl) {}

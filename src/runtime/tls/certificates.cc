@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/crypto.h"
 
 namespace tandem::runtime {
 
@@ -125,8 +126,17 @@ Result<void> trust_all(SSL_CTX* context, const std::string& pem) {
     return {};
 }
 
-// Sets of authorities whose contexts are kept: a system's providers use few.
-constexpr size_t kTrustingMax = 256;
+// Contexts for peers that are kept: a system's providers use few sets of authorities, and its
+// domains few certificates of their own.
+constexpr size_t kClientsMax = 256;
+
+// A digest, so that no key is kept twice.
+std::string key_of(TlsContexts::Check check, const std::string& ca_pem, const Certificate& own) {
+    std::string all = std::to_string(static_cast<int>(check));
+    for (const std::string* part : {&ca_pem, &own.chain_pem, &own.key_pem})
+        all += ' ' + std::to_string(part->size()) + ' ' + *part;
+    return hash_hex(HashAlgorithm::Sha256, all);
+}
 
 Result<std::string> read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
@@ -149,7 +159,7 @@ struct TlsContexts::State {
     std::map<std::string, TlsContext, std::less<>> hosts;
     std::string default_name;
     TlsContext client = make_context(TLS_client_method());
-    std::map<std::string, TlsContext> trusting;  // by the authorities' certificates
+    std::map<std::string, TlsContext> clients;  // by key_of()
 
     TlsContext of_host(std::string_view name) const;
     static int choose(SSL* ssl, int* alert, void* self);
@@ -241,18 +251,27 @@ Result<void> TlsContexts::verify_peers_with(const std::string& ca_path) {
     return {};
 }
 
-Result<TlsContext> TlsContexts::client_trusting(const std::string& ca_pem) {
+Result<TlsContext> TlsContexts::client_for(Check check, const std::string& ca_pem,
+                                           const Certificate& own) {
+    if (check == Check::Nothing && own.chain_pem.empty()) return client();
+    const std::string key = key_of(check, ca_pem, own);
     const std::lock_guard lock(state_->mutex);
-    if (const auto known = state_->trusting.find(ca_pem); known != state_->trusting.end())
+    if (const auto known = state_->clients.find(key); known != state_->clients.end())
         return known->second;
     TlsContext context = make_context(TLS_client_method());
-    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-    if (ca_pem.empty())
-        SSL_CTX_set_default_verify_paths(context.get());
-    else
-        TRY(trust_all(context.get(), ca_pem));
-    if (state_->trusting.size() >= kTrustingMax) state_->trusting.clear();
-    state_->trusting.emplace(ca_pem, context);
+    if (check == Check::Authority) {
+        SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+        if (ca_pem.empty())
+            SSL_CTX_set_default_verify_paths(context.get());
+        else
+            TRY(trust_all(context.get(), ca_pem));
+    }
+    if (!own.chain_pem.empty()) {
+        TRY(use_chain(context.get(), own.chain_pem));
+        TRY(use_key(context.get(), own.key_pem));
+    }
+    if (state_->clients.size() >= kClientsMax) state_->clients.clear();
+    state_->clients.emplace(key, context);
     return context;
 }
 

@@ -2,6 +2,7 @@
 // old ones keep theirs.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -47,8 +48,10 @@ class TlsContexts {
     TlsContext client() const;
     Result<void> verify_peers_with(const std::string& ca_path);
     // For connections to peers that must show a certificate of one of these authorities; empty: of
-    // one that the operating system trusts. The same text gives the same context.
-    Result<TlsContext> client_trusting(const std::string& ca_pem);
+    // one that the operating system trusts. `own`: ours, for those who ask; empty: none. The same
+    // texts give the same context.
+    enum class Check : uint8_t { Authority, Nothing };
+    Result<TlsContext> client_for(Check check, const std::string& ca_pem, const Certificate& own);
 
  private:
     struct State;

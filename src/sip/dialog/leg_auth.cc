@@ -1,21 +1,11 @@
 // Answers to challenges, for legs that have credentials (trunks). RFC 3261 22, RFC 7616.
 #include "sip/dialog/leg_core.h"
-#include "sip/digest.h"
 
 namespace tandem::sip {
 namespace {
 
-// One answer, one more when the nonce was stale or both 401 and 407 were asked.
+// An answer to a proxy, one to the other end, and one more when a nonce was stale.
 constexpr uint32_t challenges_max = 3;
-
-HeaderId answer_header(int status) {
-    return status == 401 ? HeaderId::Authorization : HeaderId::ProxyAuthorization;
-}
-
-std::optional<DigestChallenge> challenge_in(const Message& response) {
-    return first_known_challenge(response, response.status() == 401 ? HeaderId::WwwAuthenticate
-                                                                    : HeaderId::ProxyAuthenticate);
-}
 
 }  // namespace
 
@@ -23,31 +13,12 @@ bool Leg::Core::may_authenticate(const Message& request, const Message& response
                                  uint32_t attempt) {
     const int status = response.status();
     if (!settings.credentials || (status != 401 && status != 407)) return false;
-    const auto asked = challenge_in(response);
-    if (!asked || attempt >= challenges_max) return false;
-    return asked->stale || !request.has(answer_header(status));
+    return attempt < challenges_max && DigestAnswers::asks_anew(request, response);
 }
 
-void Leg::Core::take_challenge(const Message& response) {
-    const auto asked = challenge_in(response);
-    if (!asked) return;
-    challenge = asked->text();
-    challenged_by_proxy = response.status() == 407;
-    nonce_count = 0;
-}
-
-// Later requests answer the last challenge unasked (RFC 3261 22.3, RFC 7616 3.6).
 void Leg::Core::authenticate(LegContext& ctx, Message& request) {
-    if (challenge.empty() || !settings.credentials) return;
-    const auto value = AuthValue::parse(challenge);
-    if (!value) return;
-    const auto asked = DigestChallenge::parse(*value);
-    if (!asked) return;
-    const std::string cnonce = ctx.rng.token(16);
-    const DigestIdentity who{settings.credentials->user, settings.credentials->password};
-    const DigestAnswer answer{request.method_token(), request.request_uri(), cnonce, ++nonce_count};
-    request.append(challenged_by_proxy ? HeaderId::ProxyAuthorization : HeaderId::Authorization,
-                   answer_challenge(*asked, who, answer));
+    if (!settings.credentials) return;
+    proofs.prove({settings.credentials->user, settings.credentials->password}, ctx.rng, request);
 }
 
 bool Leg::Core::try_again_with_credentials(LegContext& ctx, LegRequest& done,
@@ -60,10 +31,8 @@ bool Leg::Core::try_again_with_credentials(LegContext& ctx, LegRequest& done,
     }
     if (dialog && to && dialog->dialog.remote_tag() == to->tag()) part = &*dialog;
     if (part == nullptr) return false;
-    take_challenge(response);
+    proofs.take(response);
     Message again = std::move(done.request);
-    again.remove(HeaderId::Authorization);
-    again.remove(HeaderId::ProxyAuthorization);
     again.replace(HeaderId::CSeq, std::to_string(part->dialog.take_cseq()) + " " +
                                       std::string(again.method_token()));
     authenticate(ctx, again);

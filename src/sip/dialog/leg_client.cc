@@ -274,9 +274,7 @@ void Leg::Core::on_invite_failure(LegContext& ctx, int status, Message response)
         if (invite_again(ctx, {}, {})) return;
     }
     if (may_authenticate(invite_message, response, attempts)) {
-        take_challenge(response);
-        invite_message.remove(HeaderId::Authorization);
-        invite_message.remove(HeaderId::ProxyAuthorization);
+        proofs.take(response);
         authenticate(ctx, invite_message);
         if (invite_again(ctx, {}, {})) return;
     }

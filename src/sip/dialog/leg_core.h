@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sip/dialog/leg.h"
+#include "sip/digest_answers.h"
 
 namespace tandem::sip {
 
@@ -106,7 +107,6 @@ struct Leg::Core {
 
     // leg_auth.cc
     bool may_authenticate(const Message& request, const Message& response, uint32_t attempt);
-    void take_challenge(const Message& response);
     void authenticate(LegContext& ctx, Message& request);
 
     // leg.cc
@@ -155,9 +155,7 @@ struct Leg::Core {
     std::optional<Message> prack_owed;
     std::optional<Payload> offer_waits;
     std::optional<Instant> glare_retry;
-    std::string challenge;
-    bool challenged_by_proxy = false;
-    uint32_t nonce_count = 0;
+    DigestAnswers proofs;
 };
 
 }  // namespace tandem::sip

@@ -109,12 +109,10 @@ bool Leg::Core::ring(LegContext& ctx, int status, Payload payload) {
     if (!payload.phrase.empty()) response.set_status(status, payload.phrase);
     if (goes_reliably(payload)) return ring_reliably(ctx, std::move(response), std::move(payload));
     if (payload.sdp && offers.state() == sdp::OfferState::RemoteOffer) {
-        // A preview: the answer that counts goes with the 2xx (RFC 3261 13.2.1).
-        sdp::OfferAnswer trial = offers;
-        auto answered = trial.send_answer(std::move(*payload.sdp));
-        if (!answered) return false;
-        preview = *answered;
-        payload.sdp = std::move(*answered);
+        auto previewed = offers.preview_answer(std::move(*payload.sdp), preview);
+        if (!previewed) return false;
+        preview = *previewed;
+        payload.sdp = std::move(*previewed);
     } else {
         payload.sdp.reset();  // an offer needs a reliable response (RFC 3262 5)
     }
@@ -165,7 +163,7 @@ bool Leg::Core::answer(LegContext& ctx, Payload payload) {
     if (offers.state() == sdp::OfferState::RemoteOffer) {
         if (!payload.sdp) payload.sdp = preview;
         if (!payload.sdp) return false;
-        auto sent = offers.send_answer(std::move(*payload.sdp));
+        auto sent = offers.send_answer(std::move(*payload.sdp), preview);
         if (!sent) return false;
         payload.sdp = std::move(*sent);
     } else if (!offers.established() && payload.sdp) {

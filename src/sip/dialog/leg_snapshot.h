@@ -14,6 +14,7 @@
 #include "sip/dialog/reliable_provisional.h"
 #include "sip/dialog/session_timer.h"
 #include "sip/dialog/two_hundred.h"
+#include "sip/digest_answers.h"
 
 namespace tandem::sip {
 
@@ -124,10 +125,7 @@ struct LegSnapshot {
     // An offer that waits: for a glare to pass, or for the ACK of our 2xx.
     std::optional<Payload> offer_waits;
     std::optional<Instant> glare_retry;
-    // Digest: the last challenge, for the requests that follow.
-    std::string challenge;
-    bool challenged_by_proxy = false;
-    uint32_t nonce_count = 0;
+    DigestAnswers proofs;  // for the requests that follow
 };
 
 // Moves every deadline by `by`: monotonic clocks of two machines have nothing in common. The owner

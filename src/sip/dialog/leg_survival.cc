@@ -127,9 +127,7 @@ LegSnapshot Leg::Core::snapshot() const {
     s.prack_owed = prack_owed;
     s.offer_waits = offer_waits;
     s.glare_retry = glare_retry;
-    s.challenge = challenge;
-    s.challenged_by_proxy = challenged_by_proxy;
-    s.nonce_count = nonce_count;
+    s.proofs = proofs;
     return s;
 }
 
@@ -163,9 +161,7 @@ Leg::Core Leg::Core::restore(LegSnapshot s) {
     core.prack_owed = std::move(s.prack_owed);
     core.offer_waits = std::move(s.offer_waits);
     core.glare_retry = s.glare_retry;
-    core.challenge = std::move(s.challenge);
-    core.challenged_by_proxy = s.challenged_by_proxy;
-    core.nonce_count = s.nonce_count;
+    core.proofs = std::move(s.proofs);
     return core;
 }
 
