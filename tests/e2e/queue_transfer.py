@@ -11,7 +11,7 @@ from calling_phone import header
 from calls import nothing_left, records
 from harness import Failed, expect, main, wait_for
 from music import Heard, hear_nothing_old
-from queues import agent, callers, exchange, gives_up, rings, role_of, shown_again, state, waits
+from queues import agent, callers, exchange, gives_up, rings, role_of, shown_again, state
 from services import tandem
 from transfer import let_go, notified, offered_again, refer
 
@@ -77,7 +77,7 @@ def who_is_transferred_waits_with_music_until_an_agent_answers(folder):
         hear_nothing_old(a)
         expect(not Heard(a, 0.4).packets, "the music has ended")
         a.hang_up(c)
-        made = next(each for each in records(server, 2) if each["queues"])
+        made = next(each for each in records(server, 2) if each["transfers"])
         waited, transfer = made["queues"][0], made["transfers"][0]
         expect((waited["outcome"], transfer["by"]["number"], transfer["to"]["number"]) ==
                ("answered", "1002", "1003") and waited["wait_ms"] > 500, f"{made}")
@@ -91,8 +91,7 @@ def a_waiting_call_hands_its_place_over(folder):
         a.talks_with(b)
         talk, b.dialog = b.dialog, {}
         b.begin_call("600")
-        waits(server, b, 0)
-        told = b.wait_response(b.last_request, least=182)
+        told = b.wait(lambda m: m.startswith("SIP/2.0 182 Queued, 0 ahead"), "182, 0 ahead")
         dialog = f"{header(told, 'Call-ID')};to-tag={header(told, 'To').split(';tag=')[1]}" \
                  f";from-tag={header(told, 'From').split(';tag=')[1]}"
         invite, b.dialog = b.last_request, talk
