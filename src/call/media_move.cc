@@ -164,8 +164,8 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     }
     if (paging_.is_page())
         request.heard = paging_.heard(*this);
-    else if (move_->joins && talkers().size() == 2)
-        request.joined = {{request.set[0].termination, request.set[1].termination}};
+    else if (move_->joins && !transfer_.has_let_go(near_) && !transfer_.has_let_go(winner_))
+        request.joined = {{party(near_)->media.termination(), party(winner_)->media.termination()}};
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }
 
