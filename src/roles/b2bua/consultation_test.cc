@@ -35,7 +35,7 @@ struct Consultation : testing::Test {
     }
     // Alice presses them.
     void press(std::string_view keys) {
-        ports::MediaEvent event{stage.media.back().context, ports::MediaEvent::Kind::Key, 1};
+        ports::MediaEvent event{told().call, ports::MediaEvent::Kind::Key, 1};
         for (const char key : keys) {
             event.key = static_cast<uint8_t>(key);
             stage.give(event, kMedia);
