@@ -350,6 +350,7 @@ const std::vector<std::string>& rare_paths() {
         "phones: transfers that were made",
         "phones: transfers that failed",
         "calls that a queue's agent answered",
+        "answered parties that waited in a queue in vain",
         "figure sip_timeouts_total",
         "figure unknown_dialogs_total",
     };

@@ -61,6 +61,7 @@ Profile draw_profile(World& world, Rng& later) {
     profile.transfers = later.below(100) < 40;
     profile.queue = later.below(100) < 40;
     if (profile.plan.shape != SiteShape::OneNode) profile.plan.passives = later.below(100) < 50;
+    profile.queue_answers = later.below(2) == 0;
     return profile;
 }
 
@@ -82,7 +83,7 @@ std::string Profile::text() const {
     if (long_calls) text += ", long calls";
     if (quiet_time) text += ", quiet time";
     if (transfers) text += ", transfers";
-    if (queue) text += ", queue";
+    if (queue) text += queue_answers ? ", queue that answers" : ", queue";
     return text;
 }
 

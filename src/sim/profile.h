@@ -24,6 +24,7 @@ struct Profile {
     bool quiet_time = false;  // nobody calls for longer than a nonce lives
     bool transfers = false;   // users transfer calls
     bool queue = false;       // there is one, which they call
+    bool queue_answers = false;
     Duration time = 60s;
     std::string text() const;
 };

@@ -62,7 +62,8 @@ void Run::make_queue() {
     }
     send("POST", "/api/v1/domains/sim.test/queues",
          R"({"name":"sales","number":")" + std::string(kQueueNumber) + R"(","members":[)" +
-             members + R"(],"ring_s":5,"wrap_up_s":1,"wait_max_s":30})",
+             members + R"(],"ring_s":5,"wrap_up_s":1,"wait_max_s":30,"answers":)" +
+             (profile_.queue_answers ? "true}" : "false}"),
          [](const ports::HttpResponse*) {});
     for (const char* login : {"1002", "1004"}) {
         send("PATCH", std::string("/api/v1/domains/sim.test/accounts/") + login + "/agent",
@@ -120,6 +121,10 @@ void Run::check_transferred(const model::Cdr& record) {
     if (!record.transfers.empty()) world_.count("records of calls that were transferred");
     // The call that a transfer was asked about in ends with it.
     if (record.continued_in) return world_.count("records of calls that were joined with another");
+    // Who has been answered, and has waited for an agent in vain.
+    const bool by_queue =
+        !record.queues.empty() && record.queues.back().outcome != model::QueueOutcome::Answered;
+    if (by_queue) return world_.count("answered parties that waited in a queue in vain");
     const auto calls = calls_of(record);
     bool has_end = false;
     for (const PhoneCall* call : calls) {
