@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Transfers by phones in Python: blind and attended, with sound, and what is left of them in the records."""
 
+import contextlib
 import os
 import re
 import struct
@@ -149,13 +150,14 @@ def blind_transfer_by_the_caller_after_a_hold(folder):
 
 
 def hears_a_tone(phone, peer):
-    """The gate's own source, which is not the peer's."""
+    """The gate's own source, which is not the peer's; what came before is passed by."""
     def is_tone():
-        try:
-            packet = phone.media.recv(2048)
-        except TimeoutError:
-            return False
-        return len(packet) == 172 and packet[8:12] != struct.pack("!I", peer.port)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                packet = phone.media.recv(2048)
+                if len(packet) == 172 and packet[8:12] != struct.pack("!I", peer.port):
+                    return True
+        return False
     phone.media.settimeout(0.2)
     wait_for(is_tone, "the busy tone")
 
