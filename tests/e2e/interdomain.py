@@ -528,6 +528,7 @@ def callers_of_other_domains_wait_in_line(folder):
         expect({each["callee"] for each in yours} == {"600"} and mine["id"] not in str(yours), f"{yours}")
         # It counts while it waits, and does not wait without a licence.
         expect(dora.try_call("7600") == 486 and test.refused("in") == 1, "south.test lets two in")
+        test.records("south.test", 1)  # a refusal's is not in the store before the refusal
         # B2B and call state die.
         server.kill_nodes()
         server.wait_healthy()
