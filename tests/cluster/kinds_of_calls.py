@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Calls that were transferred, held, parked, or go over a trunk outlive any one server, as plain ones do.
+"""Calls that were transferred, held, parked, go over a trunk or wait in a queue outlive any one server, as plain ones do.
 
     kinds_of_calls.py [TEST...]
 """
@@ -21,7 +21,7 @@ from harness import Failed, expect, main, wait_for  # noqa: E402
 from provider import Provider  # noqa: E402
 from transfer import let_go, notified, offered_again, refer  # noqa: E402
 
-ACCOUNTS = [str(1000 + i) for i in range(1, 9)]
+ACCOUNTS = [str(1000 + i) for i in range(1, 11)]
 OUTSIDE = "+49305550199"
 PROVIDER = 5180
 
@@ -160,6 +160,27 @@ def parked(phones):
     return still
 
 
+def agent(server, account, **state):
+    return server.api("PATCH", f"/domains/demo.test/accounts/{account}/agent", state)
+
+
+def waiting(phones):
+    """In a queue that has answered, whose agent comes after the death."""
+    a, b = phones[1009], phones[1010]
+    a.begin_call("600")
+    a.finish_call()
+
+    def still():
+        settled(a)
+        agent(b.server, b.user, paused=False)
+        b.take()
+        b.wait_request("ACK")
+        b.goes_on_with(a)
+        ends(b, a)
+        agent(b.server, b.user, paused=True)
+    return still
+
+
 def over_a_trunk(phones, provider):
     a = phones[1008]
     a.call(OUTSIDE, provider)
@@ -202,11 +223,15 @@ def every_kind_of_call_outlives_its_server(folder):
         trunk = first.api("POST", "/domains/demo.test/trunks",
                           {"name": "line", "mode": "peer", "proxies": [f"{HERE}:{PROVIDER}"]})
         first.api("PATCH", "/domains/demo.test", {"settings": {"default_trunk": trunk["id"]}})
+        members = [each["id"] for each in first.api("GET", "/domains/demo.test/accounts")["items"] if each["login"] == "1010"]
+        first.api("POST", "/domains/demo.test/queues",
+                  {"name": "sales", "number": "600", "members": members, "answers": True})
+        agent(first, "1010", logged_in=True, paused=True)
         for dead in range(2):  # who has most posts, and another one
             with SiteProvider(first, PROVIDER, address=HERE, challenges=False) as provider, Phones(site) as phones:
                 wait_for(lambda heard=provider: heard.times("OPTIONS"), "the provider is pinged", 40)
                 checks = {"transferred": transferred(phones), "held": held(phones), "parked": parked(phones),
-                          "over a trunk": over_a_trunk(phones, provider)}
+                          "over a trunk": over_a_trunk(phones, provider), "waiting": waiting(phones)}
                 wait_for(lambda: protected(site.first, len(checks)), "all calls are safe", 10)
                 leads = leading(site)
                 others = [server for server in site.servers if server is not leads]
@@ -218,7 +243,7 @@ def every_kind_of_call_outlives_its_server(folder):
                         check()
                     except Failed as failure:
                         raise Failed(f"{victim.name} died; {name}: {failure}") from failure
-                records_of(living, 4 * (dead + 1))
+                records_of(living, len(checks) * (dead + 1))
                 victim.launch()
                 site.wait_serving()
 
