@@ -266,7 +266,11 @@ model::Cdr Call::side_of(const model::Cdr& whole, DomainId domain) const {
         const bool is_sent_on = !side.forwards.empty();
         const auto meant = is_sent_on ? side.forwards.front().by : party_of(*queue, "", {});
         side.dialled = meant.number;
-        if (!is_ours(whole.callee.account)) side.callee = meant;
+        // Who was transferred to an agent had been answered by somebody else.
+        const auto agent = std::ranges::find_if(
+            side.legs, [](const model::CdrLeg& leg) { return leg.answer.has_value(); });
+        if (!is_ours(whole.callee.account))
+            side.callee = agent == side.legs.end() ? meant : agent->party;
     }
     side.route.clear();
     side.continued_in.reset();
