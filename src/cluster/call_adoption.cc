@@ -269,7 +269,8 @@ void CallAdoption::end_pass(Instant now, Sweep& sweep, AdoptionOutbox& out) {
     sweep.next_at = now + sweep_again_after;
 }
 
-void CallAdoption::read(Instant now, Sweep& sweep, std::vector<CallId> calls, AdoptionOutbox& out) {
+void CallAdoption::read(Instant now, const Sweep& sweep, const std::vector<CallId>& calls,
+                        AdoptionOutbox& out) {
     store::Txn txn;
     for (const CallId call : calls) {
         txn.then_ops.push_back(get_op(store::keys::call(sweep.victim.id, call)));

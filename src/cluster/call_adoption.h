@@ -124,7 +124,8 @@ class CallAdoption {
     bool proceed_sweep(Instant now, Sweep& sweep, AdoptionOutbox& out);
     bool fence(Instant now, Sweep& sweep, AdoptionOutbox& out);
     void list(Instant now, Sweep& sweep, AdoptionOutbox& out);
-    void read(Instant now, Sweep& sweep, std::vector<CallId> calls, AdoptionOutbox& out);
+    void read(Instant now, const Sweep& sweep, const std::vector<CallId>& calls,
+              AdoptionOutbox& out);
     void move(Instant now, Sweep& sweep, AdoptionOutbox& out);
     void locate(Instant now, AdoptionOutbox& out);
     void send(Instant now, Step step, InstanceNumber victim, store::RequestBody body,

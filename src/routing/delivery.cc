@@ -46,7 +46,6 @@ Route follow(const Catalog& catalog, const Question& question, Forward forward, 
     tried.push_back(forward.by);
     Question next = question;
     next.caller = forward.by;
-    next.trunk = {};  // it is the account that calls on
     next.tried = tried;
     return go_on(catalog, next, std::move(forward), std::move(route));
 }
@@ -111,6 +110,7 @@ Route go_on(const Catalog& catalog, Question question, Forward forward, Route ro
     if (++question.forwards > kForwardsMax)
         return refused(std::move(route), 482, "The call has been forwarded too often.");
     question.dialled = forward.to;
+    question.trunk = {};  // who sends it on is of the domain, wherever it has come from
     Route rest = routing::route(catalog, question);
     rest.steps.insert(rest.steps.begin(), std::make_move_iterator(route.steps.begin()),
                       std::make_move_iterator(route.steps.end()));

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "model/generated/ring_group.h"
 #include "model/generated/trunk.h"
 #include "model/generated/trunk_group.h"
 #include "routing/domain_fixture_test.h"
@@ -92,6 +93,22 @@ TEST_F(OutsideTest, AGroupMaySpreadItsCalls) {
     const std::vector last{trunk(3), trunk(1)};
     EXPECT_EQ(trunks(of("055", {}, 0)), first);
     EXPECT_EQ(trunks(of("055", {}, 2)), last);
+}
+
+// It is the group that calls on, not who came over the trunk.
+TEST_F(OutsideTest, TheOverflowOfAGroupMayLeadOutsideWhoeverCalls) {
+    model::RingGroup group;
+    group.id = RingGroupId{{6, 1}};
+    group.domain = kDomain;
+    group.name = "sales";
+    group.number = "300";
+    group.overflow = "+493055";
+    load(store::keys::in_domain(kDomain, "ring-group", group.id.bits), group);
+    change([](auto& settings) { settings.default_trunk = trunk(1); });
+    const Route found = of("300", trunk(3));
+    EXPECT_EQ(trunks(found), std::vector{trunk(1)});
+    ASSERT_EQ(found.forwards.size(), 1u);
+    EXPECT_EQ(found.forwards[0].number, "300");
 }
 
 TEST_F(OutsideTest, WhatComesOverATrunkStaysInTheDomain) {

@@ -114,9 +114,9 @@ void Watchers::on_subscribe(Now now, const ports::SipInbound& in, const Asker& a
     SubscribeJudgement judged = read_subscribe(in.message);
     if (!judged.request) return refuse(now, asker, in.message, judged.refused, out);
     if (tag_of(in.message.to()).empty()) {
-        subscribe(now, in, std::move(*judged.request), asker, out);
+        subscribe(now, in, *judged.request, asker, out);
     } else {
-        refresh(now, in, std::move(*judged.request), asker, out);
+        refresh(now, in, *judged.request, asker, out);
     }
 }
 

@@ -173,7 +173,7 @@ Result<void> check_rule(const Catalog& catalog, const model::AccountService& set
     const auto* account = account_called(catalog, set.domain, rule.to);
     if (account != nullptr && account->id == set.id)
         return make_error(ErrorCode::OutOfRange, field, "is the account itself");
-    const std::string_view before = had_rule(catalog, set, rule) ? rule.to : "";
+    const std::string before = had_rule(catalog, set, rule) ? rule.to : std::string();
     TRY(check_somebody(catalog, set.domain, {field, rule.to}, before));
     if (rule.reason != ForwardWhen::Always) return {};
     return check_circle(catalog, set.domain, {set.id.bits}, {field, rule.to});
