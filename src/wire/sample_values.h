@@ -34,7 +34,7 @@ class Filler {
         } else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) {
             value = static_cast<T>(-count_);
         } else if constexpr (std::is_integral_v<T>) {
-            value = static_cast<T>(50'000 + count_);
+            value = static_cast<T>(50'000) + static_cast<T>(count_);
         } else if constexpr (std::is_same_v<T, std::string>) {
             value = std::string("s\0\xc3\xa4", 4) + std::to_string(count_);
         } else if constexpr (std::is_same_v<T, Bytes>) {

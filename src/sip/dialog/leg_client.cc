@@ -52,7 +52,7 @@ bool Leg::Core::invite_again(LegContext& ctx, std::string_view uri,
     invite_message.replace(HeaderId::CSeq, std::to_string(number) + " INVITE");
     if (!uri.empty()) invite_message.set_request_uri(uri);
     for (const HeaderField& field : headers) invite_message.remove(field.name);
-    for (const HeaderField& field : headers) invite_message.append(field.name, field.value);
+    for (HeaderField& field : headers) invite_message.append(field.name, field.value);
     // The offer goes out as it is; where a provisional had answered it, it is made anew.
     if (offers.state() == sdp::OfferState::RemoteOffer) offers.roll_back();
     if (offers.established()) {
