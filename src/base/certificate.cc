@@ -1,11 +1,14 @@
 #include "base/certificate.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include <array>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace tandem {
 namespace {
@@ -14,6 +17,7 @@ struct Free {
     void operator()(BIO* it) const { BIO_free(it); }
     void operator()(X509* it) const { X509_free(it); }
     void operator()(EVP_PKEY* it) const { EVP_PKEY_free(it); }
+    void operator()(EVP_MD_CTX* it) const { EVP_MD_CTX_free(it); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, Free>;
@@ -35,6 +39,30 @@ Error wrong(std::string_view field, std::string_view what) {
 bool has_expired(const X509* certificate, UtcTime now) {
     time_t seconds = static_cast<time_t>(now.unix_ms / 1000);
     return X509_cmp_time(X509_get0_notAfter(certificate), &seconds) < 0;
+}
+
+// One that is larger would keep a node busy for long with each signature.
+constexpr int kKeyBitsMax = 8192;
+
+// The public half of a key is written beside the secret one, and can be copied from any
+// certificate: only a signature shows that both belong together.
+bool signs_for(EVP_PKEY* key, const X509* certificate) {
+    EVP_PKEY* known = X509_get0_pubkey(certificate);
+    if (known == nullptr || EVP_PKEY_eq(known, key) != 1) return false;
+    int digest = NID_undef;  // stays so for Ed25519, which has its own
+    EVP_PKEY_get_default_digest_nid(key, &digest);
+    const EVP_MD* by = digest == NID_undef ? nullptr : EVP_get_digestbynid(digest);
+    constexpr std::array<unsigned char, 32> kText{};
+    std::vector<unsigned char> signature(static_cast<size_t>(EVP_PKEY_get_size(key)));
+    size_t size = signature.size();
+    const Owned<EVP_MD_CTX> signing(EVP_MD_CTX_new());
+    const Owned<EVP_MD_CTX> verifying(EVP_MD_CTX_new());
+    return EVP_DigestSignInit(signing.get(), nullptr, by, nullptr, key) == 1 &&
+           EVP_DigestSign(signing.get(), signature.data(), &size, kText.data(), kText.size()) ==
+               1 &&
+           EVP_DigestVerifyInit(verifying.get(), nullptr, by, nullptr, known) == 1 &&
+           EVP_DigestVerify(verifying.get(), signature.data(), size, kText.data(), kText.size()) ==
+               1;
 }
 
 }  // namespace
@@ -62,14 +90,19 @@ Result<void> check_certificate(std::string_view chain, std::string_view key, Utc
     const auto chain_bio = bio_of(chain);
     const Owned<X509> leaf(PEM_read_bio_X509(chain_bio.get(), nullptr, no_passphrase, nullptr));
     if (!leaf) return wrong("certificate", "holds no PEM certificate");
+    if (chain.find("PRIVATE KEY-----") != std::string_view::npos)
+        return wrong("certificate", "holds a private key, and is shown to whoever may read this");
+    TRY(check_authorities(chain, "certificate"));
     if (has_expired(leaf.get(), now)) return wrong("certificate", "has expired");
     const auto key_bio = bio_of(key);
     const Owned<EVP_PKEY> pair(
         PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_passphrase, nullptr));
     if (!pair) return wrong("certificate_key", "holds no PEM private key without passphrase");
-    if (X509_check_private_key(leaf.get(), pair.get()) != 1) {
+    if (EVP_PKEY_get_bits(pair.get()) > kKeyBitsMax)
+        return wrong("certificate_key", "has more than " + std::to_string(kKeyBitsMax) + " bits");
+    if (!signs_for(pair.get(), leaf.get()))
         return wrong("certificate_key", "does not belong to the certificate");
-    }
+    ERR_clear_error();
     return {};
 }
 

@@ -14,7 +14,8 @@ namespace tandem {
 Result<void> check_authorities(std::string_view pem, std::string_view field);
 
 // `chain`: PEM, the server's certificate first, then its issuers. `key`: PEM without passphrase.
-// Errors name the field `certificate` or `certificate_key`: no PEM, expired at `now`, not a pair.
+// Errors name the field `certificate` or `certificate_key`: no PEM, a key where all can read it,
+// expired at `now`, a key that does not sign for the certificate.
 Result<void> check_certificate(std::string_view chain, std::string_view key, UtcTime now);
 
 // When the first certificate of a chain expires; nullopt: there is none.

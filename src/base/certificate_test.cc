@@ -31,6 +31,14 @@ MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgR9ErJPgV/GrHkCu5
 ieZm6JDVGSdJ212MBYkcn6MvLf9YXlt8U/AVtLMW55j4eUte73I1maY1
 -----END PRIVATE KEY-----
 )";
+// The public half of kKey, which anybody can read in the certificate, beside the secret of
+// kOtherKey.
+const char* const kForgedKey = R"(-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgR9ErJPgV/GrHkCu5
+1VIwy8HB/K7OOXwrpkh7LIe8WYOhRANCAATJdcdzPzSILn8o/ScLy+wG5baKxBE+
+fkFI3xy7MY1gAMHL07lN8G6Vljo6gJnw/YGJAy5g+/TpT5rKYwNxq7vv
+-----END PRIVATE KEY-----
+)";
 
 constexpr UtcTime kNow{1'790'000'000'000};    // in 2026
 constexpr UtcTime kLater{5'000'000'000'000};  // in 2128
@@ -42,6 +50,8 @@ std::string judged(std::string_view chain, std::string_view key, UtcTime now = k
 
 TEST(Certificate, IsJudgedWithItsKey) {
     const std::string chain = std::string(kCertificate) + kCertificate;
+    std::string broken(kCertificate);
+    broken[60] = '*';
     const struct {
         const char* name;
         std::string got;
@@ -59,6 +69,12 @@ TEST(Certificate, IsJudgedWithItsKey) {
          "certificate_key: holds no PEM private key without passphrase"},
         {"another key", judged(kCertificate, kOtherKey),
          "certificate_key: does not belong to the certificate"},
+        {"a forged key", judged(kCertificate, kForgedKey),
+         "certificate_key: does not belong to the certificate"},
+        {"a key among the certificates", judged(chain + kKey, kKey),
+         "certificate: holds a private key, and is shown to whoever may read this"},
+        {"a broken issuer", judged(kCertificate + broken, kKey),
+         "certificate: certificate 2 of it can't be read"},
         {"too late", judged(kCertificate, kKey, kLater), "certificate: has expired"},
     };
     for (const auto& each : cases) EXPECT_EQ(each.got, each.wanted) << each.name;

@@ -50,6 +50,7 @@ std::vector<SrvRecord> order_srv(std::vector<SrvRecord> records, Rng& rng) {
         // Within a priority those of weight 0 come first, as RFC 2782 has it.
         return std::pair(a.priority, a.weight != 0) < std::pair(b.priority, b.weight != 0);
     });
+    if (records.size() > locate_srv_records_max) records.resize(locate_srv_records_max);
     for (size_t at = 0; at < records.size(); ++at) {
         uint64_t sum = 0;
         size_t end = at;

@@ -87,6 +87,9 @@ struct LocateRequest {
 inline constexpr size_t locate_srv_names_max = 8;
 inline constexpr size_t locate_hosts_max = 32;
 inline constexpr size_t locate_targets_max = 64;
+// Of one SRV name, those of the best priorities: drawing among them takes the square of their
+// number, and a reply of 64 KiB has some 3,000.
+inline constexpr size_t locate_srv_records_max = 256;
 
 // One look-up. Owned by whoever asks; ended when result() has a value.
 class Locator {

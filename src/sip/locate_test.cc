@@ -231,5 +231,16 @@ TEST(OrderSrv, HonoursPriorityAndWeight) {
     EXPECT_GT(first["zero"], 0);
 }
 
+// Their order takes the square of their number, at each look-up.
+TEST(OrderSrv, DrawsAmongTheBestOfVeryMany) {
+    SeededRng rng(7);
+    std::vector<SrvRecord> records(3'000, {2, 1, 1, "worse"});
+    for (size_t i = 0; i < 40; ++i) records.push_back({1, 1, 1, "better"});
+    const auto ordered = order_srv(records, rng);
+    ASSERT_EQ(ordered.size(), locate_srv_records_max);
+    EXPECT_EQ(ordered[39].target, "better");
+    EXPECT_EQ(ordered[40].target, "worse");
+}
+
 }  // namespace
 }  // namespace tandem::sip

@@ -168,11 +168,13 @@ bool TrunkLine::replace_places(size_t proxy, const std::vector<ports::ResolveRep
 
 // The same for all who expect and show the same there, so that they share a connection, and for
 // nobody else: it is what keeps the calls of a domain away from another one's settings. What a
-// certificate adds comes first, where no host can look like it.
+// certificate adds comes first, where no host can look like it; its key is a part of that, as
+// anybody may have the certificate.
 uint64_t TrunkLine::tls_peer_of(const std::string& host) const {
     std::string settings;
     if (!trunk_.tls_certificate.empty()) {
-        settings = "shows " + hash_hex(HashAlgorithm::Sha256, trunk_.tls_certificate) + "\n";
+        const std::string shown = trunk_.tls_certificate + "\n" + secrets_.tls_key;
+        settings = "shows " + hash_hex(HashAlgorithm::Sha256, shown) + "\n";
     }
     settings += host;
     settings += trunk_.tls_verify ? "\nverified\n" : "\nany\n";

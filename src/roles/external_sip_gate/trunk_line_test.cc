@@ -101,6 +101,11 @@ TEST_F(LineTest, SharesAConnectionWithThoseWhoExpectTheSameOnly) {
     model::Trunk renewed = shows;
     renewed.tls_certificate = "another";
     EXPECT_NE(number(renewed), number(shows));
+    const auto with_key = [&](const char* key) {
+        return TrunkLine(shows, {"", "", "", key}, rng).tls_keys().at(0).number;
+    };
+    EXPECT_EQ(with_key("key"), with_key("key"));
+    EXPECT_NE(with_key("key"), with_key("forged")) << "anybody may have the chain";
     renewed = one;
     renewed.tls_ca = "\nshows " + hash_hex(HashAlgorithm::Sha256, "chain") + "\n";
     EXPECT_NE(number(renewed), number(shows));
