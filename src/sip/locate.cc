@@ -119,7 +119,7 @@ void Locator::begin() {
     ask(request_.host, DnsType::Naptr);
 }
 
-void Locator::ask(std::string name, DnsType type) {
+void Locator::ask(const std::string& name, DnsType type) {
     DnsQuestion question{canonical(name), type};
     const bool asked = std::find(waiting_.begin(), waiting_.end(), question) != waiting_.end();
     if (asked) return;

@@ -125,7 +125,7 @@ class Locator {
     };
 
     void begin();
-    void ask(std::string name, DnsType type);
+    void ask(const std::string& name, DnsType type);
     bool supports(TargetTransport transport) const;
     TargetTransport default_transport() const;
     void ask_hosts();

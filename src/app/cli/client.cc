@@ -13,6 +13,7 @@ namespace tandem::cli {
 namespace {
 
 constexpr std::string_view kSessionPath = "/api/v1/session";
+constexpr std::string_view kBytesType = "application/octet-stream";
 constexpr std::string_view kBulkPath = "/api/v1/bulk";
 constexpr long kTimeoutMs = 15'000;
 // Where another server can be asked instead.
@@ -126,7 +127,7 @@ Error Client::refused(const Request& request, const Answer& answer) const {
 // What is no JSON comes from something else than Tandem, as a proxy's page does.
 Result<Answer> Client::taken(const Request& request, Answer answer) const {
     const bool is_json = request.take == nullptr && request.path != kBulkPath;
-    if (!is_json || answer.status == 204) return answer;
+    if (!is_json || answer.is_bytes || answer.status == 204) return answer;
     boost::system::error_code error;
     (void)boost::json::parse(answer.body, error);
     if (!error) return answer;
@@ -178,6 +179,9 @@ Client::Attempt Client::attempt(const std::string& url, const Request& request) 
         long status = 0;
         curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
         attempt.answer.status = static_cast<int>(status);
+        const char* type = nullptr;
+        curl_easy_getinfo(curl.get(), CURLINFO_CONTENT_TYPE, &type);
+        attempt.answer.is_bytes = type != nullptr && type == kBytesType;
         return attempt;
     }
     double connected_after = 0;

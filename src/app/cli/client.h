@@ -16,6 +16,7 @@ namespace tandem::cli {
 struct Answer {
     int status = 0;
     std::string body;
+    bool is_bytes = false;  // a piece of a backup: application/octet-stream
 };
 
 class Client {
