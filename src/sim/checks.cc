@@ -98,6 +98,9 @@ void Run::note_survivors(uint16_t node) {
             if (!whole) break;
             survivor.ends[i] = {found->phone, found->number};
             survivor.received[i] = found->received;
+            // Who heard nothing before has to be offered something first, for another reason.
+            const bool hears = found->last_received + 300ms > world_.time();
+            survivor.watched = survivor.watched && hears;
         }
         if (!whole) continue;
         world_.count("established calls when a node died");
