@@ -162,9 +162,13 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     for (const uint8_t index : talkers()) {
         if (Branch* each = branch(index)) each->ports_released = false;
     }
+    // Who waits hears nothing of who asks, whatever context they are in.
+    const auto is_alone = [&](uint8_t leg) {
+        return transfer_.has_let_go(leg) || transfer_.lets_wait(leg);
+    };
     if (paging_.is_page())
         request.heard = paging_.heard(*this);
-    else if (move_->joins && !transfer_.has_let_go(near_) && !transfer_.has_let_go(winner_))
+    else if (move_->joins && !is_alone(near_) && !is_alone(winner_))
         request.joined = {{party(near_)->media.termination(), party(winner_)->media.termination()}};
     ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }

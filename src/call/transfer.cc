@@ -281,7 +281,11 @@ void Transfer::on_answered(Call& call, CallContext& ctx, uint8_t index, sip::Leg
 // its answer.
 void Transfer::settle(Call& call, CallContext& ctx) {
     if (call.exchange_) return;
-    if (stage_ == Stage::Answered) return complete(call, ctx);
+    if (stage_ == Stage::Answered) {
+        // An agent was faster than the end of the exchange; nobody asks an agent first.
+        if (lets_go_ && asks_first_) let_go(call, ctx);
+        return complete(call, ctx);
+    }
     if (stage_ == Stage::Ringing && std::exchange(lets_go_, false)) let_go(call, ctx);
     const bool is_over = !is_under_way() && call.phase_ == Phase::Established;
     if (is_apart_ && is_over && may_tell_gate(call)) join_media(call, ctx, std::nullopt);
