@@ -96,7 +96,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     std::vector<const PhoneCall*> calls_of(const model::Cdr& record);
     std::vector<model::Cdr> all_records();
     bool is_excused_for(const std::vector<const PhoneCall*>& calls) const;
-    bool could_not_begin(const PhoneCall& call) const;
+    bool needed_who_stood_still(const PhoneCall& call) const;
 
     // --- PhoneEnds.
     void on_datagram(size_t phone, const Datagram& datagram) override;

@@ -10,6 +10,8 @@ namespace {
 constexpr Duration kBootPatience = 10s;
 // Both ends of something may be behind by the repetitions of a message that was lost.
 constexpr Duration kCrossing = 5s;
+// After a pause, until what was asked meanwhile has been answered.
+constexpr Duration kBack = 200ms;
 
 struct Span {
     Instant from;
@@ -172,11 +174,11 @@ void Run::check_queued(const model::Cdr& record) {
     }
 }
 
-// A node that has what no other has is waited for while it stands still, and new calls are refused.
-bool Run::could_not_begin(const PhoneCall& call) const {
-    if (call.status != 503 || call.admitted) return false;
+// A node that has what no other has is waited for while it stands still, but not for ever.
+bool Run::needed_who_stood_still(const PhoneCall& call) const {
+    if (call.status != 503) return false;
     return std::ranges::any_of(pauses_, [&](const Pause& each) {
-        return each.from <= call.ended && call.began <= each.to;
+        return each.from <= call.ended && call.ended <= each.to + kBack;
     });
 }
 
@@ -189,7 +191,7 @@ void Run::check_queue_callers() {
             if (call->answered != Instant{} || call->cancelled) continue;
             if (call->status == 480 || call->status == 486) continue;
             if (is_excused(call->phone, call->began, safe_by(call->ended))) continue;
-            if (could_not_begin(*call)) continue;
+            if (needed_who_stood_still(*call)) continue;
             world_.fail(name_of(*call) + " was lost by the queue: " + std::to_string(call->status));
         }
     }
