@@ -56,6 +56,12 @@ void Transfer::on_waiting_offer(Call& call, CallContext& ctx, uint8_t index, sip
     const PartyMedia before = own.media;
     const auto& ours = own.leg.local_sdp();
     const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
+    if (!event.sdp && ours && !moves) {  // the answer comes in the ACK
+        sip::Payload offer;
+        offer.sdp = own.media.describe(*ours, SdpRole::Offer, ctx.leg.rng);
+        own.leg.accept(ctx.leg, event.server, std::move(offer));
+        return;
+    }
     const bool may = event.sdp && ours && !moves;
     sdp::Session answer = may ? sdp::in_common(*event.sdp, *ours) : sdp::Session{};
     const bool usable = may && sdp::has_media(answer) &&

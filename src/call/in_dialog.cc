@@ -73,11 +73,17 @@ void Call::carry_offer(CallContext& ctx) {
 }
 
 void Call::on_remote_answer(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
-    if (event.sdp && is_move_answer(index)) return on_move_answer(ctx, index, *event.sdp);
-    const bool is_alone = talks(index) && transfer_.has_let_go(peer_of(index));
-    if (is_alone && event.sdp) {  // who waits in a queue has asked for our offer
-        if (!party(index)->media.learn(*event.sdp, SdpRole::Answer, srtp_of(index)))
+    // What an ACK answers is another offer than ours, which waits for the ACK.
+    const bool is_in_ack = event.status == 0;
+    if (event.sdp && !is_in_ack && is_move_answer(index))
+        return on_move_answer(ctx, index, *event.sdp);
+    const bool is_aside = transfer_.is_aside(index);
+    const bool is_alone = is_aside || (talks(index) && transfer_.has_let_go(peer_of(index)));
+    if (is_alone && event.sdp) {  // who waits has asked for our offer
+        if (!party(index)->media.learn(*event.sdp, SdpRole::Answer, srtp_of(index))) {
+            if (is_aside) return lose_beside(ctx, index, 488);
             return end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
+        }
         update_media(ctx, {index}, false);
         save_wanted_ = save_wanted_ || settings_.survival != Survival::None;
         return;

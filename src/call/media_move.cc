@@ -76,8 +76,15 @@ void Call::on_media_lost(CallContext& ctx) {
                q.purpose == Purpose::CheckMedia || q.purpose == Purpose::Place;
     });
     media_check_again_.reset();
-    if (!move_ || move_->before.empty()) {
+    const bool is_told = move_ && move_->stage == Stage::Offering;
+    if (is_told) {  // ports that are gone again; and who is not told knows older ones still
+        for (const auto& [leg, side] : move_->sides)
+            if (Party* each = party(leg)) each->knows_old_ports |= side.wanted || side.offering;
+    }
+    if (!move_ || is_told) {
+        const ports::Instance former = move_ ? move_->former : ports::Instance{};
         move_.emplace();
+        move_->former = former;
         const bool anyone_told =
             answered || early_ != 0 || std::ranges::any_of(branches_, [](const auto& each) {
                 return each->state != BranchState::Opening;
