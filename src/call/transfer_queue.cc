@@ -60,6 +60,7 @@ void Transfer::let_go(Call& call, CallContext& ctx) {
     if (!is_leaving) leave(call, ctx, referrer_);
     call.intruder_.drop(call, ctx, 480);
     drop_media(call, ctx);
+    call.saved_ = false;  // as it is now
     call.report_due_ = true;
     call.save_wanted_ = call.settings_.survival != Survival::None;
 }

@@ -148,6 +148,8 @@ def who_was_transferred_outlives_b2b_and_gate(folder):
         d.call("1002", b)
         transferred(b)
         expect(callers(server) == ["1001", "1004"], f"{state(server)}")
+        # Whoever transferred them is let go some milliseconds before it is in the store.
+        wait_for(lambda: all(each["protected"] for each in server.api("GET", "/calls")["items"]), "both are safe")
         for role in ("B2B", "MG"):
             os.kill(server.pid_of(role_of(server, role)["node"]), signal.SIGKILL)
             server.wait_healthy()
