@@ -170,7 +170,8 @@ void Leg::invite(LegContext& ctx, OutgoingInvite invite) {
 }
 bool Leg::invite_again(LegContext& ctx, std::string_view request_uri,
                        std::vector<HeaderField> headers) {
-    return core_->invite_again(ctx, request_uri, std::move(headers));
+    const std::vector<HeaderField> given = std::move(headers);
+    return core_->invite_again(ctx, request_uri, given);
 }
 void Leg::prack(LegContext& ctx, Payload answer) {
     core_->prack(ctx, std::move(answer));

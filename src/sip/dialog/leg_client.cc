@@ -43,7 +43,7 @@ void Leg::Core::send_invite(LegContext& ctx) {
 }
 
 bool Leg::Core::invite_again(LegContext& ctx, std::string_view uri,
-                             std::vector<HeaderField> headers) {
+                             const std::vector<HeaderField>& headers) {
     if (!failed || state != LegState::Ending || attempts >= invite_attempts_max) return false;
     state = LegState::Inviting;
     failed = end_told = false;
@@ -52,7 +52,7 @@ bool Leg::Core::invite_again(LegContext& ctx, std::string_view uri,
     invite_message.replace(HeaderId::CSeq, std::to_string(number) + " INVITE");
     if (!uri.empty()) invite_message.set_request_uri(uri);
     for (const HeaderField& field : headers) invite_message.remove(field.name);
-    for (HeaderField& field : headers) invite_message.append(field.name, field.value);
+    for (const HeaderField& field : headers) invite_message.append(field.name, field.value);
     // The offer goes out as it is; where a provisional had answered it, it is made anew.
     if (offers.state() == sdp::OfferState::RemoteOffer) offers.roll_back();
     if (offers.established()) {

@@ -31,7 +31,8 @@ struct Leg::Core {
 
     // leg_client.cc
     void invite(LegContext& ctx, OutgoingInvite invite);
-    bool invite_again(LegContext& ctx, std::string_view uri, std::vector<HeaderField> headers);
+    bool invite_again(LegContext& ctx, std::string_view uri,
+                      const std::vector<HeaderField>& headers);
     void send_invite(LegContext& ctx);
     void on_invite_response(LegContext& ctx, Message response);
     void on_invite_provisional(LegContext& ctx, Message response);
