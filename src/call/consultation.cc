@@ -57,9 +57,7 @@ void Transfer::on_waiting_offer(Call& call, CallContext& ctx, uint8_t index, sip
     const auto& ours = own.leg.local_sdp();
     const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
     if (!event.sdp && ours && !moves) {  // the answer comes in the ACK
-        sip::Payload offer;
-        offer.sdp = own.media.describe(*ours, SdpRole::Offer, ctx.leg.rng);
-        own.leg.accept(ctx.leg, event.server, std::move(offer));
+        accept_alone(call, ctx, index, event, *ours);
         return;
     }
     const bool may = event.sdp && ours && !moves;
@@ -72,15 +70,7 @@ void Transfer::on_waiting_offer(Call& call, CallContext& ctx, uint8_t index, sip
         own.leg.refuse(ctx.leg, event.server, may ? 488 : 491, {});
         return;
     }
-    answer.direction.reset();
-    for (size_t i = 0; i < answer.media.size(); ++i)
-        answer.media[i].direction =
-            sdp::reversed(sdp::direction_of(*event.sdp, event.sdp->media[i]));
-    sip::Payload payload;
-    payload.sdp = own.media.describe(answer, SdpRole::Answer, ctx.leg.rng);
-    own.leg.accept(ctx.leg, event.server, std::move(payload));
-    call.update_media(ctx, {index}, false);
-    call.save_wanted_ = call.save_wanted_ || call.settings_.survival != Survival::None;
+    accept_alone(call, ctx, index, event, std::move(answer));
 }
 
 // --- How it ends.

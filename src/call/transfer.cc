@@ -344,6 +344,24 @@ void Transfer::lose(Call& call, CallContext& ctx, uint8_t leg) {
     join_media(call, ctx, leg);
 }
 
+void Transfer::accept_alone(Call& call, CallContext& ctx, uint8_t index, const sip::LegEvent& event,
+                            sdp::Session ours) {
+    Party& own = *call.party(index);
+    sip::Payload payload;
+    if (!event.sdp) {
+        payload.sdp = own.media.describe(ours, SdpRole::Offer, ctx.leg.rng);
+        own.leg.accept(ctx.leg, event.server, std::move(payload));
+        return;
+    }
+    ours.direction.reset();
+    for (size_t i = 0; i < ours.media.size(); ++i)
+        ours.media[i].direction = sdp::reversed(sdp::direction_of(*event.sdp, event.sdp->media[i]));
+    payload.sdp = own.media.describe(ours, SdpRole::Answer, ctx.leg.rng);
+    own.leg.accept(ctx.leg, event.server, std::move(payload));
+    call.update_media(ctx, {index}, false);
+    call.save_wanted_ = call.save_wanted_ || call.settings_.survival != Survival::None;
+}
+
 void Transfer::join_media(Call& call, CallContext& ctx, std::optional<uint8_t> left) {
     is_apart_ = false;
     const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;

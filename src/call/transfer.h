@@ -197,6 +197,9 @@ class Transfer {
     void lose(Call& call, CallContext& ctx, uint8_t leg);
     bool may_tell_gate(const Call& call) const;
     void offer_of_who_stays(Call& call);
+    // Says `ours` to the offer, or the wish for one, of who has the gate alone at his other end.
+    static void accept_alone(Call& call, CallContext& ctx, uint8_t index,
+                             const sip::LegEvent& event, sdp::Session ours);
     void recall(Call& call);
     void report(Call& call, CallContext& ctx, int status, bool is_last);
     void tell(Call& call, CallContext& ctx, ReferReport& to);

@@ -90,9 +90,7 @@ bool Transfer::on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEve
         return true;
     }
     if (!event.sdp && own.leg.local_sdp()) {  // the answer comes in the ACK
-        sip::Payload offer;
-        offer.sdp = own.media.describe(*own.leg.local_sdp(), SdpRole::Offer, ctx.leg.rng);
-        own.leg.accept(ctx.leg, event.server, std::move(offer));
+        accept_alone(call, ctx, index, event, *own.leg.local_sdp());
         return true;
     }
     const PartyMedia before = own.media;
@@ -107,16 +105,8 @@ bool Transfer::on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEve
     limit_offer(own.media.limits(), *event.sdp);
     sdp::Session answer = mixable(*event.sdp);
     if (!sdp::has_media(answer)) answer = *event.sdp;
-    answer.direction.reset();
-    for (size_t i = 0; i < answer.media.size(); ++i)
-        answer.media[i].direction =
-            sdp::reversed(sdp::direction_of(*event.sdp, event.sdp->media[i]));
-    sip::Payload payload;
-    payload.sdp = own.media.describe(answer, SdpRole::Answer, ctx.leg.rng);
-    own.leg.accept(ctx.leg, event.server, std::move(payload));
-    call.update_media(ctx, {index}, false);
+    accept_alone(call, ctx, index, event, std::move(answer));
     offer_of_who_stays(call);
-    call.save_wanted_ = call.save_wanted_ || call.settings_.survival != Survival::None;
     return true;
 }
 
