@@ -82,7 +82,7 @@ class NatPair:
                                                       self.outside.host.addresses[0]), (600, 400)):
                 came = [packet for packet in packets if packet.destination == address
                         and begin <= packet.time < end and packet.is_rtp()]
-                expect(len(came) >= 30 * (end - begin), f"{what}: {len(came)} packets to {address}")
+                expect(len(came) >= 40 * (end - begin), f"{what}: {len(came)} packets to {address}")
                 if side.encrypted:
                     continue
                 heard = tone.Heard(wire.samples_of(came), 8000, hz)
