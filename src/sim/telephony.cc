@@ -123,10 +123,12 @@ void Run::check_transferred(const model::Cdr& record) {
     if (!record.transfers.empty()) world_.count("records of calls that were transferred");
     // The call that a transfer was asked about in ends with it.
     if (record.continued_in) return world_.count("records of calls that were joined with another");
-    // Who has been answered, and has waited for an agent in vain.
-    const bool by_queue =
-        !record.queues.empty() && record.queues.back().outcome != model::QueueOutcome::Answered;
-    if (by_queue) return world_.count("answered parties that waited in a queue in vain");
+    // Who has been answered, and whom the queue has sent away. Who is lost there is abandoned.
+    using model::QueueOutcome;
+    const auto outcome =
+        record.queues.empty() ? QueueOutcome::Answered : record.queues.back().outcome;
+    if (outcome != QueueOutcome::Answered && outcome != QueueOutcome::Abandoned)
+        return world_.count("answered parties that waited in a queue in vain");
     const auto calls = calls_of(record);
     bool has_end = false;
     for (const PhoneCall* call : calls) {
