@@ -376,18 +376,27 @@ TEST_F(RegistrarTest, AnAddressMeansTheOnlyDomain) {
     EXPECT_EQ(status(), 404);
 }
 
+// Of a binding that the active copy has written.
+struct PassiveCopy : RegistrarTest {
+    PassiveCopy() {
+        ports::DirectoryEntry self{kSelf, RoleKind::Registrar};
+        self.is_active = false;
+        directory.replace({{{9}, RoleKind::Registrar}, self});
+        ports::Binding binding;
+        binding.contact = "sip:alice@192.0.2.9";
+        binding.flow = *ports::Flow::parse("1;UDP;1;0;192.0.2.9:5060");
+        BindingRecord record(binding);
+        record.stored_until = {now.utc.unix_ms + 60'000};
+        key = store::keys::binding({kDomain}, {kAlice}, key_text(record.key));
+        value = encode_binding(record);
+    }
+    std::string key;
+    std::string value;
+};
+
 // What the store's node has not told while it was away, its next life does not tell either.
-TEST_F(RegistrarTest, APassiveCopyReadsAgainWhenTheStoreIsBack) {
-    ports::DirectoryEntry self{kSelf, RoleKind::Registrar};
-    self.is_active = false;
-    directory.replace({{{9}, RoleKind::Registrar}, self});
-    ports::Binding binding;
-    binding.contact = "sip:alice@192.0.2.9";
-    binding.flow = *ports::Flow::parse("1;UDP;1;0;192.0.2.9:5060");
-    BindingRecord record(binding);
-    record.stored_until = {now.utc.unix_ms + 60'000};
-    store.data[store::keys::binding({kDomain}, {kAlice}, key_text(record.key))] =
-        encode_binding(record);
+TEST_F(PassiveCopy, ReadsAgainWhenTheStoreIsBack) {
+    store.data[key] = value;
     EXPECT_EQ(query().bindings.size(), 0u);
     ports::Outbox out;
     registrar->on_store_returned(now, out);
@@ -395,22 +404,9 @@ TEST_F(RegistrarTest, APassiveCopyReadsAgainWhenTheStoreIsBack) {
     EXPECT_EQ(query().bindings.size(), 1u);
 }
 
-TEST_F(RegistrarTest, APassiveCopyFollowsTheStore) {
-    ports::DirectoryEntry self{kSelf, RoleKind::Registrar};
-    self.is_active = false;
-    directory.replace({{{9}, RoleKind::Registrar}, self});
-    ports::Binding binding;
-    binding.contact = "sip:alice@192.0.2.9";
-    binding.flow = *ports::Flow::parse("1;UDP;1;0;192.0.2.9:5060");
-    BindingRecord record(binding);
-    record.stored_until = {now.utc.unix_ms + 60'000};
+TEST_F(PassiveCopy, FollowsTheStore) {
     store::WatchBatch batch;
-    batch.events.push_back({store::WatchEvent::Kind::Put,
-                            {store::keys::binding({kDomain}, {kAlice}, key_text(record.key)),
-                             encode_binding(record),
-                             {},
-                             {},
-                             0}});
+    batch.events.push_back({store::WatchEvent::Kind::Put, {key, value, {}, {}, 0}});
     deliver(batch);
     const auto reply = query();
     EXPECT_EQ(reply.bindings.size(), 1u);

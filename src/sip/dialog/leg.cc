@@ -169,9 +169,8 @@ void Leg::invite(LegContext& ctx, OutgoingInvite invite) {
     core_->invite(ctx, std::move(invite));
 }
 bool Leg::invite_again(LegContext& ctx, std::string_view request_uri,
-                       std::vector<HeaderField> headers) {
-    const std::vector<HeaderField> given = std::move(headers);
-    return core_->invite_again(ctx, request_uri, given);
+                       const std::vector<HeaderField>& headers) {
+    return core_->invite_again(ctx, request_uri, headers);
 }
 void Leg::prack(LegContext& ctx, Payload answer) {
     core_->prack(ctx, std::move(answer));

@@ -58,7 +58,7 @@ class Leg {
     // After Failed with 401, 407 (with credentials in `headers`), 3xx (new request_uri): the same
     // call with the next CSeq. Empty request_uri: as before. False: too many attempts.
     bool invite_again(LegContext& ctx, std::string_view request_uri,
-                      std::vector<HeaderField> headers);
+                      const std::vector<HeaderField>& headers);
     // The answer to the offer of a reliable Provisional, and of Answered or OfferWanted.
     void prack(LegContext& ctx, Payload answer);
     void ack(LegContext& ctx, Payload answer);
