@@ -157,17 +157,17 @@ class LegSubject final : public LadderSubject {
         }
         if (verb == "again") return leg_.invite_again(ctx, {}, payload.headers);
         if (verb == "prack") return leg_.prack(ctx, std::move(payload)), true;
-        if (verb == "ack") return leg_.ack(ctx, payload), true;
-        if (verb == "answer") return leg_.answer(ctx, payload);
-        if (verb == "reoffer") return leg_.reoffer(ctx, payload);
-        if (verb == "hangup") return leg_.hangup(ctx, 0, payload), true;
+        if (verb == "ack") return leg_.ack(ctx, std::move(payload)), true;
+        if (verb == "answer") return leg_.answer(ctx, std::move(payload));
+        if (verb == "reoffer") return leg_.reoffer(ctx, std::move(payload));
+        if (verb == "hangup") return leg_.hangup(ctx, 0, std::move(payload)), true;
         if (verb == "take-over") return take_over(ctx), true;
         if (verb == "audit") return leg_.audit(ctx), true;
         const auto number = static_cast<int>(number_in(step.word(1), 0));
-        if (verb == "ring") return leg_.ring(ctx, number, payload);
+        if (verb == "ring") return leg_.ring(ctx, number, std::move(payload));
         if (verb == "reject") return leg_.reject(ctx, number, payload);
         if (verb == "send") return bool(leg_.send(ctx, step.word(1), payload));
-        return command_about(ctx, step, payload);
+        return command_about(ctx, step, std::move(payload));
     }
 
     // Commands that name a transaction.
@@ -175,7 +175,7 @@ class LegSubject final : public LadderSubject {
         const std::string_view verb = step.word(0);
         const auto server = names_.server(step.word(1));
         const auto status = static_cast<int>(number_in(step.word(2), 0));
-        if (verb == "accept") return leg_.accept(ctx, server, payload);
+        if (verb == "accept") return leg_.accept(ctx, server, std::move(payload));
         if (verb == "refuse") return leg_.refuse(ctx, server, status, payload);
         if (verb == "respond") return leg_.respond(ctx, server, status, payload);
         if (verb == "lost") {
