@@ -78,6 +78,13 @@ uint8_t Call::leg_of_call_id(std::string_view call_id) const {
     return 0;
 }
 
+const sip::Message* Call::unacknowledged_answer(const sip::Message& invite) const {
+    const sip::Message* answer = caller_ ? caller_->leg.unacknowledged_answer(invite) : nullptr;
+    for (size_t i = 0; i < branches_.size() && answer == nullptr; ++i)
+        answer = branches_[i]->party.leg.unacknowledged_answer(invite);
+    return answer;
+}
+
 bool Call::talks_to(uint8_t leg, std::string_view remote_tag) const {
     const Party* found = party(leg);
     return phase_ == Phase::Established && talks(leg) && found != nullptr &&
