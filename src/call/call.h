@@ -352,7 +352,17 @@ class Call {
 
     size_t branches_max() const;
     size_t devices_max() const;
+
+    // --- survive.cc
+    uint8_t place_of(const Destination& destination) const;
+    RingingSnapshot save_way(Now now) const;
+    void restore_way(RingingSnapshot way, Now now);
     void know_offer_again(sip::LegSnapshot& leg);
+    void ring_on(CallContext& ctx);
+    // One that rings is kept as well, where all is.
+    void keep_ringing() {
+        save_wanted_ |= phase_ == Phase::Ringing && settings_.survival == Survival::All;
+    }
 
     friend class CodeKeys;
     friend class Intruder;

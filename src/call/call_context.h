@@ -103,6 +103,7 @@ struct Outside {
     std::optional<sip::LegCredentials> credentials;  // as above
     std::string domain;                              // of addresses there
     routing::FailoverStatuses failover;              // to the next trunk of its group
+    TrunkGroupId group;                              // that it was taken from; nil: none
     OfferLimits offers;                              // what it may be offered
     std::optional<SrtpPolicy> srtp;                  // nullopt: as the domain has it
     bool is_counted = false;                         // its channels are: see Call::take_line_wish()

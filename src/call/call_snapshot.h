@@ -30,6 +30,29 @@ struct PartySnapshot {
     std::string contact;      // of its binding
     std::string instance_id;
     uint32_t reg_id = 0;
+    // Of a device that rings.
+    uint8_t place = 0;  // of its destination in RingingSnapshot, from 1
+    bool rings = false;
+    bool may_try_other_profile = false;
+    std::vector<ports::Binding> other_ways;
+};
+
+// The way of a call that nobody has answered: what is left of it, and what came of the rest.
+struct RingingSnapshot {
+    struct Failure {
+        uint8_t leg = 0;
+        uint8_t place = 0;
+        int status = 0;
+    };
+    std::vector<Destination> destinations;
+    std::vector<Duration> stages;
+    uint8_t stage = 0;
+    std::vector<QueueStop> stops;
+    std::vector<Failure> failures;
+    UtcTime stage_until;
+    UtcTime ring_until;
+    uint8_t early = 0;
+    int rang = 0;
 };
 
 struct CallSnapshot {
@@ -39,8 +62,10 @@ struct CallSnapshot {
     ports::Instance media_gate;
     bool media_open = false;
     bool held = false;
-    // Nobody has answered: kept to be ended properly, or to wait on in a queue.
+    // Nobody has answered: it rings on along its way, or waits on in a queue. Without either it is
+    // kept to be ended properly.
     bool ringing = false;
+    std::optional<RingingSnapshot> way;
     uint8_t winner = 0;    // 0 while it rings
     uint8_t near = 0;      // who is in the caller's place
     bool pages = false;    // all parties but the caller hear him

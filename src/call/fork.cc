@@ -172,6 +172,7 @@ void Call::pass_early_answer(CallContext& ctx, uint8_t index, sip::LegEvent& eve
     early_ = index;
     rang_ = event.status;
     if (!known) update_media(ctx, {0, index}, true);
+    keep_ringing();
     const bool sent = caller_->leg.ring(ctx.leg, event.status, std::move(payload));
     if (sent && caller_reliable_) early_is_final_ = true;
 }
@@ -186,6 +187,7 @@ void Call::on_branch_failed(CallContext& ctx, uint8_t index, sip::LegEvent& even
     failed->party.ended = ctx.now.utc;
     const auto why = event.message.header(sip::HeaderId::Reason);
     failed->party.reason = why ? *why : std::string_view();
+    keep_ringing();
     if (early_ == index && !early_is_final_) early_ = 0;
     if (!rings() || try_again(ctx, index, event)) return;
     if (event.status >= 600) decline_elsewhere(ctx, index);

@@ -42,8 +42,25 @@ Outside outside_of(const model::Trunk& trunk, const model::TrunkGroup* group,
     outside.offers = limits_of(trunk);
     outside.srtp = srtp_of(trunk);
     outside.is_counted = is_counted(trunk);
-    if (group != nullptr) outside.failover = routing::FailoverStatuses(group->failover_on);
+    if (group != nullptr) {
+        outside.group = group->id;
+        outside.failover = routing::FailoverStatuses(group->failover_on);
+    }
     return outside;
+}
+
+void know_trunk_again(Outside& outside, const store::Catalog& catalog, const SealKey& key) {
+    const auto* trunk = catalog.find_trunk(outside.trunk);
+    if (trunk == nullptr) return;
+    outside.domain = model::provider_domain(*trunk);
+    outside.credentials = credentials_of(*trunk, key);
+    outside.offers = limits_of(*trunk);
+    outside.srtp = srtp_of(*trunk);
+    outside.is_counted = is_counted(*trunk);
+    const auto* group = outside.group.is_nil()
+                            ? nullptr
+                            : catalog.find<model::TrunkGroup>(trunk->domain, outside.group);
+    if (group != nullptr) outside.failover = routing::FailoverStatuses(group->failover_on);
 }
 
 std::optional<sip::LegCredentials> credentials_of(const model::Trunk& trunk, const SealKey& key) {

@@ -26,6 +26,8 @@ struct Outward {
 // `group`: that the trunk is taken from; nullptr: none.
 Outside outside_of(const model::Trunk& trunk, const model::TrunkGroup* group,
                    const Outward& outward);
+// What a snapshot does not keep of it, as the catalog has it by now.
+void know_trunk_again(Outside& outside, const store::Catalog& catalog, const SealKey& key);
 // nullopt: it has no password, or one that was sealed elsewhere.
 std::optional<sip::LegCredentials> credentials_of(const model::Trunk& trunk, const SealKey& key);
 OfferLimits limits_of(const model::Trunk& trunk);

@@ -76,6 +76,7 @@ class QueueWait {
     bool is_full() const;  // it has been in as many as its record holds
     // Behind `stage`, where `count` stages come in.
     void insert(uint8_t stage, size_t count, std::vector<QueueStop> stops);
+    const std::vector<QueueStop>& stops() const { return stops_; }
     const QueueStop* stop_of(uint8_t stage) const;  // nullptr: the stage is no queue
     void refuse(uint8_t stage);                     // a licence does
     const QueueStop* refused() const;               // the first one, if any

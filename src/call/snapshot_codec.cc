@@ -1,8 +1,13 @@
 // CallSnapshot as bytes: proto/call_snapshot.proto. Of an established call only what its next owner
 // can use is kept: transactions under way, early dialogs and credentials are not.
+#include <algorithm>
+
 #include "call/call_snapshot.h"
+#include "call/limits.h"
 #include "call/snapshot_consultation.h"
 #include "call/snapshot_play.h"
+#include "call/snapshot_ringing.h"
+#include "call/snapshot_values.h"
 #include "call_snapshot.pb.h"
 #include "sip/parser.h"
 
@@ -12,33 +17,14 @@ namespace tandem::call {
 struct PartyMediaCodec {
     static void encode(const PartyMedia& media, proto::SnapshotParty& out);
     static PartyMedia decode(const proto::SnapshotParty& in);
+    // What was offered in the INVITE of a leg without an answer, by whichever side.
+    static void learn_offer(const sip::LegSnapshot& leg, PartyMedia& media);
 };
 
 namespace {
 
 Error malformed(std::string_view field) {
     return make_error(ErrorCode::Malformed, field, "not a stored call");
-}
-
-template <typename Tag>
-std::string octets(Id<Tag> id) {
-    std::string out(16, '\0');
-    for (size_t i = 0; i < 8; ++i) {
-        out[i] = static_cast<char>(id.bits.high >> (56 - 8 * i));
-        out[8 + i] = static_cast<char>(id.bits.low >> (56 - 8 * i));
-    }
-    return out;
-}
-
-template <typename T>
-T id_from(const std::string& octets) {
-    T id;
-    if (octets.size() != 16) return id;
-    for (size_t i = 0; i < 8; ++i) {
-        id.bits.high = id.bits.high << 8 | static_cast<uint8_t>(octets[i]);
-        id.bits.low = id.bits.low << 8 | static_cast<uint8_t>(octets[8 + i]);
-    }
-    return id;
 }
 
 std::string text_of(const std::optional<SocketAddress>& address) {
@@ -238,6 +224,9 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
         out.set_client_key(leg.client.value);
     }
     if (leg.dialog) encode(*leg.dialog, *out.mutable_dialog());
+    for (const sip::LegDialogSnapshot& each : leg.early) encode(each, *out.add_early());
+    if (leg.preview) out.set_preview(sdp::serialize(*leg.preview));
+    out.set_previewed(leg.previewed);
     encode(leg.offers, *out.mutable_offers());
     encode(leg.session_timer, *out.mutable_session_timer());
     if (leg.two_hundred) encode(*leg.two_hundred, *out.mutable_two_hundred());
@@ -257,6 +246,14 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
     out.set_instance_id(from.instance_id);
     out.set_reg_id(from.reg_id);
     out.set_wants_offer(from.wants_offer);
+    out.set_place(from.place);
+    out.set_rings(from.rings);
+    out.set_may_try_other_profile(from.may_try_other_profile);
+    for (const ports::Binding& each : from.other_ways) {
+        proto::SnapshotWay& way = *out.add_other_ways();
+        way.set_flow(each.flow.text());
+        way.set_contact(each.contact);
+    }
     if (from.hears) encode_play(*from.hears, *out.mutable_hears());
 }
 
@@ -279,6 +276,9 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     leg.server = {in.server_key()};
     if (in.has_dialog()) leg.dialog = decode(in.dialog());
     if (in.has_invite()) leg.invite = TRY(sip::parse_message(std::string_view(in.invite())));
+    for (const proto::SnapshotDialog& each : in.early()) leg.early.push_back(decode(each));
+    if (in.has_preview()) leg.preview = session_from(in.preview());
+    leg.previewed = in.previewed();
     leg.client = {in.client_key()};
     leg.offers = decode(in.offers());
     leg.session_timer = decode(in.session_timer());
@@ -295,6 +295,7 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     leg.settings.user_agent = settings.user_agent;
     leg.settings.extensions = leg_extensions();
     out.media = PartyMediaCodec::decode(in);
+    if (in.has_invite()) PartyMediaCodec::learn_offer(leg, out.media);
     out.user_agent = in.user_agent();
     out.started = {in.started_ms()};
     out.answered = {in.answered_ms()};
@@ -308,6 +309,15 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     out.instance_id = in.instance_id();
     out.reg_id = in.reg_id();
     out.wants_offer = in.wants_offer();
+    out.place = in.place() <= kDestinationsMax ? static_cast<uint8_t>(in.place()) : uint8_t{0};
+    out.rings = in.rings();
+    out.may_try_other_profile = in.may_try_other_profile();
+    for (const proto::SnapshotWay& each : in.other_ways()) {
+        const auto way = ports::Flow::parse(each.flow());
+        if (!way) return malformed("party.other_ways");
+        out.other_ways.emplace_back().flow = *way;
+        out.other_ways.back().contact = each.contact();
+    }
     if (in.has_hears()) out.hears = decode_play(in.hears());
     return out;
 }
@@ -364,23 +374,6 @@ PartyStream decode_stream(const proto::SnapshotStream& in) {
     return out;
 }
 
-void encode(const routing::Forward& from, proto::SnapshotForward& out) {
-    out.set_by(octets(from.by));
-    out.set_number(from.number);
-    out.set_name(from.name);
-    out.set_to(from.to);
-    out.set_reason(static_cast<uint32_t>(from.reason));
-    out.set_domain(octets(from.domain));
-}
-
-routing::Forward decode(const proto::SnapshotForward& in) {
-    routing::Forward out{id_from<AccountId>(in.by()), in.number(), in.name(), in.to()};
-    if (in.reason() <= static_cast<uint32_t>(routing::ForwardReason::Unregistered))
-        out.reason = static_cast<routing::ForwardReason>(in.reason());
-    if (!in.domain().empty()) out.domain = id_from<DomainId>(in.domain());
-    return out;
-}
-
 void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
     for (const QueueNote& note : from.notes) {
         proto::SnapshotQueueNote& to = *out.add_queue_notes();
@@ -404,7 +397,7 @@ void encode_queue(const QueueSnapshot& from, proto::CallSnapshot& out) {
     here.set_sounds(from.sounds);
     here.set_is_taken(from.is_taken);
     here.set_agent_is_near(from.agent_is_near);
-    for (const routing::Forward& each : from.stop->path) encode(each, *here.add_path());
+    for (const routing::Forward& each : from.stop->path) encode_forward(each, *here.add_path());
     if (!from.stop->shown) return;
     here.set_shown_number(from.stop->shown->number);
     here.set_shown_name(from.stop->shown->name);
@@ -436,7 +429,8 @@ QueueSnapshot decode_queue(const proto::CallSnapshot& in) {
                          std::chrono::milliseconds(in.queue().wait_max_ms()),
                          in.queue().has_music()};
     const proto::SnapshotQueue& here = in.queue();
-    for (const proto::SnapshotForward& each : here.path()) out.stop->path.push_back(decode(each));
+    for (const proto::SnapshotForward& each : here.path())
+        out.stop->path.push_back(decode_forward(each));
     if (here.has_shown_number())
         out.stop->shown = ShownCaller{here.shown_number(), here.shown_name(), here.shown_domain()};
     out.turn = in.queue().turn();
@@ -501,6 +495,22 @@ PartyMedia PartyMediaCodec::decode(const proto::SnapshotParty& in) {
     return media;
 }
 
+void PartyMediaCodec::learn_offer(const sip::LegSnapshot& leg, PartyMedia& media) {
+    const auto offer = sdp::parse(leg.invite.body());
+    if (!offer) return;
+    for (size_t i = 0; i < std::min(offer->media.size(), media.streams_.size()); ++i) {
+        PartyStream& stream = media.streams_[i];
+        stream.mux_offered = offer->media[i].rtcp_mux;
+        const bool is_agreed = stream.settings.to_party.suite != ports::SrtpSuite::None;
+        if (!leg.is_client) {
+            // The key that it is to be answered with: of which suite, and for which of its lines.
+            if (!is_agreed) media.learn_keys(stream, offer->media[i], SdpRole::Offer);
+        } else if (!is_agreed) {
+            stream.ours = offer->media[i].cryptos;
+        }
+    }
+}
+
 std::string encode(const CallSnapshot& snapshot) {
     proto::CallSnapshot out;
     out.set_saved_mono_ns(snapshot.saved.mono.since_epoch.count());
@@ -528,7 +538,9 @@ std::string encode(const CallSnapshot& snapshot) {
     out.set_media_open(snapshot.media_open);
     out.set_held(snapshot.held);
     out.set_ringing(snapshot.ringing);
-    for (const routing::Forward& each : snapshot.forwards) encode(each, *out.add_forwards());
+    if (snapshot.way) encode_ringing(*snapshot.way, *out.mutable_way());
+    for (const routing::Forward& each : snapshot.forwards)
+        encode_forward(each, *out.add_forwards());
     for (const Side& each : snapshot.sides) {
         proto::SnapshotSide& side = *out.add_sides();
         side.set_domain(octets(each.domain));
@@ -568,7 +580,9 @@ Result<CallSnapshot> decode(std::string_view bytes) {
     out.media_open = in.media_open();
     out.held = in.held();
     out.ringing = in.ringing();
-    for (const proto::SnapshotForward& each : in.forwards()) out.forwards.push_back(decode(each));
+    if (out.ringing && in.has_way()) out.way = decode_ringing(in.way());
+    for (const proto::SnapshotForward& each : in.forwards())
+        out.forwards.push_back(decode_forward(each));
     for (const proto::SnapshotSide& each : in.sides())
         out.sides.push_back({id_from<DomainId>(each.domain()), each.comes_in(), each.goes_out()});
     out.queue = decode_queue(in);

@@ -4,6 +4,7 @@
 
 #include "call/call.h"
 #include "call/limits.h"
+#include "sip/dialog/limits.h"
 
 namespace tandem::call {
 namespace {
@@ -19,6 +20,18 @@ PartySnapshot snapshot_of(uint8_t index, const Party& party) {
     snapshot.answered = party.answered;
     snapshot.wants_offer = party.knows_old_ports;
     snapshot.hears = party.hears;
+    return snapshot;
+}
+
+PartySnapshot snapshot_of_branch(uint8_t index, const Branch& branch) {
+    PartySnapshot snapshot = snapshot_of(index, branch.party);
+    snapshot.destination = branch.destination;
+    snapshot.contact = branch.binding.contact;
+    snapshot.instance_id = branch.binding.instance_id;
+    snapshot.reg_id = branch.binding.reg_id;
+    snapshot.rings = branch.state == BranchState::Ringing;
+    snapshot.may_try_other_profile = branch.may_try_other_profile;
+    if (branch.is_pending()) snapshot.other_ways = branch.other_ways;
     return snapshot;
 }
 
@@ -55,6 +68,32 @@ void make_current(sip::LegSnapshot& leg, Instant now) {
     // A refresh changes no snapshot, so there may have been some: the session's time begins anew.
     const Duration interval = std::chrono::seconds(timer.interval_s);
     if (timer.expiry) timer.expiry = now + interval - std::min<Duration>(32s, interval / 3);
+}
+
+}  // namespace
+
+namespace {
+
+// Of a device that rings: what it was offered is in its INVITE, and may have been answered early.
+void know_own_offer_again(sip::LegSnapshot& leg) {
+    for (sip::LegDialogSnapshot& each : leg.early)
+        each.dialog.local_cseq += sip::cseq_skip_on_take_over;
+    if (leg.offers.local && leg.offers.remote) return;
+    auto offer = sdp::parse(leg.invite.body());
+    if (!offer) return;
+    leg.offers.state = sdp::OfferState::LocalOffer;
+    leg.offers.pending = std::move(*offer);
+}
+
+void resume(Branch& branch, PartySnapshot& from, const RingingSnapshot& way) {
+    branch.state = from.rings ? BranchState::Ringing : BranchState::Inviting;
+    branch.profile = branch.party.media.profile();
+    branch.may_try_other_profile = from.may_try_other_profile;
+    branch.other_ways = std::move(from.other_ways);
+    const bool is_known = from.place != 0 && from.place <= way.destinations.size();
+    if (is_known) branch.destination = way.destinations[from.place - 1u];
+    if (!is_known) branch.destination.stage = way.stage;
+    if (branch.party.leg.remote_sdp()) branch.answer = branch.party.leg.remote_sdp();
 }
 
 }  // namespace
@@ -107,19 +146,72 @@ CallSnapshot Call::save(Now now) {
         const bool rings = (snapshot.ringing || waits) && (branch.state == BranchState::Inviting ||
                                                            branch.state == BranchState::Ringing);
         if (!talks(index) && !is_beside(index) && !rings) continue;
-        PartySnapshot party = snapshot_of(index, branch.party);
-        party.destination = branch.destination;
-        party.contact = branch.binding.contact;
-        party.instance_id = branch.binding.instance_id;
-        party.reg_id = branch.binding.reg_id;
-        snapshot.parties.push_back(std::move(party));
+        snapshot.parties.push_back(snapshot_of_branch(index, branch));
+        snapshot.parties.back().place = place_of(branch.destination);
     }
+    if (snapshot.ringing && !waits && !paging_.is_page()) snapshot.way = save_way(now);
     if (!move_ || move_->stage != MediaMove::Stage::Offering) return snapshot;
     for (PartySnapshot& each : snapshot.parties) {
         const MoveSide side = move_->side_of(each.index);
         each.wants_offer |= side.wanted || side.offering;
     }
     return snapshot;
+}
+
+// From 1; 0: it is none of the present way.
+uint8_t Call::place_of(const Destination& destination) const {
+    const auto found = std::ranges::find_if(destinations_, [&](const Destination& each) {
+        return each.account == destination.account && each.number == destination.number &&
+               each.stage == destination.stage;
+    });
+    return found == destinations_.end() ? uint8_t{0}
+                                        : static_cast<uint8_t>(found - destinations_.begin() + 1);
+}
+
+RingingSnapshot Call::save_way(Now now) const {
+    const auto utc_of = [&](const std::optional<Instant>& at) {
+        const Duration left = at ? *at - now.mono : Duration{0};
+        return UtcTime{now.utc.unix_ms +
+                       std::chrono::duration_cast<std::chrono::milliseconds>(left).count()};
+    };
+    RingingSnapshot way{destinations_, stages_, stage_, queue_.stops(), {}};
+    way.stage_until = utc_of(stage_deadline_);
+    way.ring_until = utc_of(ring_deadline_);
+    way.early = early_;
+    way.rang = rang_;
+    for (size_t i = 0; i < branches_.size(); ++i) {
+        const Branch& each = *branches_[i];
+        if (each.state == BranchState::Failed && place_of(each.destination) != 0)
+            way.failures.push_back(
+                {static_cast<uint8_t>(i + 1), place_of(each.destination), each.party.status});
+    }
+    return way;
+}
+
+// Numbers of responses that go out reliably are not kept: from now on none does.
+void Call::restore_way(RingingSnapshot way, Now now) {
+    const auto instant_of = [&](UtcTime at) {
+        const int64_t left =
+            std::clamp<int64_t>(at.unix_ms - now.utc.unix_ms, 0, kRingLongest / 1ms);
+        return now.mono + std::chrono::milliseconds(left);
+    };
+    destinations_ = std::move(way.destinations);
+    stages_ = std::move(way.stages);
+    stage_ = way.stage;
+    queue_.plan(std::move(way.stops));
+    stage_deadline_ = instant_of(way.stage_until);
+    ring_deadline_ = instant_of(way.ring_until);
+    early_ = way.early;
+    rang_ = way.rang;
+    for (const RingingSnapshot::Failure& each : way.failures) {
+        while (branches_.size() < each.leg)
+            branches_.push_back(empty_place(base(), branches_.size() + 1));
+        Branch& failed = *branches_[each.leg - 1u];
+        if (failed.is_pending()) continue;
+        failed.state = BranchState::Failed;
+        failed.party.status = each.status;
+        failed.destination = destinations_[each.place - 1];
+    }
 }
 
 // Indexes of legs stay, as tags and Contacts carry them: lost branches leave empty places.
@@ -139,7 +231,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     for (const Side& each : snapshot.sides) add_side(call.sides_, each);
     call.queue_.restore(std::move(snapshot.queue), now);
     const bool waits = call.queue_.waits(call);
-    call.is_remnant_ = snapshot.ringing && !waits;
+    call.is_remnant_ = snapshot.ringing && !waits && !snapshot.way;
     if (waits) call.stages_ = {Duration{0}};
     if (waits && call.queue_.sounds()) call.early_ = sound_of_queue;
     call.saved_ = !snapshot.ringing;
@@ -153,7 +245,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
     for (PartySnapshot& party : snapshot.parties) {
         make_current(party.leg, now.mono);
         if (party.index == 0) {
-            if (waits && snapshot.ringing) call.know_offer_again(party.leg);
+            if (snapshot.ringing && !call.is_remnant_) call.know_offer_again(party.leg);
             call.caller_.emplace(party_of(party));
             if (call.offer_) limit_offer(call.caller_->media.limits(), *call.offer_);
             continue;
@@ -164,6 +256,7 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
         while (call.branches_.size() + 1 < party.index) {
             call.branches_.push_back(empty_place(call.base(), call.branches_.size() + 1));
         }
+        if (rings && snapshot.way) know_own_offer_again(party.leg);
         auto branch = std::make_unique<Branch>(Branch{party_of(party)});
         branch->state = rings ? BranchState::Inviting : BranchState::Won;
         branch->ports_asked = true;
@@ -172,9 +265,13 @@ Call Call::restore(CallSnapshot snapshot, Now now) {
         branch->binding.instance_id = std::move(party.instance_id);
         branch->binding.reg_id = party.reg_id;
         branch->binding.flow = party.flow;
-        if (rings) call.destinations_.push_back(branch->destination);
+        if (rings && snapshot.way)
+            resume(*branch, party, *snapshot.way);
+        else if (rings)
+            call.destinations_.push_back(branch->destination);
         call.branches_.push_back(std::move(branch));
     }
+    if (snapshot.way) call.restore_way(std::move(*snapshot.way), now);
     if (snapshot.sides.empty() && call.winner_ != 0)  // an older program's
         for (const Side& each : call.sides_of(call.who_is(call.winner_)))
             add_side(call.sides_, each);
@@ -199,6 +296,20 @@ void Call::know_offer_again(sip::LegSnapshot& leg) {
     leg.offers.pending = offer_;
 }
 
+void Call::ring_on(CallContext& ctx) {
+    longest_ = ctx.now.mono + settings_.duration_max;
+    bool is_any_left = false;
+    for (const auto& each : branches_) {
+        is_any_left |= each->is_pending();
+        if (each->state == BranchState::Inviting && each->destination.outside)
+            each->first_word_by = ctx.now.mono + kFirstWordOfLast;
+    }
+    // The way to the registrar may have to be opened first.
+    if (!is_any_left) stage_deadline_ = ctx.now.mono + kRestoredRinging;
+    check_media(ctx);
+    pump(ctx);
+}
+
 void Call::take_over(CallContext& ctx, Duration audit_after) {
     if (phase_ == Phase::Ringing && queue_.waits(*this)) {
         ring_deadline_ = queue_.give_up_at(ctx.now.mono);
@@ -206,8 +317,9 @@ void Call::take_over(CallContext& ctx, Duration audit_after) {
         check_media(ctx);
         return pump(ctx);
     }
-    // What the devices had offered and been offered is not kept: the call ends, with a CANCEL for
-    // each of them. Not at once, as the way to their gates may have to be opened first.
+    if (phase_ == Phase::Ringing && !is_remnant_) return ring_on(ctx);
+    // What the devices had been offered is not known: the call ends, with a CANCEL for each of
+    // them. Not at once, as the way to their gates may have to be opened first.
     if (phase_ == Phase::Ringing) {
         ring_deadline_ = ctx.now.mono + kRestoredRinging;
         return;

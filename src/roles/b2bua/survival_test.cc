@@ -68,7 +68,7 @@ TEST_F(B2buaTest, RestoredCallsAskTheirPhones) {
     EXPECT_FALSE(stage.at(kBob).empty());
 }
 
-TEST_F(B2buaTest, RingingCallsEndProperlyAfterARestart) {
+TEST_F(B2buaTest, RingingCallsRingOnAfterARestart) {
     stage.change_survival(model::Survival::All);
     const auto invite = ring();
     stage.respond(kBob, invite, 180);
@@ -81,56 +81,58 @@ TEST_F(B2buaTest, RingingCallsEndProperlyAfterARestart) {
     ASSERT_EQ(again.message.method(), sip::Method::Invite);
     EXPECT_EQ(again.branch, invite.branch);
     stage.respond(kBob, again, 180);
+    stage.advance(5s);
+    EXPECT_EQ(count(stage.at(kBob), sip::Method::Cancel), 0u);
     stage.at(kAlice);
-    stage.advance(400ms);
-    const auto cancel = stage.one_at(kBob);
-    ASSERT_EQ(cancel.message.method(), sip::Method::Cancel);
-    EXPECT_EQ(cancel.branch, invite.branch);
-    EXPECT_EQ(cancel.message.cseq()->number, invite.message.cseq()->number);
-    EXPECT_TRUE(has_status(stage.at(kAlice), 503));
-    stage.respond(kBob, cancel, 200);
-    stage.respond(kBob, invite, 487);
+    stage.respond(kBob, again, 200, Stage::sdp(4100));
     EXPECT_EQ(count(stage.at(kBob), sip::Method::Ack), 1u);
-    EXPECT_EQ(stage.stored_calls(), 0u);
+    const auto answer = stage.one_at(kAlice);
+    EXPECT_EQ(answer.message.status(), 200);
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 2));
+    stage.restart();  // now it is one that was answered
+    stage.at(kBob);
+    stage.from_phone(kAlice, stage.request_in_dialog("BYE", answer.message, 3));
+    EXPECT_EQ(count(stage.at(kBob), sip::Method::Bye), 1u);
     const model::Cdr cdr = record();
-    EXPECT_EQ(cdr.result, model::CallResult::Failed);
+    EXPECT_EQ(cdr.result, model::CallResult::Answered);
     EXPECT_EQ(cdr.callee.number, "1002");
     EXPECT_TRUE(cdr.survived);
 }
 
-TEST_F(B2buaTest, AnAnswerThatComesAfterTheRestartIsEnded) {
+TEST_F(B2buaTest, RingingCallsRingOnWithAnotherB2b) {
     stage.change_survival(model::Survival::All);
     const auto invite = ring();
     stage.respond(kBob, invite, 180);
     stage.at(kAlice);
-    stage.restart();
-    stage.advance(400ms);
-    stage.at(kBob);
-    EXPECT_TRUE(has_status(stage.at(kAlice), 503));
+    stage.adopt_as(ports::Instance{kSelf.number + 100});
     stage.respond(kBob, invite, 200, Stage::sdp(4100));
-    const auto at_bob = stage.at(kBob);
-    EXPECT_EQ(count(at_bob, sip::Method::Ack), 1u);
-    EXPECT_EQ(count(at_bob, sip::Method::Bye), 1u);
-    EXPECT_EQ(stage.records().size(), 1u);
+    EXPECT_TRUE(has_status(stage.at(kAlice), 200));
+    EXPECT_EQ(stage.stored_calls(), 1u);
+    EXPECT_TRUE(stage.records().empty());
 }
 
-// What was offered to whom is not kept, so there is nothing to tell the caller.
-TEST_F(B2buaTest, AnAnswerToARestoredRingingCallEndsIt) {
+// Which of the keys that were offered it takes is said in the answer. RFC 4568 5.1.2.
+TEST_F(B2buaTest, ARingingPhoneIsAnsweredWithTheKeyItWasOffered) {
     stage.change_survival(model::Survival::All);
-    const auto invite = ring();
-    stage.respond(kBob, invite, 180);
-    stage.at(kAlice);
+    stage.change_domain([](auto& domain) { domain.settings.srtp = model::SrtpUse::Required; });
+    const auto invite = ring(Stage::sdp_secure(4000));
+    const auto offered = body_of(invite).media.at(0).cryptos;
+    ASSERT_GE(offered.size(), 2u);
     stage.restart();
-    stage.respond(kBob, invite, 200, Stage::sdp(4100));
-    const auto at_bob = stage.at(kBob);
-    EXPECT_EQ(count(at_bob, sip::Method::Ack), 1u);
-    EXPECT_EQ(count(at_bob, sip::Method::Bye), 1u);
-    const auto at_alice = stage.at(kAlice);
-    EXPECT_TRUE(has_status(at_alice, 503));
-    EXPECT_FALSE(has_status(at_alice, 200));
-    stage.respond(kBob, at_bob.back(), 200);
-    stage.advance(1s);
-    EXPECT_EQ(record().result, model::CallResult::Failed);
+    stage.at(kAlice);
+    std::string answer = Stage::sdp_secure(4100);
+    answer.replace(answer.find("crypto:3"), 8, "crypto:" + std::to_string(offered[0].tag));
+    stage.media.clear();
+    stage.respond(kBob, invite, 200, answer);
+    const auto to_alice = stage.one_at(kAlice);
+    ASSERT_EQ(to_alice.message.status(), 200) << to_alice.message.to_text();
+    const auto agreed = body_of(to_alice).media.at(0).cryptos;
+    ASSERT_EQ(agreed.size(), 1u);
+    EXPECT_EQ(agreed[0].tag, 3u);
+    const auto& told = stage.media.back();
+    ASSERT_EQ(told.set.size(), 2u);
+    EXPECT_EQ(told.set[0].streams.at(0).to_party.key_and_salt, agreed[0].keys[0].key_and_salt);
+    EXPECT_EQ(told.set[1].streams.at(0).to_party.key_and_salt, offered[0].keys[0].key_and_salt);
 }
 
 TEST_F(B2buaTest, TheAnswerWaitsForItsOwnSnapshot) {

@@ -93,19 +93,19 @@ void B2buaRole::give_credentials(call::CallSnapshot& snapshot) const {
     }
     for (call::PartySnapshot& party : snapshot.parties) {
         auto& outside = party.destination.outside;
-        const auto* trunk = outside ? around_.catalog.find_trunk(outside->trunk) : nullptr;
         if (party.index == 0) {
             party.leg.settings.credentials = snapshot.facts.trunk_credentials;
             party.media.set_limits(call::limits_of(around_.catalog, snapshot.facts.trunk));
         }
-        if (trunk == nullptr) continue;
-        outside->domain = model::provider_domain(*trunk);
-        outside->offers = call::limits_of(*trunk);
-        outside->srtp = call::srtp_of(*trunk);
+        if (!outside) continue;
+        call::know_trunk_again(*outside, around_.catalog, options_.keys.credentials);
         party.media.set_limits(outside->offers);
-        outside->credentials = call::credentials_of(*trunk, options_.keys.credentials);
         party.leg.settings.credentials = outside->credentials;
     }
+    if (!snapshot.way) return;
+    for (call::Destination& each : snapshot.way->destinations)
+        if (each.outside)
+            call::know_trunk_again(*each.outside, around_.catalog, options_.keys.credentials);
 }
 
 // --- Channels of trunks, for calls that go out.

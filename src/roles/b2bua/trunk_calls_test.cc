@@ -438,5 +438,29 @@ TEST_F(TrunkCallsTest, ARestoredCallKnowsItsTrunk) {
     EXPECT_EQ(cdr.legs.at(1).trunk_name, "line");
 }
 
+// So can it of a call that rings there; and it knows the proxies that have not been tried.
+TEST_F(TrunkCallsTest, ARestoredRingingCallKnowsTheWaysOfItsTrunk) {
+    stage.change_survival(model::Survival::All);
+    const auto invite = call_out();
+    stage.restart();
+    stage.at(kAlice);
+    stage.respond(kFirst, invite, 503);
+    const auto second = stage.one_at(kSecond);
+    ASSERT_EQ(second.message.method(), sip::Method::Invite);
+    EXPECT_EQ(second.flow.gate, kTrunkGate);
+    EXPECT_EQ(second.message.header(HeaderId::From)->substr(0, 50),
+              invite.message.header(HeaderId::From)->substr(0, 50));
+    stage.restart();
+    stage.at(kAlice);
+    stage.respond(kSecond, second, 407, {},
+                  "Proxy-Authenticate: Digest realm=\"provider.test\", nonce=\"n\"\n");
+    ports::SipOutbound proved;
+    for (auto& sip : stage.at(kSecond))
+        if (sip.message.method() == sip::Method::Invite) proved = std::move(sip);
+    EXPECT_TRUE(proved.message.has(HeaderId::ProxyAuthorization)) << proved.message.to_text();
+    stage.respond(kSecond, proved, 200, Stage::sdp(4100));
+    EXPECT_EQ(stage.one_at(kAlice).message.status(), 200);
+}
+
 }  // namespace
 }  // namespace tandem::roles::b2bua
