@@ -67,7 +67,7 @@ std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
     return place;
 }
 
-bool Call::is_at_rest() const {
+bool CallValues::is_at_rest() const {
     return phase_ == Phase::Established && kept_ && !save_wanted_ && !exchange_ && !move_ &&
            !callee_offer_ && questions_.empty() && transfer_.is_at_rest() && !newcomer_.is_here() &&
            !intruder_.is_here() && !(queue_.waits(*this) && queue_.has_turn()) &&
