@@ -50,84 +50,7 @@ std::string_view to_string(BranchState state) {
 }
 
 Call::Call(CallFacts facts, CallSettings settings)
-    : facts_(std::move(facts)), settings_(std::move(settings)) {
-    sides_.push_back({facts_.domain, !facts_.trunk.is_nil()});
-}
-
-Branch* Call::branch(uint8_t index) {
-    if (index == 0 || index > branches_.size()) return nullptr;
-    return branches_[index - 1].get();
-}
-
-Party* Call::party(uint8_t index) {
-    if (index == 0) return caller_ ? &*caller_ : nullptr;
-    Branch* found = branch(index);
-    return found == nullptr ? nullptr : &found->party;
-}
-
-const Party* Call::party(uint8_t index) const {
-    return const_cast<Call*>(this)->party(index);
-}
-
-uint8_t Call::leg_of_call_id(std::string_view call_id) const {
-    for (size_t i = 0; i < branches_.size(); ++i) {
-        if (branches_[i]->party.leg.call_id() == call_id) {
-            return static_cast<uint8_t>(i + 1);
-        }
-    }
-    return 0;
-}
-
-const sip::Message* Call::unacknowledged_answer(const sip::Message& invite) const {
-    const sip::Message* answer = caller_ ? caller_->leg.unacknowledged_answer(invite) : nullptr;
-    for (size_t i = 0; i < branches_.size() && answer == nullptr; ++i)
-        answer = branches_[i]->party.leg.unacknowledged_answer(invite);
-    return answer;
-}
-
-bool Call::talks_to(uint8_t leg, std::string_view remote_tag) const {
-    const Party* found = party(leg);
-    return phase_ == Phase::Established && talks(leg) && found != nullptr &&
-           found->leg.remote_tag() == remote_tag;
-}
-
-uint8_t Call::talking_leg(DomainId domain, AccountId account) const {
-    if (winner_ == 0 || phase_ >= Phase::Ending || paging_.is_page()) return no_leg;
-    for (const uint8_t index : {near_, winner_}) {
-        if (transfer_.has_let_go(index)) continue;
-        if (who_is(index).account == account && domain_of_leg(index) == domain) return index;
-    }
-    return no_leg;
-}
-
-std::vector<uint8_t> Call::talkers() const {
-    std::vector<uint8_t> found = paging_.listeners(*this);
-    const bool has_callee = winner_ != 0 && !transfer_.has_let_go(winner_);
-    if (!paging_.is_page() && has_callee) found.push_back(winner_);
-    if (!transfer_.has_let_go(near_)) found.insert(found.begin(), near_);
-    if (const auto waits = transfer_.aside()) found.push_back(*waits);
-    return found;
-}
-
-std::pair<uint8_t, uint8_t> Call::places() const {
-    const auto waits = transfer_.aside();
-    if (!waits) return {near_, winner_};
-    if (transfer_.referrer() == near_) return {near_, *waits};
-    return {*waits, winner_};
-}
-
-Branch* Call::winner() {
-    return branch(winner_);
-}
-
-Destination Call::who_is(uint8_t index) const {
-    if (index != 0) return branches_[index - 1]->destination;
-    return {facts_.caller_account, facts_.caller_number, facts_.caller_name};
-}
-
-const std::optional<sdp::Session>& Call::offered() const {
-    return transfer_.is_under_way() ? transfer_.offer() : offer_;
-}
+    : CallValues(std::move(facts), std::move(settings)) {}
 
 void Call::set_phase(Phase phase) {
     if (phase_ == phase) return;
@@ -203,10 +126,6 @@ void Call::start(CallContext& ctx, sip::ServerKey server, const ports::Flow& flo
     pump(ctx);
     // The leg has refused it by itself: an extension, a body or a timer that it can't have.
     if (phase_ == Phase::Arriving) end(ctx, ReleasedBy::System, 488, "refused");
-}
-
-int Call::refusal_of(uint8_t leg, bool early_only) const {
-    return newcomer_.refusal_of(*this, leg, early_only);
 }
 
 void Call::take_in(CallContext& ctx, NewcomerInvite invite) {

@@ -79,7 +79,7 @@ void CodeKeys::take_stock(Call& call, CallContext& ctx) {
 }
 
 // Who has asked somebody before he transfers, or is about to, calls it off by the code alone.
-std::vector<KeyCode> CodeKeys::codes_now(const Call& call, const Keypad& keypad) {
+std::vector<KeyCode> CodeKeys::codes_now(const CallValues& call, const Keypad& keypad) {
     std::vector<KeyCode> codes = keypad.codes;
     const bool asks = call.transfer_.asks(keypad.leg);
     for (KeyCode& each : codes) each.is_alone = asks && each.asks_first;
@@ -115,7 +115,7 @@ void CodeKeys::on_event(Call& call, CallContext& ctx, const ports::MediaEvent& e
     use(call, ctx, *keypad, keypad->collector.on_key(ctx.now.mono, key, codes));
 }
 
-void CodeKeys::on_played(const Call& call, uint32_t termination) {
+void CodeKeys::on_played(const CallValues& call, uint32_t termination) {
     if (failed_ && call.party(*failed_)->media.termination() == termination) failed_.reset();
 }
 
@@ -169,7 +169,7 @@ void CodeKeys::use(Call& call, CallContext& ctx, Keypad& keypad,
 }
 
 // At once, or never.
-void CodeKeys::tell_failure(const Call& call, uint8_t leg) {
+void CodeKeys::tell_failure(const CallValues& call, uint8_t leg) {
     failed_ = leg;
     if (!call.wanted_tone(leg)) failed_.reset();
 }

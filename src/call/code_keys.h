@@ -17,6 +17,7 @@
 namespace tandem::call {
 
 class Call;
+class CallValues;
 
 class CodeKeys {
  public:
@@ -24,7 +25,7 @@ class CodeKeys {
     void settle(Call& call, CallContext& ctx);
     void on_event(Call& call, CallContext& ctx, const ports::MediaEvent& event);
     // The party hears the others again: a tone has been heard.
-    void on_played(const Call& call, uint32_t termination);
+    void on_played(const CallValues& call, uint32_t termination);
     // True: it is part of a code, and answered.
     bool on_info(Call& call, CallContext& ctx, uint8_t leg, sip::LegEvent& event);
     void on_timeout(Call& call, CallContext& ctx);
@@ -43,10 +44,10 @@ class CodeKeys {
         std::vector<sip::Payload> held;  // of INFO, for each key held
     };
     Keypad* keypad_of(uint8_t leg);
-    static std::vector<KeyCode> codes_now(const Call& call, const Keypad& keypad);
+    static std::vector<KeyCode> codes_now(const CallValues& call, const Keypad& keypad);
     void take_stock(Call& call, CallContext& ctx);
     void use(Call& call, CallContext& ctx, Keypad& keypad, const KeyCollector::Outcome& outcome);
-    void tell_failure(const Call& call, uint8_t leg);
+    void tell_failure(const CallValues& call, uint8_t leg);
     void pass_on(Call& call, CallContext& ctx, Keypad& keypad, size_t count);
 
     std::vector<Keypad> keypads_;   // of the two who talk

@@ -148,7 +148,7 @@ int Transfer::call_off(Call& call, CallContext& ctx, uint8_t index) {
 }
 
 // Nothing is told while the media is being moved, or looked for after a restart.
-bool Transfer::may_tell_gate(const Call& call) const {
+bool Transfer::may_tell_gate(const CallValues& call) const {
     const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
     const bool checks =
         call.media_check_again_ || std::ranges::any_of(call.questions_, [](const Question& q) {

@@ -231,7 +231,7 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
 // Of those that have been asked by now, of the call or of its transfer, and of `otherwise`, unless
 // that is 0; 480 where there is neither. Where a provider has answered, the proxies before it that
 // could not do not count.
-int Call::best_status(int otherwise) const {
+int CallValues::best_status(int otherwise) const {
     std::vector<int> statuses;
     if (otherwise != 0) statuses.push_back(otherwise);
     const auto asked = std::span(branches_).subspan(first_asked() - 1);

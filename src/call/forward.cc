@@ -84,7 +84,7 @@ void Call::go_on_from_stage(CallContext& ctx) {
 
 // What the rules of who is called look at. Of a transfer it is who transfers, as when its route was
 // looked for.
-routing::Origin Call::origin_for(const Destination& called) const {
+routing::Origin CallValues::origin_for(const Destination& called) const {
     if (transfer_.is_under_way() && !transfer_.is_by_queue()) {
         const Destination by = who_is(transfer_.referrer());
         return {by.number, domain_of(facts_, by) == domain_of(facts_, called)};

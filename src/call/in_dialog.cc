@@ -179,66 +179,6 @@ void Call::note_hold() {
 
 // --- Other requests.
 
-bool Call::is_dialog(uint8_t leg, const DialogName& name) const {
-    const Party* named = party(leg);
-    return named != nullptr && named->leg.call_id() == name.call_id &&
-           named->leg.local_tag() == name.to_tag && named->leg.has_dialog_with(name.from_tag);
-}
-
-uint8_t Call::ringing_leg(DomainId domain, AccountId account) const {
-    if (phase_ != Phase::Ringing || paging_.is_page()) return 0;
-    for (size_t i = 0; i < branches_.size(); ++i) {
-        const Branch& each = *branches_[i];
-        const bool is_asked = account.is_nil() || each.destination.account == account;
-        const bool rings =
-            each.state == BranchState::Inviting || each.state == BranchState::Ringing;
-        const auto index = static_cast<uint8_t>(i + 1);
-        if (is_asked && rings && domain_of_leg(index) == domain) return index;
-    }
-    return 0;
-}
-
-// Tags are given as whoever gets a Replaces sees them; some phones exchange them (RFC 3891 3).
-ports::ReplacedFound Call::find_dialog(const ports::ReplacedQuery& query) const {
-    ports::ReplacedFound found;
-    found.call = facts_.call;
-    found.error = make_error(ErrorCode::NotFound, "dialog", "no such dialog here");
-    for (size_t i = 0; i <= branches_.size(); ++i) {
-        const auto index = static_cast<uint8_t>(i);
-        const Party* named = party(index);
-        if (named == nullptr || named->leg.call_id() != query.call_id) continue;
-        if (domain_of_leg(index) != query.domain) continue;
-        const auto is = [&](std::string_view ours, std::string_view theirs) {
-            return named->leg.local_tag() == ours && named->leg.remote_tag() == theirs;
-        };
-        if (!is(query.to_tag, query.from_tag) && !is(query.from_tag, query.to_tag)) continue;
-        const bool is_alone =
-            queue_.waits(*this) && talks(index) && transfer_.has_let_go(peer_of(index));
-        if ((index == 0 && ringing()) || is_alone) {
-            found.error.reset();
-            found.rings = true;
-            found.dialled = is_alone ? transfer_.dialled() : facts_.dialled;
-        }
-        if (phase_ != Phase::Established || winner_ == 0) continue;
-        if (!talks(index) || transfer_.is_under_way() || paging_.is_page()) continue;
-        const uint8_t other = peer_of(index);
-        if (domain_of_leg(other) != query.domain) continue;
-        const Destination who = who_is(other);
-        const sip::Leg& leg = party(other)->leg;
-        found.error.reset();
-        found.account = who.account;
-        found.number = who.number;
-        found.name = who.name;
-        found.contact = leg.remote_target();
-        if (other != 0) found.instance_id = branches_[other - 1]->binding.instance_id;
-        found.flow = party(other)->flow;
-        found.party_call_id = leg.call_id();
-        found.our_tag = leg.local_tag();
-        found.party_tag = leg.remote_tag();
-    }
-    return found;
-}
-
 void Call::on_dialog_request(CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     sip::Leg& leg = party(index)->leg;
     switch (event.message.method()) {

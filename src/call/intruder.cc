@@ -30,7 +30,7 @@ std::string_view word_of(Kind kind) {
 
 }  // namespace
 
-int Intruder::refusal_of(const Call& call, DomainId domain, AccountId account) const {
+int Intruder::refusal_of(const CallValues& call, DomainId domain, AccountId account) const {
     const uint8_t of = call.talking_leg(domain, account);
     if (call.phase_ != Phase::Established || of == no_leg) return 480;
     if (is_here()) return 486;
@@ -182,7 +182,7 @@ void Intruder::settle(Call& call, CallContext& ctx) {
     if (is_here() && !call.talks(of_)) drop(call, ctx, 480);
 }
 
-std::vector<uint8_t> Intruder::voices_for(const Call& call, uint8_t index) const {
+std::vector<uint8_t> Intruder::voices_for(const CallValues& call, uint8_t index) const {
     if (!hears()) return {};
     if (index == index_) return {call.near_, call.winner_};
     const bool is_spoken_to = kind_ == Kind::Barge || (kind_ == Kind::Whisper && index == of_);

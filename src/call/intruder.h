@@ -17,6 +17,7 @@
 namespace tandem::call {
 
 class Call;
+class CallValues;
 
 inline constexpr uint8_t no_leg = 255;
 
@@ -32,7 +33,7 @@ struct IntruderInvite {
 class Intruder {
  public:
     // 0, or the status that answers whoever wants to join the account's call. One may at a time.
-    int refusal_of(const Call& call, DomainId domain, AccountId account) const;
+    int refusal_of(const CallValues& call, DomainId domain, AccountId account) const;
     void take_in(Call& call, CallContext& ctx, IntruderInvite invite);
     // Of its leg.
     void on_event(Call& call, CallContext& ctx, sip::LegEvent& event);
@@ -46,7 +47,7 @@ class Intruder {
     bool hears() const { return is_answered_; }
     uint8_t index() const { return index_; }
     // Whom a leg of the call is to hear, if not just the other one; empty: as without an intruder.
-    std::vector<uint8_t> voices_for(const Call& call, uint8_t index) const;
+    std::vector<uint8_t> voices_for(const CallValues& call, uint8_t index) const;
 
  private:
     void on_incoming(Call& call, CallContext& ctx, sip::LegEvent& event);

@@ -48,7 +48,7 @@ void Call::check_media(CallContext& ctx) {
     ask(ctx, media_gate_, std::move(request), {Purpose::CheckMedia, kMediaDeadline});
 }
 
-bool Call::checks_media() const {
+bool CallValues::checks_media() const {
     return media_check_again_ || std::ranges::any_of(questions_, [](const Question& each) {
                return each.purpose == Purpose::CheckMedia;
            });
@@ -102,7 +102,7 @@ void Call::on_media_lost(CallContext& ctx) {
 }
 
 // Whose media the context has: of those that ring, or that talk.
-std::vector<uint8_t> Call::parties_with_media() const {
+std::vector<uint8_t> CallValues::parties_with_media() const {
     std::vector<uint8_t> found = talkers();
     for (size_t i = 0; i < branches_.size(); ++i) {
         const bool has_ports = branches_[i]->is_pending() && branches_[i]->ports_asked;
@@ -181,7 +181,7 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
 }
 
 // Whether a leg has to be told: of other ports, or because keys must not be used again.
-bool Call::is_moved(uint8_t index) const {
+bool CallValues::is_moved(uint8_t index) const {
     const PartyMedia& media = party(index)->media;
     const bool encrypted = std::ranges::any_of(media.streams(), [](const PartyStream& stream) {
         return stream.settings.enabled &&
@@ -300,7 +300,7 @@ void Call::offer_move(CallContext& ctx) {
     if (std::ranges::all_of(talkers(), is_done)) end_move(ctx);
 }
 
-bool Call::is_move_answer(uint8_t index) const {
+bool CallValues::is_move_answer(uint8_t index) const {
     if (!move_ || move_->stage != Stage::Offering || !(talks(index) || is_beside(index)))
         return false;
     return move_->side_of(index).offering;
@@ -355,7 +355,7 @@ void Call::run_move_timers(CallContext& ctx) {
     offer_move(ctx);
 }
 
-std::optional<Instant> Call::next_move_deadline() const {
+std::optional<Instant> CallValues::next_move_deadline() const {
     std::optional<Instant> earliest = media_check_again_;
     const auto sooner = [&](std::optional<Instant> other) {
         if (other && (!earliest || *other < *earliest)) earliest = other;

@@ -17,7 +17,7 @@ bool is_taken(const Transfer& transfer, uint8_t replaces) {
 
 }  // namespace
 
-int Newcomer::refusal_of(const Call& call, uint8_t replaces, bool early_only) const {
+int Newcomer::refusal_of(const CallValues& call, uint8_t replaces, bool early_only) const {
     if (call.phase_ >= Phase::Ending) return 603;
     if (call.feature_ || call.paging_.is_page()) return 481;  // there is nobody at its other end
     if (call.branches_.size() >= call.branches_max()) return 503;

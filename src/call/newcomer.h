@@ -14,6 +14,7 @@
 namespace tandem::call {
 
 class Call;
+class CallValues;
 
 struct NewcomerInvite {
     uint8_t replaces = 0;  // whose place it wants
@@ -26,7 +27,7 @@ struct NewcomerInvite {
 class Newcomer {
  public:
     // 0, or the status that answers an INVITE for the place of leg `replaces`. RFC 3891 3.
-    int refusal_of(const Call& call, uint8_t replaces, bool early_only) const;
+    int refusal_of(const CallValues& call, uint8_t replaces, bool early_only) const;
     void take_in(Call& call, CallContext& ctx, NewcomerInvite invite);
     void on_incoming(Call& call, CallContext& ctx, sip::LegEvent& event);
     void on_ports(Call& call, CallContext& ctx, bool has_ports);

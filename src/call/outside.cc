@@ -97,25 +97,25 @@ void Call::tell_of_silence(CallContext& ctx, const Branch& silent) const {
 }
 
 // The called party has said no, or the provider for it: another trunk would only ask again.
-bool Call::is_answer_from_outside(const Branch& branch) {
+bool CallValues::is_answer_from_outside(const Branch& branch) {
     const auto& outside = branch.destination.outside;
     return outside && branch.state == BranchState::Failed && !branch.passed_by &&
            !outside->failover.lead_on(branch.party.status);
 }
 
-bool Call::outside_has_answered() const {
+bool CallValues::outside_has_answered() const {
     return std::ranges::any_of(branches_, [&](const auto& branch) {
         return branch->destination.stage == stage_ && is_answer_from_outside(*branch);
     });
 }
 
-SrtpPolicy Call::srtp_of(uint8_t index) const {
+SrtpPolicy CallValues::srtp_of(uint8_t index) const {
     if (index == 0) return facts_.trunk_srtp.value_or(settings_.srtp);
     const auto& outside = branches_[index - 1]->destination.outside;
     return outside ? outside->srtp.value_or(settings_.srtp) : settings_.srtp;
 }
 
-bool Call::offers_something(const Destination& to) const {
+bool CallValues::offers_something(const Destination& to) const {
     return !offered() || is_within(to.outside->offers, *offered());
 }
 
@@ -151,14 +151,14 @@ void Call::on_line(CallContext& ctx, TrunkId trunk, bool taken) {
     pump(ctx);
 }
 
-bool Call::asks_for_line() const {
+bool CallValues::asks_for_line() const {
     return std::ranges::any_of(destinations_, [&](const Destination& each) {
         return each.stage == stage_ && (each.line == Line::Wanted || each.line == Line::Asked);
     });
 }
 
 // Where no trunk could be asked: what the caller is told for it. 0: that was not the reason.
-int Call::status_of_lines() const {
+int CallValues::status_of_lines() const {
     if (outside_has_answered()) return 0;
     const auto has = [&](Line line) {
         return std::ranges::any_of(destinations_,
@@ -168,13 +168,13 @@ int Call::status_of_lines() const {
     return has(Line::Unfit) ? 488 : 0;
 }
 
-std::string_view Call::reason_of_lines(int status) const {
+std::string_view CallValues::reason_of_lines(int status) const {
     if (status == 0 || status != status_of_lines()) return "";
     return status == 503 ? "all channels of the trunk are in use"
                          : "the trunk takes none of the codecs offered";
 }
 
-std::vector<TrunkId> Call::lines() const {
+std::vector<TrunkId> CallValues::lines() const {
     std::vector<TrunkId> lines;
     for (const Destination& each : destinations_) {
         const bool is_wished = each.line == Line::Asked || each.line == Line::Taken;
@@ -189,7 +189,7 @@ std::vector<TrunkId> Call::lines() const {
     return lines;
 }
 
-std::optional<Instant> Call::next_outside_deadline() const {
+std::optional<Instant> CallValues::next_outside_deadline() const {
     std::optional<Instant> earliest;
     for (const auto& branch : branches_) {
         const auto due = branch->first_word_by;

@@ -34,7 +34,7 @@ bool has_audio(const sdp::Session& session) {
 
 }  // namespace
 
-std::vector<uint8_t> Paging::listeners(const Call& call) const {
+std::vector<uint8_t> Paging::listeners(const CallValues& call) const {
     std::vector<uint8_t> found;
     for (size_t i = 0; is_page_ && i < call.branches_.size(); ++i)
         if (call.branches_[i]->state == BranchState::Won)
@@ -42,12 +42,12 @@ std::vector<uint8_t> Paging::listeners(const Call& call) const {
     return found;
 }
 
-bool Paging::hears(const Call& call, uint8_t index) const {
+bool Paging::hears(const CallValues& call, uint8_t index) const {
     return is_page_ && index != 0 && index <= call.branches_.size() &&
            call.branches_[index - 1]->state == BranchState::Won;
 }
 
-std::vector<std::pair<uint32_t, uint32_t>> Paging::heard(const Call& call) const {
+std::vector<std::pair<uint32_t, uint32_t>> Paging::heard(const CallValues& call) const {
     std::vector<std::pair<uint32_t, uint32_t>> pairs;
     for (const uint8_t index : listeners(call))
         pairs.emplace_back(call.party(0)->media.termination(),
@@ -56,7 +56,7 @@ std::vector<std::pair<uint32_t, uint32_t>> Paging::heard(const Call& call) const
 }
 
 // Whoever takes all that the caller may send has it as it comes.
-std::vector<uint8_t> Paging::voices_for(const Call& call, uint8_t index) const {
+std::vector<uint8_t> Paging::voices_for(const CallValues& call, uint8_t index) const {
     if (!hears(call, index)) return {};
     const auto taken = mixed_formats_of(*call.party(index));
     const auto sent = mixed_formats_of(*call.party(0));

@@ -17,6 +17,7 @@
 namespace tandem::call {
 
 class Call;
+class CallValues;
 
 class Paging {
  public:
@@ -31,14 +32,14 @@ class Paging {
     void drop_all(Call& call, CallContext& ctx, int status, std::string_view reason);
 
     // Those who hear the caller, by their legs.
-    std::vector<uint8_t> listeners(const Call& call) const;
-    bool hears(const Call& call, uint8_t index) const;
+    std::vector<uint8_t> listeners(const CallValues& call) const;
+    bool hears(const CallValues& call, uint8_t index) const;
     // Those who have come or gone, and what is new of the legs `changed`.
     void tell_gate(Call& call, CallContext& ctx, const std::vector<uint8_t>& changed);
     // Who hears whom, for the gate.
-    std::vector<std::pair<uint32_t, uint32_t>> heard(const Call& call) const;
+    std::vector<std::pair<uint32_t, uint32_t>> heard(const CallValues& call) const;
     // What a leg hears mixed; empty: just what the caller sends.
-    std::vector<uint8_t> voices_for(const Call& call, uint8_t index) const;
+    std::vector<uint8_t> voices_for(const CallValues& call, uint8_t index) const;
 
  private:
     bool on_incoming(Call& call, CallContext& ctx, sip::LegEvent& event);

@@ -34,7 +34,7 @@ std::optional<ports::MediaPlay> play_to(const Party& of, ports::MediaSound sound
 
 // sendonly and inactive, and the address 0.0.0.0 of RFC 2543. Another exchange that says sendonly
 // plays its own music.
-bool Call::holds(uint8_t index) const {
+bool CallValues::holds(uint8_t index) const {
     const PartyMedia& media = party(index)->media;
     const auto stream = audio_stream(media);
     if (!stream) return false;
@@ -46,16 +46,16 @@ bool Call::holds(uint8_t index) const {
 }
 
 // The settings of whoever lets others wait; nullptr: they hear nothing.
-const model::DomainSettings* Call::music_of(const CallContext& ctx, uint8_t index) const {
+const model::DomainSettings* CallValues::music_of(const CallContext& ctx, uint8_t index) const {
     return music_of(ctx, domain_of_leg(index));
 }
 
-const model::DomainSettings* Call::music_of(const CallContext& ctx, DomainId domain) {
+const model::DomainSettings* CallValues::music_of(const CallContext& ctx, DomainId domain) {
     const auto* found = ctx.around.catalog.find_domain(domain);
     return found != nullptr && found->settings.music_on_hold ? &found->settings : nullptr;
 }
 
-bool Call::waits(uint8_t index) const {
+bool CallValues::waits(uint8_t index) const {
     if (transfer_.lets_wait(index)) return true;
     const uint8_t other = peer_of(index);
     const bool lost_other = transfer_.is_under_way() && transfer_.parked_leg() == other &&
@@ -63,7 +63,8 @@ bool Call::waits(uint8_t index) const {
     return lost_other || holds(other);
 }
 
-std::optional<ports::MediaPlay> Call::wanted_music(const CallContext& ctx, uint8_t index) const {
+std::optional<ports::MediaPlay> CallValues::wanted_music(const CallContext& ctx,
+                                                         uint8_t index) const {
     if ((!talks(index) && !transfer_.is_aside(index)) || !waits(index)) return std::nullopt;
     const Party& of = *party(index);
     const uint8_t holder = transfer_.lets_wait(index) ? transfer_.referrer() : peer_of(index);
@@ -81,7 +82,7 @@ std::optional<ports::MediaPlay> Call::wanted_music(const CallContext& ctx, uint8
 }
 
 // What an intruder hears, or those who hear him; or those of a page.
-std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
+std::optional<ports::MediaPlay> CallValues::wanted_mix(uint8_t index) const {
     const std::vector<uint8_t> voices =
         paging_.is_page() ? paging_.voices_for(*this, index) : intruder_.voices_for(*this, index);
     if (voices.empty()) return std::nullopt;
@@ -100,7 +101,7 @@ std::optional<ports::MediaPlay> Call::wanted_mix(uint8_t index) const {
 }
 
 // Of a transfer by keys is told by sound: its phone has asked for nothing.
-std::optional<ports::MediaPlay> Call::wanted_tone(uint8_t index) const {
+std::optional<ports::MediaPlay> CallValues::wanted_tone(uint8_t index) const {
     if (transfer_.hears_ringing(index)) return play_to(*party(index), ports::MediaSound::Ringback);
     if (!code_keys_.is_told_of_failure(index)) return std::nullopt;
     auto play = play_to(*party(index), ports::MediaSound::Busy);
@@ -108,7 +109,8 @@ std::optional<ports::MediaPlay> Call::wanted_tone(uint8_t index) const {
     return play;
 }
 
-std::optional<ports::MediaPlay> Call::wanted_play(const CallContext& ctx, uint8_t index) const {
+std::optional<ports::MediaPlay> CallValues::wanted_play(const CallContext& ctx,
+                                                        uint8_t index) const {
     if (phase_ != Phase::Established)
         return index == 0 ? queue_.wanted_play(*this, ctx) : std::nullopt;
     if (auto tone = wanted_tone(index)) return tone;
@@ -148,7 +150,8 @@ void Call::settle_playing(CallContext& ctx) {
 }
 
 // What the other party is offered: who is held by `inactive` would not listen to music.
-sdp::Session Call::with_music(const CallContext& ctx, uint8_t speaker, sdp::Session said) const {
+sdp::Session CallValues::with_music(const CallContext& ctx, uint8_t speaker,
+                                    sdp::Session said) const {
     if (music_of(ctx, speaker) == nullptr) return said;
     for (sdp::Media& media : said.media) {
         const bool is_silent = sdp::direction_of(said, media) == sdp::Direction::Inactive;
@@ -159,8 +162,9 @@ sdp::Session Call::with_music(const CallContext& ctx, uint8_t speaker, sdp::Sess
 
 // The same for an answer, as far as the offer allows (RFC 3264 6.1): who offered `inactive` gets it
 // back, whatever the other party was offered in its place.
-sdp::Session Call::answer_with_music(const CallContext& ctx, uint8_t speaker,
-                                     const sdp::Session& offer, const sdp::Session& said) const {
+sdp::Session CallValues::answer_with_music(const CallContext& ctx, uint8_t speaker,
+                                           const sdp::Session& offer,
+                                           const sdp::Session& said) const {
     sdp::Session answer = with_music(ctx, speaker, said);
     for (size_t i = 0; i < answer.media.size() && i < offer.media.size(); ++i) {
         if (answer.media[i].type != "audio") continue;

@@ -14,13 +14,13 @@ namespace tandem::call {
 
 // Where the gate can make nothing of his offer, or the answer of a device that rang before has gone
 // out reliably, he waits unanswered.
-bool QueueWait::can_answer(const Call& call) const {
+bool QueueWait::can_answer(const CallValues& call) const {
     return here_->stop.answers && call.offer_ && call.early_ == 0 &&
            (!call.early_is_final_ || gate_has_answered_) && call.branches_.size() < kBranchesMax &&
            sdp::has_media(answer_of_gate(*call.offer_));
 }
 
-bool QueueWait::is_answering(const Call& call) const {
+bool QueueWait::is_answering(const CallValues& call) const {
     return here_ && here_->of_answered && call.phase_ < Phase::Established;
 }
 

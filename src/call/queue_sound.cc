@@ -26,9 +26,9 @@ sdp::Session answer_of_gate(const sdp::Session& offer) {
 // Without an offer nothing can be played to him; and where the answer of a device that rang before
 // has gone out reliably, he listens to its codec.
 void QueueWait::begin_sound(Call& call, CallContext& ctx) {
-    const bool may = here_->stop.has_music && Call::music_of(ctx, here_->stop.domain) != nullptr &&
-                     call.offer_ && call.early_ == 0 &&
-                     (!call.early_is_final_ || gate_has_answered_) &&
+    const bool may = here_->stop.has_music &&
+                     CallValues::music_of(ctx, here_->stop.domain) != nullptr && call.offer_ &&
+                     call.early_ == 0 && (!call.early_is_final_ || gate_has_answered_) &&
                      sdp::has_media(answer_of_gate(*call.offer_));
     if (!may) return;
     here_->sound = Sound::Opening;
@@ -75,12 +75,12 @@ bool QueueWait::on_no_ports(Call& call, CallContext& ctx) {
     return true;
 }
 
-std::optional<ports::MediaPlay> QueueWait::wanted_play(const Call& call,
+std::optional<ports::MediaPlay> QueueWait::wanted_play(const CallValues& call,
                                                        const CallContext& ctx) const {
     if (!waits(call) || !sounds()) return std::nullopt;
     const Party& of = *call.caller_;
     const auto stream = audio_stream(of.media);
-    const model::DomainSettings* music = Call::music_of(ctx, here_->stop.domain);
+    const model::DomainSettings* music = CallValues::music_of(ctx, here_->stop.domain);
     if (!stream || music == nullptr || !call.offer_) return std::nullopt;
     const PartyStream& his = of.media.streams()[*stream];
     const sdp::Session answer = answer_of_gate(*call.offer_);

@@ -109,7 +109,7 @@ const QueueStop* QueueWait::refused() const {
 
 // --- In the queue.
 
-bool QueueWait::waits(const Call& call) const {
+bool QueueWait::waits(const CallValues& call) const {
     if (!here_ || !here_->of_answered)
         return here_ && call.phase_ == Phase::Ringing && call.winner_ == 0;
     return call.phase_ == Phase::Established && !here_->is_taken && call.transfer_.rings();
@@ -268,7 +268,7 @@ void QueueWait::leave(Call& call, CallContext& ctx, QueueOutcome outcome) {
 }
 
 // As those of the queue know him.
-routing::Shown QueueWait::who_waits(const Call& call) const {
+routing::Shown QueueWait::who_waits(const CallValues& call) const {
     if (here_->stop.shown) return {here_->stop.shown->number, here_->stop.shown->name};
     if (here_->of_answered) return call.transfer_.who_stays(call);
     const ShownCaller shown = call.shown_in(here_->stop.domain);
@@ -372,7 +372,7 @@ Destination QueueWait::as_party() const {
     return party;
 }
 
-std::optional<ports::QueuePlace> QueueWait::place(const Call& call) const {
+std::optional<ports::QueuePlace> QueueWait::place(const CallValues& call) const {
     if (!here_) return std::nullopt;
     ports::QueuePlace place;
     place.domain = here_->stop.domain;

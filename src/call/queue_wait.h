@@ -23,6 +23,7 @@
 namespace tandem::call {
 
 class Call;
+class CallValues;
 
 // A queue that the call came to, for its record. While `until` is 0 it is there, or was answered.
 struct QueueNote {
@@ -91,11 +92,12 @@ class QueueWait {
     // --- Sound (queue_sound.cc).
     void on_ports(Call& call, CallContext& ctx);     // the caller has some, or new ones
     bool on_no_ports(Call& call, CallContext& ctx);  // false: it had asked for none
-    std::optional<ports::MediaPlay> wanted_play(const Call& call, const CallContext& ctx) const;
+    std::optional<ports::MediaPlay> wanted_play(const CallValues& call,
+                                                const CallContext& ctx) const;
     bool sounds() const { return here_ && here_->sound == QueueVisit::Sound::On; }
 
     // --- Of a queue that answers (queue_answer.cc).
-    bool is_answering(const Call& call) const;
+    bool is_answering(const CallValues& call) const;
     void settle(Call& call, CallContext& ctx);  // after each step
 
     // --- Of a transfer: somebody has come in the other place, or nobody will.
@@ -103,15 +105,15 @@ class QueueWait {
     void on_given_up(UtcTime now);
 
     // --- Facts.
-    Instant give_up_at(Instant now) const;  // with what comes after it
-    bool waits(const Call& call) const;     // nobody has answered
+    Instant give_up_at(Instant now) const;     // with what comes after it
+    bool waits(const CallValues& call) const;  // nobody has answered
     bool has_turn() const { return here_ && !here_->offered.empty(); }
     bool was_used() const { return !notes_.empty(); }
     // Of who waits: he is to hear music, where the domain has some.
     bool wants_music() const { return here_ && here_->stop.has_music; }
     // The queue that he waits in, as a party.
     Destination as_party() const;
-    std::optional<ports::QueuePlace> place(const Call& call) const;
+    std::optional<ports::QueuePlace> place(const CallValues& call) const;
     std::vector<model::CdrQueue> records(UtcTime answered, UtcTime ended) const;
     bool was_in(DomainId domain, QueueId queue) const;
     // Of a domain: the number of the last queue that the call came to there, and whom those of the
@@ -128,10 +130,10 @@ class QueueWait {
     void begin_sound(Call& call, CallContext& ctx);
     void end_sound(Call& call) const;
     void leave(Call& call, CallContext& ctx, model::QueueOutcome outcome);
-    routing::Shown who_waits(const Call& call) const;
+    routing::Shown who_waits(const CallValues& call) const;
     bool go_on(Call& call, CallContext& ctx, model::QueueOutcome outcome) const;
     void take_in(Call& call);
-    bool can_answer(const Call& call) const;
+    bool can_answer(const CallValues& call) const;
     void begin_answer(Call& call, CallContext& ctx);
     void answer(Call& call, CallContext& ctx);
     void hold(const ports::QueueAdvice::Entry& advice);

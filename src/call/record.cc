@@ -204,7 +204,7 @@ model::CallDirection direction_of(const std::vector<Side>& sides, DomainId domai
 
 }  // namespace
 
-std::vector<DomainId> Call::domains() const {
+std::vector<DomainId> CallValues::domains() const {
     std::vector<DomainId> all{facts_.domain};
     const auto add = [&](const Destination& to) {
         const DomainId domain = domain_of(facts_, to);
@@ -220,7 +220,7 @@ std::vector<DomainId> Call::domains() const {
 }
 
 // nil: an account that had no part in it.
-DomainId Call::home_of(AccountId account) const {
+DomainId CallValues::home_of(AccountId account) const {
     if (account.is_nil()) return {};
     if (account == facts_.caller_account) return facts_.domain;
     for (const auto& branch : branches_)
@@ -233,7 +233,7 @@ DomainId Call::home_of(AccountId account) const {
 }
 
 // Of a call that joined domains each gets a record of its own side: the other one is a number.
-model::Cdr Call::side_of(const model::Cdr& whole, DomainId domain) const {
+model::Cdr CallValues::side_of(const model::Cdr& whole, DomainId domain) const {
     model::Cdr side = whole;
     const bool is_callers = domain == facts_.domain;
     side.id = CdrId{side_id(facts_.call, domain, facts_.domain).bits};
@@ -292,7 +292,7 @@ std::vector<CallRecord> Call::take_records(UtcTime now) {
 }
 
 // All of it, as the caller's domain would have it if there were no other.
-model::Cdr Call::record(UtcTime now) const {
+model::Cdr CallValues::record(UtcTime now) const {
     model::Cdr cdr;
     const model::CdrParty shown = shown_party(facts_);
     cdr.id = CdrId{facts_.call.bits};
@@ -363,11 +363,11 @@ model::Cdr Call::record(UtcTime now) const {
     return cdr;
 }
 
-model::CallResult Call::result() const {
+model::CallResult CallValues::result() const {
     return result_of(end_status_, when(answered_).has_value());
 }
 
-ports::CallSummary Call::whole_summary(ports::Instance owner) const {
+ports::CallSummary CallValues::whole_summary(ports::Instance owner) const {
     ports::CallSummary summary;
     summary.call = facts_.call;
     summary.domain = facts_.domain;
@@ -470,7 +470,7 @@ void write_party(JsonWriter& json, const Party& party) {
 
 }  // namespace
 
-std::string Call::detail_json(DomainId side) const {
+std::string CallValues::detail_json(DomainId side) const {
     const bool is_whole = side.is_nil() || sides_.size() < 2;
     const bool is_callers = is_whole || side == facts_.domain;
     const auto is_ours = [&](DomainId domain) { return is_whole || domain == side; };

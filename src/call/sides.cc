@@ -27,7 +27,7 @@ CallId side_id(CallId call, DomainId of, DomainId callers) {
 }
 
 // The way to it, from whoever calls or transfers, over those who have sent the call on.
-std::vector<Side> Call::sides_of(const Destination& to) const {
+std::vector<Side> CallValues::sides_of(const Destination& to) const {
     std::vector<Side> sides;
     DomainId here = transfer_.is_under_way() ? domain_of_leg(transfer_.referrer()) : facts_.domain;
     const auto step_to = [&](DomainId next) {
@@ -42,7 +42,7 @@ std::vector<Side> Call::sides_of(const Destination& to) const {
     return sides;
 }
 
-std::vector<Side> Call::sides_of(const QueueStop& stop) const {
+std::vector<Side> CallValues::sides_of(const QueueStop& stop) const {
     Destination there;
     there.domain = stop.domain;
     there.path = stop.path;
@@ -149,18 +149,18 @@ bool Call::enters_queue(CallContext& ctx) {
 
 // --- What a domain sees.
 
-DomainId Call::domain_of_forward(const routing::Forward& forward) const {
+DomainId CallValues::domain_of_forward(const routing::Forward& forward) const {
     return forward.domain.is_nil() ? home_of(forward.by) : forward.domain;
 }
 
-ports::CallSummary Call::summary(ports::Instance owner, DomainId domain) const {
+ports::CallSummary CallValues::summary(ports::Instance owner, DomainId domain) const {
     ports::CallSummary summary = whole_summary(owner);
     if (sides_.size() > 1) keep_side(summary, domain);
     return summary;
 }
 
 // Accounts, phones and trunks of its own; the others are numbers.
-void Call::keep_side(ports::CallSummary& summary, DomainId domain) const {
+void CallValues::keep_side(ports::CallSummary& summary, DomainId domain) const {
     const bool is_callers = domain == facts_.domain;
     const auto is_ours = [&](uint8_t leg) { return domain_of_leg(leg) == domain; };
     const bool is_turned = transfer_.is_callee_waiting(*this);
@@ -215,7 +215,7 @@ void Call::keep_side(ports::CallSummary& summary, DomainId domain) const {
 }
 
 // Who calls, as those of the domain see him; nobody when he hides.
-ShownCaller Call::shown_in(DomainId domain) const {
+ShownCaller CallValues::shown_in(DomainId domain) const {
     if (facts_.hide_caller) return {};
     for (const auto& branch : branches_) {
         const Destination& to = branch->destination;
@@ -226,15 +226,15 @@ ShownCaller Call::shown_in(DomainId domain) const {
     return {facts_.caller_number, facts_.caller_name, {}};
 }
 
-std::string Call::domain_name(const CallContext& ctx, DomainId domain) const {
+std::string CallValues::domain_name(const CallContext& ctx, DomainId domain) const {
     if (domain == facts_.domain) return facts_.domain_name;
     const auto* found = ctx.around.catalog.find_domain(domain);
     return found == nullptr ? facts_.domain_name : found->name;
 }
 
 // Over whom it came inside of its domain; what happened in others is not told there.
-std::vector<routing::Forward> Call::own_path(std::vector<routing::Forward> path,
-                                             const Destination& to) const {
+std::vector<routing::Forward> CallValues::own_path(std::vector<routing::Forward> path,
+                                                   const Destination& to) const {
     const DomainId domain = domain_of(facts_, to);
     std::erase_if(path, [&](const routing::Forward& each) {
         return !each.domain.is_nil() && each.domain != domain;

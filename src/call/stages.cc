@@ -62,7 +62,8 @@ void Call::ask_for_devices(CallContext& ctx) {
 }
 
 // By the calls that it is in, and where it takes no second one, by those that ring.
-bool Call::is_busy_by(const Destination& to, const std::vector<ports::CallSummary>& calls) const {
+bool CallValues::is_busy_by(const Destination& to,
+                            const std::vector<ports::CallSummary>& calls) const {
     int in_calls = 0;
     int ringing = 0;
     for (const ports::CallSummary& each : calls) {
@@ -108,11 +109,11 @@ bool Call::next_stage(CallContext& ctx) {
 }
 
 // Each agent who is asked is a branch more.
-size_t Call::branches_max() const {
+size_t CallValues::branches_max() const {
     return queue_.was_used() ? kQueueBranchesMax : kBranchesMax;
 }
 
-size_t Call::devices_max() const {
+size_t CallValues::devices_max() const {
     return paging_.is_page() ? kPagedMax : kForkMax;
 }
 

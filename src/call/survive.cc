@@ -106,7 +106,7 @@ std::unique_ptr<Branch> empty_place(uint64_t base, size_t index) {
     return place;
 }
 
-bool Call::is_at_rest() const {
+bool CallValues::is_at_rest() const {
     return phase_ == Phase::Established && kept_ && !save_wanted_ && !exchange_ && !move_ &&
            !callee_offer_ && questions_.empty() && transfer_.is_at_rest() && !newcomer_.is_here() &&
            !intruder_.is_here() && !(queue_.waits(*this) && queue_.has_turn()) &&
@@ -158,8 +158,7 @@ CallSnapshot Call::save(Now now) {
     return snapshot;
 }
 
-// From 1; 0: it is none of the present way.
-uint8_t Call::place_of(const Destination& destination) const {
+uint8_t CallValues::place_of(const Destination& destination) const {
     const auto found = std::ranges::find_if(destinations_, [&](const Destination& each) {
         return each.account == destination.account && each.number == destination.number &&
                each.stage == destination.stage;

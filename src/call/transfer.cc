@@ -15,7 +15,7 @@ namespace tandem::call {
 
 // 0: it may. 491 asks to come again (RFC 3261 21.4.27): somebody else's transfer, or a move of the
 // media, is under way.
-int Transfer::refusal_of(const Call& call, const CallContext& ctx, uint8_t index,
+int Transfer::refusal_of(const CallValues& call, const CallContext& ctx, uint8_t index,
                          const ReferRequest& request) const {
     if (call.phase_ != Phase::Established || !call.talks(index)) return 491;
     const bool is_busy = is_under_way() || call.newcomer_.is_here() || call.move_ ||
@@ -95,7 +95,7 @@ void Transfer::offer_of_who_stays(Call& call) {
     for (sdp::Media& media : offer_->media) media.direction = sdp::Direction::SendRecv;
 }
 
-std::optional<Transfer::Wanted> Transfer::route_wanted(const Call& call) const {
+std::optional<Transfer::Wanted> Transfer::route_wanted(const CallValues& call) const {
     if (stage_ != Stage::Routing) return std::nullopt;
     const uint8_t leg = asks_first_ ? referrer_ : call.peer_of(referrer_);
     const Destination stays = call.who_is(leg);
@@ -202,7 +202,7 @@ void Transfer::recall(Call& call) {
 
 // As the domain of whoever transfers knows him: the caller from another one as he was shown, the
 // called one by what was dialled.
-routing::Shown Transfer::who_stays(const Call& call) const {
+routing::Shown Transfer::who_stays(const CallValues& call) const {
     // For whoever asks first it is a call of his own.
     const uint8_t leg = asks_first_ ? referrer_ : call.peer_of(referrer_);
     const DomainId here = call.domain_of_leg(referrer_);
@@ -215,22 +215,23 @@ routing::Shown Transfer::who_stays(const Call& call) const {
     return {std::move(shown.number), std::move(shown.name)};
 }
 
-std::string Transfer::shown_from(const CallContext& ctx, const Call& call) const {
+std::string Transfer::shown_from(const CallContext& ctx, const CallValues& call) const {
     if (hides_caller(call)) return shown_caller(call.facts_);
     const routing::Shown stays = who_stays(call);
     return shown_address(stays.name, stays.number,
                          call.domain_name(ctx, call.domain_of_leg(referrer_)));
 }
 
-std::string Transfer::shown_to(const CallContext& ctx, const Call& call, uint8_t newcomer) const {
+std::string Transfer::shown_to(const CallContext& ctx, const CallValues& call,
+                               uint8_t newcomer) const {
     return shown_address("", dialled_, call.domain_name(ctx, call.domain_of_leg(newcomer)));
 }
 
-bool Transfer::hides_caller(const Call& call) const {
+bool Transfer::hides_caller(const CallValues& call) const {
     return call.facts_.hide_caller && (asks_first_ ? referrer_ : call.peer_of(referrer_)) == 0;
 }
 
-std::vector<sip::HeaderField> Transfer::invite_headers(const Call& call,
+std::vector<sip::HeaderField> Transfer::invite_headers(const CallValues& call,
                                                        std::string_view domain) const {
     std::vector<sip::HeaderField> headers;
     const Destination by = call.who_is(referrer_);

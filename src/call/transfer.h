@@ -23,6 +23,7 @@
 namespace tandem::call {
 
 class Call;
+class CallValues;
 
 // One that was made, for the record.
 struct TransferNote {
@@ -118,12 +119,12 @@ class Transfer {
     bool is_by_queue() const { return by_queue_; }
     void want_to_let_go() { lets_go_ = !let_go_; }
     bool has_let_go(uint8_t index) const { return let_go_ && index == referrer_; }
-    uint8_t stays(const Call& call) const;
-    routing::Shown who_stays(const Call& call) const;
+    uint8_t stays(const CallValues& call) const;
+    routing::Shown who_stays(const CallValues& call) const;
     // He has been told, and hung up.
     bool has_seen_off(uint8_t index) const;
     // Who was called waits, and is to be seen as who calls.
-    bool is_callee_waiting(const Call& call) const;
+    bool is_callee_waiting(const CallValues& call) const;
     // The gate forgets who was let go.
     void drop_media(Call& call, CallContext& ctx) const;
     // True: an offer of who has nobody but the gate at his other end.
@@ -145,11 +146,12 @@ class Transfer {
     bool searches() const { return locates() || rings(); }
     const std::optional<sdp::Session>& offer() const { return offer_; }
     size_t first_branch() const { return first_branch_; }
-    std::string shown_from(const CallContext& ctx, const Call& call) const;
-    std::string shown_to(const CallContext& ctx, const Call& call, uint8_t newcomer) const;
-    bool hides_caller(const Call& call) const;
+    std::string shown_from(const CallContext& ctx, const CallValues& call) const;
+    std::string shown_to(const CallContext& ctx, const CallValues& call, uint8_t newcomer) const;
+    bool hides_caller(const CallValues& call) const;
     // `domain`: of the referrer's address; empty: he is not shown.
-    std::vector<sip::HeaderField> invite_headers(const Call& call, std::string_view domain) const;
+    std::vector<sip::HeaderField> invite_headers(const CallValues& call,
+                                                 std::string_view domain) const;
 
     // A route that the owner is to find: what the referrer would reach by dialling it.
     struct Wanted {
@@ -158,7 +160,7 @@ class Transfer {
         std::string dialled;
         routing::Original stays;
     };
-    std::optional<Wanted> route_wanted(const Call& call) const;
+    std::optional<Wanted> route_wanted(const CallValues& call) const;
 
     const std::vector<TransferNote>& notes() const { return notes_; }
     TransferSnapshot save(bool is_queued) const;
@@ -176,7 +178,7 @@ class Transfer {
         Answered,  // one of them answered, and waits for the end of an exchange of offers
         Consulting,
     };
-    int refusal_of(const Call& call, const CallContext& ctx, uint8_t index,
+    int refusal_of(const CallValues& call, const CallContext& ctx, uint8_t index,
                    const ReferRequest& request) const;
     void start(Call& call, uint8_t index, std::string dialled);
     void ask_owner(Call& call, CallContext& ctx);
@@ -195,7 +197,7 @@ class Transfer {
     void go_back(Call& call, CallContext& ctx);
     void go_on_without_waiting(Call& call, CallContext& ctx);
     void lose(Call& call, CallContext& ctx, uint8_t leg);
-    bool may_tell_gate(const Call& call) const;
+    bool may_tell_gate(const CallValues& call) const;
     void offer_of_who_stays(Call& call);
     // Says `ours` to the offer, or the wish for one, of who has the gate alone at his other end.
     static void accept_alone(Call& call, CallContext& ctx, uint8_t index,

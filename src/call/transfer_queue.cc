@@ -17,7 +17,7 @@
 
 namespace tandem::call {
 
-uint8_t Transfer::stays(const Call& call) const {
+uint8_t Transfer::stays(const CallValues& call) const {
     return call.peer_of(referrer_);
 }
 
@@ -26,7 +26,7 @@ bool Transfer::has_seen_off(uint8_t index) const {
            std::ranges::find(reports_, index, &ReferReport::leg) == reports_.end();
 }
 
-bool Transfer::is_callee_waiting(const Call& call) const {
+bool Transfer::is_callee_waiting(const CallValues& call) const {
     const bool waits = let_go_ || (is_under_way() && call.queue_.waits(call));
     return waits && referrer_ == call.near_;
 }
