@@ -85,6 +85,7 @@ void Run::note_survivors(uint16_t node) {
             world_.fail("a snapshot that can't be read: " + item.key);
             continue;
         }
+        if (snapshot->ringing && snapshot->way) note_ringing(*snapshot);
         if (snapshot->parties.size() != 2) continue;
         Survivor survivor;
         survivor.died = world_.time();
@@ -107,6 +108,36 @@ void Run::note_survivors(uint16_t node) {
         survivors_.push_back(survivor);
         const size_t index = survivors_.size() - 1;
         world_.after(100ms, [this, index] { watch_sound(index); });
+    }
+}
+
+void Run::note_ringing(const call::CallSnapshot& snapshot) {
+    for (const auto& phone : phones_) {
+        const PhoneCall* found = phone->find(snapshot.parties.front().leg.call_id);
+        // Whoever has heard nothing yet repeats his INVITE, and may begin another call by it.
+        if (found == nullptr || found->rang == Instant{} || found->cancelled) continue;
+        if (found->answered != Instant{} || found->is_over()) continue;
+        // His connection may die with the same node, and his INVITE with it.
+        if (phone->traits().over_tcp) continue;
+        world_.count("ringing calls when a node died");
+        ringing_survivors_.push_back({world_.time(), {found->phone, found->number}});
+    }
+}
+
+// It is refused for its callee's reasons, or answered.
+void Run::check_ringing_survivors() {
+    for (const RingingSurvivor& each : ringing_survivors_) {
+        const PhoneCall& call = *call_at(each.caller);
+        if (call.answered > each.died) world_.count("ringing calls answered after a death");
+        const bool is_lost = call.answered == Instant{} && !call.cancelled &&
+                             (call.status == 0 || call.status >= 500) && call.status < 600;
+        const bool excused = std::ranges::any_of(disturbances_, [&](const Disturbance& other) {
+            const bool concerns = !other.phone || *other.phone == call.phone;
+            return concerns && other.from != each.died && other.to >= each.died &&
+                   other.from <= call.ended;
+        });
+        if (is_lost && !excused)
+            world_.fail(name_of(call) + " rang, and was lost: " + std::to_string(call.status));
     }
 }
 
@@ -319,6 +350,7 @@ const std::vector<std::string>& rare_paths() {
         "figure calls_restored_total",
         "calls with sound again after a death",
         "calls hung up by a user after a death",
+        "ringing calls answered after a death",
         "records of calls that survived a death",
         "nodes killed that had a passive copy",
         "nodes killed in the middle of something",

@@ -62,6 +62,7 @@ Profile draw_profile(World& world, Rng& later) {
     profile.queue = later.below(100) < 40;
     if (profile.plan.shape != SiteShape::OneNode) profile.plan.passives = later.below(100) < 50;
     profile.queue_answers = later.below(2) == 0;
+    profile.plan.survival_all = later.below(100) < 40;
     return profile;
 }
 
@@ -79,6 +80,7 @@ std::string Profile::text() const {
     add("bad stores", bad_stores);
     add("group moves", group_moves);
     if (plan.passives) text += ", passives";
+    if (plan.survival_all) text += ", all survives";
     if (plan.drift_max > 0) text += ", drift";
     if (long_calls) text += ", long calls";
     if (quiet_time) text += ", quiet time";

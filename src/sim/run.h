@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "call/call_snapshot.h"
 #include "model/entities.h"
 #include "sim/phone.h"
 #include "sim/profile.h"
@@ -42,6 +43,11 @@ class Run final : public PhoneEnds, public PhoneWatcher {
         bool sound_back = false;
         bool watched = true;
     };
+    // One that rang, and was in the store, when a node died. By its caller.
+    struct RingingSurvivor {
+        Instant died;
+        std::pair<size_t, uint64_t> caller;
+    };
     struct Written {  // over the API, acknowledged
         std::string path;
         std::string field;
@@ -76,6 +82,8 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     void note_survivors(uint16_t node);
     void watch_sound(size_t survivor);
     void check_survivors();
+    void check_ringing_survivors();
+    void note_ringing(const call::CallSnapshot& snapshot);
     void check_bindings();
     void check_bindings_reply(const ports::HttpResponse* response, Instant asked);
     void check_writes();
@@ -112,6 +120,7 @@ class Run final : public PhoneEnds, public PhoneWatcher {
     std::vector<Disturbance> disturbances_;
     std::vector<Pause> pauses_;  // by their beginning
     std::vector<Survivor> survivors_;
+    std::vector<RingingSurvivor> ringing_survivors_;
     std::vector<Written> writes_;
     std::vector<Duration> sound_back_;
     Instant store_bad_until_;

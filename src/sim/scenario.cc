@@ -74,6 +74,7 @@ RunResult Run::go() {
     }
     check_writes();
     check_survivors();
+    check_ringing_survivors();
     check_records();
     check_telephony();
     check_leftovers();

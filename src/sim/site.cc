@@ -114,6 +114,19 @@ void Site::spread_media_ports(store::Txn& txn) const {
     }
 }
 
+void Site::let_all_survive(store::Txn& txn) const {
+    for (store::Op& op : txn.then_ops) {
+        auto* put = std::get_if<store::Put>(&op);
+        if (put == nullptr || !put->key.starts_with("/l/role/")) continue;
+        auto role = model::decode_stored<model::RoleInstance>(put->value);
+        CHECK(role.has_value());
+        if (role->value.role != model::RoleCode::B2b) continue;
+        if (!role->value.b2bua) role->value.b2bua.emplace();
+        role->value.b2bua->survival = model::Survival::All;
+        put->value = model::encode_stored(role->value, {});
+    }
+}
+
 // A server for each node, with an interface of its own.
 void Site::spread_servers(store::Txn& txn) const {
     std::set<int> nodes;
@@ -142,6 +155,7 @@ void Site::write_layers(const SitePlan& plan) {
         roles::store_role::first_start(first_start(plan), {1'800'000'000'000}, world_.rng());
     store::Txn txn{std::move(member.compares), std::move(member.ops), {}};
     spread_media_ports(txn);
+    if (plan.survival_all) let_all_survive(txn);
     if (plan.shape != SiteShape::OneNode) spread_servers(txn);
     store_.write_first(std::move(txn));
 }

@@ -26,7 +26,8 @@ enum class SiteShape {
 
 struct SitePlan {
     SiteShape shape = SiteShape::OneNode;
-    bool passives = false;  // a second registrar, media controller and call state
+    bool passives = false;      // a second registrar, media controller and call state
+    bool survival_all = false;  // of the B2Bs: ringing calls are to outlive them as well
     double drift_max = 0;
 };
 
@@ -105,6 +106,7 @@ class Site final : public NetworkEnds, public NodeEnds {
 
     void write_layers(const SitePlan& plan);
     roles::store_role::FirstStart first_start(const SitePlan& plan) const;
+    void let_all_survive(store::Txn& txn) const;
     void spread_media_ports(store::Txn& txn) const;
     void spread_servers(store::Txn& txn) const;
     void start_node(uint16_t number);

@@ -101,7 +101,7 @@ class SoundPhone:
         self.responses = {}              # by CSeq text: list of (status, text)
         self.hung_up = threading.Event()
         self.cancelled = threading.Event()
-        self.ringing_only = False
+        self.ringing_only = False        # answer() does it
         self.repeated = {}               # 2xx until their ACK, by CSeq number: [text, at, pause]
         self.cseq = 100
         self.version = 1
@@ -273,6 +273,10 @@ class SoundPhone:
                 self.pending -= 1
                 return self.respond(field, "491 Request Pending")
         return self.accept(field, body)
+
+    def answer(self):
+        """What rings here (`ringing_only`)."""
+        self.accept(self.dialog["invite"], self.dialog["offer"])
 
     def accept(self, field, body):
         self.version += 1
