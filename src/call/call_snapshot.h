@@ -35,6 +35,7 @@ struct PartySnapshot {
     bool rings = false;
     bool may_try_other_profile = false;
     std::vector<ports::Binding> other_ways;
+    ports::Instance invited_by;  // whom the branch of its INVITE names; the owner's
 };
 
 // The way of a call that nobody has answered: what is left of it, and what came of the rest.

@@ -249,6 +249,7 @@ void encode(const PartySnapshot& from, proto::SnapshotParty& out) {
     out.set_place(from.place);
     out.set_rings(from.rings);
     out.set_may_try_other_profile(from.may_try_other_profile);
+    out.set_invited_by(from.invited_by.number);
     for (const ports::Binding& each : from.other_ways) {
         proto::SnapshotWay& way = *out.add_other_ways();
         way.set_flow(each.flow.text());
@@ -312,6 +313,7 @@ Result<PartySnapshot> decode(const proto::SnapshotParty& in, const CallSettings&
     out.place = in.place() <= kDestinationsMax ? static_cast<uint8_t>(in.place()) : uint8_t{0};
     out.rings = in.rings();
     out.may_try_other_profile = in.may_try_other_profile();
+    out.invited_by = {static_cast<uint16_t>(in.invited_by())};
     for (const proto::SnapshotWay& each : in.other_ways()) {
         const auto way = ports::Flow::parse(each.flow());
         if (!way) return malformed("party.other_ways");

@@ -25,6 +25,11 @@ bool B2buaRole::is_ours(const ports::SipInbound& in) {
     return layer_.hop_of({key}) != nullptr;
 }
 
+ports::Instance B2buaRole::branch_owner(sip::ClientKey key) const {
+    const auto found = foreign_branches_.find(key.value);
+    return found == foreign_branches_.end() ? around_.self : found->second.owner;
+}
+
 void B2buaRole::note_answers(Instant now, const call::CallSnapshot& snapshot) {
     answered_before_until_ = now + options_.timers.times_64();
     for (const call::PartySnapshot& party : snapshot.parties) {

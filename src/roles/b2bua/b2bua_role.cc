@@ -204,7 +204,7 @@ void B2buaRole::emit(Step& step, Call* traced) {
         }
         if (outbound.branch) {
             sip.branch = around_.tokens.text(
-                {ports::TokenKind::Branch, around_.self, outbound.branch.value});
+                {ports::TokenKind::Branch, branch_owner(outbound.branch), outbound.branch.value});
         }
         sip.contact_token = std::move(outbound.envelope.contact.token);
         sip.contact_params = std::move(outbound.envelope.contact.params);
@@ -246,6 +246,8 @@ void B2buaRole::settle(Step& step, Call& stepped) {
     if (call.is_over()) {
         scheduled_.erase(base);
         calls_.erase(base);
+        std::erase_if(foreign_branches_,
+                      [&](const auto& each) { return each.second.base == base; });
     } else {
         schedule(call);
     }

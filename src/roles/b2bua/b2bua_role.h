@@ -183,7 +183,7 @@ class B2buaRole final : public ports::Role {
     void on_store_reply(Step& step, const store::Reply& reply);
     void on_snapshots(Step& step, const store::RangeReply& page);
     void restore(Step& step, const std::string& key, std::string_view value);
-    void resume_ringing(Step& step, call::CallSnapshot& snapshot);
+    bool resume_ringing(Step& step, call::CallSnapshot& snapshot);
     void restored(Step& step);
     void save(Step& step, call::Call& call);
     void finish(Step& step, call::Call& call);
@@ -200,6 +200,7 @@ class B2buaRole final : public ports::Role {
     void keep_orphan(Step& step, ports::SipInbound& in, bool was_ours = false);
     void look_for_parents(Step& step);
     bool is_ours(const ports::SipInbound& in);
+    ports::Instance branch_owner(sip::ClientKey key) const;
     void note_answers(Instant now, const call::CallSnapshot& snapshot);
     bool is_answered_before(Step& step, const sip::Message& invite, sip::ServerKey server);
     bool return_new(Step& step, ports::SipInbound& in, ports::Instance from);
@@ -260,6 +261,13 @@ class B2buaRole final : public ports::Role {
         bool was_ours = false;  // in our former life
     };
     std::deque<Orphan> orphans_;
+    // INVITEs that another instance sent, by their client key: their CANCEL and ACK, and what is sent
+    // again, go on with its branch (RFC 3261 9.1, 17.1.1.3).
+    struct ForeignBranch {
+        ports::Instance owner;
+        uint64_t base = 0;
+    };
+    std::unordered_map<uint64_t, ForeignBranch> foreign_branches_;
     std::unordered_set<uint64_t> taken_over_;  // calls that an earlier incarnation began
     // Of them those whose 2xx may not have gone out, by the Call-ID of the INVITE.
     std::unordered_map<std::string, uint64_t> answered_before_;

@@ -256,12 +256,13 @@ void Stage::start_as(ports::Instance self) {
     pump();
 }
 
-void Stage::adopt_as(ports::Instance heir) {
+void Stage::adopt_as(ports::Instance heir, const std::function<void()>& before) {
     store::RangeRequest range;
     range.range = store::KeyRange::prefix(store::keys::calls_of(kRole));
     store::Outbox done;
     store_.apply(now.mono, {1, range}, done);
     start_as(heir);
+    if (before) before();
     for (auto& found : std::get<store::RangeReply>(*done.replies.at(0).body).items) {
         const auto id = CallId::parse(found.key.substr(found.key.rfind('/') + 1));
         CHECK(id.has_value());

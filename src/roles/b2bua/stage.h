@@ -69,7 +69,8 @@ class Stage {
     void change_instance(const std::function<void(model::B2buaSettings&)>& change);
     void restart();  // the instance dies; the next incarnation starts
     // The instance dies, and `heir`, which is role() from here on, takes its calls over.
-    void adopt_as(ports::Instance heir);
+    // `before`: what happens to the heir first.
+    void adopt_as(ports::Instance heir, const std::function<void()>& before = {});
     void forget_calls();  // no snapshot is left in the store
     void advance(Duration time);
     void tick();  // what is due now

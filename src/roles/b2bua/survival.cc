@@ -36,7 +36,10 @@ void B2buaRole::save(Step& step, Call& call) {
         entry->second = true;
         return;
     }
-    std::string bytes = call::encode(call.save(step.now));
+    call::CallSnapshot snapshot = call.save(step.now);
+    for (call::PartySnapshot& party : snapshot.parties)
+        if (party.leg.client) party.invited_by = branch_owner(party.leg.client);
+    std::string bytes = call::encode(snapshot);
     const bool fits = bytes.size() <= call::kSnapshotBytesMax;
     const auto ticket =
         fits ? writer_.put(step.now.mono, call_key(call.id()), std::move(bytes), writes_)
@@ -168,7 +171,8 @@ void B2buaRole::restore(Step& step, const std::string& key, std::string_view val
     const Duration by = (step.now.mono - snapshot->saved.mono) - wall;
     for (call::PartySnapshot& party : snapshot->parties) sip::shift(party.leg, by);
     give_credentials(*snapshot);
-    if (snapshot->ringing || snapshot->queue.stop) resume_ringing(step, *snapshot);
+    const bool rings = snapshot->ringing || snapshot->queue.stop;
+    const bool is_wanted = !rings || resume_ringing(step, *snapshot);
     note_answers(step.now.mono, *snapshot);
     auto call = std::make_unique<Call>(Call::restore(std::move(*snapshot), step.now));
     ++counters_.restored;
@@ -178,17 +182,23 @@ void B2buaRole::restore(Step& step, const std::string& key, std::string_view val
         std::min<Duration>(call::kAuditSpreadMax, call::kAuditOfCall * counters_.restored);
     const Duration after = call::kAuditPause + spread * around_.rng.below(1000) / 1000;
     with_call(step, taken, [&](auto& ctx) { taken.take_over(ctx, after); });
+    if (!is_wanted)
+        with_call(step, taken, [&](auto& ctx) { taken.hangup(ctx, 487, "its caller calls anew"); });
 }
 
 // The transactions of a call that rang: the caller's, to be answered; the devices', to be
-// cancelled. Whoever waits in a queue may have been answered before.
-void B2buaRole::resume_ringing(Step& step, call::CallSnapshot& snapshot) {
+// cancelled. Whoever waits in a queue may have been answered before. False: the caller has repeated
+// his INVITE, and it began another call before this one was here.
+bool B2buaRole::resume_ringing(Step& step, call::CallSnapshot& snapshot) {
     const uint64_t base = call::base_of(snapshot.facts.call);
+    bool is_wanted = true;
     for (call::PartySnapshot& party : snapshot.parties) {
         const bool talks = party.index == snapshot.near || party.index == snapshot.winner;
         if (talks && !snapshot.ringing) continue;
         const call::LegKey key = call::leg_key(base, party.index);
         if (party.index != 0) {
+            if (party.invited_by && party.invited_by != around_.self)
+                foreign_branches_[party.leg.client.value] = {party.invited_by, base};
             layer_.resume_invite(
                 step.now.mono,
                 {party.leg.client, party.leg.invite, party.leg.settings.envelope, key}, wire_);
@@ -196,9 +206,11 @@ void B2buaRole::resume_ringing(Step& step, call::CallSnapshot& snapshot) {
         }
         const auto arrival = layer_.on_request(step.now.mono, party.leg.invite,
                                                party.leg.settings.envelope.hop, wire_);
+        is_wanted = arrival.kind == sip::RequestArrival::Kind::Request;
         party.leg.server = arrival.server;
         layer_.adopt(arrival.server, key);
     }
+    return is_wanted;
 }
 
 void B2buaRole::restored(Step& step) {

@@ -111,6 +111,25 @@ TEST_F(B2buaTest, RingingCallsRingOnWithAnotherB2b) {
     EXPECT_TRUE(stage.records().empty());
 }
 
+// It came to the heir before the call did.
+TEST_F(B2buaTest, ACallerWhoRepeatsHisInviteToTheHeirHasOneCall) {
+    stage.change_survival(model::Survival::All);
+    const auto invite = ring();
+    stage.adopt_as(ports::Instance{kSelf.number + 100}, [&] { stage.repeat_invite(kAlice); });
+    stage.advance(10ms);
+    const auto at_bob = stage.at(kBob);
+    EXPECT_EQ(count(at_bob, sip::Method::Invite), 2u) << "the new one, and the old one again";
+    const auto& anew = at_bob.front().branch == invite.branch ? at_bob.back() : at_bob.front();
+    stage.respond(kBob, invite, 180);  // he is still of the old one
+    const auto cancel = stage.one_at(kBob);
+    EXPECT_EQ(cancel.message.method(), sip::Method::Cancel);
+    EXPECT_EQ(cancel.branch, invite.branch);
+    stage.respond(kBob, anew, 200, Stage::sdp(4100));
+    const auto at_alice = stage.at(kAlice);
+    EXPECT_TRUE(has_status(at_alice, 200));
+    EXPECT_FALSE(has_status(at_alice, 487));
+}
+
 // Which of the keys that were offered it takes is said in the answer. RFC 4568 5.1.2.
 TEST_F(B2buaTest, ARingingPhoneIsAnsweredWithTheKeyItWasOffered) {
     stage.change_survival(model::Survival::All);
