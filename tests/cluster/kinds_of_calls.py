@@ -21,7 +21,7 @@ from harness import Failed, expect, main, wait_for  # noqa: E402
 from provider import Provider  # noqa: E402
 from transfer import let_go, notified, offered_again, refer  # noqa: E402
 
-ACCOUNTS = [str(1000 + i) for i in range(1, 11)]
+ACCOUNTS = [str(1000 + i) for i in range(1, 17)]
 OUTSIDE = "+49305550199"
 PROVIDER = 5180
 
@@ -248,5 +248,56 @@ def every_kind_of_call_outlives_its_server(folder):
                 site.wait_serving()
 
 
+def owners(site):
+    """The server of each role instance, by its number."""
+    return {each["instance"]: site.server_of(node["node"])
+            for node in site.first.api("GET", "/status")["nodes"] for each in node["instances"]}
+
+
+def ring(phones, site):
+    """Calls that ring, each between two phones of one server; and the server of the B2B of each."""
+    pairs = [(phones[a], phones[a + 3]) for a in (1001, 1002, 1003, 1007, 1008, 1009, 1013)]
+    for caller, callee in pairs:
+        caller.begin_call(callee.user)
+        callee.invite = callee.wait_request("INVITE")
+        callee.learn_media(callee.invite)
+        callee.respond(callee.invite, "180 Ringing")
+        caller.wait_response(caller.last_request, least=180)
+    server_of = owners(site)
+    servers = {each["caller"]: server_of[each["owner"]]
+               for each in site.first.api("GET", "/calls?limit=1000")["items"]}
+    return [(caller, callee, servers[caller.user]) for caller, callee in pairs]
+
+
+def ringing_calls_ring_on_with_another_b2b(folder):
+    """With survival = all: who answers after the death of his call's server has the call. (Who has the gate of one of his
+    phones there has lost it.)"""
+    with Site(folder, servers=3, nodes="one", settings=ALLOWED) as site:
+        site.spread_roles()
+        first = site.first
+        first.make_domain(accounts=ACCOUNTS)
+        for role in first.api("GET", "/roles?limit=1000")["items"]:
+            if role["role"] == "B2B":
+                first.api("PATCH", f"/roles/{role['id']}", {"b2bua": {"survival": "all"}})
+        with Phones(site) as phones:
+            calls = ring(phones, site)
+            foreign = [each for each in calls if phones.homes[each[0].user] is not each[2]]
+            victim = foreign[0][2]
+            lost = [each for each in foreign if each[2] is victim]
+            victim.kill()
+            living = next(server for server in site.servers if server is not victim)
+            wanted = {caller.user for caller, _, _ in lost}
+            wait_for(lambda: wanted <= {each["caller"] for each in living.api("GET", "/calls?limit=1000")["items"]},
+                     "the calls have been taken over", 10)
+            for caller, callee, _ in lost:
+                to = callee.respond(callee.invite, "200 OK", body=callee.sdp())
+                callee.dialog = {"call": header(callee.invite, "Call-ID"), "cseq": 0, "from": to,
+                                 "to": header(callee.invite, "From"), "target": callee.target_of(callee.invite)}
+                caller.finish_call()
+                callee.wait_request("ACK")
+                caller.goes_on_with(callee)
+                ends(caller, callee)
+
+
 if __name__ == "__main__":
-    main(every_kind_of_call_outlives_its_server)
+    main(every_kind_of_call_outlives_its_server, ringing_calls_ring_on_with_another_b2b)
