@@ -1,5 +1,6 @@
 // CallSnapshot as bytes: proto/call_snapshot.proto. Of an established call only what its next owner
 // can use is kept: transactions under way, early dialogs and credentials are not.
+#include "base/octets.h"
 #include "call/call_snapshot.h"
 #include "call/snapshot_consultation.h"
 #include "call/snapshot_play.h"
@@ -22,23 +23,12 @@ Error malformed(std::string_view field) {
 
 template <typename Tag>
 std::string octets(Id<Tag> id) {
-    std::string out(16, '\0');
-    for (size_t i = 0; i < 8; ++i) {
-        out[i] = static_cast<char>(id.bits.high >> (56 - 8 * i));
-        out[8 + i] = static_cast<char>(id.bits.low >> (56 - 8 * i));
-    }
-    return out;
+    return octets_of(id.bits);
 }
 
 template <typename T>
 T id_from(const std::string& octets) {
-    T id;
-    if (octets.size() != 16) return id;
-    for (size_t i = 0; i < 8; ++i) {
-        id.bits.high = id.bits.high << 8 | static_cast<uint8_t>(octets[i]);
-        id.bits.low = id.bits.low << 8 | static_cast<uint8_t>(octets[8 + i]);
-    }
-    return id;
+    return {bits_of(octets).value_or(Bits128{})};
 }
 
 std::string text_of(const std::optional<SocketAddress>& address) {

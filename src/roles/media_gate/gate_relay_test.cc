@@ -126,8 +126,8 @@ TEST_F(GateTest, ThePathOfAPacketAllocatesNothing) {
     std::memcpy(plain.data(), rtp_packet(0).data(), plain.size());
     const size_t packet_made = counted_allocations - before;
     const auto receive_plain = [&](uint16_t n) {
-        rtp::store16(&plain[2], n);
-        rtp::store32(&plain[4], n * 160u);
+        store16(&plain[2], n);
+        store32(&plain[4], n * 160u);
         std::memcpy(buffer.data(), plain.data(), plain.size());
         now = now + 20ms;
         sink.clear();

@@ -4,9 +4,9 @@
 #include <cstring>
 #include <map>
 
+#include "base/octets.h"
 #include "roles/media_gate/gate_fixture_test.h"
 #include "rtp/rtcp.h"
-#include "rtp/wire.h"
 
 namespace tandem::roles::media_gate {
 
@@ -18,9 +18,9 @@ inline Bytes rtp_packet(uint16_t sequence, uint32_t ssrc = 1) {
     Bytes packet(172);
     packet[0] = 0x80;
     packet[1] = 8;
-    rtp::store16(&packet[2], sequence);
-    rtp::store32(&packet[4], sequence * 160u);
-    rtp::store32(&packet[8], ssrc);
+    store16(&packet[2], sequence);
+    store32(&packet[4], sequence * 160u);
+    store32(&packet[8], ssrc);
     for (size_t i = 12; i < packet.size(); ++i) packet[i] = static_cast<uint8_t>(i + sequence);
     return packet;
 }
