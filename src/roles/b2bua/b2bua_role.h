@@ -200,6 +200,8 @@ class B2buaRole final : public ports::Role {
     void keep_orphan(Step& step, ports::SipInbound& in, bool was_ours = false);
     void look_for_parents(Step& step);
     bool is_ours(const ports::SipInbound& in);
+    void note_answers(Instant now, const call::CallSnapshot& snapshot);
+    bool is_answered_before(Step& step, const sip::Message& invite, sip::ServerKey server);
     bool return_new(Step& step, ports::SipInbound& in, ports::Instance from);
     bool relay_to_heir(Step& step, ports::SipInbound& in, ports::Instance from);
     // --- queries.cc
@@ -259,6 +261,9 @@ class B2buaRole final : public ports::Role {
     };
     std::deque<Orphan> orphans_;
     std::unordered_set<uint64_t> taken_over_;  // calls that an earlier incarnation began
+    // Of them those whose 2xx may not have gone out, by the Call-ID of the INVITE.
+    std::unordered_map<std::string, uint64_t> answered_before_;
+    Instant answered_before_until_;
 
     enum class Phase : uint8_t { Starting, Restoring, Serving };
     Phase phase_ = Phase::Starting;

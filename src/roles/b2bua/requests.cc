@@ -184,6 +184,7 @@ void B2buaRole::on_fresh_request(Step& step, ports::SipInbound& in,
     }
     switch (in.message.method()) {
         case Method::Invite:
+            if (is_answered_before(step, in.message, arrival.server)) return;
             return on_invite(step, in, arrival.server);
         case Method::Message:
             return on_page_message(step, in, arrival.server);

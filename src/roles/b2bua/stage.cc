@@ -416,6 +416,7 @@ void Stage::call(uint16_t port, std::string_view from, std::string_view to, std:
         text += more_headers;
         if (!sdp.empty()) text += "Content-Type: application/sdp\n\n" + std::string(sdp);
         from_phone(port, text);
+        invite_ = std::move(text);
     };
     invite(1, "");
     const auto challenged = one_at(port);
@@ -437,6 +438,12 @@ void Stage::call(uint16_t port, std::string_view from, std::string_view to, std:
     cancel_ += "From: <sip:" + std::string(from) + "@acme.test>;tag=caller\n";
     cancel_ += "To: <" + uri + ">\nCall-ID: " + call_id + "\nCSeq: 2 CANCEL\n";
     cancel_ += "Max-Forwards: 70\n";
+}
+
+void Stage::repeat_invite(uint16_t port, uint32_t cseq) {
+    std::string text = invite_;
+    text.replace(text.find("CSeq: 2"), 7, "CSeq: " + std::to_string(cseq));
+    from_phone(port, text);
 }
 
 uint64_t Stage::owner_key(std::string_view tag) const {

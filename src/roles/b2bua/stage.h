@@ -104,6 +104,8 @@ class Stage {
     void call(uint16_t port, std::string_view from, std::string_view to, std::string_view sdp,
               std::string_view more_headers = {});
     std::string digest_uri;  // in the credentials of call(); empty: the Request-URI
+    // The INVITE that call() sent last comes again, with this CSeq.
+    void repeat_invite(uint16_t port, uint32_t cseq = 2);
     // The CANCEL of the INVITE that call() sent last.
     std::string cancel_of_last_call() const { return cancel_; }
     std::string request_in_dialog(std::string_view method, const sip::Message& answer,
@@ -164,6 +166,7 @@ class Stage {
     uint64_t groups_ = 0;
     uint64_t codes_ = 0;
     uint64_t queues_ = 0;
+    std::string invite_;
     std::string cancel_;
     uint64_t directory_told_ = 0;
 };

@@ -169,6 +169,7 @@ void B2buaRole::restore(Step& step, const std::string& key, std::string_view val
     for (call::PartySnapshot& party : snapshot->parties) sip::shift(party.leg, by);
     give_credentials(*snapshot);
     if (snapshot->ringing || snapshot->queue.stop) resume_ringing(step, *snapshot);
+    note_answers(step.now.mono, *snapshot);
     auto call = std::make_unique<Call>(Call::restore(std::move(*snapshot), step.now));
     ++counters_.restored;
     Call& taken = add(std::move(call));

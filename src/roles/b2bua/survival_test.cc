@@ -30,6 +30,32 @@ TEST_F(B2buaTest, ACallSurvivesTheDeathOfItsInstance) {
     EXPECT_TRUE(record().survived);
 }
 
+TEST_F(B2buaTest, AnInviteThatIsRepeatedToARestoredCallGetsItsAnswer) {
+    stage.respond(kBob, ring(), 200, Stage::sdp(4100));
+    const auto answer = stage.one_at(kAlice);
+    for (const bool is_adopted : {false, true}) {
+        is_adopted ? stage.adopt_as(ports::Instance{kSelf.number + 100}) : stage.restart();
+        stage.at(kAlice);
+        stage.at(kBob);
+        stage.repeat_invite(kAlice);
+        EXPECT_EQ(stage.one_at(kAlice).message.to_text(), answer.message.to_text());
+        EXPECT_EQ(count(stage.at(kBob), sip::Method::Invite), 0u) << "a second call";
+    }
+    stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer.message, 2));
+    stage.repeat_invite(kAlice);
+    EXPECT_TRUE(stage.at(kAlice).empty()) << "RFC 6026 7.1";
+    EXPECT_EQ(stage.stored_calls(), 1u);
+}
+
+TEST_F(B2buaTest, AnInviteWithAnotherCSeqIsNoRepeat) {
+    stage.respond(kBob, ring(), 200, Stage::sdp(4100));
+    stage.at(kAlice);
+    stage.restart();
+    stage.at(kAlice);
+    stage.repeat_invite(kAlice, 3);
+    EXPECT_FALSE(has_status(stage.at(kAlice), 200));
+}
+
 TEST_F(B2buaTest, RestoredCallsAskTheirPhones) {
     establish();
     stage.advance(40s);  // the 200 of the snapshot is not repeated any more
