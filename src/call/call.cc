@@ -210,7 +210,7 @@ void Call::on_question_failed(CallContext& ctx, const Question& question) {
     switch (question.purpose) {
         case Purpose::Place:
         case Purpose::OpenMedia:
-            if (move_ && move_->stage != MediaMove::Stage::Offering) return try_move_again(ctx);
+            if (lacks_context()) return try_move_again(ctx);
             if (question.purpose == Purpose::OpenMedia) return on_media_lost(ctx);
             [[fallthrough]];
         case Purpose::Bindings:

@@ -147,6 +147,10 @@ class CallValues {
 
     // --- media_move.cc
     bool checks_media() const;  // its answer, or the next try, is waited for
+    // It is on its way to another context, which is told all when it is open.
+    bool lacks_context() const { return move_ && move_->stage != MediaMove::Stage::Offering; }
+    // Nothing is told while the media is being moved, or looked for after a restart.
+    bool may_tell_gate() const { return media_open_ && !lacks_context() && !checks_media(); }
     std::vector<uint8_t> parties_with_media() const;
     bool is_moved(uint8_t index) const;
     bool is_move_answer(uint8_t index) const;

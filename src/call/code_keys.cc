@@ -96,8 +96,7 @@ void CodeKeys::settle(Call& call, CallContext& ctx) {
         if (call.talks(*asked_)) tell_failure(call, *asked_);
         asked_.reset();
     }
-    if (!gate_is_due_ || !call.media_open_ || call.move_ || call.exchange_) return;
-    if (call.checks_media()) return;
+    if (!gate_is_due_ || call.move_ || call.exchange_ || !call.may_tell_gate()) return;
     gate_is_due_ = false;
     std::vector<uint8_t> heard;
     for (const Keypad& each : keypads_)

@@ -2,8 +2,6 @@
 // party waits. All three have their legs and terminations in this call. While the two talk, whoever
 // was asked has the place of the one who waits, so that offers, holds and keys travel between them
 // as in any call; when one of the three leaves, the other two talk.
-#include <algorithm>
-
 #include "call/ask.h"
 #include "call/call.h"
 #include "call/failure.h"
@@ -55,12 +53,11 @@ void Transfer::on_waiting_offer(Call& call, CallContext& ctx, uint8_t index, sip
     Party& own = *call.party(index);
     const PartyMedia before = own.media;
     const auto& ours = own.leg.local_sdp();
-    const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
-    if (!event.sdp && ours && !moves) {  // the answer comes in the ACK
+    if (!event.sdp && ours && !call.lacks_context()) {  // the answer comes in the ACK
         accept_alone(call, ctx, index, event, *ours);
         return;
     }
-    const bool may = event.sdp && ours && !moves;
+    const bool may = event.sdp && ours && !call.lacks_context();
     sdp::Session answer = may ? sdp::in_common(*event.sdp, *ours) : sdp::Session{};
     const bool usable = may && sdp::has_media(answer) &&
                         own.media.learn(*event.sdp, SdpRole::Offer, call.srtp_of(index)) &&
@@ -145,16 +142,6 @@ int Transfer::call_off(Call& call, CallContext& ctx, uint8_t index) {
     call.end_leg(ctx, answered_by_, 200, reason_header(200, "given up"));
     go_back(call, ctx);
     return 0;
-}
-
-// Nothing is told while the media is being moved, or looked for after a restart.
-bool Transfer::may_tell_gate(const CallValues& call) const {
-    const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
-    const bool checks =
-        call.media_check_again_ || std::ranges::any_of(call.questions_, [](const Question& q) {
-            return q.purpose == Purpose::CheckMedia;
-        });
-    return call.media_open_ && !moves && !checks;
 }
 
 }  // namespace tandem::call

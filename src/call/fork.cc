@@ -47,7 +47,7 @@ uint8_t Call::add_branch(CallContext& ctx, const Destination& destination, ports
 // Asks for the ports of all branches that have none; they are launched when the reply is here.
 void Call::open_branches(CallContext& ctx) {
     // It does so when it has the new context.
-    if (move_ && move_->stage != MediaMove::Stage::Offering) return;
+    if (lacks_context()) return;
     ports::MediaRequest request;
     request.context = facts_.call;
     request.silence_timeout_s = settings_.silence_timeout_s;

@@ -19,8 +19,7 @@ void Call::on_remote_offer(CallContext& ctx, uint8_t index, sip::LegEvent& event
     Party& from = *party(index);
     Party* to = winner_ == 0 ? nullptr : party(peer_of(index));
     // While there is no media gate no offer could be carried.
-    const bool has_media = !move_ || move_->stage == MediaMove::Stage::Offering;
-    const bool settled = phase_ == Phase::Established && to != nullptr && has_media;
+    const bool settled = phase_ == Phase::Established && to != nullptr && !lacks_context();
     if (!settled || exchange_ || callee_offer_ || !talks(index)) {
         from.leg.refuse(ctx.leg, event.server, 491, {});
         return;

@@ -12,7 +12,7 @@ namespace tandem::call {
 // means that the context is gone.
 void Call::update_media(CallContext& ctx, const std::vector<uint8_t>& parties, bool joins) {
     // Without a context there is nothing to update: it will be opened with all of this.
-    if (!media_open_ || (move_ && move_->stage != MediaMove::Stage::Offering)) return;
+    if (!media_open_ || lacks_context()) return;
     ports::MediaRequest request;
     request.context = facts_.call;
     request.must_exist = true;

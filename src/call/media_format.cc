@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "model/generated/domain.h"
 #include "sdp/intersection.h"
 
 namespace tandem::call {
@@ -87,6 +88,24 @@ std::vector<MixedFormat> mixed_formats_of(const Party& party) {
     }
     std::ranges::stable_partition(formats, is_cheap);
     return formats;
+}
+
+std::optional<ports::MediaPlay> play_in(const PartyMedia& to, uint32_t stream,
+                                        const MixedFormat& format, ports::MediaSound sound) {
+    if (!to.streams()[stream].listens()) return std::nullopt;
+    ports::MediaPlay play;
+    play.termination = to.termination();
+    play.stream = stream;
+    play.sound = sound;
+    play.codec = format.codec;
+    play.payload_type = format.payload_type;
+    return play;
+}
+
+void choose_music(ports::MediaPlay& play, DomainId domain, const model::DomainSettings& settings) {
+    if (!settings.music) return;
+    play.domain = domain;
+    play.music = *settings.music;
 }
 
 }  // namespace tandem::call

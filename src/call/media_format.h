@@ -11,6 +11,10 @@
 #include "ports/media_port.h"
 #include "sdp/session.h"
 
+namespace tandem::model {
+struct DomainSettings;
+}
+
 namespace tandem::call {
 
 struct MixedFormat {
@@ -28,5 +32,11 @@ sdp::Session mixable(const sdp::Session& offer);
 std::optional<uint32_t> audio_stream(const PartyMedia& media);
 // Those that were agreed with the party for its audio, in order, but G.711 before the others.
 std::vector<MixedFormat> mixed_formats_of(const Party& party);
+
+// What the party hears on that stream, in that format; nullopt: it does not listen there.
+std::optional<ports::MediaPlay> play_in(const PartyMedia& to, uint32_t stream,
+                                        const MixedFormat& format, ports::MediaSound sound);
+// The domain's own music; it has none: the melody.
+void choose_music(ports::MediaPlay& play, DomainId domain, const model::DomainSettings& settings);
 
 }  // namespace tandem::call

@@ -233,8 +233,7 @@ void Paging::on_left(Call& call, CallContext& ctx, uint8_t index, const LegEvent
 
 void Paging::tell_gate(Call& call, CallContext& ctx, const std::vector<uint8_t>& changed) {
     // Without a context there is nothing to tell: it will be opened with all of this.
-    const bool is_moving = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
-    if (!call.media_open_ || is_moving) return;
+    if (!call.media_open_ || call.lacks_context()) return;
     MediaRequest request;
     request.context = call.facts_.call;
     request.must_exist = true;

@@ -20,14 +20,8 @@ namespace {
 std::optional<ports::MediaPlay> play_to(const Party& of, ports::MediaSound sound) {
     const auto stream = audio_stream(of.media);
     const auto formats = mixed_formats_of(of);
-    if (!stream || formats.empty() || !of.media.streams()[*stream].listens()) return std::nullopt;
-    ports::MediaPlay play;
-    play.termination = of.media.termination();
-    play.stream = *stream;
-    play.sound = sound;
-    play.codec = formats.front().codec;
-    play.payload_type = formats.front().payload_type;
-    return play;
+    if (!stream || formats.empty()) return std::nullopt;
+    return play_in(of.media, *stream, formats.front(), sound);
 }
 
 }  // namespace
@@ -74,10 +68,7 @@ std::optional<ports::MediaPlay> CallValues::wanted_music(const CallContext& ctx,
     if (music == nullptr && !rings) return std::nullopt;
     auto play = play_to(of, rings ? ports::MediaSound::Ringback : ports::MediaSound::Music);
     if (!play || !of.media.streams()[play->stream].settings.remote_rtp) return std::nullopt;
-    if (!rings && music->music) {
-        play->domain = domain_of_leg(holder);
-        play->music = *music->music;
-    }
+    if (!rings) choose_music(*play, domain_of_leg(holder), *music);
     return play;
 }
 
@@ -124,9 +115,7 @@ void Call::settle_playing(CallContext& ctx) {
     const bool is_answered = phase_ == Phase::Established && winner_ != 0;
     const bool waits_in_queue = (phase_ == Phase::Ringing || phase_ == Phase::Committing) &&
                                 caller_ && (queue_.sounds() || caller_->hears);
-    if ((!is_answered && !waits_in_queue) || !media_open_ || exchange_) return;
-    if (move_ && move_->stage != MediaMove::Stage::Offering) return;
-    if (checks_media()) return;
+    if ((!is_answered && !waits_in_queue) || exchange_ || !may_tell_gate()) return;
     ports::MediaRequest request;
     std::vector<uint8_t> hearers = talkers();
     if (intruder_.hears()) hearers.push_back(intruder_.index());

@@ -86,18 +86,11 @@ std::optional<ports::MediaPlay> QueueWait::wanted_play(const CallValues& call,
     const sdp::Session answer = answer_of_gate(*call.offer_);
     if (*stream >= answer.media.size()) return std::nullopt;
     const sdp::Media& line = answer.media[*stream];
-    if (!his.listens() || !his.settings.remote_rtp || line.formats.empty()) return std::nullopt;
+    if (!his.settings.remote_rtp || line.formats.empty()) return std::nullopt;
     const auto format = mixed_format(line, line.formats.front());
     if (!format) return std::nullopt;
-    ports::MediaPlay play;
-    play.termination = of.media.termination();
-    play.stream = *stream;
-    play.codec = format->codec;
-    play.payload_type = format->payload_type;
-    if (music->music) {
-        play.domain = here_->stop.domain;
-        play.music = *music->music;
-    }
+    auto play = play_in(of.media, *stream, *format, ports::MediaSound::Music);
+    if (play) choose_music(*play, here_->stop.domain, *music);
     return play;
 }
 

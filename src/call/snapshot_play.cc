@@ -1,6 +1,6 @@
 #include "call/snapshot_play.h"
 
-#include "call/snapshot_values.h"
+#include "base/octets.h"
 #include "call_snapshot.pb.h"
 
 namespace tandem::call {
@@ -10,8 +10,8 @@ void encode_play(const ports::MediaPlay& from, proto::SnapshotPlay& out) {
     out.set_codec(static_cast<uint32_t>(from.codec));
     out.set_payload_type(from.payload_type);
     out.set_sound(static_cast<uint32_t>(from.sound));
-    out.set_domain(octets(from.domain));
-    out.set_music(octets(from.music));
+    out.set_domain(octets_of(from.domain.bits));
+    out.set_music(octets_of(from.music.bits));
     out.set_once(from.once);
 }
 
@@ -25,8 +25,8 @@ std::optional<ports::MediaPlay> decode_play(const proto::SnapshotPlay& in) {
     out.codec = static_cast<ports::MediaCodec>(in.codec());
     out.payload_type = static_cast<uint8_t>(in.payload_type());
     out.sound = static_cast<ports::MediaSound>(in.sound());
-    out.domain.bits = bits_from(in.domain());
-    out.music.bits = bits_from(in.music());
+    out.domain.bits = bits_of(in.domain()).value_or(Bits128{});
+    out.music.bits = bits_of(in.music()).value_or(Bits128{});
     out.once = in.once();
     return out;
 }

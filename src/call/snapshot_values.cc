@@ -4,25 +4,6 @@
 
 namespace tandem::call {
 
-std::string octets(Bits128 bits) {
-    std::string out(16, '\0');
-    for (unsigned i = 0; i < 8; ++i) {
-        out[i] = static_cast<char>(bits.high >> (56 - 8 * i));
-        out[8 + i] = static_cast<char>(bits.low >> (56 - 8 * i));
-    }
-    return out;
-}
-
-Bits128 bits_from(const std::string& octets) {
-    Bits128 bits;
-    if (octets.size() != 16) return bits;
-    for (unsigned i = 0; i < 8; ++i) {
-        bits.high = bits.high << 8 | static_cast<uint8_t>(octets[i]);
-        bits.low = bits.low << 8 | static_cast<uint8_t>(octets[8 + i]);
-    }
-    return bits;
-}
-
 void encode_forward(const routing::Forward& from, proto::SnapshotForward& out) {
     out.set_by(octets(from.by));
     out.set_number(from.number);

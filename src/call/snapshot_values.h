@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/octets.h"
 #include "call/call_context.h"
 
 namespace tandem::proto {
@@ -12,16 +13,13 @@ class SnapshotForward;
 
 namespace tandem::call {
 
-std::string octets(Bits128 bits);              // 16 of them
-Bits128 bits_from(const std::string& octets);  // nil: there are not 16
-
 template <typename Tag>
 std::string octets(Id<Tag> id) {
-    return octets(id.bits);
+    return octets_of(id.bits);
 }
 template <typename T>
-T id_from(const std::string& octets) {
-    return T{bits_from(octets)};
+T id_from(const std::string& octets) {  // nil: there are not 16
+    return {bits_of(octets).value_or(Bits128{})};
 }
 
 void encode_forward(const routing::Forward& from, proto::SnapshotForward& out);

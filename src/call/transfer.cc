@@ -289,7 +289,7 @@ void Transfer::settle(Call& call, CallContext& ctx) {
     }
     if (stage_ == Stage::Ringing && std::exchange(lets_go_, false)) let_go(call, ctx);
     const bool is_over = !is_under_way() && call.phase_ == Phase::Established;
-    if (is_apart_ && is_over && may_tell_gate(call)) join_media(call, ctx, std::nullopt);
+    if (is_apart_ && is_over && call.may_tell_gate()) join_media(call, ctx, std::nullopt);
 }
 
 void Transfer::complete(Call& call, CallContext& ctx) {
@@ -365,8 +365,8 @@ void Transfer::accept_alone(Call& call, CallContext& ctx, uint8_t index, const s
 
 void Transfer::join_media(Call& call, CallContext& ctx, std::optional<uint8_t> left) {
     is_apart_ = false;
-    const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
-    if (!call.media_open_ || moves) return;  // the new context is joined when it is open
+    if (!call.media_open_ || call.lacks_context())
+        return;  // the new context is joined when it is open
     ports::MediaRequest request;
     request.context = call.facts_.call;
     request.must_exist = true;

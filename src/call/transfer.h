@@ -197,7 +197,6 @@ class Transfer {
     void go_back(Call& call, CallContext& ctx);
     void go_on_without_waiting(Call& call, CallContext& ctx);
     void lose(Call& call, CallContext& ctx, uint8_t leg);
-    bool may_tell_gate(const CallValues& call) const;
     void offer_of_who_stays(Call& call);
     // Says `ours` to the offer, or the wish for one, of who has the gate alone at his other end.
     static void accept_alone(Call& call, CallContext& ctx, uint8_t index,

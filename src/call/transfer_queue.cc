@@ -67,8 +67,7 @@ void Transfer::let_go(Call& call, CallContext& ctx) {
 
 void Transfer::drop_media(Call& call, CallContext& ctx) const {
     Party* gone = let_go_ && !by_queue_ ? call.party(referrer_) : nullptr;
-    const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
-    if (gone == nullptr || !call.media_open_ || moves) return;
+    if (gone == nullptr || !call.media_open_ || call.lacks_context()) return;
     gone->hears.reset();
     if (Branch* left = call.branch(referrer_)) left->ports_released = true;
     ports::MediaRequest request;
@@ -84,8 +83,7 @@ void Transfer::drop_media(Call& call, CallContext& ctx) const {
 bool Transfer::on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event) {
     if (!let_go_ || !call.talks(index)) return false;
     Party& own = *call.party(index);
-    const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
-    if (index == referrer_ || moves || stage_ == Stage::Answered) {
+    if (index == referrer_ || call.lacks_context() || stage_ == Stage::Answered) {
         own.leg.refuse(ctx.leg, event.server, 491, {});
         return true;
     }

@@ -1,6 +1,6 @@
 #include "rtp/packet.h"
 
-#include "rtp/wire.h"
+#include "base/octets.h"
 
 namespace tandem::rtp {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "rtp/wire.h"
+#include "base/octets.h"
 
 namespace tandem::rtp {
 namespace {

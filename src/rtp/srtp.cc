@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/octets.h"
 #include "rtp/packet.h"
 #include "rtp/srtp_cipher.h"
-#include "rtp/wire.h"
 
 namespace tandem::rtp {
 namespace {

@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "rtp/wire.h"
+#include "base/octets.h"
 
 namespace tandem::rtp {
 namespace {

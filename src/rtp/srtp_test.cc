@@ -4,9 +4,9 @@
 
 #include <cstring>
 
+#include "base/octets.h"
 #include "base/rng.h"
 #include "rtp/srtp_cipher.h"
-#include "rtp/wire.h"
 #ifdef TANDEM_HAVE_SRTP2
 #include <srtp2/srtp.h>
 #endif

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "base/octets.h"
 #include "sip/limits.h"
 #include "sip/scanner.h"
 
@@ -43,13 +44,6 @@ constexpr std::array<uint8_t, 256> classes = [] {
 
 bool is_a(char c, uint8_t kinds) {
     return (classes[static_cast<uint8_t>(c)] & kinds) != 0;
-}
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
 }
 
 bool is_escape(std::string_view text, size_t at) {

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "base/octets.h"
 #include "sip/uri.h"
 
 namespace tandem::sip {
@@ -11,12 +12,6 @@ enum class Letters : uint8_t { Exact, AnyCase };
 
 char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 // One character of escaped text. An escaped reserved character is not the same as itself unescaped.

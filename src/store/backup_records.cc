@@ -1,18 +1,18 @@
 #include "store/backup_records.h"
 
+#include "base/octets.h"
+
 namespace tandem::store {
 namespace {
 
 void append_text(std::string& out, std::string_view text) {
-    for (int shift = 24; shift >= 0; shift -= 8)
-        out += static_cast<char>(static_cast<uint8_t>(text.size() >> shift));
+    append_number(out, text.size(), 4);
     out += text;
 }
 
 std::optional<std::string_view> cut_text(std::string_view& rest) {
     if (rest.size() < 4) return std::nullopt;
-    size_t size = 0;
-    for (size_t i = 0; i < 4; ++i) size = size << 8 | static_cast<uint8_t>(rest[i]);
+    const size_t size = number_in(rest.substr(0, 4));
     rest.remove_prefix(4);
     if (rest.size() < size) return std::nullopt;
     const std::string_view text = rest.substr(0, size);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/crypto.h"
+#include "base/octets.h"
 
 namespace tandem::stun {
 namespace {
@@ -18,20 +19,6 @@ constexpr std::array kKnown{
     AttributeType::Nonce,         AttributeType::Priority, AttributeType::XorMappedAddress,
     AttributeType::UseCandidate};
 
-uint16_t load16(const uint8_t* at) {
-    return static_cast<uint16_t>(at[0] << 8 | at[1]);
-}
-uint32_t load32(const uint8_t* at) {
-    return static_cast<uint32_t>(load16(at)) << 16 | load16(at + 2);
-}
-void store16(uint8_t* at, uint16_t value) {
-    at[0] = static_cast<uint8_t>(value >> 8);
-    at[1] = static_cast<uint8_t>(value);
-}
-void store32(uint8_t* at, uint32_t value) {
-    store16(at, static_cast<uint16_t>(value >> 16));
-    store16(at + 2, static_cast<uint16_t>(value));
-}
 size_t padded(size_t bytes) {
     return (bytes + 3) / 4 * 4;
 }

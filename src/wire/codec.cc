@@ -41,23 +41,6 @@ std::optional<SocketAddress> address_of(std::string_view octets) {
                                                     static_cast<uint8_t>(port[1]))};
 }
 
-std::string octets_of(Bits128 bits) {
-    std::string octets;
-    for (const uint64_t half : {bits.high, bits.low}) {
-        for (int i = 7; i >= 0; --i) octets.push_back(static_cast<char>(half >> (8 * i)));
-    }
-    return octets;
-}
-
-std::optional<Bits128> bits_of(std::string_view octets) {
-    if (octets.size() != 16) return std::nullopt;
-    uint64_t halves[2] = {0, 0};
-    for (size_t i = 0; i < 16; ++i) {
-        halves[i / 8] = (halves[i / 8] << 8) | static_cast<uint8_t>(octets[i]);
-    }
-    return Bits128{halves[0], halves[1]};
-}
-
 void Writer::varint(uint64_t value) {
     while (value >= 0x80) {
         out_.push_back(static_cast<char>(value | 0x80));

@@ -27,6 +27,7 @@
 #include "base/id.h"
 #include "base/instant.h"
 #include "base/net_address.h"
+#include "base/octets.h"
 #include "base/result.h"
 #include "ports/address.h"
 #include "sip/message.h"
@@ -62,8 +63,6 @@ std::string octets_of(const SocketAddress& address);  // 4 or 16 octets, then th
 std::optional<SocketAddress> address_of(std::string_view octets);
 std::string octets_of(const IpAddress& address);
 std::optional<IpAddress> ip_of(std::string_view octets);
-std::string octets_of(Bits128 bits);
-std::optional<Bits128> bits_of(std::string_view octets);
 
 template <typename T>
 struct VariantOf : std::false_type {};

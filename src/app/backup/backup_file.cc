@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "app/backup/limits.h"
+#include "base/octets.h"
 
 namespace tandem::app {
 namespace {
@@ -24,17 +25,6 @@ constexpr uint8_t kRecords = 1;
 constexpr uint8_t kEnd = 2;
 constexpr uint8_t kNoPassphrase = 0;
 constexpr uint8_t kScrypt = 1;
-
-void append_number(std::string& out, uint64_t number, int bytes) {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-        out += static_cast<char>(static_cast<uint8_t>(number >> shift));
-}
-
-uint64_t number_in(std::string_view bytes) {
-    uint64_t number = 0;
-    for (const char each : bytes) number = number << 8 | static_cast<uint8_t>(each);
-    return number;
-}
 
 std::array<uint8_t, 12> nonce_of(uint64_t block) {
     std::array<uint8_t, 12> nonce{};

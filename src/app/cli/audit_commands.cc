@@ -43,7 +43,7 @@ void sign_in(Global& global, const Asked& asked) {
         std::printf("%s\n", answer->body.c_str());
         return;
     }
-    std::printf("%s\n", cell(boost::json::parse(answer->body), "token").c_str());
+    std::printf("%s\n", cell(answer->json(), "token").c_str());
 }
 
 }  // namespace

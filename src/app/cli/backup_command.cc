@@ -103,7 +103,7 @@ class Backup {
 
     Result<void> add_about() {
         const Answer answer = TRY(client_.call("GET", "/api/v1/servers?limit=1000"));
-        const json::value known = json::parse(answer.body);
+        const json::value& known = answer.json();
         json::array servers;
         for (const json::value& each : known.at("items").as_array())
             servers.push_back({{"name", each.at("name")}, {"node", each.at("node")}});
@@ -151,7 +151,7 @@ class Backup {
 
     Result<void> add_store() {
         const Answer begun = TRY(client_.call("POST", "/api/v1/site/backup", "{}"));
-        id_ = cell(json::parse(begun.body), "id");
+        id_ = cell(begun.json(), "id");
         for (uint64_t number = 1;; ++number) {
             const std::string piece = TRY(piece_of(number));
             if (piece.empty()) return {};
@@ -189,7 +189,7 @@ class Backup {
             const std::string asked =
                 "/api/v1/cdr?limit=1000" + (after.empty() ? "" : "&after=" + encode(after));
             const Answer answer = TRY(client_.call("GET", asked));
-            const json::value page = json::parse(answer.body);
+            const json::value& page = answer.json();
             for (const json::value& record : page.at("items").as_array()) {
                 counts_.add(Kind::Cdr);
                 TRY(file_.add(Kind::Cdr, cell(record, "id"), json::serialize(record)));

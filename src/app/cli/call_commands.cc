@@ -18,7 +18,7 @@ void show_trace(Global& global, const std::string& call, bool full) {
         std::printf("%s\n", answer->body.c_str());
         return;
     }
-    const boost::json::value json = boost::json::parse(answer->body);
+    const boost::json::value& json = answer->json();
     std::fputs(ladder_text(json.at("items").as_array(), full).c_str(), stdout);
 }
 

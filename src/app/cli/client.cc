@@ -85,6 +85,11 @@ size_t store(char* data, size_t size, size_t count, void* into) {
 
 }  // namespace
 
+const boost::json::value& Answer::json() const {
+    static const boost::json::value none;
+    return read ? *read : none;
+}
+
 Client::Client(std::string_view url, std::string token) : token_(std::move(token)) {
     for (size_t begin = 0; begin <= url.size();) {
         const size_t end = std::min(url.find(',', begin), url.size());
@@ -129,7 +134,8 @@ Result<Answer> Client::taken(const Request& request, Answer answer) const {
     const bool is_json = request.take == nullptr && request.path != kBulkPath;
     if (!is_json || answer.is_bytes || answer.status == 204) return answer;
     boost::system::error_code error;
-    (void)boost::json::parse(answer.body, error);
+    answer.read =
+        std::make_shared<const boost::json::value>(boost::json::parse(answer.body, error));
     if (!error) return answer;
     return make_error(ErrorCode::Conflict, "",
                       "the answer to " + request.method + " " + request.path +

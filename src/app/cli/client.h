@@ -11,12 +11,19 @@
 
 #include "base/result.h"
 
+namespace boost::json {
+class value;
+}
+
 namespace tandem::cli {
 
 struct Answer {
     int status = 0;
     std::string body;
     bool is_bytes = false;  // a piece of a backup: application/octet-stream
+    // The body as the client has read it; null where that is empty or something else than JSON.
+    const boost::json::value& json() const;
+    std::shared_ptr<const boost::json::value> read;
 };
 
 class Client {

@@ -63,8 +63,8 @@ std::string addresses_of(Global& global) {
     if (!interfaces.has_value() || !roles.has_value()) return "this machine";
     std::vector<std::string> hosts;
     // Named, as C++20 does not let a temporary live for the loop over a part of it.
-    const boost::json::value interface_list = boost::json::parse(interfaces->body);
-    const boost::json::value role_list = boost::json::parse(roles->body);
+    const boost::json::value& interface_list = interfaces->json();
+    const boost::json::value& role_list = roles->json();
     for (const auto& each : interface_list.at("items").as_array()) {
         if (cell(each, "serves_signalling") != "yes") continue;
         const std::string advertised = cell(each, "advertised_address");

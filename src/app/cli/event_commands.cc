@@ -36,10 +36,7 @@ void print(Global& global, const json::value& event) {
                 cell(event, "text").c_str());
 }
 
-Result<json::value> fetch(Global& global, const std::string& query) {
-    const Answer answer = TRY(global.client().call("GET", "/api/v1/events?" + query));
-    return json::parse(answer.body);
-}
+const std::string kEvents = "/api/v1/events?limit=";
 
 // Ends with the program only: a node that is away for a while says later what it has seen.
 void follow(Global& global, json::value page) {
@@ -62,7 +59,7 @@ void follow(Global& global, json::value page) {
             return id.size() < oldest.size() || (id.size() == oldest.size() && id <= oldest);
         });
         if (is_all) std::this_thread::sleep_for(kLook);
-        auto next = fetch(global, "limit=" + std::to_string(kPageItems) + "&since=" + oldest);
+        auto next = fetch(global, kEvents + std::to_string(kPageItems) + "&since=" + oldest);
         while (!next.has_value()) {
             if (next.error().code != ErrorCode::Unavailable &&
                 next.error().code != ErrorCode::Timeout)
@@ -70,7 +67,7 @@ void follow(Global& global, json::value page) {
             if (!std::exchange(said_away, true))
                 std::fprintf(stderr, "tandem: %s\n", next.error().message.c_str());
             std::this_thread::sleep_for(kLook);
-            next = fetch(global, "limit=" + std::to_string(kPageItems) + "&since=" + oldest);
+            next = fetch(global, kEvents + std::to_string(kPageItems) + "&since=" + oldest);
         }
         said_away = false;
         page = std::move(*next);
@@ -78,7 +75,7 @@ void follow(Global& global, json::value page) {
 }
 
 void show_events(Global& global, const Wanted& wanted) {
-    auto page = fetch(global, "limit=" + std::to_string(wanted.limit));
+    auto page = fetch(global, kEvents + std::to_string(wanted.limit));
     if (!page.has_value()) return global.fail(page.error());
     if (wanted.follow) return follow(global, std::move(*page));
     if (global.json) {

@@ -93,7 +93,7 @@ Result<std::string> id_of(Global& global, const Naming& naming, const std::strin
     const EntityKind* kind = naming.kind;
     if (kind == nullptr || kind->name == nullptr || text.empty() || is_id(text)) return text;
     const auto answer = global.client().call("GET", kind->path(naming.domain, text));
-    if (answer.has_value()) return cell(json::parse(answer->body), "id");
+    if (answer.has_value()) return cell(answer->json(), "id");
     Error error = answer.error();
     error.field = naming.where;
     error.message = naming.where + " " + text + ": " + error.message;
@@ -124,7 +124,7 @@ std::string NamesShown::name_of(const EntityKind& kind, const std::string& id) {
     const auto answer = global_.client().call("GET", kind.path(domain_, id));
     std::string name = id;
     if (answer.has_value())
-        name = cell(json::parse(answer->body), kind.name_field);
+        name = cell(answer->json(), kind.name_field);
     else if (answer.error().code != ErrorCode::NotFound)
         closed_.insert(&kind);
     if (name == "-") name = id;

@@ -30,7 +30,7 @@ void show_status(Global& global, bool with_figures) {
     }
     Table table(
         {"NODE", "ROLE", "INSTANCE", "STATE", "UPTIME", "VERSION", with_figures ? "FIGURES" : ""});
-    const boost::json::value status = boost::json::parse(answer->body);
+    const boost::json::value& status = answer->json();
     for (const auto& node : status.at("nodes").as_array()) {
         for (const auto& instance : node.at("instances").as_array()) {
             table.add({cell(node, "node"), cell(instance, "role"), cell(instance, "instance"),
@@ -78,7 +78,7 @@ void show_store(Global& global) {
         std::printf("%s\n", answer->body.c_str());
         return;
     }
-    const boost::json::value state = boost::json::parse(answer->body);
+    const boost::json::value& state = answer->json();
     std::printf("%s, generation %s\n", cell(state, "kind").c_str(),
                 cell(state, "generation").c_str());
     show_members(state);
@@ -98,7 +98,7 @@ void move_store(Global& global, const std::string& kind, const std::string& endp
     while (true) {
         const auto answer = global.client().call("GET", "/api/v1/site/store");
         if (!answer.has_value()) return global.fail(answer.error());
-        const boost::json::value state = boost::json::parse(answer->body);
+        const boost::json::value& state = answer->json();
         if (!state.at("move").is_null()) {
             std::this_thread::sleep_for(std::chrono::milliseconds(200));
             continue;

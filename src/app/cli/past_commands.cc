@@ -36,12 +36,12 @@ std::string path_of(const Asked& asked, const char* what) {
     return "/api/v1/domains/" + encode(asked.domain) + "/" + what;
 }
 
-void print_differences(const Global& global, const std::string& body) {
+void print_differences(const Global& global, const Answer& answer) {
     if (global.json) {
-        std::printf("%s\n", body.c_str());
+        std::printf("%s\n", answer.body.c_str());
         return;
     }
-    const json::value done = json::parse(body);
+    const json::value& done = answer.json();
     for (const auto& item : done.at("items").as_array()) {
         std::printf("%s %s %s\n", cell(item, "action").c_str(), cell(item, "kind").c_str(),
                     cell(item, "name").c_str());
@@ -63,7 +63,7 @@ void roll_back(Global& global, const Asked& asked) {
         filtered(path_of(asked, "configuration"), {{"dry_run", dry_run}, {"force", force}});
     const auto answer = global.client().call("POST", path, body.take());
     if (!answer.has_value()) return global.fail(answer.error());
-    print_differences(global, answer->body);
+    print_differences(global, *answer);
 }
 
 void show_difference(Global& global, const Asked& asked) {
@@ -73,7 +73,7 @@ void show_difference(Global& global, const Asked& asked) {
                                        {is_change(to) ? "until_change" : "until", to}});
     const auto answer = global.client().call("GET", path);
     if (!answer.has_value()) return global.fail(answer.error());
-    print_differences(global, answer->body);
+    print_differences(global, *answer);
 }
 
 // Without what was refused, and who signed in.
@@ -112,7 +112,7 @@ void show_history(Global& global, const Asked& asked) {
                                                                            {"limit", page},
                                                                            {"after", after}}));
         if (!answer.has_value()) return global.fail(answer.error());
-        const json::value read = json::parse(answer->body);
+        const json::value& read = answer->json();
         for (const json::value& each : read.at("items").as_array())
             if (is_of_configuration(each) && found.size() < asked.limit) found.push_back(each);
         const json::value& next = read.at("next");

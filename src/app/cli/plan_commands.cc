@@ -103,7 +103,7 @@ void show_plan(Global& global) {
         std::printf("%s\n", answer->body.c_str());
         return;
     }
-    const json::value plan = json::parse(answer->body);
+    const json::value& plan = answer->json();
     print_findings(plan, Fields::Hidden);
     print_texts("what a death would cost", plan.at("losses"));
 }
@@ -112,7 +112,7 @@ void export_plan(Global& global, const Wanted& wanted) {
     const auto answer = global.client().call("GET", kPath);
     if (!answer.has_value()) return global.fail(answer.error());
     std::string text;
-    append_pretty(text, json::object{{"roles", json::parse(answer->body).at("roles")}}, 0);
+    append_pretty(text, json::object{{"roles", answer->json().at("roles")}}, 0);
     text += '\n';
     if (wanted.file == "-") {
         std::fwrite(text.data(), 1, text.size(), stdout);
@@ -135,7 +135,7 @@ std::optional<json::value> judge(Global& global, const std::string& document) {
         global.fail(answer.error());
         return std::nullopt;
     }
-    json::value plan = json::parse(answer->body);
+    json::value plan = answer->json();
     if (has_errors(plan)) global.exit_code = kExitRefused;
     return plan;
 }

@@ -37,7 +37,7 @@ void print_queue(const json::value& queue) {
 void show_queues(Global& global, const Asked& asked) {
     const auto answer = global.client().call("GET", within(asked.domain, "queue-states"));
     if (!answer.has_value()) return global.fail(answer.error());
-    json::value states = json::parse(answer->body);
+    json::value states = answer->json();
     json::array& items = states.at("items").as_array();
     if (!asked.name.empty()) {
         const auto is_other = [&](const json::value& each) {
@@ -82,7 +82,7 @@ Result<Ids> queues_of(Global& global, const std::string& domain, const std::stri
     const Answer answer =
         TRY(global.client().call("GET", kind_of("queue")->path(domain) + "?limit=1000"));
     Ids found;
-    const json::value page = json::parse(answer.body);
+    const json::value& page = answer.json();
     for (const auto& each : page.at("items").as_array()) {
         const Ids members = ids_of(each, "members");
         const std::string id = cell(each, "id");
@@ -108,8 +108,8 @@ Result<json::object> change_of(Global& global, const Asked& asked, std::string_v
         TRY(global.client().call("GET", kind_of("queue")->path(asked.domain, asked.name)));
     const Answer before =
         TRY(global.client().call("GET", kind_of("queue_agent")->path(asked.domain, asked.login)));
-    const std::string id = cell(json::parse(queue.body), "id");
-    const json::value agent = json::parse(before.body);
+    const std::string id = cell(queue.json(), "id");
+    const json::value& agent = before.json();
     const std::string account = cell(agent, "id");
     Ids in = ids_of(agent, "queues");
     Ids paused = ids_of(agent, "paused_in");

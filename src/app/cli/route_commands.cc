@@ -68,7 +68,7 @@ void test_route(Global& global, const Asked& asked) {
     const auto answer =
         global.client().call("POST", "/api/v1/route-test", body.end_object().take());
     if (!answer.has_value()) return global.fail(answer.error());
-    const json::value route = json::parse(answer->body);
+    const json::value& route = answer->json();
     const auto* steps = route.as_object().if_contains("steps");
     if (global.json || steps == nullptr) {
         std::printf("%s\n", answer->body.c_str());
@@ -87,7 +87,7 @@ void check_rules(Global& global, const std::string& domain) {
     const auto answer =
         global.client().call("GET", "/api/v1/domains/" + encode(domain) + "/dial-rules/check");
     if (!answer.has_value()) return global.fail(answer.error());
-    const json::value plan = json::parse(answer->body);
+    const json::value& plan = answer->json();
     const json::array& findings = plan.at("findings").as_array();
     for (const json::value& each : findings)
         if (cell(each, "severity") == "warning") global.exit_code = kExitRefused;
@@ -107,7 +107,7 @@ void check_expected(Global& global, const std::string& domain) {
     const auto answer = global.client().call(
         "GET", "/api/v1/domains/" + encode(domain) + "/route-expectations/check");
     if (!answer.has_value()) return global.fail(answer.error());
-    const json::value checked = json::parse(answer->body);
+    const json::value& checked = answer->json();
     if (!checked.at("all_hold").as_bool()) global.exit_code = kExitRefused;
     if (global.json) {
         std::printf("%s\n", answer->body.c_str());

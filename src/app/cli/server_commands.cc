@@ -30,7 +30,7 @@ struct Wanted {
 // One server is the usual case: it gets the address. With several it has to be named.
 Result<void> set_link_address(Global& global, const std::string& address) {
     const Answer answer = TRY(global.client().call("GET", "/api/v1/servers"));
-    const json::value servers = json::parse(answer.body);
+    const json::value& servers = answer.json();
     const json::array& items = servers.at("items").as_array();
     if (items.size() != 1) {
         return make_error(ErrorCode::Conflict, "link-address",
@@ -59,7 +59,7 @@ void make_token(Global& global, const Wanted& wanted) {
         std::printf("%s\n", answer->body.c_str());
         return;
     }
-    const json::value token = json::parse(answer->body);
+    const json::value& token = answer->json();
     std::printf("%s\n", cell(token, "token").c_str());
     std::fprintf(stderr, "on the new machine: tandemd --join TOKEN%s  (once, until %s)\n",
                  wanted.name.empty() ? "" : (" --name " + wanted.name).c_str(),
@@ -75,11 +75,6 @@ struct Leave {
     bool force = false;
     bool no_wait = false;
 };
-
-Result<json::value> fetch(Global& global, const std::string& path) {
-    const Answer answer = TRY(global.client().call("GET", path));
-    return json::parse(answer.body);
-}
 
 struct Layout {
     json::value servers;

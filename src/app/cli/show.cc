@@ -37,15 +37,12 @@ void print(const std::string& text) {
     if (!text.ends_with('\n')) std::fputc('\n', stdout);
 }
 
+}  // namespace
+
 Result<boost::json::value> fetch(Global& global, const std::string& path) {
     const Answer answer = TRY(global.client().call("GET", path));
-    boost::system::error_code error;
-    boost::json::value json = boost::json::parse(answer.body, error);
-    if (error) return make_error(ErrorCode::Internal, "", "the answer is not JSON");
-    return json;
+    return answer.json();
 }
-
-}  // namespace
 
 std::string plain(const boost::json::value& value) {
     if (value.is_null()) return "-";
@@ -104,10 +101,9 @@ void print_fields(const boost::json::object& object, const std::string& prefix, 
     }
 }
 
-void print_one(const Global& global, const std::string& body, const Prepare& prepare) {
-    boost::system::error_code error;
-    boost::json::value json = boost::json::parse(body, error);
-    if (global.json || error || !json.is_object()) return print(body);
+void print_one(const Global& global, const Answer& answer, const Prepare& prepare) {
+    if (global.json || !answer.json().is_object()) return print(answer.body);
+    boost::json::value json = answer.json();
     if (prepare && !global.ids) prepare(json);
     Table table({"FIELD", "VALUE"});
     print_fields(json.as_object(), "", table);
@@ -163,14 +159,14 @@ void print_list(const Global& global, const boost::json::array& items, const Col
 void show_one(Global& global, const std::string& path, const Prepare& prepare) {
     const auto answer = global.client().call("GET", path);
     if (!answer.has_value()) return global.fail(answer.error());
-    print_one(global, answer->body, prepare);
+    print_one(global, *answer, prepare);
 }
 
 void send_change(Global& global, const Change& change, const std::string& done) {
     const auto answer = global.client().call(change.method, change.path, change.body, change.etag);
     if (!answer.has_value()) return global.fail(answer.error());
     if (answer->body.empty()) return print(global.json ? "{}" : done);
-    print_one(global, answer->body, change.prepare);
+    print_one(global, *answer, change.prepare);
 }
 
 }  // namespace tandem::cli

@@ -22,6 +22,7 @@ std::string cell(const boost::json::value& item, std::string_view field);
 // A value as text: "-" for none, yes and no, lists with commas, numbers without an exponent.
 std::string plain(const boost::json::value& value);
 
+Result<boost::json::value> fetch(Global& global, const std::string& path);
 // GETs `path`, page by page up to `items_max`.
 inline constexpr size_t kItemsMax = 100'000;
 Result<boost::json::array> fetch_all(Global& global, const std::string& path, size_t items_max);

@@ -62,13 +62,19 @@ struct B2buaTest : testing::Test {
         dialog.replace(HeaderId::To, std::string(*dialog.header(HeaderId::To)) + ";tag=phone5002");
         return dialog;
     }
-    model::Cdr record() {
-        const auto records = stage.records();
-        EXPECT_EQ(records.size(), 1u);
-        if (records.empty()) return {};
-        auto cdr = model::decode<model::Cdr>(records.front(), model::Source::Store);
-        EXPECT_TRUE(cdr.has_value());
-        return cdr ? std::move(*cdr) : model::Cdr{};
+    std::vector<model::Cdr> records() {
+        std::vector<model::Cdr> made;
+        for (const std::string& each : stage.records()) {
+            auto cdr = model::decode<model::Cdr>(each, model::Source::Store);
+            EXPECT_TRUE(cdr.has_value()) << each;
+            if (cdr) made.push_back(std::move(*cdr));
+        }
+        return made;
+    }
+    model::Cdr record() {  // the only one
+        auto made = records();
+        EXPECT_EQ(made.size(), 1u);
+        return made.empty() ? model::Cdr{} : std::move(made.front());
     }
     size_t count(const std::vector<ports::SipOutbound>& sent, sip::Method method) {
         return static_cast<size_t>(

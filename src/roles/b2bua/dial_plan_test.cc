@@ -48,12 +48,9 @@ TEST_F(DialPlanTest, ARefusalHasTheStatusAndReasonOfItsRule) {
     EXPECT_EQ(at_alice.back().message.status(), 488);
     EXPECT_EQ(at_alice.back().message.header(HeaderId::Reason), "SIP;cause=488;text=\"barred\"");
     stage.advance(40s);
-    const auto records = stage.records();
-    ASSERT_EQ(records.size(), 1u);
-    const auto cdr = model::decode<model::Cdr>(records.front(), model::Source::Store);
-    ASSERT_TRUE(cdr.has_value());
-    EXPECT_EQ(cdr->reason, "barred");
-    EXPECT_EQ(cdr->sip_status, 488);
+    const model::Cdr cdr = record();
+    EXPECT_EQ(cdr.reason, "barred");
+    EXPECT_EQ(cdr.sip_status, 488);
 }
 
 TEST_F(DialPlanTest, ARouteTestExplainsInTheDirectionAskedFor) {

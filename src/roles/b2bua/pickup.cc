@@ -7,7 +7,6 @@
 #include "roles/b2bua/place_prefixes.h"
 #include "routing/route.h"
 #include "sip/transaction/match_key.h"
-#include "store/catalog_names.h"
 
 namespace tandem::roles::b2bua {
 
@@ -69,25 +68,20 @@ void B2buaRole::replace(Step& step, const PlaceAsked& asked) {
 
 // Of several the one that has rung longest.
 void B2buaRole::pick_up(Step& step, const PlaceAsked& asked, std::string_view number) {
-    AccountId account;
-    if (!number.empty()) {
-        const auto* named =
-            store::account_by_number_or_login(around_.catalog, asked.admitted.domain->id, number);
-        if (named == nullptr) return refuse(step, asked.in.message, asked.server, 404);
-        account = named->id;
-    }
+    const auto account = rung_account(around_.catalog, asked.admitted.domain->id, number);
+    if (!account) return refuse(step, asked.in.message, asked.server, 404);
     Call* found = nullptr;
     for (const auto& [base, call] : calls_) {
         const call::CallFacts& facts = call->facts();
         const bool is_own = facts.caller_account == asked.admitted.account->id;
         if (is_own) continue;
-        const uint8_t leg = call->ringing_leg(asked.admitted.domain->id, account);
+        const uint8_t leg = call->ringing_leg(asked.admitted.domain->id, *account);
         if (leg == 0 || call->refusal_of(leg, true) != 0) continue;
         if (found == nullptr || facts.started < found->facts().started) found = call.get();
     }
     if (found == nullptr)
-        return look_elsewhere(step, asked, {asked.admitted.domain->id, account, {}, {}});
-    take_in(step, asked, *found, found->ringing_leg(asked.admitted.domain->id, account));
+        return look_elsewhere(step, asked, {asked.admitted.domain->id, *account, {}, {}});
+    take_in(step, asked, *found, found->ringing_leg(asked.admitted.domain->id, *account));
 }
 
 void B2buaRole::take_in(Step& step, const PlaceAsked& asked, Call& call, uint8_t leg) {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 #include "model/generated/domain.h"
 #include "roles/b2bua/limits.h"
+#include "store/catalog_names.h"
 
 namespace tandem::roles::b2bua {
 
@@ -37,6 +39,14 @@ inline PlaceMeant place_meant(const model::DomainSettings& settings, std::string
 inline std::string_view rung_number(const model::DomainSettings& settings,
                                     std::string_view dialled) {
     return dialled.substr(settings.pickup_prefix.size());
+}
+
+// Whose it is; nil: anybody's. nullopt: nobody has it.
+inline std::optional<AccountId> rung_account(const store::Catalog& catalog, DomainId domain,
+                                             std::string_view number) {
+    if (number.empty()) return AccountId{};
+    const auto* named = store::account_by_number_or_login(catalog, domain, number);
+    return named == nullptr ? std::nullopt : std::optional(named->id);
 }
 
 }  // namespace tandem::roles::b2bua

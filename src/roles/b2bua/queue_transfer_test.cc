@@ -1,38 +1,32 @@
 // Who was answered, and is transferred into a queue: what CS sees of him, his media, his survival.
-#include <gtest/gtest.h>
-
-#include <algorithm>
-
-#include "model/codec.h"
-#include "model/generated/cdr.h"
-#include "roles/b2bua/stage.h"
+#include "roles/b2bua/b2bua_fixture_test.h"
 
 namespace tandem::roles::b2bua {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr ports::Instance kOtherB2b{90};
-constexpr uint16_t kAlice = 5001;
-constexpr uint16_t kBob = 5002;
-constexpr uint16_t kCarol = 5003;
 
-struct QueueTransfer : testing::Test {
-    QueueTransfer() {
-        for (const auto& [number, port] :
-             {std::pair{"1001", kAlice}, {"1002", kBob}, {"1003", kCarol}}) {
-            stage.add_account(number);
-            stage.register_phone(number, port);
-        }
+struct QueueTransfer : B2buaTest {
+    QueueTransfer() : B2buaTest(3) {
         EXPECT_TRUE(stage.add_queue("600", R"({"name":"help"})", {"1002", "1003"}));
     }
-    // Alice has called bob, who has transferred her to 600; she waits there, and he has gone.
-    void transfer(std::string_view offer = {}) {
-        stage.call(kAlice, "1001", "1002", offer.empty() ? Stage::sdp(4000) : std::string(offer));
+    // Alice has called bob, who has answered.
+    void answer(std::string_view offer = Stage::sdp(4000)) {
+        stage.call(kAlice, "1001", "1002", offer);
         stage.respond(kBob, stage.at(kBob).at(0), 200, Stage::sdp(4100));
         alice = stage.at(kAlice).back();
         ASSERT_EQ(alice.message.status(), 200);
         stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
+    }
+    // Alice has called bob, and transfers him to 600.
+    void transfer_callee() {
+        answer();
+        stage.from_phone(kAlice, stage.request_in_dialog("REFER", alice.message, 3) +
+                                     "Refer-To: <sip:600@acme.test>\n");
+    }
+    // Alice has called bob, who has transferred her to 600; she waits there, and he has gone.
+    void transfer(std::string_view offer = Stage::sdp(4000)) {
+        answer(offer);
         const auto ack = stage.one_at(kBob);
         stage.from_phone(
             kBob,
@@ -54,7 +48,6 @@ struct QueueTransfer : testing::Test {
     void turn(uint32_t number) { stage.advise(ports::QueueAdvice::Kind::Turn, number, {"1003"}); }
     const ports::CallSummary& last() const { return stage.reports.back().summary; }
 
-    Stage stage;
     ports::SipOutbound alice;
 };
 
@@ -84,12 +77,7 @@ TEST_F(QueueTransfer, CallStateSeesWhoWaitsAndThenHisAgent) {
 
 // The caller has transferred whom he called: that one waits, and is shown as who calls.
 TEST_F(QueueTransfer, WhoWasCalledMayWait) {
-    stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
-    stage.respond(kBob, stage.at(kBob).at(0), 200, Stage::sdp(4100));
-    alice = stage.at(kAlice).back();
-    stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
-    stage.from_phone(kAlice, stage.request_in_dialog("REFER", alice.message, 3) +
-                                 "Refer-To: <sip:600@acme.test>\n");
+    transfer_callee();
     place(0);
     // Until he has been told he is not free, though who waits is seen as who calls.
     EXPECT_EQ(last().caller_account, stage.id_of("1002"));
@@ -171,7 +159,7 @@ TEST_F(QueueTransfer, TheAgentSeesWhoWaits) {
     transfer();
     turn(1);
     const auto invite = stage.at(kCarol).at(0).message;
-    EXPECT_NE(invite.header(sip::HeaderId::From)->find("1001"), std::string_view::npos);
+    EXPECT_NE(invite.header(HeaderId::From)->find("1001"), std::string_view::npos);
     EXPECT_NE(invite.header("Referred-By")->find("1002"), std::string_view::npos);
 }
 
@@ -191,12 +179,7 @@ TEST_F(QueueTransfer, NoPortsForAnAgentAreNoEnd) {
 // His phone cannot be made to ring.
 TEST_F(QueueTransfer, WhereNothingIsPlayedTheGateMakesARingingTone) {
     stage.change_domain([](model::Domain& domain) { domain.settings.music_on_hold = false; });
-    stage.call(kAlice, "1001", "1002", Stage::sdp(4000));
-    stage.respond(kBob, stage.at(kBob).at(0), 200, Stage::sdp(4100));
-    alice = stage.at(kAlice).back();
-    stage.from_phone(kAlice, stage.request_in_dialog("ACK", alice.message, 2));
-    stage.from_phone(kAlice, stage.request_in_dialog("REFER", alice.message, 3) +
-                                 "Refer-To: <sip:600@acme.test>\n");
+    transfer_callee();
     stage.media.clear();
     place(0);
     const auto plays = played(stage.media);
@@ -224,11 +207,9 @@ TEST_F(QueueTransfer, AQueueThatAnswersAgainstHerGivingUp) {
     stage.from_phone(kAlice, stage.request_in_dialog("ACK", answer->message, 2));
     stage.from_phone(kAlice, stage.request_in_dialog("BYE", answer->message, 3));
     stage.advance(40s);
-    ASSERT_EQ(stage.records().size(), 1u);
-    const auto cdr = model::decode<model::Cdr>(stage.records()[0], model::Source::Store);
-    ASSERT_TRUE(cdr.has_value());
-    EXPECT_EQ(cdr->queues.at(0).outcome, model::QueueOutcome::Abandoned);
-    EXPECT_TRUE(cdr->transfers.empty());
+    const model::Cdr cdr = record();
+    EXPECT_EQ(cdr.queues.at(0).outcome, model::QueueOutcome::Abandoned);
+    EXPECT_TRUE(cdr.transfers.empty());
 }
 
 // Its ports are refused: she waits unanswered, and is put through.
@@ -265,16 +246,14 @@ TEST_F(QueueTransfer, ItsRecordHasTheWaitAndTheTransfer) {
     stage.advance(5s);
     stage.give(ports::CallHangup{last().call, "over"}, kIndex, 1);
     stage.advance(1s);
-    ASSERT_EQ(stage.records().size(), 1u);
-    const auto cdr = model::decode<model::Cdr>(stage.records()[0], model::Source::Store);
-    ASSERT_TRUE(cdr.has_value());
-    EXPECT_EQ(cdr->callee.number, "1002");
-    ASSERT_EQ(cdr->queues.size(), 1u);
-    EXPECT_EQ(cdr->queues[0].outcome, model::QueueOutcome::Answered);
-    EXPECT_EQ(cdr->queues[0].wait, 7s);
-    ASSERT_EQ(cdr->transfers.size(), 1u);
-    EXPECT_EQ(cdr->transfers[0].by.number, "1002");
-    EXPECT_EQ(cdr->transfers[0].to.number, "1003");
+    const model::Cdr cdr = record();
+    EXPECT_EQ(cdr.callee.number, "1002");
+    ASSERT_EQ(cdr.queues.size(), 1u);
+    EXPECT_EQ(cdr.queues[0].outcome, model::QueueOutcome::Answered);
+    EXPECT_EQ(cdr.queues[0].wait, 7s);
+    ASSERT_EQ(cdr.transfers.size(), 1u);
+    EXPECT_EQ(cdr.transfers[0].by.number, "1002");
+    EXPECT_EQ(cdr.transfers[0].to.number, "1003");
 }
 
 TEST_F(QueueTransfer, ItsRecordSaysThatSheGaveUp) {
@@ -282,15 +261,13 @@ TEST_F(QueueTransfer, ItsRecordSaysThatSheGaveUp) {
     stage.advance(7s);
     stage.from_phone(kAlice, stage.request_in_dialog("BYE", alice.message, 3));
     stage.advance(1s);
-    ASSERT_EQ(stage.records().size(), 1u);
-    const auto cdr = model::decode<model::Cdr>(stage.records()[0], model::Source::Store);
-    ASSERT_TRUE(cdr.has_value());
-    ASSERT_EQ(cdr->queues.size(), 1u);
-    EXPECT_EQ(cdr->queues[0].outcome, model::QueueOutcome::Abandoned);
-    EXPECT_EQ(cdr->queues[0].wait, 7s);
-    ASSERT_EQ(cdr->transfers.size(), 1u);
-    EXPECT_EQ(cdr->transfers[0].to.number, "600");
-    EXPECT_EQ(cdr->transfers[0].to.display_name, "help");
+    const model::Cdr cdr = record();
+    ASSERT_EQ(cdr.queues.size(), 1u);
+    EXPECT_EQ(cdr.queues[0].outcome, model::QueueOutcome::Abandoned);
+    EXPECT_EQ(cdr.queues[0].wait, 7s);
+    ASSERT_EQ(cdr.transfers.size(), 1u);
+    EXPECT_EQ(cdr.transfers[0].to.number, "600");
+    EXPECT_EQ(cdr.transfers[0].to.display_name, "help");
 }
 
 // An heir takes the call over, with its place.

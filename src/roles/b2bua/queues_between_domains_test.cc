@@ -1,23 +1,14 @@
 // Calls that wait in a queue of another domain than the caller's: what CS hears of each side, and
 // licences.
-#include <gtest/gtest.h>
-
-#include <algorithm>
-
-#include "model/generated/cdr.h"
-#include "roles/b2bua/stage.h"
+#include "roles/b2bua/b2bua_fixture_test.h"
 
 namespace tandem::roles::b2bua {
 namespace {
 
 using ports::CallSummary;
 
-constexpr uint16_t kAlice = 5001;
-constexpr uint16_t kCarol = 5003;
-
-struct QueuesBetweenDomainsTest : testing::Test {
-    QueuesBetweenDomainsTest() {
-        stage.add_account("1001");
+struct QueuesBetweenDomainsTest : B2buaTest {
+    QueuesBetweenDomainsTest() : B2buaTest(1) {
         stage.add_account_elsewhere("2003");
         stage.register_phone("2003", kCarol);
         EXPECT_TRUE(stage.add_queue("600", R"({"name":"help","sound":"ringing"})", {"2003"}));
@@ -32,15 +23,6 @@ struct QueuesBetweenDomainsTest : testing::Test {
         const auto all = stage.at(port);
         return all.empty() ? 0 : all.back().message.status();
     }
-    std::vector<model::Cdr> records() {
-        std::vector<model::Cdr> found;
-        for (const std::string& each : stage.records()) {
-            auto cdr = model::decode<model::Cdr>(each, model::Source::Store);
-            if (cdr) found.push_back(std::move(*cdr));
-        }
-        return found;
-    }
-    Stage stage;
 };
 
 TEST_F(QueuesBetweenDomainsTest, EachDomainHearsOfItsOwnSide) {
@@ -62,9 +44,8 @@ TEST_F(QueuesBetweenDomainsTest, EachDomainHearsOfItsOwnSide) {
     EXPECT_TRUE(there->call_id_headers.empty()) << "the caller's dialog is not its own";
     stage.advise(ports::QueueAdvice::Kind::Turn, 1, {"2003"});
     const auto invite = stage.one_at(kCarol);
-    EXPECT_TRUE(
-        invite.message.header(sip::HeaderId::From).value_or("").find("<sip:81001@other.test>") !=
-        std::string_view::npos);
+    EXPECT_TRUE(invite.message.header(HeaderId::From).value_or("").find("<sip:81001@other.test>") !=
+                std::string_view::npos);
     EXPECT_EQ(seen_in(true)->queue->offered, std::vector{stage.id_of("2003")});
     EXPECT_FALSE(seen_in(false)->queue);
     stage.respond(kCarol, invite, 180);
@@ -128,8 +109,8 @@ TEST_F(QueuesBetweenDomainsTest, AGroupMaySendItsCallsThere) {
     EXPECT_FALSE(seen_in(false)->queue);
     stage.advise(ports::QueueAdvice::Kind::Turn, 1, {"2003"});
     const auto invite = stage.one_at(kCarol).message;
-    EXPECT_EQ(invite.header(sip::HeaderId::From).value_or("").find("<sip:81001@other.test>"), 15u)
-        << *invite.header(sip::HeaderId::From);
+    EXPECT_EQ(invite.header(HeaderId::From).value_or("").find("<sip:81001@other.test>"), 15u)
+        << *invite.header(HeaderId::From);
     EXPECT_FALSE(invite.header("Diversion")) << "what has happened in acme.test is not told there";
 }
 

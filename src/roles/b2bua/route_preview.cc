@@ -144,10 +144,7 @@ void B2buaRole::explain_place(const model::DomainSettings& settings, const Quest
         route.feature = routing::FeatureUse{"park", {}};
     } else {
         const std::string_view number = rung_number(settings, dialled);
-        const bool is_there =
-            number.empty() ||
-            store::account_by_number_or_login(around_.catalog, question.domain, number) != nullptr;
-        if (!is_there) {
+        if (!rung_account(around_.catalog, question.domain, number)) {
             route.steps.push_back({"refuse",
                                    "It would pick up a call (settings.pickup_prefix), but no "
                                    "account has the number " +

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <cstring>
 #include <string>
+#include <vector>
 
 #include "roles/media_gate/gate.h"
 #include "rtp/packet.h"
@@ -47,6 +47,29 @@ inline GateSettings gate_settings() {
     return settings;
 }
 
+struct Sent {
+    uint32_t port = 0;
+    SocketAddress to;
+    Bytes bytes;
+    rtp::Header header() const { return rtp::parse_header(bytes).value_or(rtp::Header{}); }
+};
+
+// What the gate sends. One that only counts allocates nothing.
+class Sink final : public ports::PacketSink {
+ public:
+    void send(uint32_t port, const SocketAddress& to, std::span<const uint8_t> packet) override {
+        ++count;
+        if (!only_counts) sent.push_back({port, to, Bytes(packet.begin(), packet.end())});
+    }
+    void clear() {
+        sent.clear();
+        count = 0;
+    }
+    std::vector<Sent> sent;
+    size_t count = 0;
+    bool only_counts = false;
+};
+
 // Alice, who sends to port 30000, and bob, who sends to port 30002, hear each other.
 class TwoParties : public testing::Test {
  protected:
@@ -55,9 +78,14 @@ class TwoParties : public testing::Test {
         request.set = {party(1, kAlice), party(2, kBob)};
         request.joined = {{1, 2}};
     }
+    // The request; what it causes is in `output`.
+    ports::MediaReply ask() {
+        output = {};
+        return gate.on_request(now, kOwner, request, output);
+    }
     // A packet of one source of theirs: `payload` follows the header.
     void send(uint32_t port, const SocketAddress& from, rtp::Header header,
-              std::span<const uint8_t> payload, ports::PacketSink& sink) {
+              std::span<const uint8_t> payload) {
         header.ssrc = 77;
         rtp::write_header(header, buffer);
         std::ranges::copy(payload, buffer.begin() + 12);
@@ -67,6 +95,8 @@ class TwoParties : public testing::Test {
     Instant now{100s};
     Gate gate{gate_settings()};
     ports::MediaRequest request;
+    GateOutput output;
+    Sink sink;
     std::array<uint8_t, 2048> buffer{};
 };
 

@@ -149,7 +149,7 @@ TEST_F(Playing, OnceEndsAndItsOwnerHears) {
     pass(999ms);
     EXPECT_EQ(sink.sent.size(), 10u) << "0.2 s";
     ASSERT_TRUE(gate.has_news());
-    GateOutput output;
+    output = {};
     gate.tell_news(output);
     ASSERT_EQ(output.events.size(), 1u);
     EXPECT_EQ(output.events[0].second.kind, ports::MediaEvent::Kind::Played);
@@ -225,7 +225,7 @@ TEST_F(Playing, PlayersKeepTheirOwnPaceAndNothingIsAllocated) {
     }
     pass(100ms);
     sink.sent.clear();
-    sink.is_deaf = true;
+    sink.only_counts = true;
     const size_t before = counted_allocations;
     size_t times = 0;
     const Instant end = now + 1s;

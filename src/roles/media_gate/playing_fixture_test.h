@@ -9,22 +9,6 @@
 
 namespace tandem::roles::media_gate {
 
-struct Sent {
-    uint32_t port = 0;
-    SocketAddress to;
-    Bytes bytes;
-    rtp::Header header() const { return rtp::parse_header(bytes).value_or(rtp::Header{}); }
-};
-class Sink final : public ports::PacketSink {
- public:
-    void send(uint32_t port, const SocketAddress& to, std::span<const uint8_t> packet) override {
-        if (is_deaf) return;
-        sent.push_back({port, to, Bytes(packet.begin(), packet.end())});
-    }
-    std::vector<Sent> sent;
-    bool is_deaf = false;
-};
-
 class Playing : public TwoParties {
  protected:
     static ports::MediaPlay play(ports::MediaSound sound = ports::MediaSound::Music) {
@@ -34,8 +18,7 @@ class Playing : public TwoParties {
         return play;
     }
     void ask() {
-        GateOutput output;
-        const auto reply = gate.on_request(now, kOwner, request, output);
+        const auto reply = TwoParties::ask();
         ASSERT_FALSE(reply.error.has_value()) << reply.error->message;
         request.set.clear();
         request.joined.reset();
@@ -65,7 +48,7 @@ class Playing : public TwoParties {
         header.timestamp = sequence * 160u;
         std::array<uint8_t, 160> sound{};
         sound.fill(code);
-        send(port, from, header, sound, sink);
+        send(port, from, header, sound);
     }
     std::vector<int16_t> heard(audio::Law law = audio::Law::A) const {
         std::vector<int16_t> samples;
@@ -76,8 +59,6 @@ class Playing : public TwoParties {
         }
         return samples;
     }
-
-    Sink sink;
 };
 
 }  // namespace tandem::roles::media_gate

@@ -1,22 +1,13 @@
 // A backup over HTTP: pieces, their numbers, and clients that go away.
-#include <gtest/gtest.h>
-
 #include "roles/web_gate/limits.h"
-#include "roles/web_gate/web_gate.h"
+#include "roles/web_gate/web_gate_fixture_test.h"
 #include "store/backup_records.h"
-#include "store/catalog.h"
 #include "store/memory_store.h"
 
 namespace tandem::roles::web_gate {
 namespace {
 
-using ports::HttpRequest;
-using ports::HttpResponse;
-
-constexpr ports::Instance kSelf{1};
-const std::string kToken = "let-me-in";
-
-struct BackupTest : testing::Test {
+struct BackupTest : WebTest {
     BackupTest() {
         for (int i = 0; i < 1'500; ++i) put("/d/" + std::to_string(i), "value");
     }
@@ -27,15 +18,10 @@ struct BackupTest : testing::Test {
     }
     // The answer, once the store has answered what the gate asks it; nullopt: it waits.
     std::optional<HttpResponse> call(std::string method, std::string path, std::string piece = {}) {
-        HttpRequest request;
+        HttpRequest request =
+            method == "POST" ? with_body(method, std::move(path), "{}") : get(std::move(path));
         request.method = std::move(method);
-        request.path = std::move(path);
         if (!piece.empty()) request.query = {{"piece", piece}};
-        request.headers = {{"authorization", "Bearer " + kToken}};
-        if (request.method == "POST") {
-            request.headers.emplace_back("content-type", "application/json");
-            request.body = "{}";
-        }
         ports::Outbox out;
         web.on_letter(now, {ports::kHttp, kSelf, ++asked, std::move(request)}, out);
         return carry(out);
@@ -100,16 +86,8 @@ struct BackupTest : testing::Test {
         last_of_time = carry(out);
     }
 
-    Now now{{1000s}, {1'790'000'000'000}};
     store::MemoryStore store;
     std::vector<store::WatchBatch> batches;
-    store::Catalog catalog;
-    ports::Directory directory;
-    ports::TokenMint tokens{{1, 2}};
-    SeededRng rng{5};
-    ports::Surroundings around{kSelf, directory, catalog, tokens, rng};
-    WebGate web{around, Gatekeeper(kToken, Bytes(32, 7))};
-    uint64_t asked = 100;
     bool is_store_away = false;
     bool is_store_silent = false;
     std::optional<HttpResponse> last_of_time;

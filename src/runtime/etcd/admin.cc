@@ -31,13 +31,6 @@ constexpr Duration status_max = 500ms;
 constexpr Duration defragment_max = 60s;
 
 template <typename Message>
-std::string bytes_of(const Message& message) {
-    std::string bytes;
-    message.SerializeToString(&bytes);
-    return bytes;
-}
-
-template <typename Message>
 Result<Message> parse(const Result<std::string>& bytes) {
     if (!bytes) return bytes.error();
     Message message;
@@ -169,30 +162,31 @@ void EtcdAdmin::add_learner(const std::string& peer_url, Then<uint64_t> then) {
     pb::MemberAddRequest message;
     message.add_peer_urls(peer_url);
     message.set_is_learner(true);
-    ask(member_add, bytes_of(message), [then = std::move(then)](Result<std::string> bytes) mutable {
-        auto answer = parse<pb::MemberAddResponse>(bytes);
-        if (!answer) return then(answer.error());
-        then(answer->member().id());
-    });
+    ask(member_add, message.SerializeAsString(),
+        [then = std::move(then)](Result<std::string> bytes) mutable {
+            auto answer = parse<pb::MemberAddResponse>(bytes);
+            if (!answer) return then(answer.error());
+            then(answer->member().id());
+        });
 }
 
 void EtcdAdmin::promote(uint64_t id, Then<void> then) {
     pb::MemberPromoteRequest message;
     message.set_id(id);
-    ask(member_promote, bytes_of(message), only_success(std::move(then)));
+    ask(member_promote, message.SerializeAsString(), only_success(std::move(then)));
 }
 
 void EtcdAdmin::remove(uint64_t id, Then<void> then) {
     pb::MemberRemoveRequest message;
     message.set_id(id);
-    ask(member_remove, bytes_of(message), only_success(std::move(then)));
+    ask(member_remove, message.SerializeAsString(), only_success(std::move(then)));
 }
 
 void EtcdAdmin::update(uint64_t id, const std::string& peer_url, Then<void> then) {
     pb::MemberUpdateRequest message;
     message.set_id(id);
     message.add_peer_urls(peer_url);
-    ask(member_update, bytes_of(message), only_success(std::move(then)));
+    ask(member_update, message.SerializeAsString(), only_success(std::move(then)));
 }
 
 void EtcdAdmin::status(size_t endpoint, Then<EtcdMemberStatus> then) {
@@ -211,7 +205,8 @@ void EtcdAdmin::defragment(size_t endpoint, Then<void> then) {
 void EtcdAdmin::move_leader(size_t endpoint, uint64_t to, Then<void> then) {
     pb::MoveLeaderRequest message;
     message.set_target_id(to);
-    ask_one(endpoint, move_leader_method, bytes_of(message), only_success(std::move(then)));
+    ask_one(endpoint, move_leader_method, message.SerializeAsString(),
+            only_success(std::move(then)));
 }
 
 void EtcdAdmin::snapshot(size_t endpoint, const std::string& path, Then<uint64_t> then) {

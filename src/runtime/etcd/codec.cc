@@ -29,13 +29,6 @@ WireRange wire_range(const KeyRange& range) {
 }
 
 template <typename Message>
-std::string bytes_of(const Message& message) {
-    std::string bytes;
-    message.SerializeToString(&bytes);
-    return bytes;
-}
-
-template <typename Message>
 Result<Message> parse(std::string_view bytes) {
     Message message;
     if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
@@ -214,7 +207,7 @@ std::string encode_range(const store::RangeRequest& request, Source source) {
     fill(message, request);
     message.set_serializable(source == Source::Any);
     message.set_revision(request.at.number);
-    return bytes_of(message);
+    return message.SerializeAsString();
 }
 
 Result<store::RangeReply> decode_range(std::string_view bytes, const store::RangeRequest& request,
@@ -232,7 +225,7 @@ std::string encode_txn(const store::Txn& txn, uint32_t generation) {
         fill(*message.add_compare(), compare, generation);
     for (const store::Op& op : txn.then_ops) fill(*message.add_success(), op);
     for (const store::Op& op : txn.else_ops) fill(*message.add_failure(), op);
-    return bytes_of(message);
+    return message.SerializeAsString();
 }
 
 Result<store::TxnReply> decode_txn(std::string_view bytes, const store::Txn& txn,
@@ -255,25 +248,25 @@ std::string encode_lease_grant(const store::LeaseGrant& grant) {
     pb::LeaseGrantRequest message;
     message.set_id(static_cast<int64_t>(grant.lease));
     message.set_ttl(std::chrono::ceil<std::chrono::seconds>(grant.ttl).count());
-    return bytes_of(message);
+    return message.SerializeAsString();
 }
 
 std::string encode_lease_revoke(store::LeaseId lease) {
     pb::LeaseRevokeRequest message;
     message.set_id(static_cast<int64_t>(lease));
-    return bytes_of(message);
+    return message.SerializeAsString();
 }
 
 std::string encode_lease_keep_alive(store::LeaseId lease) {
     pb::LeaseKeepAliveRequest message;
     message.set_id(static_cast<int64_t>(lease));
-    return bytes_of(message);
+    return message.SerializeAsString();
 }
 
 std::string encode_compact(int64_t revision) {
     pb::CompactionRequest message;
     message.set_revision(revision);
-    return bytes_of(message);
+    return message.SerializeAsString();
 }
 
 // All these answers have their header in field 1 and are read as the smallest of them.
@@ -298,19 +291,19 @@ std::string encode_watch_create(int64_t wire_id, const KeyRange& range, int64_t 
     create.set_progress_notify(true);
     create.set_watch_id(wire_id);
     create.set_fragment(true);
-    return bytes_of(message);
+    return message.SerializeAsString();
 }
 
 std::string encode_watch_cancel(int64_t wire_id) {
     pb::WatchRequest message;
     message.mutable_cancel_request()->set_watch_id(wire_id);
-    return bytes_of(message);
+    return message.SerializeAsString();
 }
 
 std::string encode_watch_ping() {
     pb::WatchRequest message;
     message.mutable_progress_request();
-    return bytes_of(message);
+    return message.SerializeAsString();
 }
 
 Result<WatchMessage> decode_watch(std::string_view bytes, uint32_t generation) {

@@ -1,3 +1,4 @@
+#include "base/octets.h"
 #include "runtime/http/http_reader.h"
 
 namespace tandem::runtime {
@@ -5,13 +6,6 @@ namespace tandem::runtime {
 namespace {
 
 constexpr size_t kQueryPairsMax = 128;
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 Error bad_target() {
     return make_error(ErrorCode::Malformed, "target", "the request target is malformed", 400);
@@ -27,8 +21,8 @@ std::optional<std::string> percent_decode(std::string_view text, PlusSign plus) 
         if (c == '+' && plus == PlusSign::Space) c = ' ';
         if (c == '%') {
             if (i + 2 >= text.size()) return std::nullopt;
-            const int high = hex_digit(text[i + 1]);
-            const int low = hex_digit(text[i + 2]);
+            const int high = hex_value(text[i + 1]);
+            const int low = hex_value(text[i + 2]);
             if (high < 0 || low < 0) return std::nullopt;
             c = static_cast<char>(high * 16 + low);
             i += 2;

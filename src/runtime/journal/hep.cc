@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "base/octets.h"
 #include "runtime/journal/limits.h"
 
 namespace tandem::runtime {
@@ -33,10 +34,6 @@ constexpr uint8_t kProtocolTcp = 6;
 constexpr uint8_t kProtocolUdp = 17;
 constexpr uint8_t kFamilyV4 = 2;
 constexpr uint8_t kFamilyV6 = 10;
-
-void append_number(std::string& out, uint64_t value, int octets) {
-    for (int i = octets - 1; i >= 0; --i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
 
 void append_chunk(std::string& out, Chunk type, std::string_view value) {
     append_number(out, 0, 2);

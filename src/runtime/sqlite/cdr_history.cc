@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "base/octets.h"
 #include "runtime/sqlite/cdr_search.h"
 #include "runtime/sqlite/cdr_tables.h"
 #include "runtime/sqlite/database.h"

@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/octets.h"
 #include "model/codec.h"
 
 namespace tandem::runtime {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/octets.h"
+
 namespace tandem::runtime {
 
 const char* const cdr_schema = R"(
@@ -37,33 +39,11 @@ int64_t cdr_key_of(UtcTime start, CdrId id) {
     return cdr_key_from(start) | static_cast<int64_t>(id.bits.low & mask);
 }
 
-std::string octets_of(Bits128 bits) {
-    std::string octets;
-    for (const uint64_t half : {bits.high, bits.low})
-        for (int shift = 56; shift >= 0; shift -= 8)
-            octets.push_back(static_cast<char>(half >> shift));
-    return octets;
-}
-
-namespace {
-
-std::optional<Bits128> bits_in(std::string_view octets) {
-    if (octets.size() != 16) return std::nullopt;
-    Bits128 bits;
-    for (size_t i = 0; i < 16; ++i) {
-        uint64_t& half = i < 8 ? bits.high : bits.low;
-        half = half << 8 | static_cast<uint8_t>(octets[i]);
-    }
-    return bits;
-}
-
-}  // namespace
-
 Result<void> DomainNumbers::load() {
     Statement all = TRY(database_.prepare("SELECT number, domain FROM domain_number"));
     auto step = all.step();
     for (; step == Statement::Step::Row; step = all.step()) {
-        const auto bits = bits_in(all.column_bytes(1));
+        const auto bits = bits_of(all.column_bytes(1));
         if (bits) known_[DomainId{*bits}] = all.column_integer(0);
     }
     if (step == Statement::Step::Failed) return database_.last_error();

@@ -32,8 +32,6 @@ inline constexpr int cdr_key_bits = 20;
 int64_t cdr_key_from(UtcTime start);  // the first one of its millisecond
 int64_t cdr_key_of(UtcTime start, CdrId id);
 
-std::string octets_of(Bits128 bits);  // 16, so that they sort as the bits do
-
 // The numbers of domains in this file. Another process may give some, too.
 class DomainNumbers {
  public:
