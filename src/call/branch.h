@@ -19,11 +19,12 @@ struct Party {
     ports::Flow flow;
     std::string user_agent;
     UtcTime started;
-    UtcTime answered;           // 0: never
-    UtcTime ended;              // 0: not yet
-    int status = 0;             // final status of its INVITE
-    std::string reason;         // why it ended, in words, for its record
-    uint8_t flow_searches = 0;  // since it was last heard
+    UtcTime answered;                  // 0: never
+    UtcTime ended;                     // 0: not yet
+    int status = 0;                    // final status of its INVITE
+    std::string reason;                // why it ended, in words, for its record
+    uint8_t flow_searches = 0;         // since it was last heard
+    std::optional<Instant> bye_again;  // when to look for a way for its BYE once more
     // Ports or keys of a media context that was lost while the call rang.
     bool knows_old_ports = false;
     // What the media gate plays to it, as far as the gate was told.

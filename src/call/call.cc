@@ -154,7 +154,7 @@ void Call::follow_flow(CallContext& ctx, uint8_t leg, const ports::Flow& flow) {
     of.flow = flow;
     sip::Envelope envelope = of.leg.envelope();
     envelope.hop = leg_settings(ctx, leg, flow).envelope.hop;
-    of.leg.redirect(std::move(envelope));
+    of.leg.redirect(ctx.now.mono, std::move(envelope));
     if (saved_) save_wanted_ = true;
 }
 
@@ -310,6 +310,12 @@ void sooner(std::optional<Instant>& earliest, std::optional<Instant> other) {
 
 }  // namespace
 
+std::optional<Instant> Call::next_bye() const {
+    std::optional<Instant> next = caller_ ? caller_->bye_again : std::nullopt;
+    for (const auto& each : branches_) sooner(next, each->party.bye_again);
+    return next;
+}
+
 std::optional<Instant> Call::next_deadline() const {
     std::optional<Instant> earliest;
     if (caller_) sooner(earliest, caller_->leg.next_deadline());
@@ -321,6 +327,7 @@ std::optional<Instant> Call::next_deadline() const {
     sooner(earliest, commit_deadline_);
     sooner(earliest, audit_at_);
     sooner(earliest, next_move_deadline());
+    sooner(earliest, next_bye());
     sooner(earliest, transfer_.next_deadline());
     sooner(earliest, code_keys_.next_deadline());
     sooner(earliest, next_outside_deadline());
@@ -359,6 +366,7 @@ void Call::run_timers(CallContext& ctx) {
     }
     run_locate_timers(ctx);
     run_move_timers(ctx);
+    run_bye_timers(ctx);
     transfer_.on_timeout(*this, ctx);
     code_keys_.on_timeout(*this, ctx);
     run_outside_timers(ctx);

@@ -108,6 +108,9 @@ class Call : public CallValues {
     void on_bindings(CallContext& ctx, const Question& question, ports::BindingsReply& reply);
     void on_rebound(CallContext& ctx, uint8_t index, ports::BindingsReply& reply);
     void look_for_flow(CallContext& ctx, uint8_t index);
+    void wait_with_bye(CallContext& ctx, Party& of);
+    void run_bye_timers(CallContext& ctx);
+    std::optional<Instant> next_bye() const;
     void on_flow_looked_for(CallContext& ctx, uint8_t index, const ports::BindingsReply& reply);
     void follow_flow(CallContext& ctx, uint8_t leg, const ports::Flow& flow);
     void on_placed(CallContext& ctx, const ports::MediaPlaced& placed);

@@ -140,7 +140,7 @@ void Call::finish_if_done() {
     if (phase_ != Phase::Ending || !media_closed_) return;
     const bool looks_for_phone = std::ranges::any_of(
         questions_, [](const Question& q) { return q.purpose == Purpose::Rebind; });
-    if (looks_for_phone) return;
+    if (looks_for_phone || next_bye()) return;
     if (caller_ && !caller_->leg.is_gone()) return;
     for (const auto& branch : branches_) {
         const bool idle = branch->party.leg.state() == sip::LegState::Idle;

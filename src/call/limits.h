@@ -49,6 +49,8 @@ inline constexpr Duration kRingTimeout = 60s;
 // Looks for another way to a phone whose connection broke, one for each request that failed: a
 // minute of refreshes.
 inline constexpr uint8_t kFlowSearchesMax = 8;
+// Between those for a BYE, which nothing repeats: phones connect anew within seconds.
+inline constexpr Duration kByeAgain = 3s;
 // A proxy of a trunk that says nothing to an INVITE, not even 100, for so long is passed by when
 // there is another. RFC 3261 17.1.1.2 would wait for 32 s, and a caller would not.
 inline constexpr Duration kFirstWordOutside = 4s;

@@ -178,12 +178,35 @@ void Call::look_for_flow(CallContext& ctx, uint8_t index) {
     Party* of = party(index);
     if (of == nullptr || !(talks(index) || paging_.hears(*this, index))) return;
     const Destination who = who_is(index);
-    if (who.account.is_nil()) return;  // a trunk's proxy is where it is
+    if (of->flow_searches >= kFlowSearchesMax) return;
+    if (who.account.is_nil()) return wait_with_bye(ctx, *of);  // a trunk's proxy is where it is
+    ++of->flow_searches;
     const DomainId domain = domain_of(facts_, who);
     const auto registrar = ctx.around.directory.active(RoleKind::Registrar, domain);
-    if (!registrar || ++of->flow_searches > kFlowSearchesMax) return;
+    if (!registrar) return wait_with_bye(ctx, *of);
     ask(ctx, *registrar, ports::BindingsQuery{domain, who.account},
         {Purpose::Rebind, kBindingsDeadline, index});
+}
+
+// Whoever does not hear that the call is over believes in it. Its gate, or the phone, may be back
+// soon.
+void Call::wait_with_bye(CallContext& ctx, Party& of) {
+    if (of.leg.has_ended()) of.bye_again = ctx.now.mono + kByeAgain;
+}
+
+void Call::run_bye_timers(CallContext& ctx) {
+    for (size_t i = 0; i <= branches_.size(); ++i) {
+        const auto index = static_cast<uint8_t>(i);
+        Party* of = party(index);
+        if (of == nullptr || !of->bye_again || *of->bye_again > ctx.now.mono) continue;
+        of->bye_again.reset();
+        if (!who_is(index).account.is_nil()) {
+            look_for_flow(ctx, index);
+        } else {
+            ++of->flow_searches;
+            of->leg.say_bye_again(ctx.leg);
+        }
+    }
 }
 
 namespace {
@@ -219,7 +242,7 @@ void Call::on_flow_looked_for(CallContext& ctx, uint8_t index, const ports::Bind
     if (of == nullptr) return;
     const std::string instance_id = index == 0 ? "" : branch(index)->binding.instance_id;
     const ports::Binding* found = binding_of(*of, instance_id, reply.bindings);
-    if (found == nullptr || found->flow == of->flow) return;
+    if (found == nullptr || found->flow == of->flow) return wait_with_bye(ctx, *of);
     follow_flow(ctx, index, found->flow);
     of->leg.say_bye_again(ctx.leg);
     if (!move_) return;

@@ -1,10 +1,11 @@
 """What every end-to-end test stands on: a tandemd of its own in a network namespace of its own.
 
-A test is a python file that calls `main(test_a, test_b, ...)`. It runs as root; on the first entry it
-starts itself again inside a fresh network namespace (`unshare --net`), so ports never clash and no
-packet leaves the machine.
+A test is a python file that calls `main(test_a, test_b, ...)`. It runs as root, inside a fresh network
+namespace, so ports never clash and no packet leaves the machine, and inside a process namespace of
+its own, so nothing that it has started outlives it, however it ends.
 """
 
+import ctypes
 import json
 import os
 import shutil
@@ -246,16 +247,49 @@ def tail(path, size=3000):
         return ""
 
 
+CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x00020000, 0x20000000, 0x40000000
+PR_SET_PDEATHSIG = 1
+
+
 def in_own_network():
-    """Restarts this program inside a network namespace whose loopback is up."""
-    if os.environ.get("TANDEM_TEST_NETNS") == "1":
-        run(["ip", "link", "set", "lo", "up"])
+    """Goes on inside a network namespace whose loopback is up, as a child of this process. Nodes
+    outlive the tandemd that started them: here the first process of the process namespace takes all
+    others with it, and dies with this one, even if that is killed."""
+    if os.environ.get("TANDEM_TEST_NETNS") != "1":
+        if os.geteuid() != 0:
+            print("end-to-end tests make network namespaces and need root")
+            sys.exit(1)
+        os.environ["TANDEM_TEST_NETNS"] = "1"
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "unshare")
+        first = os.fork()
+        if first != 0:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which clean up
+            os._exit(exit_code(os.waitpid(first, 0)[1]))
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        be_first_process()
+    run(["ip", "link", "set", "lo", "up"])
+
+
+def be_first_process():
+    """Answers in a child, and waits for whatever ends meanwhile, as the first process has to."""
+    run(["mount", "--make-rprivate", "/"])
+    run(["mount", "-t", "proc", "proc", "/proc"])
+    tests = os.fork()
+    if tests == 0:
         return
-    if os.geteuid() != 0:
-        print("end-to-end tests make network namespaces and need root")
-        sys.exit(1)
-    os.environ["TANDEM_TEST_NETNS"] = "1"
-    os.execvp("unshare", ["unshare", "--net", sys.executable] + sys.argv)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        ended, status = os.wait()
+        if ended == tests:
+            os._exit(exit_code(status))
+
+
+def exit_code(status):
+    """As a shell says it."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 def main(*tests):

@@ -3,10 +3,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 from calls import CALLEE_PORT, CALLER_PORT, NODES, records, register
-from harness import Failed, expect, finish_sipp, main, running, sipp, wait_for
+from harness import TANDEMD, Failed, expect, finish_sipp, main, running, sipp, wait_for
 
 
 def kill_loses_no_registration_and_no_account(folder):
@@ -69,6 +71,46 @@ def other_nodes_stay_when_the_first_is_killed(folder):
             expect(before - {first} <= after, f"nodes {sorted(before - after)} ended with node 1 ({first})")
 
 
+SERVES_FOR_A_MINUTE = """
+import sys, time
+sys.path.insert(0, sys.argv.pop())
+from harness import main, running
+def serves(folder):
+    with running(folder, nodes="split"):
+        print("serving", flush=True)
+        time.sleep(60)
+main(serves)
+"""
+
+
+def nothing_outlives_a_killed_test(folder):
+    """Nodes go on without the tandemd that started them, which is killed with its test."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    environment = {**os.environ, "TMPDIR": folder}
+    del environment["TANDEM_TEST_NETNS"]
+    test = subprocess.Popen([sys.executable, "-B", "-c", SERVES_FOR_A_MINUTE, here], text=True,
+                            stdout=subprocess.PIPE, env=environment)
+    expect(test.stdout.readline() == "serving\n", "the other test serves")
+    expect(len(processes_of(folder)) > 3, f"its processes: {processes_of(folder)}")
+    test.kill()
+    test.wait(5)
+    wait_for(lambda: not processes_of(folder), "all that it had started is gone", 5)
+
+
+def processes_of(folder):
+    """Those of tandemd that have `folder` in their arguments."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+                words = file.read().split("\0")
+        except OSError:
+            continue
+        if words[0] == TANDEMD and any(folder in word for word in words):
+            found.append(int(pid))
+    return found
+
+
 if __name__ == "__main__":
     main(kill_loses_no_registration_and_no_account, established_call_survives_a_kill,
-         other_nodes_stay_when_the_first_is_killed)
+         other_nodes_stay_when_the_first_is_killed, nothing_outlives_a_killed_test)

@@ -319,6 +319,18 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
     watch_drain(now);
 }
 
+// A SIP gate has died, and its connections with it: what we asked over one, or what was on its way
+// there, nobody answers any more. Over UDP it is sent again, by another gate.
+void B2buaRole::look_at_connections(Step& step) {
+    if (!lost_gates_.look(around_.directory)) return;
+    const auto is_lost = [&](const sip::Hop& hop) {
+        return lost_gates_.contains(hop.flow<ports::Flow>().gate);
+    };
+    layer_.on_connections_lost(step.now.mono, is_lost, wire_);
+    deliver_layer_events(step);
+    emit(step, nullptr);
+}
+
 // Media gates come, go, and come back empty: their calls get another context.
 void B2buaRole::look_at_directory(Step& step) {
     if (phase_ == Phase::Restoring) return;  // restored() looks, when all calls are known
@@ -408,6 +420,7 @@ void B2buaRole::on_catalog(Now, ports::Outbox&) {}
 void B2buaRole::on_directory(Now now, ports::Outbox& out) {
     Step step{now, out};
     directory_changed_ = now.mono;
+    look_at_connections(step);
     look_at_directory(step);
     leave_gates(step);
     look_for_parents(step);

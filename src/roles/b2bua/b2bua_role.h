@@ -17,6 +17,7 @@
 #include "call/call.h"
 #include "model/ids.h"
 #include "ports/letter.h"
+#include "ports/lost_gates.h"
 #include "roles/b2bua/call_leases.h"
 #include "roles/b2bua/caller.h"
 #include "roles/b2bua/counters.h"
@@ -88,6 +89,7 @@ class B2buaRole final : public ports::Role {
     void schedule(const call::Call& call);
     void leave_gates(Step& step);
     void look_at_directory(Step& step);
+    void look_at_connections(Step& step);
     bool greet_gate(Step& step, const ports::DirectoryEntry& gate);
     call::Call& add(std::unique_ptr<call::Call> call);
     // One that has ended stays for 64 * T1, to answer what is repeated (RFC 3261 13.3.1.4, 17.2.1).
@@ -292,6 +294,7 @@ class B2buaRole final : public ports::Role {
     bool drained_ = false;                          // what is left answers repeated messages only
     std::optional<Instant> drained_at_;             // when it will be so
     std::unordered_map<uint16_t, uint32_t> gates_;  // media gates: the epoch that has heard of us
+    ports::LostGates lost_gates_;
     B2buaCounters counters_;
 };
 

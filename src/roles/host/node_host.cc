@@ -492,8 +492,12 @@ void NodeHost::note_question(const ports::Letter& letter, uint16_t node) {
         node, ports::Letter{letter.from, letter.to, letter.request, ports::Unreachable{}}};
 }
 
-// An answer, or what nobody waits for, ends where it can't be delivered.
+// An answer, or what nobody waits for, ends where it can't be delivered. A request for a phone on a
+// connection is not sent again by itself (RFC 3261 17.1.2.2): its transaction has to know.
 void NodeHost::refuse(const ports::Letter& letter) {
+    const auto* sip = get_if<ports::SipOutbound>(&letter.payload);
+    if (sip != nullptr && sip->message.is_request() && ports::is_reliable(sip->flow.transport))
+        outbox_.send(letter.to, letter.from, ports::SipUndeliverable{sip->branch, 430});
     if (letter.request != 0 && ports::is_question(letter.payload)) tell_unreachable(letter);
 }
 

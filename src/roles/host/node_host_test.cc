@@ -188,6 +188,35 @@ TEST(NodeHost, AnInstanceThatIsTakenFromANodeIsFoundUntilTheNodeHasToldWhatBecom
     }
 }
 
+// A request over a connection is not sent again: whoever waits for its answer hears that there will
+// be none.
+TEST(NodeHost, ARequestForAPhoneOnAConnectionOfAGateThatIsAwayComesBack) {
+    Fixture fixture(1);
+    put_servers(fixture);
+    fixture.host.set_reachable_nodes(fixture.now, {{1, {1, 1}, {}}, {3, {1, 1}, {}}});
+    fixture.left.clear();
+    const auto send = [&](sip::Message message, ports::Transport transport) {
+        ports::SipOutbound sip;
+        sip.flow.gate = ports::Instance{7};
+        sip.flow.transport = transport;
+        sip.branch = "z9hG4bKtoken";
+        sip.message = std::move(message);
+        fixture.host.deliver({ports::host_of(1, 1), ports::Instance{7}, 0, std::move(sip)});
+        fixture.run();
+    };
+    const auto update = sip::Message::request(sip::Method::Update, "sip:bob@192.0.2.1");
+    send(update, ports::Transport::Udp);
+    send(sip::Message::response(200, "OK"), ports::Transport::Tls);
+    EXPECT_TRUE(fixture.left.empty());
+    send(update, ports::Transport::Tls);
+    ASSERT_EQ(fixture.left.size(), 1u);
+    EXPECT_EQ(fixture.left[0].to, ports::host_of(1, 1));
+    const auto* failed = get_if<ports::SipUndeliverable>(&fixture.left[0].payload);
+    ASSERT_NE(failed, nullptr);
+    EXPECT_EQ(failed->branch, "z9hG4bKtoken");
+    EXPECT_EQ(failed->status, 430);
+}
+
 // A server that hosts nothing is heard, and hears, like any: of two others it settles who is dead.
 TEST(NodeHost, AServerWithoutInstancesObserves) {
     Fixture fixture(1);

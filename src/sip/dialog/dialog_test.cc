@@ -132,5 +132,19 @@ INSTANTIATE_TEST_SUITE_P(
                       "800;refresher=uac", false}),
     [](const auto& info) { return info.param.name; });
 
+TEST(SessionTimer, ARefreshThatWasPutOffIsDueWhenThePhoneIsReachedAgain) {
+    SessionTimer timer({.enabled = true, .session_expires_s = 90, .min_se_s = 90});
+    Message response = ok("");
+    timer.answer_request(Instant{0s}, invite(""), response);
+    timer.hurry(Instant{10s});
+    EXPECT_EQ(timer.next_deadline(), Instant{45s}) << "nothing has failed";
+    EXPECT_EQ(timer.on_timeout(Instant{45s}), SessionTimer::Due::Refresh);
+    timer.hurry(Instant{46s});
+    EXPECT_EQ(timer.next_deadline(), Instant{60s}) << "one is under way";
+    timer.retry(Instant{56s});
+    timer.hurry(Instant{47s});
+    EXPECT_EQ(timer.on_timeout(Instant{47s}), SessionTimer::Due::Refresh);
+}
+
 }  // namespace
 }  // namespace tandem::sip

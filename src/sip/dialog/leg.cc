@@ -278,8 +278,9 @@ bool Leg::peer_allows(Method method) const {
     }
     return false;
 }
-void Leg::redirect(Envelope envelope) {
+void Leg::redirect(Instant now, Envelope envelope) {
     core_->settings.envelope = std::move(envelope);
+    core_->session_timer.hurry(now);
 }
 void Leg::say_bye_again(LegContext& ctx) {
     if (core_->state != LegState::Ending && core_->state != LegState::Gone) return;

@@ -102,6 +102,7 @@ class Leg {
     UserKey key() const;
     LegState state() const;
     bool is_gone() const { return state() == LegState::Gone; }
+    bool has_ended() const { return is_gone() || state() == LegState::Ending; }
     const std::string& call_id() const;
     const std::string& local_tag() const;
     const std::string& remote_tag() const;                    // empty before there is a dialog
@@ -112,8 +113,9 @@ class Leg {
     const std::optional<sdp::Session>& local_sdp() const;   // agreed
     const std::optional<sdp::Session>& remote_sdp() const;  // agreed
     bool peer_allows(Method method) const;                  // its last Allow; true when unknown
-    // Requests go this way from now on: the phone has registered anew.
-    void redirect(Envelope envelope);
+    // Requests go this way from now on: the phone has registered anew. A refresh of the session
+    // that could not reach it is due.
+    void redirect(Instant now, Envelope envelope);
     // The BYE did not go out; does nothing before hangup().
     void say_bye_again(LegContext& ctx);
     const Envelope& envelope() const;

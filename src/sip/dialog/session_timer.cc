@@ -23,6 +23,11 @@ std::string with_refresher(uint32_t seconds, std::string_view refresher) {
     return std::to_string(seconds).append(";refresher=").append(refresher);
 }
 
+// RFC 4028 10: how long before the end of the session the BYE goes out.
+Duration time_to_end(Duration interval) {
+    return std::min<Duration>(32s, interval / 3);
+}
+
 }  // namespace
 
 SessionTimer::SessionTimer(const SessionTimerSettings& settings) {
@@ -99,16 +104,24 @@ void SessionTimer::answer_request(Instant now, const Message& request, Message& 
     start(now);
 }
 
-// RFC 4028 10: refresh at half the interval; the BYE goes out min(32 s, a third) before the end.
+// RFC 4028 10: refresh at half the interval.
 void SessionTimer::start(Instant now) {
     const Duration interval = std::chrono::seconds(s_.interval_s);
     s_.refresh.reset();
     if (s_.we_refresh) s_.refresh = now + interval / 2;
-    s_.expiry = now + interval - std::min<Duration>(32s, interval / 3);
+    s_.expiry = now + interval - time_to_end(interval);
 }
 
 void SessionTimer::retry(Instant at) {
     if (running() && s_.we_refresh) s_.refresh = at;
+}
+
+// A refresh later than at half the interval is one that was put off.
+void SessionTimer::hurry(Instant now) {
+    if (!s_.refresh || !s_.expiry) return;
+    const Duration interval = std::chrono::seconds(s_.interval_s);
+    const Instant began = *s_.expiry - (interval - time_to_end(interval));
+    if (*s_.refresh > began + interval / 2) s_.refresh = std::min(*s_.refresh, now);
 }
 
 SessionTimer::Due SessionTimer::on_timeout(Instant now) {

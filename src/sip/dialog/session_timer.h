@@ -49,8 +49,9 @@ class SessionTimer {
     // Refresh is told once; a response to it sets the timers anew.
     Due on_timeout(Instant now);
     std::optional<Instant> next_deadline() const;
-    void retry(Instant at);  // a refresh of ours could not be sent or was refused: once more
-    void stop();             // the dialog is ending
+    void retry(Instant at);   // a refresh of ours could not be sent or was refused: once more
+    void hurry(Instant now);  // the way to the peer was mended: what retry() put off is due
+    void stop();              // the dialog is ending
 
     bool running() const { return s_.interval_s != 0; }
     bool we_refresh() const { return s_.we_refresh; }

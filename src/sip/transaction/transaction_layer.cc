@@ -1,5 +1,7 @@
 #include "sip/transaction/transaction_layer.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "sip/status.h"
 #include "sip/transaction/match_key.h"
@@ -301,6 +303,20 @@ void TransactionLayer::on_undeliverable(Instant now, ClientKey key, int status, 
         settle_client(now, table, it, out);
     }
     failure_status_ = 503;
+}
+
+void TransactionLayer::on_connections_lost(Instant now,
+                                           const std::function<bool(const Hop&)>& is_lost,
+                                           LayerOutbox& out) {
+    std::vector<uint64_t> lost;
+    for (const auto& [key, client] : clients_) {
+        const auto* invite = std::get_if<InviteClientTransaction>(&client.machine);
+        if (invite != nullptr && begins_anew(invite->invite())) continue;
+        const Hop& hop = client.envelope.hop;
+        if (hop.reliability() == Reliability::Reliable && is_lost(hop)) lost.push_back(key);
+    }
+    std::ranges::sort(lost);  // the oldest first, in each run
+    for (const uint64_t key : lost) on_undeliverable(now, {key}, 430, out);
 }
 
 }  // namespace tandem::sip

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -138,6 +139,10 @@ class TransactionLayer {
                                 LayerOutbox& out);
     // A request of ours could not be sent (430 or 503). An event follows if anyone waits for it.
     void on_undeliverable(Instant now, ClientKey key, int status, LayerOutbox& out);
+    // Connections are gone, with the gate that had them: what waits for an answer over one waits no
+    // longer (430). First INVITEs go on, as who rings may answer by another way (RFC 3261 18.2.2).
+    void on_connections_lost(Instant now, const std::function<bool(const Hop&)>& is_lost,
+                             LayerOutbox& out);
 
     // Server side. Responses go to the hop of the request. Ignored when the transaction is gone,
     // and dropped when its state has no room for the response (see InviteServerTransaction).

@@ -145,6 +145,30 @@ TEST_F(LayerTest, UndeliverableRequestTellsItsUser) {
     EXPECT_EQ(out.events[1].kind, LayerEvent::Kind::ClientTerminated);
 }
 
+// Each waits for an answer; the way that is lost is that of hop 8.
+TEST_F(LayerTest, WhatWasSentOverALostConnectionFailsAtOnce) {
+    const Hop other = Hop::of(9, Reliability::Reliable);
+    const auto send = [&](const char* method, const char* cseq, const char* tag, const Hop& hop) {
+        return layer.send_request(now, request(method, "z", cseq, tag), {hop, {}, {}}, 5, out);
+    };
+    const auto update = send("UPDATE", "2", "t", tcp);
+    const auto reinvite = send("INVITE", "3", "t", tcp);
+    send("INVITE", "1", "", tcp);  // may ring, and answer by another way
+    send("UPDATE", "2", "t", other);
+    send("UPDATE", "2", "t", udp);  // is sent again
+    out.clear();
+    layer.on_connections_lost(
+        now, [](const Hop& hop) { return hop.flow<int>() != 9; }, out);
+    std::vector<uint64_t> failed;
+    for (const LayerEvent& event : out.events) {
+        if (event.kind != LayerEvent::Kind::TransportError) continue;
+        EXPECT_EQ(event.status, 430);
+        failed.push_back(event.client.value);
+    }
+    EXPECT_EQ(failed, (std::vector<uint64_t>{update.value, reinvite.value}));
+    EXPECT_EQ(layer.size(), 3u);
+}
+
 TEST_F(LayerTest, SnapshotGoesOn) {
     const auto key = layer.send_request(now, request("INVITE", "z", "1"), {udp, {}, {}}, 5, out);
     receive(request("INVITE", "z9hG4bK1", "1"), udp);
