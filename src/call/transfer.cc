@@ -182,10 +182,10 @@ void Transfer::park(Call& call, CallContext& ctx, Duration at_most) {
     parked_until_utc_.unix_ms =
         ctx.now.utc.unix_ms +
         std::chrono::duration_cast<std::chrono::milliseconds>(at_most).count();
-    for (ReferReport& each : reports_) each.then_hangs_up |= each.leg == referrer_;
-    if (!referrer_gone_) report(call, ctx, 200, true);
+    lets_go_ = true;
     call.report_due_ = true;
     call.save_wanted_ = call.settings_.survival != Survival::None;
+    settle(call, ctx);
 }
 
 // Nobody has come: whoever parked him is called.
@@ -286,7 +286,8 @@ void Transfer::settle(Call& call, CallContext& ctx) {
         if (lets_go_ && asks_first_) let_go(call, ctx);
         return complete(call, ctx);
     }
-    if (stage_ == Stage::Ringing && std::exchange(lets_go_, false)) let_go(call, ctx);
+    const bool is_taken_in = stage_ == Stage::Ringing || is_parked();
+    if (is_taken_in && std::exchange(lets_go_, false)) let_go(call, ctx);
     const bool is_over = !is_under_way() && call.phase_ == Phase::Established;
     if (is_apart_ && is_over && may_tell_gate(call)) join_media(call, ctx, std::nullopt);
 }
@@ -294,8 +295,7 @@ void Transfer::settle(Call& call, CallContext& ctx) {
 void Transfer::complete(Call& call, CallContext& ctx) {
     if (is_of_three()) return talk_first(call, ctx);
     const Destination to = call.who_is(answered_by_);
-    const bool is_noted = let_go_ && !notes_.empty() && notes_.back().to.account.is_nil();
-    if (is_noted)
+    if (is_noted_ && !notes_.empty())
         notes_.back().to = to;
     else if (!by_queue_)
         note(call, ctx,
@@ -405,6 +405,7 @@ void Transfer::stop(Call& call) {
     parked_until_.reset();
     lets_go_ = false;
     let_go_ = false;
+    is_noted_ = false;
     by_queue_ = false;
     asks_first_ = false;
     forget_search(call);
@@ -498,13 +499,14 @@ void Transfer::restore(TransferSnapshot snapshot) {
         stage_ = Stage::Parked;
         dialled_ = std::move(snapshot.parked_at);
         parked_until_utc_ = snapshot.parked_until;
+        let_go_ = true;
         return;
     }
     by_queue_ = snapshot.by_queue;
     if (!snapshot.queued_at.empty()) {
         stage_ = Stage::Ringing;
         dialled_ = std::move(snapshot.queued_at);
-        let_go_ = snapshot.let_go;
+        let_go_ = is_noted_ = snapshot.let_go;
     }
     if (snapshot.event.empty() || let_go_) return;
     ReferReport left;

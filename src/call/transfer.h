@@ -112,8 +112,8 @@ class Transfer {
     // After each step: a newcomer may have waited for an exchange of offers to end.
     void settle(Call& call, CallContext& ctx);
 
-    // --- Who stays waits in a queue (transfer_queue.cc). It has taken him in: the referrer is let
-    // go as soon as no exchange of offers hangs on him.
+    // --- Who stays waits in a queue (transfer_queue.cc), or is parked. It has taken him in: the
+    // referrer is let go as soon as no exchange of offers hangs on him.
     void begin_by_queue(Call& call, uint8_t place);  // that has answered, and has no phone
     bool is_by_queue() const { return by_queue_; }
     void want_to_let_go() { lets_go_ = !let_go_; }
@@ -221,6 +221,7 @@ class Transfer {
     UtcTime parked_until_utc_;
     bool lets_go_ = false;  // when it can
     bool let_go_ = false;
+    bool is_noted_ = false;  // to a queue; who takes the place there is not known yet
     bool by_queue_ = false;
     // --- Attended.
     std::optional<DialogName> dialog_;

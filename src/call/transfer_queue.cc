@@ -46,7 +46,10 @@ void Transfer::begin_by_queue(Call& call, uint8_t place) {
 
 void Transfer::let_go(Call& call, CallContext& ctx) {
     if (let_go_) return;
-    note(call, ctx, model::TransferKind::Blind, call.queue_.as_party());
+    if (!is_parked()) {
+        note(call, ctx, model::TransferKind::Blind, call.queue_.as_party());
+        is_noted_ = true;
+    }
     let_go_ = true;
     asks_first_ = false;  // the queue is no person, whoever was meant
     bool is_leaving = referrer_gone_;
