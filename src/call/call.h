@@ -314,6 +314,7 @@ class Call {
     void tell_new_ports(CallContext& ctx);
     void offer_anew(CallContext& ctx, uint8_t index);
     void offer_move(CallContext& ctx);
+    void settle_move(CallContext& ctx);
     bool is_move_answer(uint8_t index) const;
     void on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer);
     void on_move_refused(CallContext& ctx, uint8_t index, int status);

@@ -293,6 +293,12 @@ void Call::offer_move(CallContext& ctx) {
         // Another offer is under way on this leg.
         if (!side.offering) side.again = ctx.now.mono + kMediaTryAgain;
     }
+    settle_move(ctx);
+}
+
+// After each step: who was still to be told may have left meanwhile.
+void Call::settle_move(CallContext& ctx) {
+    if (!move_ || move_->stage != Stage::Offering || phase_ >= Phase::Ending) return;
     const auto is_done = [&](uint8_t index) {
         const MoveSide side = move_->side_of(index);
         return !side.wanted && !side.offering;
