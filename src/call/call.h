@@ -299,6 +299,7 @@ class Call {
 
     // --- media_move.cc
     void check_media(CallContext& ctx);
+    void say_who_hears_whom(ports::MediaRequest& request) const;
     bool checks_media() const;  // its answer, or the next try, is waited for
     void on_media_unchecked(CallContext& ctx);
     void on_media_lost(CallContext& ctx);

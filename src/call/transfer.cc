@@ -301,12 +301,12 @@ void Transfer::complete(Call& call, CallContext& ctx) {
         note(call, ctx,
              other_.is_nil() ? model::TransferKind::Blind : model::TransferKind::Attended, to);
     call.queue_.on_taken(ctx.now.utc, referrer_ == call.near_);
+    for (ReferReport& each : reports_) each.then_hangs_up |= each.leg == referrer_;
+    if (!referrer_gone_) report(call, ctx, 200, true);
     give_place(call, ctx);
     if (!other_.is_nil()) {
         ctx.out.send(ctx.around.self, owner_, ports::CallReplaced{other_, call.id()});
     }
-    for (ReferReport& each : reports_) each.then_hangs_up |= each.leg == referrer_;
-    if (!referrer_gone_) report(call, ctx, 200, true);
     call.report_due_ = true;
     stop(call);
 }
@@ -321,8 +321,10 @@ void Transfer::take_place(Call& call, CallContext& ctx, uint8_t replaced, uint8_
     referrer_ = replaced;
     answered_by_ = newcomer;
     note(call, ctx, model::TransferKind::Taken, call.who_is(newcomer));
+    std::erase_if(reports_, [&](const ReferReport& each) { return each.leg == replaced; });
+    leave_by_report(replaced, "replaced");
+    report(call, ctx, 200, true);
     give_place(call, ctx);
-    call.end_leg(ctx, replaced, 200, reason_header(200, "replaced"));
     call.report_due_ = true;
     stop(call);
 }
@@ -342,6 +344,19 @@ void Transfer::lose(Call& call, CallContext& ctx, uint8_t leg) {
     }
     call.saved_ = false;  // as it is now
     join_media(call, ctx, leg);
+}
+
+// A context that is opened anew never had them.
+void Transfer::drop_left(Call& call, CallContext& ctx) {
+    const std::vector<uint8_t> left = std::exchange(left_, {});
+    const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
+    if (left.empty() || !call.media_open_ || moves || call.phase_ >= Phase::Ending) return;
+    ports::MediaRequest request;
+    request.context = call.facts_.call;
+    request.must_exist = true;
+    for (const uint8_t leg : left)
+        request.remove.push_back(call.party(leg)->media.termination());
+    call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
 
 void Transfer::accept_alone(Call& call, CallContext& ctx, uint8_t index, const sip::LegEvent& event,
@@ -372,7 +387,12 @@ void Transfer::join_media(Call& call, CallContext& ctx, std::optional<uint8_t> l
     request.set = {call.party(call.near_)->media.settings(),
                    call.party(call.winner_)->media.settings()};
     request.joined = {{request.set[0].termination, request.set[1].termination}};
-    if (left && !let_go_) request.remove = {call.party(*left)->media.termination()};
+    if (left && !let_go_) {
+        if (is_to_be_told(*left))
+            left_.push_back(*left);
+        else
+            request.remove = {call.party(*left)->media.termination()};
+    }
     call.release_terminations(request);
     call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
@@ -455,7 +475,7 @@ void Transfer::on_call_ends(Call& call, CallContext& ctx) {
     stage_ = Stage::None;
     const std::vector<ReferReport> left = std::exchange(reports_, {});
     for (const ReferReport& each : left) {
-        if (each.then_hangs_up) leave(call, ctx, each.leg);
+        if (each.then_hangs_up) leave(call, ctx, each.leg, each.why);
     }
 }
 

@@ -46,6 +46,10 @@ struct ReferReport {
     bool then_hangs_up = false;
     sip::ClientKey under_way;
     std::optional<Instant> give_up;  // of waiting for an answer to the last one
+    // The last one waits until the store has the call without its sender, or for so long: who has
+    // been told hangs up, and a call that came back as it was before would have nobody there.
+    std::optional<Instant> safe_by;
+    std::string_view why = "transferred";  // he is let go
 };
 
 // What of it a snapshot keeps: the transfer itself is lost with its owner, and its sender told.
@@ -107,6 +111,8 @@ class Transfer {
     // A newcomer that nobody called takes the place of `replaced`.
     void take_place(Call& call, CallContext& ctx, uint8_t replaced, uint8_t newcomer);
     void on_call_ends(Call& call, CallContext& ctx);
+    // The store has the call as it is, or never will.
+    void on_safe(Call& call, CallContext& ctx);
     void on_timeout(Call& call, CallContext& ctx);
     std::optional<Instant> next_deadline() const;
     // After each step: a newcomer may have waited for an exchange of offers to end.
@@ -125,7 +131,7 @@ class Transfer {
     // Who was called waits, and is to be seen as who calls.
     bool is_callee_waiting(const Call& call) const;
     // The gate forgets who was let go.
-    void drop_media(Call& call, CallContext& ctx) const;
+    void drop_media(Call& call, CallContext& ctx);
     // True: an offer of who has nobody but the gate at his other end.
     bool on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
 
@@ -203,7 +209,11 @@ class Transfer {
     void recall(Call& call);
     void report(Call& call, CallContext& ctx, int status, bool is_last);
     void tell(Call& call, CallContext& ctx, ReferReport& to);
-    void leave(Call& call, CallContext& ctx, uint8_t leg);
+    void leave(Call& call, CallContext& ctx, uint8_t leg, std::string_view why = "transferred");
+    void leave_by_report(uint8_t leg, std::string_view why);
+    bool is_to_be_told(uint8_t leg) const;
+    void end_mute(Call& call, CallContext& ctx);
+    void drop_left(Call& call, CallContext& ctx);
 
     Stage stage_ = Stage::None;
     uint8_t referrer_ = 0;
@@ -231,6 +241,7 @@ class Transfer {
     CallId other_;
 
     std::vector<ReferReport> reports_;
+    std::vector<uint8_t> left_;  // legs whose ports stay until the call is safe without them
     std::vector<TransferNote> notes_;
     bool was_interrupted_ = false;  // by a restart
 };

@@ -58,9 +58,9 @@ void Transfer::let_go(Call& call, CallContext& ctx) {
         each.then_hangs_up = true;
         is_leaving = true;
     }
-    if (!std::exchange(referrer_gone_, true)) report(call, ctx, 200, true);
     // Nobody was to be told anything, and that was forgotten with a restart.
-    if (!is_leaving) leave(call, ctx, referrer_);
+    if (!is_leaving) leave_by_report(referrer_, "transferred");
+    if (!std::exchange(referrer_gone_, true)) report(call, ctx, 200, true);
     call.intruder_.drop(call, ctx, 480);
     drop_media(call, ctx);
     call.saved_ = false;  // as it is now
@@ -68,7 +68,7 @@ void Transfer::let_go(Call& call, CallContext& ctx) {
     call.save_wanted_ = call.settings_.survival != Survival::None;
 }
 
-void Transfer::drop_media(Call& call, CallContext& ctx) const {
+void Transfer::drop_media(Call& call, CallContext& ctx) {
     Party* gone = let_go_ && !by_queue_ ? call.party(referrer_) : nullptr;
     const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
     if (gone == nullptr || !call.media_open_ || moves) return;
@@ -77,8 +77,11 @@ void Transfer::drop_media(Call& call, CallContext& ctx) const {
     ports::MediaRequest request;
     request.context = call.facts_.call;
     request.must_exist = true;
-    request.remove = {gone->media.termination()};
     request.joined.emplace();
+    if (is_to_be_told(referrer_))
+        left_.push_back(referrer_);
+    else
+        request.remove = {gone->media.termination()};
     call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
 
