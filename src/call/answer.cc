@@ -136,6 +136,7 @@ void Call::on_saved(CallContext& ctx, bool stored) {
     if (is_current && !saved_) report_due_ = true;
     saved_ = saved_ || is_current;
     flush_withheld(ctx);
+    if (is_current || !stored) transfer_.on_safe(*this, ctx);
     pump(ctx);
 }
 

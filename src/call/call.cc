@@ -249,6 +249,7 @@ void Call::pump(CallContext& ctx) {
         if (i == events.size()) transfer_.settle(*this, ctx);
         if (i == events.size()) intruder_.settle(*this, ctx);
         if (i == events.size()) queue_.settle(*this, ctx);
+        if (i == events.size()) settle_move(ctx);
         if (i == events.size()) break;
         LegEvent event = std::move(events[i]);
         on_leg_event(ctx, std::move(event));

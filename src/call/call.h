@@ -199,6 +199,7 @@ class Call : public CallValues {
 
     // --- media_move.cc
     void check_media(CallContext& ctx);
+    void say_who_hears_whom(ports::MediaRequest& request) const;
     void on_media_unchecked(CallContext& ctx);
     void on_media_lost(CallContext& ctx);
     void place_again(CallContext& ctx);
@@ -211,6 +212,7 @@ class Call : public CallValues {
     void tell_new_ports(CallContext& ctx);
     void offer_anew(CallContext& ctx, uint8_t index);
     void offer_move(CallContext& ctx);
+    void settle_move(CallContext& ctx);
     void on_move_answer(CallContext& ctx, uint8_t index, const sdp::Session& answer);
     void on_move_refused(CallContext& ctx, uint8_t index, int status);
     void lose_beside(CallContext& ctx, uint8_t index, int status);

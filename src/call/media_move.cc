@@ -45,6 +45,8 @@ void Call::check_media(CallContext& ctx) {
     request.context = facts_.call;
     request.must_exist = true;
     if (orphan_ != 0) request.remove = {orphan_ + 1u};
+    // Others may have been joined since the snapshot.
+    if (winner_ != 0) say_who_hears_whom(request);
     ask(ctx, media_gate_, std::move(request), {Purpose::CheckMedia, kMediaDeadline});
 }
 
@@ -169,15 +171,19 @@ void Call::on_move_placed(CallContext& ctx, const ports::MediaPlaced& placed) {
     for (const uint8_t index : talkers()) {
         if (Branch* each = branch(index)) each->ports_released = false;
     }
-    // Who waits hears nothing of who asks, whatever context they are in.
+    if (move_->joins || paging_.is_page()) say_who_hears_whom(request);
+    ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
+}
+
+// Who waits hears nothing of who asks, whatever context they are in.
+void Call::say_who_hears_whom(ports::MediaRequest& request) const {
     const auto is_alone = [&](uint8_t leg) {
         return transfer_.has_let_go(leg) || transfer_.lets_wait(leg);
     };
     if (paging_.is_page())
         request.heard = paging_.heard(*this);
-    else if (move_->joins && !is_alone(near_) && !is_alone(winner_))
+    else if (!is_alone(near_) && !is_alone(winner_))
         request.joined = {{party(near_)->media.termination(), party(winner_)->media.termination()}};
-    ask(ctx, media_gate_, std::move(request), {Purpose::OpenMedia, kMediaDeadline});
 }
 
 // Whether a leg has to be told: of other ports, or because keys must not be used again.
@@ -293,6 +299,12 @@ void Call::offer_move(CallContext& ctx) {
         // Another offer is under way on this leg.
         if (!side.offering) side.again = ctx.now.mono + kMediaTryAgain;
     }
+    settle_move(ctx);
+}
+
+// After each step: who was still to be told may have left meanwhile.
+void Call::settle_move(CallContext& ctx) {
+    if (!move_ || move_->stage != Stage::Offering || phase_ >= Phase::Ending) return;
     const auto is_done = [&](uint8_t index) {
         const MoveSide side = move_->side_of(index);
         return !side.wanted && !side.offering;

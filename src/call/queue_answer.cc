@@ -1,7 +1,8 @@
 // A queue that answers: as soon as he has a place, a caller is told 200 with the gate's answer, as
 // providers may pass no early media, or not for long. From then on he is as one who was transferred
 // there (transfer_queue.cc), by nobody: in the callee's place is the queue, which has no phone. Who
-// has no place is not answered. His turn may come before his call is safe, and waits for that.
+// has no place is not answered. His turn may come before his call is safe, and waits for that; so
+// does the word that he is not to wait.
 #include <algorithm>
 
 #include "call/call.h"
@@ -47,11 +48,25 @@ void QueueWait::answer(Call& call, CallContext& ctx) {
     call.commit(ctx, std::move(payload));
 }
 
+// What is said last counts, but who has a turn is not sent away.
 void QueueWait::hold(const ports::QueueAdvice::Entry& advice) {
     using Kind = ports::QueueAdvice::Kind;
-    if (advice.kind == Kind::Place) here_->ahead = advice.ahead;
-    if (advice.kind == Kind::Turn) here_->held = advice;
-    if (advice.kind != Kind::Withdraw || !here_->held) return;
+    const bool has_held_turn = here_->held && here_->held->kind == Kind::Turn;
+    switch (advice.kind) {
+        case Kind::Place:
+            here_->ahead = advice.ahead;
+            return;
+        case Kind::Turn:
+            here_->held = advice;
+            return;
+        case Kind::Full:
+        case Kind::NoAgents:
+            if (!has_held_turn) here_->held = advice;
+            return;
+        case Kind::Withdraw:
+            break;
+    }
+    if (!has_held_turn) return;
     const auto is_gone = [&](AccountId each) {
         return std::ranges::find(advice.agents, each) != advice.agents.end();
     };
@@ -60,8 +75,11 @@ void QueueWait::hold(const ports::QueueAdvice::Entry& advice) {
 
 void QueueWait::settle(Call& call, CallContext& ctx) {
     if (!here_ || !here_->held || !waits(call)) return;
-    const ports::QueueAdvice::Entry turn = *std::exchange(here_->held, std::nullopt);
-    begin_turn(call, ctx, turn);
+    const ports::QueueAdvice::Entry held = *std::exchange(here_->held, std::nullopt);
+    if (held.kind == ports::QueueAdvice::Kind::Turn)
+        begin_turn(call, ctx, held);
+    else
+        leave(call, ctx, outcome_of(held.kind));
 }
 
 }  // namespace tandem::call

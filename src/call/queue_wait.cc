@@ -73,6 +73,10 @@ std::optional<uint8_t> destination_of(std::vector<Destination>& all, const Queue
 
 }  // namespace
 
+QueueOutcome outcome_of(Advice::Kind kind) {
+    return kind == Advice::Kind::Full ? QueueOutcome::Full : QueueOutcome::NoAgents;
+}
+
 // --- Stages.
 
 void QueueWait::plan(std::vector<QueueStop> stops) {
@@ -175,10 +179,8 @@ void QueueWait::on_advice(Call& call, CallContext& ctx, const Advice::Entry& adv
         case Advice::Kind::Withdraw:
             return withdraw(call, ctx, advice.agents);
         case Advice::Kind::Full:
-            if (!has_turn()) leave(call, ctx, QueueOutcome::Full);
-            return;
         case Advice::Kind::NoAgents:
-            if (!has_turn()) leave(call, ctx, QueueOutcome::NoAgents);
+            if (!has_turn()) leave(call, ctx, outcome_of(advice.kind));
             return;
     }
 }

@@ -65,10 +65,13 @@ struct QueueVisit {
     // Who is transferred here has been answered before.
     bool of_answered = false;
     bool will_answer = false;                       // the caller, as soon as he has a place
-    std::optional<ports::QueueAdvice::Entry> held;  // a turn, until he is answered
+    std::optional<ports::QueueAdvice::Entry> held;  // a turn or the end, until he is answered
     bool is_taken = false;       // an agent has come in the place of who transferred him,
     bool agent_is_near = false;  // who was the caller
 };
+
+// Of what sends a caller away: CS says that the queue is full, or that it has nobody.
+model::QueueOutcome outcome_of(ports::QueueAdvice::Kind kind);
 
 class QueueWait {
  public:

@@ -182,10 +182,10 @@ void Transfer::park(Call& call, CallContext& ctx, Duration at_most) {
     parked_until_utc_.unix_ms =
         ctx.now.utc.unix_ms +
         std::chrono::duration_cast<std::chrono::milliseconds>(at_most).count();
-    for (ReferReport& each : reports_) each.then_hangs_up |= each.leg == referrer_;
-    if (!referrer_gone_) report(call, ctx, 200, true);
+    lets_go_ = true;
     call.report_due_ = true;
     call.save_wanted_ = call.settings_.survival != Survival::None;
+    settle(call, ctx);
 }
 
 // Nobody has come: whoever parked him is called.
@@ -287,7 +287,8 @@ void Transfer::settle(Call& call, CallContext& ctx) {
         if (lets_go_ && asks_first_) let_go(call, ctx);
         return complete(call, ctx);
     }
-    if (stage_ == Stage::Ringing && std::exchange(lets_go_, false)) let_go(call, ctx);
+    const bool is_taken_in = stage_ == Stage::Ringing || is_parked();
+    if (is_taken_in && std::exchange(lets_go_, false)) let_go(call, ctx);
     const bool is_over = !is_under_way() && call.phase_ == Phase::Established;
     if (is_apart_ && is_over && call.may_tell_gate()) join_media(call, ctx, std::nullopt);
 }
@@ -295,19 +296,18 @@ void Transfer::settle(Call& call, CallContext& ctx) {
 void Transfer::complete(Call& call, CallContext& ctx) {
     if (is_of_three()) return talk_first(call, ctx);
     const Destination to = call.who_is(answered_by_);
-    const bool is_noted = let_go_ && !notes_.empty() && notes_.back().to.account.is_nil();
-    if (is_noted)
+    if (is_noted_ && !notes_.empty())
         notes_.back().to = to;
     else if (!by_queue_)
         note(call, ctx,
              other_.is_nil() ? model::TransferKind::Blind : model::TransferKind::Attended, to);
     call.queue_.on_taken(ctx.now.utc, referrer_ == call.near_);
+    for (ReferReport& each : reports_) each.then_hangs_up |= each.leg == referrer_;
+    if (!referrer_gone_) report(call, ctx, 200, true);
     give_place(call, ctx);
     if (!other_.is_nil()) {
         ctx.out.send(ctx.around.self, owner_, ports::CallReplaced{other_, call.id()});
     }
-    for (ReferReport& each : reports_) each.then_hangs_up |= each.leg == referrer_;
-    if (!referrer_gone_) report(call, ctx, 200, true);
     call.report_due_ = true;
     stop(call);
 }
@@ -322,8 +322,10 @@ void Transfer::take_place(Call& call, CallContext& ctx, uint8_t replaced, uint8_
     referrer_ = replaced;
     answered_by_ = newcomer;
     note(call, ctx, model::TransferKind::Taken, call.who_is(newcomer));
+    std::erase_if(reports_, [&](const ReferReport& each) { return each.leg == replaced; });
+    leave_by_report(replaced, "replaced");
+    report(call, ctx, 200, true);
     give_place(call, ctx);
-    call.end_leg(ctx, replaced, 200, reason_header(200, "replaced"));
     call.report_due_ = true;
     stop(call);
 }
@@ -343,6 +345,19 @@ void Transfer::lose(Call& call, CallContext& ctx, uint8_t leg) {
     }
     call.saved_ = false;  // as it is now
     join_media(call, ctx, leg);
+}
+
+// A context that is opened anew never had them.
+void Transfer::drop_left(Call& call, CallContext& ctx) {
+    const std::vector<uint8_t> left = std::exchange(left_, {});
+    const bool moves = call.move_ && call.move_->stage != MediaMove::Stage::Offering;
+    if (left.empty() || !call.media_open_ || moves || call.phase_ >= Phase::Ending) return;
+    ports::MediaRequest request;
+    request.context = call.facts_.call;
+    request.must_exist = true;
+    for (const uint8_t leg : left)
+        request.remove.push_back(call.party(leg)->media.termination());
+    call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
 
 void Transfer::accept_alone(Call& call, CallContext& ctx, uint8_t index, const sip::LegEvent& event,
@@ -373,7 +388,12 @@ void Transfer::join_media(Call& call, CallContext& ctx, std::optional<uint8_t> l
     request.set = {call.party(call.near_)->media.settings(),
                    call.party(call.winner_)->media.settings()};
     request.joined = {{request.set[0].termination, request.set[1].termination}};
-    if (left && !let_go_) request.remove = {call.party(*left)->media.termination()};
+    if (left && !let_go_) {
+        if (is_to_be_told(*left))
+            left_.push_back(*left);
+        else
+            request.remove = {call.party(*left)->media.termination()};
+    }
     call.release_terminations(request);
     call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
@@ -406,6 +426,7 @@ void Transfer::stop(Call& call) {
     parked_until_.reset();
     lets_go_ = false;
     let_go_ = false;
+    is_noted_ = false;
     by_queue_ = false;
     asks_first_ = false;
     forget_search(call);
@@ -455,7 +476,7 @@ void Transfer::on_call_ends(Call& call, CallContext& ctx) {
     stage_ = Stage::None;
     const std::vector<ReferReport> left = std::exchange(reports_, {});
     for (const ReferReport& each : left) {
-        if (each.then_hangs_up) leave(call, ctx, each.leg);
+        if (each.then_hangs_up) leave(call, ctx, each.leg, each.why);
     }
 }
 
@@ -499,13 +520,14 @@ void Transfer::restore(TransferSnapshot snapshot) {
         stage_ = Stage::Parked;
         dialled_ = std::move(snapshot.parked_at);
         parked_until_utc_ = snapshot.parked_until;
+        let_go_ = true;
         return;
     }
     by_queue_ = snapshot.by_queue;
     if (!snapshot.queued_at.empty()) {
         stage_ = Stage::Ringing;
         dialled_ = std::move(snapshot.queued_at);
-        let_go_ = snapshot.let_go;
+        let_go_ = is_noted_ = snapshot.let_go;
     }
     if (snapshot.event.empty() || let_go_) return;
     ReferReport left;

@@ -47,6 +47,10 @@ struct ReferReport {
     bool then_hangs_up = false;
     sip::ClientKey under_way;
     std::optional<Instant> give_up;  // of waiting for an answer to the last one
+    // The last one waits until the store has the call without its sender, or for so long: who has
+    // been told hangs up, and a call that came back as it was before would have nobody there.
+    std::optional<Instant> safe_by;
+    std::string_view why = "transferred";  // he is let go
 };
 
 // What of it a snapshot keeps: the transfer itself is lost with its owner, and its sender told.
@@ -108,13 +112,15 @@ class Transfer {
     // A newcomer that nobody called takes the place of `replaced`.
     void take_place(Call& call, CallContext& ctx, uint8_t replaced, uint8_t newcomer);
     void on_call_ends(Call& call, CallContext& ctx);
+    // The store has the call as it is, or never will.
+    void on_safe(Call& call, CallContext& ctx);
     void on_timeout(Call& call, CallContext& ctx);
     std::optional<Instant> next_deadline() const;
     // After each step: a newcomer may have waited for an exchange of offers to end.
     void settle(Call& call, CallContext& ctx);
 
-    // --- Who stays waits in a queue (transfer_queue.cc). It has taken him in: the referrer is let
-    // go as soon as no exchange of offers hangs on him.
+    // --- Who stays waits in a queue (transfer_queue.cc), or is parked. It has taken him in: the
+    // referrer is let go as soon as no exchange of offers hangs on him.
     void begin_by_queue(Call& call, uint8_t place);  // that has answered, and has no phone
     bool is_by_queue() const { return by_queue_; }
     void want_to_let_go() { lets_go_ = !let_go_; }
@@ -126,7 +132,7 @@ class Transfer {
     // Who was called waits, and is to be seen as who calls.
     bool is_callee_waiting(const CallValues& call) const;
     // The gate forgets who was let go.
-    void drop_media(Call& call, CallContext& ctx) const;
+    void drop_media(Call& call, CallContext& ctx);
     // True: an offer of who has nobody but the gate at his other end.
     bool on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
 
@@ -204,7 +210,11 @@ class Transfer {
     void recall(Call& call);
     void report(Call& call, CallContext& ctx, int status, bool is_last);
     void tell(Call& call, CallContext& ctx, ReferReport& to);
-    void leave(Call& call, CallContext& ctx, uint8_t leg);
+    void leave(Call& call, CallContext& ctx, uint8_t leg, std::string_view why = "transferred");
+    void leave_by_report(uint8_t leg, std::string_view why);
+    bool is_to_be_told(uint8_t leg) const;
+    void end_mute(Call& call, CallContext& ctx);
+    void drop_left(Call& call, CallContext& ctx);
 
     Stage stage_ = Stage::None;
     uint8_t referrer_ = 0;
@@ -222,6 +232,7 @@ class Transfer {
     UtcTime parked_until_utc_;
     bool lets_go_ = false;  // when it can
     bool let_go_ = false;
+    bool is_noted_ = false;  // to a queue; who takes the place there is not known yet
     bool by_queue_ = false;
     // --- Attended.
     std::optional<DialogName> dialog_;
@@ -231,6 +242,7 @@ class Transfer {
     CallId other_;
 
     std::vector<ReferReport> reports_;
+    std::vector<uint8_t> left_;  // legs whose ports stay until the call is safe without them
     std::vector<TransferNote> notes_;
     bool was_interrupted_ = false;  // by a restart
 };

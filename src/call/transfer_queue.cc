@@ -46,7 +46,10 @@ void Transfer::begin_by_queue(Call& call, uint8_t place) {
 
 void Transfer::let_go(Call& call, CallContext& ctx) {
     if (let_go_) return;
-    note(call, ctx, model::TransferKind::Blind, call.queue_.as_party());
+    if (!is_parked()) {
+        note(call, ctx, model::TransferKind::Blind, call.queue_.as_party());
+        is_noted_ = true;
+    }
     let_go_ = true;
     asks_first_ = false;  // the queue is no person, whoever was meant
     bool is_leaving = referrer_gone_;
@@ -55,9 +58,9 @@ void Transfer::let_go(Call& call, CallContext& ctx) {
         each.then_hangs_up = true;
         is_leaving = true;
     }
-    if (!std::exchange(referrer_gone_, true)) report(call, ctx, 200, true);
     // Nobody was to be told anything, and that was forgotten with a restart.
-    if (!is_leaving) leave(call, ctx, referrer_);
+    if (!is_leaving) leave_by_report(referrer_, "transferred");
+    if (!std::exchange(referrer_gone_, true)) report(call, ctx, 200, true);
     call.intruder_.drop(call, ctx, 480);
     drop_media(call, ctx);
     call.saved_ = false;  // as it is now
@@ -65,7 +68,7 @@ void Transfer::let_go(Call& call, CallContext& ctx) {
     call.save_wanted_ = call.settings_.survival != Survival::None;
 }
 
-void Transfer::drop_media(Call& call, CallContext& ctx) const {
+void Transfer::drop_media(Call& call, CallContext& ctx) {
     Party* gone = let_go_ && !by_queue_ ? call.party(referrer_) : nullptr;
     if (gone == nullptr || !call.media_open_ || call.lacks_context()) return;
     gone->hears.reset();
@@ -73,8 +76,11 @@ void Transfer::drop_media(Call& call, CallContext& ctx) const {
     ports::MediaRequest request;
     request.context = call.facts_.call;
     request.must_exist = true;
-    request.remove = {gone->media.termination()};
     request.joined.emplace();
+    if (is_to_be_told(referrer_))
+        left_.push_back(referrer_);
+    else
+        request.remove = {gone->media.termination()};
     call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
 
