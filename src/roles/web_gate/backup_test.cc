@@ -54,6 +54,8 @@ struct BackupTest : testing::Test {
                     continue;
                 }
                 if (is_store_silent) continue;
+                if (const auto* create = std::get_if<store::WatchCreate>(&request->body))
+                    watch = create->watch;
                 store::Outbox said;
                 store.apply({}, *request, said);
                 batches.insert(batches.end(), said.watches.begin(), said.watches.end());
@@ -112,6 +114,7 @@ struct BackupTest : testing::Test {
     uint64_t asked = 100;
     bool is_store_away = false;
     bool is_store_silent = false;
+    store::WatchId watch = 0;  // that was asked for last
     std::optional<HttpResponse> last_of_time;
 };
 
@@ -184,8 +187,9 @@ TEST_F(BackupTest, GoesOnWhenTheStoreIsBack) {
 
 TEST_F(BackupTest, FailsWhenTheWatchIsLost) {
     const std::string path = begin();
+    store::WatchBatch over{watch, store::WatchBatch::Kind::Compacted, {}, {}};
     ports::Outbox out;
-    web.on_store_returned(now, out);
+    web.on_letter(now, {ports::kKeyValue, kSelf, 0, std::move(over)}, out);
     (void)carry(out);
     EXPECT_EQ(call("GET", path, "1")->status, 409);
     EXPECT_EQ(call("GET", path, "1")->status, 404);
