@@ -5,7 +5,7 @@
 #include "call/call.h"
 #include "call/failure.h"
 #include "call/limits.h"
-#include "sip/uri.h"
+#include "ports/binding_search.h"
 
 namespace tandem::call {
 
@@ -209,39 +209,12 @@ void Call::run_bye_timers(CallContext& ctx) {
     }
 }
 
-namespace {
-
-bool is_same_contact(std::string_view one, std::string_view other) {
-    const auto a = sip::UriView::parse(one);
-    const auto b = sip::UriView::parse(other);
-    return a && b && a->user == b->user && a->host() == b->host() && a->port() == b->port();
-}
-
-// The binding of the phone that a party talks through: by its Contact or its instance, or, as
-// phones put the port of their connection there, the only one from where it spoke. RFC 5626 4.1.
-const ports::Binding* binding_of(const Party& party, std::string_view instance_id,
-                                 const std::vector<ports::Binding>& bindings) {
-    const ports::Binding* from_there = nullptr;
-    size_t from_there_count = 0;
-    for (const ports::Binding& each : bindings) {
-        const bool is_instance = !instance_id.empty() && each.instance_id == instance_id;
-        if (is_instance || is_same_contact(each.contact, party.leg.remote_target())) return &each;
-        const bool is_from_there = each.flow.remote.ip == party.flow.remote.ip &&
-                                   each.flow.transport == party.flow.transport;
-        if (!is_from_there) continue;
-        from_there = &each;
-        ++from_there_count;
-    }
-    return from_there_count == 1 ? from_there : nullptr;
-}
-
-}  // namespace
-
 void Call::on_flow_looked_for(CallContext& ctx, uint8_t index, const ports::BindingsReply& reply) {
     Party* of = party(index);
     if (of == nullptr) return;
     const std::string instance_id = index == 0 ? "" : branch(index)->binding.instance_id;
-    const ports::Binding* found = binding_of(*of, instance_id, reply.bindings);
+    const ports::Binding* found =
+        ports::binding_of_phone(reply.bindings, of->leg.remote_target(), instance_id, of->flow);
     if (found == nullptr || found->flow == of->flow) return wait_with_bye(ctx, *of);
     follow_flow(ctx, index, found->flow);
     of->leg.say_bye_again(ctx.leg);

@@ -207,7 +207,8 @@ void Leadership::reconsider(Now now, LeadershipOutbox& out) {
 // The same try again has the same value, so that it does not matter which of them was applied.
 void Leadership::take(Now now, LeadershipOutbox& out) {
     const uint64_t epoch = epoch_seen_ + 1;
-    if (!tried_ || tried_->epoch != epoch)
+    const bool is_first = !tried_ || tried_->epoch != epoch;
+    if (is_first)
         tried_ = LeaderRecord{LeaderRecord::State::Active, epoch, settings_.self, now.utc, {}};
     store::Txn txn;
     txn.compares.push_back(revision_.is_none() ? store::Compare::absent(key_)
@@ -234,7 +235,8 @@ void Leadership::take(Now now, LeadershipOutbox& out) {
     txn.else_ops = {get_op(key_), get_op(floor_key_), get_op(own_key)};
     step_ = Step::Taking;
     ++tries_;
-    out.requests.push_back(exchange_.ask(now.mono, std::move(txn)));
+    out.requests.push_back(
+        exchange_.ask(now.mono, std::move(txn), is_first ? first_try_deadline : store_deadline));
 }
 
 // --- Giving it away.

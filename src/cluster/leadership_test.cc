@@ -213,6 +213,22 @@ TEST(Leadership, NothingIsTakenFromTheLiving) {
     EXPECT_EQ(group.post(12), Post::Passive);
 }
 
+// The store's own leader was on the server that fell silent: for a while all that is asked is lost.
+TEST(Leadership, ATryThatGotLostInTheStoresElectionIsRepeatedSoon) {
+    Group group;
+    group.advance(500ms);
+    group.store_up = false;
+    group.die(11);
+    group.advance(110ms);
+    group.store_up = true;
+    group.advance(20ms);
+    EXPECT_EQ(group.post(12), Post::Active);
+    group.advance(400ms);
+    EXPECT_EQ(group.post(12), Post::Active);
+    EXPECT_EQ(group.post(13), Post::Passive);
+    EXPECT_EQ(group.copies[12]->record()->epoch, 2u);
+}
+
 TEST(Leadership, AnUnknownOutcomeIsReadFromTheStore) {
     for (const Fault fault : {Fault::AppliedReplyLost, Fault::DroppedReplyLost,
                               Fault::AppliedTimeout, Fault::DroppedTimeout}) {

@@ -64,6 +64,11 @@ inline constexpr Duration store_pause = 20ms;
 
 // Leadership.
 inline constexpr Duration post_min = 5s;
+// The first try to take a post over is looked after sooner than store_deadline says. The store may
+// have lost its own leader with the same server: what an etcd member hands on to that one before
+// its election timeout (180 to 360 ms of silence, and a post is tried for after 250 ms) is lost
+// without a word. A try that was only late does no harm, as the next one has the same value.
+inline constexpr Duration first_try_deadline = 120ms;
 // Candidates try one after the other, the preferred one first, so that they seldom collide.
 inline constexpr Duration candidate_stagger = 60ms;
 // Who released its post does not take it back before others had the chance.

@@ -21,9 +21,12 @@ class StoreExchange {
         : prefix_(static_cast<uint64_t>(channel) << 48), deadline_(deadline) {}
 
     store::Request ask(Instant now, store::RequestBody body) {
+        return ask(now, std::move(body), deadline_);
+    }
+    store::Request ask(Instant now, store::RequestBody body, Duration deadline) {
         CHECK(awaited_ == 0);
         awaited_ = prefix_ | ++sent_;
-        until_ = now + deadline_;
+        until_ = now + deadline;
         return {awaited_, std::move(body)};
     }
     enum class Match { NotOurs, Late, Awaited };

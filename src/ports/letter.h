@@ -208,7 +208,9 @@ class Role {
  public:
     virtual ~Role() = default;
     virtual RoleKind kind() const = 0;
-    // Once, before any letter: asks for what it needs (snapshots, watches).
+    // Once, before any letter: asks for what it needs (snapshots, watches). A watch may end at any
+    // time, by a batch that says Compacted: as the store does when history is gone, and the host
+    // when the node that keeps the store was away.
     virtual void start(Now now, Outbox& out) = 0;
     virtual void on_letter(Now now, Letter letter, Outbox& out) = 0;
     virtual void on_timeout(Now now, Outbox& out) = 0;  // does nothing before next_deadline()
@@ -217,9 +219,6 @@ class Role {
     virtual void on_catalog(Now, Outbox&) {}
     // The directory has changed: instances came, went, or can be reached again.
     virtual void on_directory(Now, Outbox&) {}
-    // The store, which another node keeps, can be reached again: watches of before are gone, and
-    // perhaps answers.
-    virtual void on_store_returned(Now, Outbox&) {}
     // Of an Active-Passive role: it is the active copy now, as the directory says, too. Each write
     // compares `guards` instead of those of the surroundings.
     virtual void on_elected(Now, const std::vector<store::Compare>&, Outbox&) {}

@@ -35,8 +35,6 @@ class BackupReader {
     std::optional<RequestBody> next_request();
     void on_reply(const ReplyBody& reply);  // to the last one; on an error it is asked again
     void on_watch(const WatchBatch& batch);
-    // The watch was lost.
-    void break_off(std::string_view why);
 
     bool has_begun() const { return phase_ != Phase::Watching; }
     bool has_piece() const { return !pieces_.empty(); }
@@ -55,6 +53,7 @@ class BackupReader {
         Over,
     };
 
+    void break_off(std::string_view why);
     void on_page(const RangeReply& page);
     void append(std::string& piece, const std::string& record);
     void flush(std::string& piece);

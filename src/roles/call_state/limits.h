@@ -53,6 +53,10 @@ inline constexpr size_t kEventIdMax = 64;
 // Between two NOTIFYs of one subscription: what happens meanwhile is told together. Versions count
 // tenths of seconds from its beginning, so that they rise across a switch of CS, too.
 inline constexpr Duration kNotifyApart = 100ms;
+// One whose connection is gone is kept for a while: the phone connects and registers anew within
+// seconds, and is looked for then. One that stays away subscribes anew when it is back.
+inline constexpr uint8_t kUnreachedMax = 4;
+inline constexpr Duration kUnreachedAgain = 5s;
 // After a switch all are told anew, so many a second.
 inline constexpr Duration kNotifyAllApart = 2ms;
 // How long that waits for the calls to be known.

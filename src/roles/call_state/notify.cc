@@ -133,6 +133,8 @@ void Watchers::on_notified(Now now, uint64_t key, int status, ports::Outbox& out
     if (found == subscriptions_.end() || status < 200) return;
     Live& live = found->second;
     live.under_way = false;
+    if (status == 430 && !live.is_over && look_for_flow(now, live, out)) return;
+    if (status < 300) live.unreached = 0;
     const bool is_gone = ends_subscription(status);
     if (is_gone && !live.is_over) forget(now, key, out);
     // One that ended while another NOTIFY was under way has its last one before it.

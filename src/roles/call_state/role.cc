@@ -26,8 +26,8 @@ void CallStateRole::on_timeout(Now now, ports::Outbox& out) {
     queues_.on_timeout(now, out);
 }
 
-void CallStateRole::on_directory(Now, ports::Outbox&) {
-    if (around_.directory.is_active(around_.self)) return;
+void CallStateRole::on_directory(Now now, ports::Outbox& out) {
+    if (around_.directory.is_active(around_.self)) return watchers_.on_directory(now, out);
     watchers_.end();
     forget_calls();
 }
@@ -216,6 +216,8 @@ void CallStateRole::on_watcher_letter(Now now, ports::Letter letter, ports::Outb
         watchers_.on_sip(now, std::move(letter), out);
     } else if (const auto* failed = get_if<ports::SipUndeliverable>(&letter.payload)) {
         watchers_.on_undeliverable(now, *failed, out);
+    } else if (const auto* bindings = get_if<ports::BindingsReply>(&letter.payload)) {
+        watchers_.on_bindings(now, letter.request, *bindings, out);
     } else if (const auto* reply = get_if<store::Reply>(&letter.payload)) {
         watchers_.on_store_reply(now, *reply, out);
     } else if (auto* standing = get_if<ports::AccountStanding>(&letter.payload)) {

@@ -230,6 +230,7 @@ void Watchers::refresh(Now now, const ports::SipInbound& in, const SubscribeRequ
     if (request.cseq <= live->is.cseq) return refuse(now, asker, in.message, {500, {}, {}}, out);
     live->is.cseq = request.cseq;
     live->is.flow = in.flow;
+    if (std::exchange(live->unreached, uint8_t{0}) > 0) live->next_at = now.mono;
     if (!request.target.empty()) live->is.target = request.target;
     live->is.expires = UtcTime{now.utc.unix_ms + int64_t{request.expires_s} * 1000};
     sip::Message response = sip::make_response(in.message, 200);

@@ -20,6 +20,7 @@
 
 #include "base/timer_queue.h"
 #include "ports/letter.h"
+#include "ports/lost_gates.h"
 #include "roles/call_state/index.h"
 #include "roles/call_state/publications.h"
 #include "roles/call_state/standing.h"
@@ -40,6 +41,8 @@ class Watchers {
 
     void on_sip(Now now, ports::Letter letter, ports::Outbox& out);
     void on_undeliverable(Now now, const ports::SipUndeliverable& failed, ports::Outbox& out);
+    void on_directory(Now now, ports::Outbox& out);
+    void on_bindings(Now now, uint64_t key, const ports::BindingsReply& reply, ports::Outbox& out);
     void on_store_reply(Now now, const store::Reply& reply, ports::Outbox& out);
     void on_standing(Now now, ports::AccountStanding standing, ports::Outbox& out);
     void on_change(Now now, const ports::CallSummary* before, const ports::CallSummary* after,
@@ -63,6 +66,7 @@ class Watchers {
         bool is_due = false;     // something to tell
         bool is_over = false;    // the NOTIFY that is due, or under way, is the last
         Instant next_at;         // not before
+        uint8_t unreached = 0;   // NOTIFYs in a row whose connection was gone
     };
     // Where an answer goes: to a server transaction of ours, or to the B2B that passed it on.
     struct Asker {
@@ -135,6 +139,9 @@ class Watchers {
     void run(Now now, uint64_t key, ports::Outbox& out);
     void look_at_accounts(Now now, ports::Outbox& out);
 
+    // lost_flows.cc
+    bool look_for_flow(Now now, Live& live, ports::Outbox& out);
+
     // watchers_store.cc
     void read_page(Now now, std::string begin, ports::Outbox& out);
     void on_page(Now now, const store::RangeReply& page, ports::Outbox& out);
@@ -157,6 +164,7 @@ class Watchers {
     std::unordered_map<AccountId, Watched> watched_;
     std::unordered_map<AccountId, size_t> of_watcher_;
     TimerQueue<uint64_t> timers_;
+    ports::LostGates lost_gates_;
     Phase phase_ = Phase::Passive;
     bool calls_known_ = false;
     std::optional<Instant> calls_known_by_;

@@ -85,6 +85,11 @@ struct WatchersTest : testing::Test {
                 } else if (const auto* follow = get_if<ports::AccountFollow>(&letter.payload)) {
                     role->on_letter(
                         now, {kRegistrar, kSelf, letter.request, standing(follow->account)}, out);
+                } else if (holds_alternative<ports::BindingsQuery>(letter.payload)) {
+                    role->on_letter(
+                        now,
+                        {kRegistrar, kSelf, letter.request, ports::BindingsReply{bindings, false}},
+                        out);
                 } else if (auto* sip = get_if<SipOutbound>(&letter.payload)) {
                     (letter.to == kB2b ? answers : sent).push_back(std::move(*sip));
                 }
@@ -145,8 +150,7 @@ struct WatchersTest : testing::Test {
                      const Where& where) {
         ++cseq;
         ports::SipInbound in;
-        in.flow.gate = kGate;
-        in.flow.remote = {*IpAddress::parse("192.0.2.1"), 5062};
+        in.flow = flow;
         const std::string number = std::to_string(cseq);
         in.message =
             parsed(method + " sip:" + where.user +
@@ -213,6 +217,8 @@ struct WatchersTest : testing::Test {
     ports::AccountStanding::Device device{
         7, true, {.contact = "sip:1002@192.0.2.9", .registered = now.utc}};
     uint32_t messages = 0;
+    ports::Flow flow{kGate, ports::Transport::Udp, 0, 0, {*IpAddress::parse("192.0.2.1"), 5062}};
+    std::vector<ports::Binding> bindings;  // of Alice
     std::vector<CallSummary> calls;
     std::vector<SipOutbound> sent;     // to phones
     std::vector<SipOutbound> answers;  // to the B2B that asked

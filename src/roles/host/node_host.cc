@@ -54,8 +54,8 @@ void NodeHost::on_store_returned(Now now) {
     if (phase_ != Phase::Running) return start(now);
     reader_.restart(now);
     membership_.reread(now);
-    for (Hosted& hosted : hosted_) {
-        if (hosted.role) hosted.role->on_store_returned(now, outbox_);
+    for (ports::Letter& over : watches_.end_all()) {
+        if (find(over.to) != nullptr) queue_.push_back(std::move(over));
     }
     for (store::Request& request : reader_.take_requests()) {
         outbox_.send(self(), ports::kKeyValue, std::move(request), kFeedRequests);
@@ -124,6 +124,7 @@ void NodeHost::dispatch(Now now, ports::Letter letter) {
         if (waits_for_next_life(*hosted(letter.to), letter))
             return held_.push_back(std::move(letter));
         if (pass_on(*hosted(letter.to), letter)) return;
+        watches_.note_batch(letter);
         return role->on_letter(now, std::move(letter), outbox_);
     }
     // It came before we knew that another shard of this node has that instance, or from such a
@@ -481,6 +482,7 @@ void NodeHost::route(Now now, ports::Letter letter, std::vector<ports::Letter>& 
         if (reachable(node) == nullptr) return refuse(letter);
         note_question(letter, node);
     }
+    if (letter.from != self()) watches_.note_request(letter);
     if (letter.to == ports::kTransport) return speak(now, std::move(letter), leaving);
     leaving.push_back(std::move(letter));
 }

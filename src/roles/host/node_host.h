@@ -20,6 +20,7 @@
 #include "roles/host/event_log.h"
 #include "roles/host/membership.h"
 #include "roles/host/placement.h"
+#include "roles/host/store_watches.h"
 
 namespace tandem::roles::host {
 
@@ -46,7 +47,8 @@ class NodeHost {
 
     // Reads the catalog; instances start when it is there.
     void start(Now now);
-    // The store can be reached again: the catalog is read anew.
+    // The store can be reached again: the catalog is read anew, and whoever watches is told that
+    // its watch is over (Compacted).
     void on_store_returned(Now now);
     // Queued; handled by the next run().
     void deliver(ports::Letter letter) { queue_.push_back(std::move(letter)); }
@@ -179,6 +181,7 @@ class NodeHost {
     Harm harm_;
     EventLog events_;
     CatalogReader reader_;
+    StoreWatches watches_;
     store::Catalog catalog_;
     ports::Directory directory_;
     uint64_t outline_ = 0;         // of the catalog that the directory's groups were read from

@@ -347,6 +347,74 @@ TEST(NodeHost, RegistersWaitForARegistrarThatReturns) {
     EXPECT_EQ(roles.life.letters, (std::vector<int>{1, 1, 2}));
 }
 
+// Watches 1 and 2, of which it gives up 1; and watches anew, by 3, what it has lost.
+struct Watcher final : ports::Role {
+    explicit Watcher(std::vector<store::WatchId>& of) : lost(of) {}
+    ports::RoleKind kind() const override { return ports::RoleKind::WebGate; }
+    void ask(store::RequestBody body, ports::Outbox& out) {
+        out.send({ports::Instance{5}, ports::kKeyValue, ++asked, store::Request{asked, body}});
+    }
+    void watch(store::WatchId id, ports::Outbox& out) {
+        ask(store::WatchCreate{id, store::KeyRange::prefix("/x/"), {}}, out);
+    }
+    void start(Now, ports::Outbox& out) override {
+        watch(1, out);
+        watch(2, out);
+        ask(store::WatchCancel{1}, out);
+    }
+    void on_letter(Now, ports::Letter letter, ports::Outbox& out) override {
+        const auto* batch = get_if<store::WatchBatch>(&letter.payload);
+        if (batch == nullptr) return;
+        EXPECT_EQ(letter.from, ports::kKeyValue);
+        EXPECT_EQ(batch->kind, store::WatchBatch::Kind::Compacted);
+        lost.push_back(batch->watch);
+        if (batch->watch == 2) watch(3, out);
+    }
+    void on_timeout(Now, ports::Outbox&) override {}
+    std::optional<Instant> next_deadline() const override { return std::nullopt; }
+    void drain(Now, ports::Outbox&) override {}
+    bool is_idle() const override { return true; }
+
+    std::vector<store::WatchId>& lost;
+    uint64_t asked = 0;
+};
+struct Watchers final : RoleFactory {
+    std::unique_ptr<ports::Role> make(ports::RoleKind, const ports::Surroundings&) override {
+        return std::make_unique<Watcher>(lost);
+    }
+    std::vector<store::WatchId> lost;
+};
+
+TEST(NodeHost, WhoWatchesTheStoreReadsAgainWhenItsNodeWasAway) {
+    Watchers roles;
+    Fixture fixture(0, roles);
+    model::RoleInstance role;
+    role.id = RoleInstanceId{{1, 5}};
+    role.number = 5;
+    role.node = 1;
+    role.role = model::RoleCode::Ws;
+    fixture.put(store::keys::role_instance(role.id), model::encode_stored(role, {}));
+    ASSERT_NE(fixture.host.find(ports::Instance{5}), nullptr);
+    fixture.host.on_store_returned(fixture.now);
+    fixture.run();
+    EXPECT_EQ(roles.lost, (std::vector<store::WatchId>{2})) << "the other one was given up";
+    fixture.host.on_store_returned(fixture.now);
+    fixture.run();
+    EXPECT_EQ(roles.lost, (std::vector<store::WatchId>{2, 3}));
+    fixture.host.on_store_returned(fixture.now);
+    fixture.run();
+    EXPECT_EQ(roles.lost.size(), 2u) << "it has not watched again";
+    // What the store itself has ended is told once.
+    fixture.host.deliver({ports::kKeyValue, ports::Instance{5}, 0,
+                          store::WatchBatch{2, store::WatchBatch::Kind::Compacted, {}, {}}});
+    fixture.host.deliver({ports::kKeyValue, ports::Instance{5}, 0,
+                          store::WatchBatch{3, store::WatchBatch::Kind::Compacted, {}, {}}});
+    fixture.run();
+    fixture.host.on_store_returned(fixture.now);
+    fixture.run();
+    EXPECT_EQ(roles.lost, (std::vector<store::WatchId>{2, 3, 2, 3}));
+}
+
 // A run that was declared dead wakes and makes its links again before it knows.
 TEST(NodeHost, NothingIsTakenFromADeadRun) {
     Fixture fixture(1);

@@ -68,7 +68,6 @@ class Registrar final : public ports::Role {
     void on_timeout(Now now, ports::Outbox& out) override;
     void on_elected(Now now, const std::vector<store::Compare>& guards,
                     ports::Outbox& out) override;
-    void on_store_returned(Now now, ports::Outbox& out) override;
     bool is_flushed() const override {
         return writes_.empty() && message_writes_.empty() && writer_.is_idle();
     }

@@ -133,11 +133,6 @@ void Registrar::read_again(Now now, ports::Outbox& out) {
     load_page(now, std::string(keys_of_all_bindings), out);
 }
 
-// Its node was away, and has forgotten our watch.
-void Registrar::on_store_returned(Now now, ports::Outbox& out) {
-    read_again(now, out);
-}
-
 // The active copy has written itself what it hears here; a passive one hears it first here, and so
 // does one that has lost its post and does not know yet: whatever is not our own counts.
 void Registrar::on_watch(Now now, const store::WatchBatch& batch, ports::Outbox& out) {

@@ -398,9 +398,9 @@ struct PassiveCopy : RegistrarTest {
 TEST_F(PassiveCopy, ReadsAgainWhenTheStoreIsBack) {
     store.data[key] = value;
     EXPECT_EQ(query().bindings.size(), 0u);
-    ports::Outbox out;
-    registrar->on_store_returned(now, out);
-    settle(out);
+    store::WatchBatch over;
+    over.kind = store::WatchBatch::Kind::Compacted;
+    deliver(over);
     EXPECT_EQ(query().bindings.size(), 1u);
 }
 

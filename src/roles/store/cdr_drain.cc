@@ -292,11 +292,6 @@ void CdrDrain::on_unreachable(Now now, uint64_t request) {
     if (request == awaited_ && step_ != Step::Idle) pause(now);
 }
 
-void CdrDrain::on_store_returned(Now now, ports::Outbox& out) {
-    lose_watch();
-    go_on(now, out);
-}
-
 void CdrDrain::on_timeout(Now now, ports::Outbox& out) {
     if (mark_due_ && *mark_due_ <= now.mono) {
         mark_due_.reset();

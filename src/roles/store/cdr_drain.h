@@ -45,7 +45,6 @@ class CdrDrain {
     void on_appended(Now now, uint64_t request, const ports::HistoryAppended& appended,
                      ports::Outbox& out);
     void on_unreachable(Now now, uint64_t request);
-    void on_store_returned(Now now, ports::Outbox& out);
     void on_timeout(Now now, ports::Outbox& out);
     std::optional<Instant> next_deadline() const;
 

@@ -62,8 +62,7 @@ class ByChance {
                 if (rng_.below(4) == 0) end_watches();
                 return;
             case 6:
-                if (any.role) any.role->on_store_returned(rig_.now, any.out);
-                return;
+                return end_watches();
             default:
                 for (uint64_t k = rng_.below(40); k > 0; --k) {
                     rig_.finish(static_cast<int>(finished_++));

@@ -145,10 +145,6 @@ void StoreRole::on_directory(Now now, ports::Outbox& out) {
     if (!is_active()) cdrs_.set_active(now, false, out);
 }
 
-void StoreRole::on_store_returned(Now now, ports::Outbox& out) {
-    cdrs_.on_store_returned(now, out);
-}
-
 void StoreRole::on_elected(Now now, const std::vector<store::Compare>& guards, ports::Outbox& out) {
     writer_.reopen(guards);
     cdrs_.set_active(now, true, out);

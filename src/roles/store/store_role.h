@@ -34,7 +34,6 @@ class StoreRole final : public ports::Role {
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
     void on_directory(Now now, ports::Outbox& out) override;
-    void on_store_returned(Now now, ports::Outbox& out) override;
     void on_elected(Now now, const std::vector<store::Compare>& guards,
                     ports::Outbox& out) override;
     bool is_flushed() const override { return is_idle() && writer_.is_idle(); }

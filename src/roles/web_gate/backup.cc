@@ -137,10 +137,4 @@ void WebGate::end_backup(ports::Outbox& out) {
     backup_.reset();
 }
 
-void WebGate::on_store_returned(Now now, ports::Outbox& out) {
-    if (!backup_) return;
-    backup_->reader.break_off("the store was away for a moment: begin again");
-    go_on_with_backup(now, out);
-}
-
 }  // namespace tandem::roles::web_gate

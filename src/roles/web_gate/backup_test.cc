@@ -40,6 +40,8 @@ struct BackupTest : WebTest {
                     continue;
                 }
                 if (is_store_silent) continue;
+                if (const auto* create = std::get_if<store::WatchCreate>(&request->body))
+                    watch = create->watch;
                 store::Outbox said;
                 store.apply({}, *request, said);
                 batches.insert(batches.end(), said.watches.begin(), said.watches.end());
@@ -90,6 +92,7 @@ struct BackupTest : WebTest {
     std::vector<store::WatchBatch> batches;
     bool is_store_away = false;
     bool is_store_silent = false;
+    store::WatchId watch = 0;  // that was asked for last
     std::optional<HttpResponse> last_of_time;
 };
 
@@ -162,8 +165,9 @@ TEST_F(BackupTest, GoesOnWhenTheStoreIsBack) {
 
 TEST_F(BackupTest, FailsWhenTheWatchIsLost) {
     const std::string path = begin();
+    store::WatchBatch over{watch, store::WatchBatch::Kind::Compacted, {}, {}};
     ports::Outbox out;
-    web.on_store_returned(now, out);
+    web.on_letter(now, {ports::kKeyValue, kSelf, 0, std::move(over)}, out);
     (void)carry(out);
     EXPECT_EQ(call("GET", path, "1")->status, 409);
     EXPECT_EQ(call("GET", path, "1")->status, 404);

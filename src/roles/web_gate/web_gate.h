@@ -34,7 +34,6 @@ class WebGate final : public ports::Role {
     std::optional<Instant> next_deadline() const override;
     void on_catalog(Now now, ports::Outbox& out) override;
     void on_directory(Now now, ports::Outbox& out) override;
-    void on_store_returned(Now now, ports::Outbox& out) override;
     void drain(Now now, ports::Outbox& out) override;
     bool is_idle() const override {
         return draining_ && pending_.empty() && bulks_.empty() && exports_.empty() &&
