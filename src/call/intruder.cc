@@ -186,7 +186,9 @@ std::vector<uint8_t> Intruder::voices_for(const CallValues& call, uint8_t index)
     if (!hears()) return {};
     if (index == index_) return {call.near_, call.winner_};
     const bool is_spoken_to = kind_ == Kind::Barge || (kind_ == Kind::Whisper && index == of_);
-    if (!is_spoken_to) return {};
+    // Who waits aside hears nobody, and nobody hears him (Transfer::consult()).
+    if (!is_spoken_to || call.transfer_.lets_wait(index)) return {};
+    if (call.transfer_.lets_wait(call.peer_of(index))) return {index_};
     return {call.peer_of(index), index_};
 }
 

@@ -145,6 +145,29 @@ TEST_F(Intrusion, WhenTheGateIsLostTheTwoGoOnWithoutHim) {
     EXPECT_NE(opened, stage.media.end());
 }
 
+// Bob asks dave before he transfers alice to him, and there is no music: alice heard bob in the mix
+// of whoever had barged in, though she was to wait aside.
+TEST_F(Intrusion, WhoWaitsAsideHearsNobodyInTheMix) {
+    stage.change_domain([](model::Domain& domain) { domain.settings.music_on_hold = false; });
+    stage.add_account("1004");
+    stage.register_phone("1004", 5004);
+    stage.add_feature_code(R"({"name":"t","prefix":"*4","action":"transfer-attended"})");
+    establish();
+    ASSERT_EQ(join("*321002"), 200);
+    ports::MediaEvent event{stage.media.back().context, ports::MediaEvent::Kind::Key, 2};
+    stage.media.clear();
+    for (const char key : std::string_view("*41004#")) {
+        event.key = static_cast<uint8_t>(key);
+        stage.give(event, kMedia);
+    }
+    EXPECT_EQ(mixes(), " -1 2:3") << "bob goes on hearing carol";
+    stage.media.clear();
+    stage.respond(5004, stage.one_at(5004), 200, Stage::sdp(4300));
+    for (const auto& request : stage.media)
+        for (const ports::MediaPlay& play : request.play) EXPECT_NE(play.termination, 1u);
+    EXPECT_NE(mixes().find(" 2:4+3"), std::string::npos) << mixes();
+}
+
 // The next life knows that there was somebody, and takes him out.
 TEST_F(Intrusion, WhenTheInstanceDiesTheTwoGoOnWithoutHim) {
     establish();

@@ -33,13 +33,25 @@ void Player::start(Instant now, const ports::MediaPlay& what, uint32_t turn) {
     has_ended_ = false;
 }
 
-// One source has one clock (RFC 3550 5.2).
+// One source has one clock (RFC 3550 5.2), and one clock one source, as far as the party goes back
+// to it: where it has SRTP it may hear so many and no more, each with numbers that never come
+// again (RFC 3711 9.1).
 void Player::set_codec(audio::Codec codec) {
     if (encoder_ && encoder_->codec() == codec) return;
-    const bool same_clock =
-        !encoder_ || audio::clock_rate(encoder_->codec()) == audio::clock_rate(codec);
-    if (!same_clock) ++source_.ssrc;
+    const uint32_t clock = audio::clock_rate(codec);
+    const uint32_t former = encoder_ ? audio::clock_rate(encoder_->codec()) : clock;
     encoder_.emplace(codec);
+    if (clock == former) return;
+    const auto known = std::ranges::find(rests_, clock, &Rest::clock);
+    const Rest rest{former, source_, due_};
+    if (known == rests_.end()) {
+        rests_.push_back(rest);
+        source_.ssrc += static_cast<uint32_t>(rests_.size());
+        return;
+    }
+    source_ = known->source;
+    source_.timestamp += static_cast<uint32_t>((due_ - known->due) / kPlayedPeriod) * ticks();
+    *known = rest;
 }
 
 uint32_t Player::ticks() const {

@@ -65,7 +65,14 @@ class Player {
     uint32_t ticks() const;  // of a packet
     bool fill(Instant now, SoundShelf& sounds, Frame& frame);
 
+    // At rest while a codec of another clock is played.
+    struct Rest {
+        uint32_t clock = 0;
+        Source source;
+        Instant due;  // of the packet that `source` is the header of
+    };
     Source source_;
+    std::vector<Rest> rests_;  // at most one a clock
     ports::MediaPlay what_;
     std::optional<audio::Encoder> encoder_;
     std::vector<std::unique_ptr<Voice>> voices_;

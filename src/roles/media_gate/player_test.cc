@@ -69,6 +69,42 @@ TEST_F(PlayerTest, ACodecOfAnotherClockIsAnotherSource) {
     EXPECT_NE(next().ssrc, first.ssrc);
 }
 
+// An SRTP party can hear 32 sources, and each of them must go on where it was.
+TEST_F(PlayerTest, HoweverOftenTheCodecChangesThereIsOneSourceAClock) {
+    player.start(now, play(MediaCodec::Pcma, 8), 1);
+    const auto first = next();
+    player.start(now, play(MediaCodec::Opus, 111), 1);
+    const auto other = next();
+    rtp::Header last = first, last_other = other;
+    for (int i = 0; i < 100; ++i) {
+        player.start(now, play(MediaCodec::Pcma, 8), 1);
+        const auto again = next();
+        EXPECT_EQ(again.ssrc, first.ssrc);
+        EXPECT_EQ(again.sequence, static_cast<uint16_t>(last.sequence + 1));
+        EXPECT_EQ(again.timestamp - last.timestamp, 2 * 160u) << "20 ms were the other's";
+        player.start(now, play(MediaCodec::Opus, 111), 1);
+        const auto other_again = next();
+        EXPECT_EQ(other_again.ssrc, other.ssrc);
+        EXPECT_EQ(other_again.sequence, static_cast<uint16_t>(last_other.sequence + 1));
+        EXPECT_EQ(other_again.timestamp - last_other.timestamp, 2 * 960u);
+        last = again;
+        last_other = other_again;
+    }
+}
+
+TEST_F(PlayerTest, ASourceThatComesBackAfterSilenceHasMovedOnAsTimeHas) {
+    player.start(now, play(MediaCodec::Pcma, 8), 1);
+    const auto first = next();
+    player.start(now, play(MediaCodec::Opus, 111), 1);
+    (void)next();
+    player.stop();
+    now = now + 1s;
+    player.start(now, play(MediaCodec::Pcma, 8), 2);
+    const auto again = next();
+    EXPECT_EQ(again.ssrc, first.ssrc);
+    EXPECT_NEAR(again.timestamp - first.timestamp, 8000, 320);
+}
+
 TEST_F(PlayerTest, VoicesOfAllCodecsAreHeardInAMix) {
     struct Spoken {
         audio::Codec codec;
