@@ -40,7 +40,7 @@ std::string_view to_string(ErrorCode code);
 // std::expected without a way to ignore it.
 template <typename T>
 struct [[nodiscard]] Result : std::expected<T, Error> {
-    using std::expected<T, Error>::expected;
+    using std::expected<T, Error>::expected;  // NOLINT(modernize-use-equals-default): inherited
     // The error names no value type, so it converts between Results.
     Result(Error error) : std::expected<T, Error>(std::unexpected(std::move(error))) {}  // NOLINT
 };

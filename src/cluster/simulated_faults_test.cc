@@ -14,7 +14,7 @@ void Site::storm(Duration length) {
 }
 
 uint16_t Site::any_node() {
-    return static_cast<uint16_t>(1 + rng.below(static_cast<uint64_t>(count_)));
+    return static_cast<uint16_t>(1 + rng.below(count_));
 }
 
 std::optional<uint16_t> Site::leading_node() const {
@@ -99,7 +99,7 @@ void Site::isolate(uint16_t n, bool from_store, Duration length) {
 
 // Two halves; the store is with one of them.
 void Site::split(Duration length) {
-    const auto half = static_cast<uint16_t>(1 + rng.below(static_cast<uint64_t>(count_ - 1)));
+    const auto half = static_cast<uint16_t>(1 + rng.below(count_ - 1u));
     for (uint16_t a = 1; a <= half; ++a) {
         for (auto b = static_cast<uint16_t>(half + 1); b <= count_; ++b)
             cut_pair(a, b, true, length);

@@ -59,8 +59,8 @@ struct Tally {
 
 struct Kinds {  // what may go wrong in a seed
     bool storm = true;
-    int nodes_min = 3;
-    int nodes_max = 7;
+    uint16_t nodes_min = 3;
+    uint16_t nodes_max = 7;
 };
 
 struct Node {

@@ -7,9 +7,8 @@ namespace tandem::cluster::simulated {
 
 Site::Site(uint64_t seed, Kinds kinds, Tally& tally)
     : rng(seed), seed_(seed), kinds_(kinds), tally(tally) {
-    count_ =
-        kinds.nodes_min +
-        static_cast<int>(rng.below(static_cast<uint64_t>(kinds.nodes_max - kinds.nodes_min + 1)));
+    const unsigned choices = kinds.nodes_max - kinds.nodes_min + 1u;
+    count_ = static_cast<uint16_t>(kinds.nodes_min + rng.below(choices));
     nodes.resize(static_cast<size_t>(count_) + 1);
     for (uint16_t n = 1; n <= count_; ++n) {
         nodes[n].number = n;

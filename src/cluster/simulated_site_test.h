@@ -148,7 +148,7 @@ class Site {
     uint64_t seed_;
     Kinds kinds_;
     Tally& tally;
-    int count_ = 0;
+    uint16_t count_ = 0;
     std::vector<Node> nodes;
     Instant at;
     uint64_t order = 0;
