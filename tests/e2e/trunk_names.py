@@ -70,7 +70,7 @@ def calls_go_by_priority_and_weight(folder):
                 expect(sum(counts) == calls and counts[2] == 0 and 66 <= counts[0] <= 114, f"{counts}")
                 first.refuses = second.refuses = "503 Service Unavailable"
                 expect(tried_and_busy(phone, first, second, third) == [1, 1, 1], "the third comes last, and comes")
-            # The first has no socket any more: the first call that is drawn for it waits, the others do not.
+            # The first has no socket any more: its host says so.
             second.refuses = BUSY
             wait_for(lambda: tried_and_busy(phone, second, third) == [1, 0] and
                      "down" in [each["state"] for each in state_of(server)["proxies"]], "it is known to be away", 20)

@@ -154,6 +154,37 @@ def the_next_proxy_takes_over(folder):
         expect(phone.try_call(OUTSIDE) == 486, "busy is an answer of the called party")
 
 
+def a_provider_whose_program_has_died_keeps_nobody_waiting(folder):
+    """Its host says that the port is closed (ICMP): the next proxy is asked at once, and later calls go there first."""
+    with running(folder, nodes=NODES) as server, CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+
+        def states():
+            return [each["state"] for each in server.api("GET", "/domains/demo.test/trunk-states")["items"][0]["proxies"]]
+
+        def at_once(call, *arguments):
+            began = time.monotonic()
+            result = call(*arguments)
+            expect(time.monotonic() - began < 1.5, f"it took {time.monotonic() - began:.1f} s")
+            return result
+        with Provider(server, SECOND, challenges=False) as second:
+            with Provider(server, PROVIDER, challenges=False) as first:
+                add_trunk(server, mode="peer", proxies=[f"127.0.0.1:{PROVIDER}", f"127.0.0.1:{SECOND}"], ping_s=3600)
+                wait_for(lambda: states() == ["up", "up"], "both are there")
+                phone.call(OUTSIDE, first)
+            # What belongs to a call is not given up for ICMP: the program may be back in a moment.
+            bye = phone.in_dialog("BYE")
+            phone.wait_response(bye)
+            with Provider(server, PROVIDER, challenges=False) as back:
+                back.respond(back.wait_request("BYE", 8), "200 OK")
+            at_once(phone.call, OUTSIDE, second)
+            phone.hang_up(second)
+            wait_for(lambda: states() == ["down", "up"], "it is known, though it was not time for a ping", 2)
+            at_once(phone.call, OUTSIDE, second)
+            phone.hang_up(second)
+        expect(at_once(phone.try_call, OUTSIDE) >= 480, "nobody is left")
+
+
 def trunks_of_a_group_stand_in_for_one_another(folder):
     with running(folder, nodes=NODES) as server, Provider(server, PROVIDER, challenges=False) as first, \
             Provider(server, SECOND, challenges=False) as second, CallingPhone(server, "1001", 5066) as phone:
@@ -373,7 +404,9 @@ def bad_trunks_are_refused(folder):
 
 if __name__ == "__main__":
     main(a_registered_trunk_carries_calls_both_ways, an_incoming_call_that_nobody_has_goes_to_the_trunks_number,
-         a_peer_is_known_by_its_address, the_next_proxy_takes_over, trunks_of_a_group_stand_in_for_one_another, it_registers_elsewhere_and_returns,
-         it_registers_as_long_as_the_registrar_asks, a_proxy_and_the_registrar_both_ask_for_proof, a_wrong_password_is_not_tried_again_and_again,
+         a_peer_is_known_by_its_address, the_next_proxy_takes_over,
+         a_provider_whose_program_has_died_keeps_nobody_waiting, trunks_of_a_group_stand_in_for_one_another, it_registers_elsewhere_and_returns,
+         it_registers_as_long_as_the_registrar_asks, a_proxy_and_the_registrar_both_ask_for_proof, each_realm_is_told_its_own_password,
+         a_wrong_password_is_not_tried_again_and_again,
          kamailio_dies_and_comes_back_during_a_call, calls_survive_a_crash,
          another_gate_takes_over_the_registration, what_is_wrong_with_a_trunk_is_shown_and_told_once, bad_trunks_are_refused)
