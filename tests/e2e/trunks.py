@@ -385,7 +385,8 @@ def bad_trunks_are_refused(folder):
         for change, field in (({"proxies": []}, "proxies"), ({"proxies": ["host:0"]}, "proxies[0]"),
                               ({"proxies": ["a.test", "b.test;sctp"]}, "proxies[1]"), ({"user": ""}, "user"),
                               ({"password": None}, "password"), ({"addresses": ["10.0.0.0/8", "ten"]}, "addresses[1]"),
-                              ({"mode": "sell"}, "mode"), ({"name": "Ü"}, "name"), ({"ping_s": -1}, "ping_s"),
+                              ({"proxies": ["a.test", "0.0.0.0"]}, "proxies[1]"),
+                              ({"proxies": ["224.0.1.75"]}, "proxies[0]"), ({"mode": "sell"}, "mode"), ({"name": "Ü"}, "name"), ({"ping_s": -1}, "ping_s"),
                               ({"incoming_number": "abc"}, "incoming_number"), ({"tls_ca": "no certificate"}, "tls_ca"),
                               ({"codecs": ["PCMA", "PCMB"]}, "codecs[1]")):
             body = {k: v for k, v in {**good, **change}.items() if v is not None}

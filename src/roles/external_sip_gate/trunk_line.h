@@ -117,11 +117,13 @@ class TrunkLine {
         bool known = false;
         uint64_t tls_peer = 0;  // of those that it leads to, where they are reached over TLS
         std::string failure{};  // of the last look-up
+        std::string unfit{};    // where it led to, though no server can be there
         std::optional<Instant> half_known_since{};  // look-ups fail, wholly or in part
     };
     void add_literal_places();
     uint64_t tls_peer_of(const std::string& host) const;
     void note_failure(Name& name, std::string why);
+    void note_unfit(Name& name, const std::string& address);
     bool replace_places(size_t proxy, const std::vector<ports::ResolveReply::Place>& found);
     void draw_servers(std::vector<const Place*>& order, Rng& rng) const;
     void run_registration(Instant now, Rng& rng, std::vector<Sending>& out);
