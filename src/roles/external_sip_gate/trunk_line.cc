@@ -95,6 +95,12 @@ TrunkLine::TrunkLine(model::Trunk trunk, LineSecrets secrets, Rng& rng)
 
 // --- Names.
 
+bool TrunkLine::has_question(Instant now) const {
+    return !leaves_ && std::ranges::any_of(names_, [&](const Name& name) {
+        return name.ask_at && *name.ask_at <= now;
+    });
+}
+
 std::optional<TrunkLine::Question> TrunkLine::next_question(Instant now) {
     if (leaves_) return std::nullopt;
     for (size_t i = 0; i < names_.size(); ++i) {
@@ -426,7 +432,8 @@ std::optional<Instant> TrunkLine::next_deadline() const {
     std::optional<Instant> earliest;
     if (registration_) sooner(earliest, registration_->next_deadline());
     if (leaves_) return earliest;
-    for (const Name& name : names_) sooner(earliest, name.ask_at);
+    for (const Name& name : names_)
+        if (!waits_to_ask_) sooner(earliest, name.ask_at);
     if (trunk_.ping.count() == 0) return earliest;
     for (const Place& place : places_) {
         sooner(earliest, place.ping_until ? *place.ping_until : place.ping_at.value_or(Instant{}));

@@ -66,6 +66,9 @@ class TrunkLine {
     // Whatever is due by now.
     void run(Instant now, Rng& rng, std::vector<Sending>& out);
     std::optional<Question> next_question(Instant now);  // a name that is to be looked up
+    bool has_question(Instant now) const;
+    // It has one, and others ask before it: nothing is due for it.
+    void wait_to_ask(bool waits) { waits_to_ask_ = waits; }
     // Whether there are other places now.
     bool on_resolved(Instant now, size_t proxy, const ports::ResolveReply& reply);
     void on_response(Instant now, uint16_t purpose, const sip::Message& response, Rng& rng);
@@ -151,6 +154,7 @@ class TrunkLine {
     bool said_registered_ = false;
     std::string said_failure_;
     bool leaves_ = false;
+    bool waits_to_ask_ = false;
     uint32_t pings_ = 0;
     std::string ping_call_id_;
     std::string ping_tag_;
