@@ -259,6 +259,17 @@ def a_wrong_password_is_not_tried_again_and_again(folder):
 class TwoRealms(Provider):
     """A proxy in front of a registrar, each with a realm of its own; it asks for proof of every request."""
 
+    edge = ("4930100", "line-secret")  # user and password that the proxy wants
+
+    def is_proved(self, text, name):
+        if name != "Proxy-Authorization":
+            return super().is_proved(text, name)
+        password, self.password = self.password, self.edge[1]
+        try:
+            return f'username="{self.edge[0]}"' in (header(text, name) or "") and super().is_proved(text, name)
+        finally:
+            self.password = password
+
     def answers_itself(self, text, source):
         for name, status, lines in (("Proxy-Authorization", "407 Proxy Authentication Required",
                                      'Proxy-Authenticate: Digest realm="edge.test", nonce="e1", qop="auth"\r\n'),
@@ -282,6 +293,34 @@ def a_proxy_and_the_registrar_both_ask_for_proof(folder):
         expect(provider.times("INVITE") == 3, f"{provider.times('INVITE')} times")
         phone.hang_up(provider)
         expect(provider.times("BYE") == 1, "what is known is answered unasked")
+        nothing_left(server)
+
+
+def each_realm_is_told_its_own_password(folder):
+    with running(folder, nodes=NODES) as server, TwoRealms(server, PROVIDER) as provider, \
+            CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        provider.edge = ("gate", "edge-secret")
+        registered_trunk(server)
+        wait_for(lambda: server.logged("refuses user or password"), "one password is not enough")
+        run([TANDEM, "--url", server.url, "trunk", "set", "demo.test", "line", "--credentials",
+             '[{"realm": "edge.test", "user": "gate", "password": "edge-secret"}]'], env={**os.environ, "TANDEM_DATA": server.data})
+        is_registered(server, provider)
+        phone.call(OUTSIDE, provider)
+        expect(all(header(provider.invite, name) for name in ("Authorization", "Proxy-Authorization")), provider.invite)
+        phone.hang_up(provider)
+        expect(provider.times("BYE") == 1, "and in requests within the call")
+        # Who reads the list and writes it back needs no password.
+        shown = server.api("GET", "/domains/demo.test/trunks/line")["credentials"]
+        expect(shown == [{"realm": "edge.test", "user": "gate"}], f"{shown}")
+        server.api("PATCH", "/domains/demo.test/trunks/line", {"credentials": shown, "expires_s": 300})
+        provider.registered.clear()
+        wait_for(lambda: provider.registered, "it registers with the same password")
+        refused = server.api("PATCH", "/domains/demo.test/trunks/line",
+                             {"credentials": shown + [{"realm": "core.test", "user": "x"}]}, expected=422)
+        expect(refused["field"] == "credentials[1].password", f"{refused}")
+        told = str(server.api("GET", "/audit?limit=100"))
+        expect("edge-secret" not in told and not server.logged("edge-secret"), "the password is shown")
         nothing_left(server)
 
 

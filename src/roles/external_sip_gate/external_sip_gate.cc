@@ -4,6 +4,7 @@
 
 #include "border/settings_of.h"
 #include "model/secret.h"
+#include "model/trunk_credentials.h"
 #include "roles/external_sip_gate/limits.h"
 #include "roles/external_sip_gate/trunk_state.h"
 #include "store/catalog.h"
@@ -149,6 +150,7 @@ void ExternalSipGate::add_line(const model::Trunk& trunk) {
         around_.tokens.text({ports::TokenKind::Trunk, around_.self, ports::key_of(trunk.id)});
     secrets.user_agent = around_.catalog.system().user_agent;
     secrets.tls_key = model::unseal_text(trunk.tls_certificate_key_sealed, seal_key_).value_or("");
+    secrets.credential_passwords = model::passwords_of(trunk, seal_key_);
     lines_.emplace(++last_line_, TrunkLine(trunk, std::move(secrets), around_.rng));
     by_trunk_[trunk.id] = last_line_;
 }

@@ -90,6 +90,9 @@ TrunkLine::TrunkLine(model::Trunk trunk, LineSecrets secrets, Rng& rng)
     settings.password = secrets_.password;
     settings.expires_s = static_cast<uint32_t>(trunk_.expires.count());
     settings.user_agent = secrets_.user_agent;
+    for (size_t i = 0; i < secrets_.credential_passwords.size(); ++i)
+        settings.realms.push_back({trunk_.credentials[i].realm, trunk_.credentials[i].user,
+                                   secrets_.credential_passwords[i]});
     registration_.emplace(std::move(settings), secrets_.contact_token, rng);
 }
 

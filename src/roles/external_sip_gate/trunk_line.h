@@ -26,7 +26,8 @@ struct LineSecrets {
     std::string password;
     std::string contact_token;
     std::string user_agent;
-    std::string tls_key{};  // of the trunk's certificate
+    std::string tls_key{};                            // of the trunk's certificate
+    std::vector<std::string> credential_passwords{};  // one for each of the trunk's `credentials`
 };
 
 class TrunkLine {

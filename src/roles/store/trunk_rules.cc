@@ -68,6 +68,22 @@ Result<void> check_codecs(const model::Trunk& trunk, const model::Trunk* before)
     return {};
 }
 
+Result<void> check_credentials(const model::Trunk& trunk) {
+    for (size_t i = 0; i < trunk.credentials.size(); ++i) {
+        const auto is_same = [&](const model::TrunkCredential& each) {
+            return each.realm == trunk.credentials[i].realm;
+        };
+        const auto first = std::ranges::find_if(trunk.credentials, is_same);
+        if (first != trunk.credentials.begin() + static_cast<ptrdiff_t>(i))
+            return make_error(ErrorCode::OutOfRange, "credentials[" + std::to_string(i) + "].realm",
+                              "is in the list already");
+    }
+    if (!trunk.credentials.empty() && trunk.password_sealed.empty())
+        return make_error(ErrorCode::Missing, "password",
+                          "is required beside credentials, for all other realms");
+    return {};
+}
+
 Result<void> check_shares(const model::TrunkGroup& group) {
     for (size_t i = 0; i < group.shares.size(); ++i) {
         const TrunkId trunk = group.shares[i].trunk;
@@ -101,6 +117,7 @@ Result<void> check_own_rules(const Catalog& catalog, const model::Trunk& trunk, 
     if (is_new_ca && !trunk.tls_ca.empty()) TRY(check_authorities(trunk.tls_ca, "tls_ca"));
     if (!trunk.tls_ca.empty() && !trunk.tls_verify)
         return make_error(ErrorCode::OutOfRange, "tls_ca", "has no meaning without tls_verify");
+    TRY(check_credentials(trunk));
     if (trunk.mode != model::TrunkMode::Register) return {};
     if (trunk.user.empty())
         return make_error(ErrorCode::Missing, "user", "is required for a trunk that registers");
