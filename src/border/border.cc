@@ -26,7 +26,7 @@ void Border::on_letter(Now now, ports::Letter letter, ports::Outbox& out) {
     } else if (auto* returned = get_if<ports::SipInbound>(&letter.payload)) {
         on_returned(now, letter.from, std::move(*returned), out);
     } else if (const auto* failed = get_if<ports::PacketFailed>(&letter.payload)) {
-        on_failed(now, failed->flow, failed->branch, out);
+        on_failed(now, *failed, out);
     } else if (const auto* opened = get_if<ports::ListenerOpened>(&letter.payload)) {
         on_opened(*opened);
     } else if (const auto* refused = get_if<ports::ListenerFailed>(&letter.payload)) {
@@ -368,15 +368,15 @@ void Border::send_response(Now now, ports::SipOutbound outbound, ports::Outbox& 
     packet_out(now, {flow, outbound.message.to_text(), {}, may_connect}, out);
 }
 
-void Border::on_failed(Now now, const ports::Flow& flow, const std::string& branch,
-                       ports::Outbox& out) {
-    if (branch.empty()) return;
-    if (auto request = large_.failed(now.mono, branch)) {
+void Border::on_failed(Now now, const ports::PacketFailed& failed, ports::Outbox& out) {
+    if (failed.branch.empty()) return;
+    if (auto request = large_.failed(now.mono, failed.branch)) {
         send_request(now, std::move(*request), out);
         return;
     }
     // RFC 5626 11.6: 430, the flow has failed, and another binding or a new look-up may serve.
-    tell_undeliverable(branch, flow.transport == Transport::Udp ? 503 : 430, out);
+    const bool is_gone = failed.nobody_listens || failed.flow.transport != Transport::Udp;
+    tell_undeliverable(failed.branch, is_gone ? 430 : 503, out);
 }
 
 void Border::tell_undeliverable(const std::string& branch, int status, ports::Outbox& out) {

@@ -88,7 +88,7 @@ class Border {
     void send_response(Now now, ports::SipOutbound outbound, ports::Outbox& out);
     bool try_over_tcp(Now now, const ports::SipOutbound& outbound, ports::Outbox& out);
     void send_as_tcp(ports::SipOutbound outbound, Now now, ports::Outbox& out);
-    void on_failed(Now now, const ports::Flow& flow, const std::string& branch, ports::Outbox& out);
+    void on_failed(Now now, const ports::PacketFailed& failed, ports::Outbox& out);
     void on_returned(Now now, ports::Instance by, ports::SipInbound inbound, ports::Outbox& out);
     bool adopt_flow(ports::Flow& flow);
     void tell_undeliverable(const std::string& branch, int status, ports::Outbox& out);

@@ -215,7 +215,10 @@ bool Call::try_again(CallContext& ctx, uint8_t index, const sip::LegEvent& event
         open_branches(ctx);
         return true;
     }
-    if (failed.destination.outside) return try_next_way(ctx, index, event.status);
+    if (failed.destination.outside) {
+        if (event.status == 430) tell_of_silence(ctx, failed);
+        return try_next_way(ctx, index, event.status);
+    }
     if (event.status == 430 && !failed.rebound) {
         const DomainId domain = domain_of(facts_, failed.destination);
         const auto registrar = ctx.around.directory.active(ports::RoleKind::Registrar, domain);

@@ -2,6 +2,7 @@
 
 #include "call/identity.h"
 #include "model/secret.h"
+#include "model/trunk_credentials.h"
 #include "model/trunk_proxy.h"
 #include "routing/trunk_numbers.h"
 #include "store/catalog.h"
@@ -66,7 +67,12 @@ void know_trunk_again(Outside& outside, const store::Catalog& catalog, const Sea
 std::optional<sip::LegCredentials> credentials_of(const model::Trunk& trunk, const SealKey& key) {
     const auto password = model::unseal_text(trunk.password_sealed, key);
     if (!password) return std::nullopt;
-    return sip::LegCredentials{trunk.auth_user.empty() ? trunk.user : trunk.auth_user, *password};
+    sip::LegCredentials made{trunk.auth_user.empty() ? trunk.user : trunk.auth_user, *password};
+    const auto passwords = model::passwords_of(trunk, key);
+    for (size_t i = 0; i < passwords.size(); ++i)
+        made.realms.push_back(
+            {trunk.credentials[i].realm, trunk.credentials[i].user, passwords[i]});
+    return made;
 }
 
 OfferLimits limits_of(const model::Trunk& trunk) {

@@ -227,4 +227,24 @@ std::optional<std::string> text_member(std::string_view text, std::string_view n
     return std::string(value->get_string().data(), value->get_string().size());
 }
 
+std::optional<std::vector<std::optional<std::string>>> text_members(std::string_view text,
+                                                                    std::string_view list,
+                                                                    std::string_view name) {
+    const auto document = parse(text, {});
+    if (!document || !document->is_object()) return std::nullopt;
+    const json::value* entries = document->get_object().if_contains({list.data(), list.size()});
+    if (entries == nullptr || !entries->is_array()) return std::nullopt;
+    std::vector<std::optional<std::string>> all;
+    for (const json::value& entry : entries->get_array()) {
+        const json::value* value = entry.is_object()
+                                       ? entry.get_object().if_contains({name.data(), name.size()})
+                                       : nullptr;
+        const json::string* member = value == nullptr ? nullptr : value->if_string();
+        all.push_back(member == nullptr
+                          ? std::nullopt
+                          : std::optional(std::string(member->data(), member->size())));
+    }
+    return all;
+}
+
 }  // namespace tandem::model

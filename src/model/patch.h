@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "model/codec.h"
@@ -22,5 +23,11 @@ Result<std::string> merge_patch(std::string_view current, std::string_view patch
 bool has_member(std::string_view document, std::string_view name);
 // The string field `name` at the top of `document`, if it is there.
 std::optional<std::string> text_member(std::string_view document, std::string_view name);
+
+// The string field `name` of each entry of the list `list` at the top of `document`. nullopt: it
+// has no such list.
+std::optional<std::vector<std::optional<std::string>>> text_members(std::string_view document,
+                                                                    std::string_view list,
+                                                                    std::string_view name);
 
 }  // namespace tandem::model

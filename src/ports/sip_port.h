@@ -96,6 +96,7 @@ struct FlowClosed {
 struct PacketFailed {
     Flow flow;
     std::string branch;
+    bool nobody_listens = false;  // the other end says so (ICMP), of UDP
 };
 
 // Sockets that a gate listens on, by request to kTransport. The number is the gate's and is the

@@ -71,6 +71,8 @@ struct ResolveReply {
     std::string failure;
     uint32_t ttl_s = UINT32_MAX;  // asking again makes no sense before
     bool is_partial = false;      // name servers have failed: something may be missing
+    // Where DNS has led to, too, though no server can be there (port 0, 0.0.0.0 ...); or empty.
+    std::string unfit{};
 };
 
 }  // namespace tandem::ports

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "sip/scanner.h"
+
 namespace tandem::sip {
 namespace {
 
@@ -27,6 +29,13 @@ std::optional<DigestChallenge> read(const std::string& challenge) {
 }
 
 }  // namespace
+
+// RFC 7616 3.3: a realm is compared as it stands; a challenge may have escaped it.
+DigestIdentity DigestSecrets::in(std::string_view realm) const {
+    const auto found = std::ranges::find(realms, unquote(realm), &OfRealm::realm);
+    if (found == realms.end()) return {user, password};
+    return {found->user, found->password};
+}
 
 bool DigestAnswers::asks_anew(const Message& request, const Message& response) {
     const auto asked = challenge_in(response);
@@ -53,7 +62,7 @@ bool DigestAnswers::take(const Message& response) {
     return true;
 }
 
-void DigestAnswers::prove(const DigestIdentity& who, Rng& rng, Message& request) {
+void DigestAnswers::prove(const DigestSecrets& who, Rng& rng, Message& request) {
     request.remove(HeaderId::Authorization);
     request.remove(HeaderId::ProxyAuthorization);
     for (Asked& each : asked_) {
@@ -62,7 +71,8 @@ void DigestAnswers::prove(const DigestIdentity& who, Rng& rng, Message& request)
         const std::string cnonce = rng.token(16);
         const DigestAnswer answer{request.method_token(), request.request_uri(), cnonce,
                                   ++each.nonce_count};
-        request.append(proof_for(each.by_proxy), answer_challenge(*challenge, who, answer));
+        request.append(proof_for(each.by_proxy),
+                       answer_challenge(*challenge, who.in(challenge->realm), answer));
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/rng.h"
@@ -18,6 +19,21 @@ namespace tandem::sip {
 // make requests grow.
 inline constexpr size_t digest_realms_max = 4;
 
+// Who we are, to whom.
+struct DigestSecrets {
+    std::string user;  // where no realm below fits
+    std::string password;
+    struct OfRealm {
+        std::string realm;
+        std::string user;
+        std::string password;
+        friend bool operator==(const OfRealm&, const OfRealm&) = default;
+    };
+    std::vector<OfRealm> realms{};  // the first that fits counts
+    friend bool operator==(const DigestSecrets&, const DigestSecrets&) = default;
+    DigestIdentity in(std::string_view realm) const;
+};
+
 class DigestAnswers {
  public:
     // Whether another try may do better than `request`, which has earned this 401 or 407: it had no
@@ -29,7 +45,7 @@ class DigestAnswers {
     bool take(const Message& response);
     // Proves it to all realms that are known, in place of what the request says. Later requests
     // answer unasked (RFC 3261 22.3, RFC 7616 3.6).
-    void prove(const DigestIdentity& who, Rng& rng, Message& request);
+    void prove(const DigestSecrets& who, Rng& rng, Message& request);
     void forget() { asked_.clear(); }
 
  private:

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "base/crypto.h"
+
 namespace tandem::sip {
 namespace {
 
-constexpr DigestIdentity kWho{"4930100", "secret"};
+const DigestSecrets kWho{"4930100", "secret"};
 
 struct DigestAnswersTest : testing::Test {
     static Message request() {
@@ -65,6 +67,38 @@ TEST_F(DigestAnswersTest, ProvesItToEachRealmOnTheWay) {
     EXPECT_EQ(proofs(again), "core n2 4\nsecond n3 3\nedge n4 2\n");
     answers.forget();
     EXPECT_EQ(proofs(next()), "");
+}
+
+TEST_F(DigestAnswersTest, ARealmMayHaveAUserAndAPasswordOfItsOwn) {
+    const DigestSecrets who{"us",
+                            "default",
+                            {{"edge", "gate", "edge-secret"},
+                             {"edge", "second", "never"},
+                             {"The \"core\"", "4930100", "core-secret"}}};
+    answers.take(refusal(407, "edge", "n1"));
+    answers.take(refusal(401, "The \\\"core\\\"", "n2"));
+    answers.take(refusal(407, "other", "n3"));
+    Message made = request();
+    answers.prove(who, rng, made);
+    const auto is_proved = [&](HeaderId id, size_t index, const std::string& identity) {
+        size_t at = 0;
+        for (const Result<AuthValue> value : made.auth_values(id)) {
+            if (at++ != index) continue;
+            const auto proof = DigestCredentials::parse(*value);
+            const auto hash = [](const std::string& text) {
+                return hash_hex(HashAlgorithm::Md5, text);
+            };
+            const std::string user = identity.substr(0, identity.find(':'));
+            return proof && proof->username == user &&
+                   proof->response == hash(hash(identity) + ":" + std::string(proof->nonce) +
+                                           ":00000001:" + std::string(proof->cnonce) +
+                                           ":auth:" + hash("REGISTER:sip:provider.test"));
+        }
+        return false;
+    };
+    EXPECT_TRUE(is_proved(HeaderId::ProxyAuthorization, 0, "gate:edge:edge-secret"));
+    EXPECT_TRUE(is_proved(HeaderId::ProxyAuthorization, 1, "us:other:default"));
+    EXPECT_TRUE(is_proved(HeaderId::Authorization, 0, "4930100:The \"core\":core-secret"));
 }
 
 TEST_F(DigestAnswersTest, TellsAWrongPasswordFromANonceThatIsWornOut) {

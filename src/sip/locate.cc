@@ -45,6 +45,16 @@ std::string canonical(std::string_view name) {
 
 }  // namespace
 
+bool is_of_one_host(const SocketAddress& address) {
+    const IpAddress& ip = address.ip;
+    const bool is_v4 = ip.family == AddressFamily::V4;
+    const bool is_this_network = is_v4 && ip.octets[0] == 0;
+    const bool is_all = is_v4 && std::all_of(ip.octets.begin(), ip.octets.begin() + 4,
+                                             [](uint8_t each) { return each == 255; });
+    return address.port != 0 && !ip.is_unspecified() && !is_this_network && !is_all &&
+           !ip.is_multicast();
+}
+
 std::vector<SrvRecord> order_srv(std::vector<SrvRecord> records, Rng& rng) {
     std::stable_sort(records.begin(), records.end(), [](const SrvRecord& a, const SrvRecord& b) {
         // Within a priority those of weight 0 come first, as RFC 2782 has it.
@@ -256,8 +266,13 @@ void Locator::finish() {
         for (const auto* addresses : {&entry->v4, &entry->v6}) {
             for (const IpAddress& ip : *addresses) {
                 if (targets.size() >= locate_targets_max) break;
+                const SocketAddress address{ip, host.port};
+                if (!is_of_one_host(address)) {
+                    if (!facts_.unfit) facts_.unfit = address;
+                    continue;
+                }
                 targets.push_back(
-                    {host.transport, {ip, host.port}, host.name, host.rank, server, host.weight});
+                    {host.transport, address, host.name, host.rank, server, host.weight});
             }
         }
         ++server;

@@ -69,7 +69,13 @@ struct Target {
 struct LookUpFacts {
     uint32_t ttl_s = UINT32_MAX;  // the least of the records that it stands on
     bool is_partial = false;      // name servers failed us, so that something may be missing
+    // The first place that records lead to though no server can be there; it was left out.
+    std::optional<SocketAddress> unfit{};
 };
+
+// Whether one host may wait there: an address of the host itself, of a group or of all hosts is
+// none (RFC 1122 3.2.1.3), and port 0 is no port.
+bool is_of_one_host(const SocketAddress& address);
 
 struct LocateRequest {
     std::string host;              // name or address; maddr when the URI has one

@@ -199,6 +199,21 @@ TEST(Locate, SaysForHowLongAndWhetherSomethingIsMissing) {
     EXPECT_TRUE(zone.facts.is_partial);
 }
 
+TEST(Locate, LeavesOutWhereNoServerCanBe) {
+    Zone zone;
+    zone.srv("_sip._udp.a.test", {{1, 0, 0, "good.test"}, {2, 0, 5060, "bad.test"}});
+    zone.address("good.test", "192.0.2.1");
+    for (const char* bad : {"0.0.0.0", "0.1.2.3", "255.255.255.255", "224.0.0.1", "::", "ff02::1"})
+        zone.address("bad.test", bad);
+    EXPECT_EQ(text_of(zone.locate(to("a.test"))), "error not_found");
+    EXPECT_EQ(zone.facts.unfit, *SocketAddress::parse("192.0.2.1:0"));
+    zone.address("bad.test", "192.0.2.2");
+    EXPECT_EQ(text_of(zone.locate(to("a.test"))), "udp 192.0.2.2:5060\n");
+    EXPECT_TRUE(zone.facts.unfit.has_value());
+    EXPECT_TRUE(zone.locate(to("good.test")).has_value());
+    EXPECT_FALSE(zone.facts.unfit.has_value());
+}
+
 TEST(Locate, BoundsWhatAHostileZoneCausesToBeAsked) {
     Zone zone;
     std::vector<NaptrRecord> naptr;

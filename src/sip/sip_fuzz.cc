@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "sip/parser.h"
+#include "sip/quoted_request.h"
 #include "sip/validate.h"
 
 namespace tandem::sip {
@@ -75,6 +76,7 @@ void check_survives(const Message& message) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using namespace tandem::sip;
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    (void)branch_of_new_request(bytes);
     auto message = parse_message(bytes);
     if (!message) {
         const auto answer = answer_to_rejected(bytes, message.error());

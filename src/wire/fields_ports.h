@@ -103,6 +103,7 @@ template <typename A>
 void describe(A& a, ports::PacketFailed& v) {
     a(1, v.flow);
     a(2, v.branch);
+    a(3, v.nobody_listens);
 }
 template <typename A>
 void describe(A& a, ports::ListenerOpen& v) {

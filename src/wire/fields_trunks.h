@@ -54,6 +54,7 @@ void describe(A& a, ports::ResolveReply& v) {
     a(2, v.failure);
     a(3, v.ttl_s);
     a(4, v.is_partial);
+    a(5, v.unfit);
 }
 
 }  // namespace tandem::wire

@@ -68,16 +68,58 @@ request_route {{
 """
 
 
+TLS_PORT = 5081
+TLS_CONFIG = """enable_tls=yes
+listen=tls:{address}:{port}
+tcp_connection_lifetime=600
+"""
+TLS_MODULE = """loadmodule "tls.so"
+modparam("tls", "config", "{file}")
+"""
+# Whom Kamailio lets in says its own check of the certificate, not only the handshake.
+TLS_CHECK = """    if ($proto == "tls" && $tls_peer_subject_cn != "{client}") {{ sl_send_reply("403", "Another Certificate"); exit; }}
+"""
+# What it connects to is ours, whose certificate is nobody's.
+TLS_FILE = """[server:default]
+method = TLSv1.2+
+verify_certificate = yes
+require_certificate = yes
+certificate = {server}/server.pem
+private_key = {server}/server.key
+ca_list = {clients}/ca.pem
+
+[client:default]
+method = TLSv1.2+
+verify_certificate = no
+require_certificate = no
+"""
+
+
 class Kamailio:
-    def __init__(self, folder, address="127.0.0.2", port=5080, outside=("127.0.0.3", 5085)):
+    """`tls`: the Authority whose certificate it shows at TLS_PORT, the one that its clients' must be of, and the name of the
+    only client that it serves there."""
+
+    def __init__(self, folder, address="127.0.0.2", port=5080, outside=("127.0.0.3", 5085), tls=None):
         self.folder = os.path.join(folder, "kamailio")
         os.makedirs(self.folder, exist_ok=True)
         self.address = address
         self.config = os.path.join(self.folder, "kamailio.cfg")
         self.log = os.path.join(self.folder, "log")
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(address=address, port=port, outside=outside[0], outside_port=outside[1]))
+            file.write(self.with_tls(CONFIG, tls).format(address=address, port=port, outside=outside[0], outside_port=outside[1]))
         self.process = None
+
+    def with_tls(self, config, tls):
+        if tls is None:
+            return config
+        server, clients, client = tls
+        path = os.path.join(self.folder, "tls.cfg")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(TLS_FILE.format(server=server.folder, clients=clients.folder))
+        begin = "request_route {{\n"
+        config = config.replace("disable_tcp=yes\n", TLS_CONFIG.format(address=self.address, port=TLS_PORT))
+        config = config.replace('loadmodule "auth.so"\n', 'loadmodule "auth.so"\n' + TLS_MODULE.format(file=path))
+        return config.replace(begin, begin + TLS_CHECK.format(client=client).replace("{", "{{").replace("}", "}}"))
 
     def __enter__(self):
         self.start()

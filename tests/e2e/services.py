@@ -129,6 +129,21 @@ def no_phone_is_registered(folder):
         nothing_left(server)
 
 
+def a_phone_that_is_gone_keeps_nobody_waiting(folder):
+    """Registered, but its program has ended: its host says that the port is closed (ICMP), and the call goes on at once."""
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1003") as (a, c):
+        with phones(server, "1002"):
+            pass
+        began = time.monotonic()
+        expect(a.try_call("1002") == 480, "nobody can be reached")
+        services(server, "1002", forward_unregistered="1003")
+        a.begin_call("1002")
+        answered_by(a, c)
+        expect(time.monotonic() - began < 3, f"after {time.monotonic() - began:.1f} s")
+        check_forwards(server, ("1002", "1003", "unregistered"), calls=2)
+        nothing_left(server)
+
+
 def do_not_disturb(folder):
     with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1002", "1003") as (a, b, c):
         services(server, "1002", do_not_disturb=True)
@@ -567,7 +582,8 @@ def night_at_the_touch_of_a_key(folder):
 
 if __name__ == "__main__":
     main(all_calls_go_elsewhere, busy_goes_on_and_ends_as_busy, nobody_answers_and_the_next_rings,
-         the_caller_gives_up_while_the_second_rings, no_phone_is_registered, do_not_disturb,
+         the_caller_gives_up_while_the_second_rings, no_phone_is_registered,
+         a_phone_that_is_gone_keeps_nobody_waiting, do_not_disturb,
          anonymous_callers_are_refused, a_forwarded_call_survives_a_kill,
          what_leads_nowhere_good_is_refused_when_it_is_set, users_set_their_own, the_command_line_sets_them,
          a_group_rings_all_at_once, a_group_rings_one_by_one_and_overflows, members_of_a_group_take_turns,

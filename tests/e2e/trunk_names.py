@@ -70,7 +70,7 @@ def calls_go_by_priority_and_weight(folder):
                 expect(sum(counts) == calls and counts[2] == 0 and 66 <= counts[0] <= 114, f"{counts}")
                 first.refuses = second.refuses = "503 Service Unavailable"
                 expect(tried_and_busy(phone, first, second, third) == [1, 1, 1], "the third comes last, and comes")
-            # The first has no socket any more: the first call that is drawn for it waits, the others do not.
+            # The first has no socket any more: its host says so.
             second.refuses = BUSY
             wait_for(lambda: tried_and_busy(phone, second, third) == [1, 0] and
                      "down" in [each["state"] for each in state_of(server)["proxies"]], "it is known to be away", 20)
@@ -112,6 +112,21 @@ def a_registration_goes_to_the_best_server_that_is_there(folder):
             phone.hang_up(second)
 
 
+def where_no_server_can_be_is_left_out(folder):
+    with NameServer(folder) as names:
+        names.serve(*servers(("a", "0.0.0.0", PORT, 10, 0), ("b", "224.0.1.75", PORT, 20, 0), ("c", ONE, 0, 30, 0),
+                             ("d", TWO, PORT, 40, 0)))
+        with site(folder, names) as (server, phone), provider(server, TWO) as there:
+            add_trunk(server, mode="peer", ping_s=1)
+            wait_for(lambda: known(server, TWO), "the only place")
+            trouble = f"leaves out 0.0.0.0:{PORT}, where provider.test leads to: no server can be there"
+            expect(trouble in state_of(server)["error"], f"{state_of(server)}")
+            phone.call("0301", there)
+            phone.hang_up(there)
+            told = [each["text"] for each in server.api("GET", "/events")["items"] if trouble in each["text"]]
+            expect(len(told) == 1, f"{told}")
+
+
 def records_that_change_are_followed(folder):
     """A name that stops to resolve keeps its last addresses, and says so; new servers count when the old records have expired."""
     with NameServer(folder) as names:
@@ -136,4 +151,5 @@ def records_that_change_are_followed(folder):
 
 
 if __name__ == "__main__":
-    main(calls_go_by_priority_and_weight, a_registration_goes_to_the_best_server_that_is_there, records_that_change_are_followed)
+    main(calls_go_by_priority_and_weight, a_registration_goes_to_the_best_server_that_is_there,
+         where_no_server_can_be_is_left_out, records_that_change_are_followed)

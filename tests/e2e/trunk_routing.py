@@ -7,10 +7,12 @@
 import os
 import re
 import time
+from types import SimpleNamespace
 
 from calling_phone import CallingPhone, header
 from calls import figures, nothing_left
 from harness import TANDEM, expect, main, run, running, wait_for
+from kamailio import TLS_PORT, Kamailio
 from provider import Provider
 from tls_provider import Authority, TlsProvider
 
@@ -472,6 +474,41 @@ def a_trunk_shows_a_certificate_of_its_own(folder):
         expect("BEGIN PRIVATE KEY" not in audit and not server.logged("PRIVATE KEY"), "the key is shown")
 
 
+def kamailio_checks_the_certificate_of_a_trunk(folder):
+    """It takes registrations and calls over TLS from the one client whose certificate it has verified; one without any gets no
+    connection, one with another of the same authority no service."""
+    for name in ("servers", "clients"):
+        os.mkdir(os.path.join(folder, name))
+    authority = Authority(os.path.join(folder, "servers"), "localhost")
+    clients = Authority(os.path.join(folder, "clients"), "nobody")
+    known, other = (clients.issue(name) for name in ("line.test", "other.test"))
+    with running(folder, nodes=NODES) as server, \
+            Kamailio(folder, address="127.0.0.1", tls=(authority, clients, "line.test")) as kamailio, \
+            Provider(SimpleNamespace(address=kamailio.address), 5085, address="127.0.0.3", challenges=False) as outside, \
+            CallingPhone(server, "1001", 5066) as phone:
+        outside.server_port = 5080
+        phone.register()
+        for name, user, pair in (("known", "4930101", known), ("other", "4930102", other), ("bare", "4930103", None)):
+            own = {"tls_certificate": pair[0], "tls_certificate_key": pair[1]} if pair else {}
+            trunk = server.api("POST", f"{DOMAIN}/trunks",
+                               {"name": name, "proxies": [f"localhost:{TLS_PORT};tls"], "user": user,
+                                "sip_domain": "provider.test", "password": "line-secret", "tls_ca": authority.pem, **own})
+            if name == "known":
+                server.api("PATCH", DOMAIN, {"settings": {"default_trunk": trunk["id"]}})
+
+        def state(name):
+            return next(each for each in server.api("GET", f"{DOMAIN}/trunk-states")["items"] if each["name"] == name)
+        wait_for(lambda: state("known")["registered"], "the one that it knows", 20)
+        wait_for(lambda: server.logged("trunk other of demo.test could not register: the registrar answers 403 Another Certificate"),
+                 "not another one", 20)
+        wait_for(lambda: "has no TLS" in state("bare").get("error", ""), "none at all has no connection", 20)
+        expect(not state("other")["registered"] and not state("bare")["registered"], "nor others with it")
+        phone.call("0305550199", outside)
+        phone.talks_with(outside)
+        phone.hang_up(outside)
+        nothing_left(server)
+
+
 if __name__ == "__main__":
     main(a_rule_sends_calls_over_a_trunk, numbers_are_written_as_the_trunk_wants_them, a_full_trunk_is_passed_by,
          a_group_chooses_by_cost_and_moves_on, a_trunk_is_offered_its_codecs_only, what_a_trunk_offers_is_limited_too,
@@ -479,4 +516,5 @@ if __name__ == "__main__":
          two_trunks_at_one_address_are_told_apart_by_whom_they_call,
          a_fax_changes_to_t38_in_the_middle_of_a_call, a_provider_is_reached_over_tls,
          tls_settings_of_a_domain_count_for_its_own_trunks, a_trunk_shows_a_certificate_of_its_own,
+         kamailio_checks_the_certificate_of_a_trunk,
          calls_are_shared_among_the_trunks_of_a_group)

@@ -154,6 +154,37 @@ def the_next_proxy_takes_over(folder):
         expect(phone.try_call(OUTSIDE) == 486, "busy is an answer of the called party")
 
 
+def a_provider_whose_program_has_died_keeps_nobody_waiting(folder):
+    """Its host says that the port is closed (ICMP): the next proxy is asked at once, and later calls go there first."""
+    with running(folder, nodes=NODES) as server, CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+
+        def states():
+            return [each["state"] for each in server.api("GET", "/domains/demo.test/trunk-states")["items"][0]["proxies"]]
+
+        def at_once(call, *arguments):
+            began = time.monotonic()
+            result = call(*arguments)
+            expect(time.monotonic() - began < 1.5, f"it took {time.monotonic() - began:.1f} s")
+            return result
+        with Provider(server, SECOND, challenges=False) as second:
+            with Provider(server, PROVIDER, challenges=False) as first:
+                add_trunk(server, mode="peer", proxies=[f"127.0.0.1:{PROVIDER}", f"127.0.0.1:{SECOND}"], ping_s=3600)
+                wait_for(lambda: states() == ["up", "up"], "both are there")
+                phone.call(OUTSIDE, first)
+            # What belongs to a call is not given up for ICMP: the program may be back in a moment.
+            bye = phone.in_dialog("BYE")
+            phone.wait_response(bye)
+            with Provider(server, PROVIDER, challenges=False) as back:
+                back.respond(back.wait_request("BYE", 8), "200 OK")
+            at_once(phone.call, OUTSIDE, second)
+            phone.hang_up(second)
+            wait_for(lambda: states() == ["down", "up"], "it is known, though it was not time for a ping", 2)
+            at_once(phone.call, OUTSIDE, second)
+            phone.hang_up(second)
+        expect(at_once(phone.try_call, OUTSIDE) >= 480, "nobody is left")
+
+
 def trunks_of_a_group_stand_in_for_one_another(folder):
     with running(folder, nodes=NODES) as server, Provider(server, PROVIDER, challenges=False) as first, \
             Provider(server, SECOND, challenges=False) as second, CallingPhone(server, "1001", 5066) as phone:
@@ -228,6 +259,17 @@ def a_wrong_password_is_not_tried_again_and_again(folder):
 class TwoRealms(Provider):
     """A proxy in front of a registrar, each with a realm of its own; it asks for proof of every request."""
 
+    edge = ("4930100", "line-secret")  # user and password that the proxy wants
+
+    def is_proved(self, text, name):
+        if name != "Proxy-Authorization":
+            return super().is_proved(text, name)
+        password, self.password = self.password, self.edge[1]
+        try:
+            return f'username="{self.edge[0]}"' in (header(text, name) or "") and super().is_proved(text, name)
+        finally:
+            self.password = password
+
     def answers_itself(self, text, source):
         for name, status, lines in (("Proxy-Authorization", "407 Proxy Authentication Required",
                                      'Proxy-Authenticate: Digest realm="edge.test", nonce="e1", qop="auth"\r\n'),
@@ -251,6 +293,34 @@ def a_proxy_and_the_registrar_both_ask_for_proof(folder):
         expect(provider.times("INVITE") == 3, f"{provider.times('INVITE')} times")
         phone.hang_up(provider)
         expect(provider.times("BYE") == 1, "what is known is answered unasked")
+        nothing_left(server)
+
+
+def each_realm_is_told_its_own_password(folder):
+    with running(folder, nodes=NODES) as server, TwoRealms(server, PROVIDER) as provider, \
+            CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        provider.edge = ("gate", "edge-secret")
+        registered_trunk(server)
+        wait_for(lambda: server.logged("refuses user or password"), "one password is not enough")
+        run([TANDEM, "--url", server.url, "trunk", "set", "demo.test", "line", "--credentials",
+             '[{"realm": "edge.test", "user": "gate", "password": "edge-secret"}]'], env={**os.environ, "TANDEM_DATA": server.data})
+        is_registered(server, provider)
+        phone.call(OUTSIDE, provider)
+        expect(all(header(provider.invite, name) for name in ("Authorization", "Proxy-Authorization")), provider.invite)
+        phone.hang_up(provider)
+        expect(provider.times("BYE") == 1, "and in requests within the call")
+        # Who reads the list and writes it back needs no password.
+        shown = server.api("GET", "/domains/demo.test/trunks/line")["credentials"]
+        expect(shown == [{"realm": "edge.test", "user": "gate"}], f"{shown}")
+        server.api("PATCH", "/domains/demo.test/trunks/line", {"credentials": shown, "expires_s": 300})
+        provider.registered.clear()
+        wait_for(lambda: provider.registered, "it registers with the same password")
+        refused = server.api("PATCH", "/domains/demo.test/trunks/line",
+                             {"credentials": shown + [{"realm": "core.test", "user": "x"}]}, expected=422)
+        expect(refused["field"] == "credentials[1].password", f"{refused}")
+        told = str(server.api("GET", "/audit?limit=100"))
+        expect("edge-secret" not in told and not server.logged("edge-secret"), "the password is shown")
         nothing_left(server)
 
 
@@ -354,7 +424,8 @@ def bad_trunks_are_refused(folder):
         for change, field in (({"proxies": []}, "proxies"), ({"proxies": ["host:0"]}, "proxies[0]"),
                               ({"proxies": ["a.test", "b.test;sctp"]}, "proxies[1]"), ({"user": ""}, "user"),
                               ({"password": None}, "password"), ({"addresses": ["10.0.0.0/8", "ten"]}, "addresses[1]"),
-                              ({"mode": "sell"}, "mode"), ({"name": "Ü"}, "name"), ({"ping_s": -1}, "ping_s"),
+                              ({"proxies": ["a.test", "0.0.0.0"]}, "proxies[1]"),
+                              ({"proxies": ["224.0.1.75"]}, "proxies[0]"), ({"mode": "sell"}, "mode"), ({"name": "Ü"}, "name"), ({"ping_s": -1}, "ping_s"),
                               ({"incoming_number": "abc"}, "incoming_number"), ({"tls_ca": "no certificate"}, "tls_ca"),
                               ({"codecs": ["PCMA", "PCMB"]}, "codecs[1]")):
             body = {k: v for k, v in {**good, **change}.items() if v is not None}
@@ -373,7 +444,9 @@ def bad_trunks_are_refused(folder):
 
 if __name__ == "__main__":
     main(a_registered_trunk_carries_calls_both_ways, an_incoming_call_that_nobody_has_goes_to_the_trunks_number,
-         a_peer_is_known_by_its_address, the_next_proxy_takes_over, trunks_of_a_group_stand_in_for_one_another, it_registers_elsewhere_and_returns,
-         it_registers_as_long_as_the_registrar_asks, a_proxy_and_the_registrar_both_ask_for_proof, a_wrong_password_is_not_tried_again_and_again,
+         a_peer_is_known_by_its_address, the_next_proxy_takes_over,
+         a_provider_whose_program_has_died_keeps_nobody_waiting, trunks_of_a_group_stand_in_for_one_another, it_registers_elsewhere_and_returns,
+         it_registers_as_long_as_the_registrar_asks, a_proxy_and_the_registrar_both_ask_for_proof, each_realm_is_told_its_own_password,
+         a_wrong_password_is_not_tried_again_and_again,
          kamailio_dies_and_comes_back_during_a_call, calls_survive_a_crash,
          another_gate_takes_over_the_registration, what_is_wrong_with_a_trunk_is_shown_and_told_once, bad_trunks_are_refused)

@@ -314,6 +314,7 @@ void Node::resolve(const ports::Letter& letter) {
         ports::ResolveReply reply;
         reply.ttl_s = facts.ttl_s;
         reply.is_partial = facts.is_partial;
+        if (facts.unfit) reply.unfit = facts.unfit->text();
         if (!located) reply.failure = located.error().message;
         if (located) {
             for (const sip::Target& target : *located) {

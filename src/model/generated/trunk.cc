@@ -99,6 +99,31 @@ const Shape& shape_of<TrunkNumberChange>() {
     return shape;
 }
 
+void read(ObjectReader& in, TrunkCredential& out) {
+    in.text("realm", out.realm, {.length_min = 1, .length_max = 128, .format = Format::Text,
+        .presence = Presence::Required});
+    in.text("user", out.user, {.length_min = 1, .length_max = 128, .format = Format::Token,
+        .presence = Presence::Required});
+    in.input_only("password", {.length_min = 1, .length_max = 128, .format = Format::Text});
+    in.finish();
+}
+
+void write(ObjectWriter& out, const TrunkCredential& value) {
+    out.text("realm", value.realm);
+    out.text("user", value.user);
+}
+
+template <>
+const Shape& shape_of<TrunkCredential>() {
+    static const FieldShape fields[] = {
+        {"realm", FieldKind::Plain, nullptr},
+        {"user", FieldKind::Plain, nullptr},
+        {"password", FieldKind::InputOnly, nullptr},
+    };
+    static const Shape shape{"trunk_credential", fields};
+    return shape;
+}
+
 void read(ObjectReader& in, Trunk& out) {
     in.id("id", out.id.bits, Presence::Optional);
     in.id("domain", out.domain.bits, Presence::Optional);
@@ -113,6 +138,8 @@ void read(ObjectReader& in, Trunk& out) {
     in.text("auth_user", out.auth_user, {.length_max = 128, .format = Format::Token});
     in.input_only("password", {.length_min = 1, .length_max = 128, .format = Format::Text});
     in.bytes("password_sealed", out.password_sealed, 256);
+    in.object_list("credentials", out.credentials, {.items_max = 8});
+    in.bytes("credential_passwords_sealed", out.credential_passwords_sealed, 2048);
     in.duration("expires_s", out.expires, {.min = 30, .max = 86400});
     in.duration("ping_s", out.ping, {.min = 0, .max = 3600});
     in.enumeration("caller_from", out.caller_from, names_of(TrunkCaller{}), Presence::Optional);
@@ -155,6 +182,9 @@ void write(ObjectWriter& out, const Trunk& value) {
     out.text("user", value.user);
     out.text("auth_user", value.auth_user);
     if (out.shows_secrets()) out.bytes("password_sealed", value.password_sealed);
+    out.object_list("credentials", value.credentials);
+    if (out.shows_secrets()) out.bytes("credential_passwords_sealed",
+        value.credential_passwords_sealed);
     out.integer("expires_s", (value.expires).count());
     out.integer("ping_s", (value.ping).count());
     out.text("caller_from", to_string(value.caller_from));
@@ -195,6 +225,8 @@ const Shape& shape_of<Trunk>() {
         {"auth_user", FieldKind::Plain, nullptr},
         {"password", FieldKind::InputOnly, nullptr},
         {"password_sealed", FieldKind::ReadOnly, nullptr},
+        {"credentials", FieldKind::Plain, nullptr},
+        {"credential_passwords_sealed", FieldKind::ReadOnly, nullptr},
         {"expires_s", FieldKind::Plain, nullptr},
         {"ping_s", FieldKind::Plain, nullptr},
         {"caller_from", FieldKind::Plain, nullptr},
@@ -228,6 +260,7 @@ void keep_fixed(const Trunk& from, Trunk& to) {
     to.id = from.id;
     to.domain = from.domain;
     to.password_sealed = from.password_sealed;
+    to.credential_passwords_sealed = from.credential_passwords_sealed;
     to.tls_certificate_key_sealed = from.tls_certificate_key_sealed;
 }
 

@@ -58,6 +58,20 @@ void write(ObjectWriter& out, const TrunkNumberChange& value);
 template <>
 const Shape& shape_of<TrunkNumberChange>();
 
+// Who we are to those who ask for proof in one realm.
+struct TrunkCredential {
+    // The realm, as the challenge of the provider or of a proxy before it names it (RFC 7616 3.3).
+    std::string realm;
+    // User name of digest authentication there.
+    std::string user;
+
+    friend bool operator==(const TrunkCredential&, const TrunkCredential&) = default;
+};
+void read(ObjectReader& in, TrunkCredential& out);
+void write(ObjectWriter& out, const TrunkCredential& value);
+template <>
+const Shape& shape_of<TrunkCredential>();
+
 // A line to a provider, a gateway or a foreign PBX.
 struct Trunk {
     // Identity of the trunk, given at its creation.
@@ -83,6 +97,11 @@ struct Trunk {
     std::string auth_user;
     // The sealed password (model/secret.h). Secret.
     Bytes password_sealed;
+    // For realms with a user or a password of their own; in all others user, or auth_user, and
+    // password count.
+    std::vector<TrunkCredential> credentials;
+    // Their sealed passwords, in the same order (model/trunk_credentials.h). Secret.
+    Bytes credential_passwords_sealed;
     // How long we ask to be registered. The provider may grant less.
     std::chrono::seconds expires{600};
     // How often each proxy is asked whether it is there (OPTIONS); 0: never.

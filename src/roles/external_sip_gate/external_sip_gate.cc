@@ -4,6 +4,7 @@
 
 #include "border/settings_of.h"
 #include "model/secret.h"
+#include "model/trunk_credentials.h"
 #include "roles/external_sip_gate/limits.h"
 #include "roles/external_sip_gate/trunk_state.h"
 #include "store/catalog.h"
@@ -60,8 +61,8 @@ ExternalSipGate::ExternalSipGate(const ports::Surroundings& around, SipHashKey c
     : around_(around),
       seal_key_(seal_key),
       border_(around, ports::RoleKind::ExternalSipGate, call_id_key),
-      layer_(
-          sip::LayerSettings{{}, {around.rng.next(), around.rng.next()}, around.rng.next() | 1}) {}
+      layer_(sip::LayerSettings{{}, {around.rng.next(), around.rng.next()}, around.rng.next() | 1}),
+      look_ups_({look_ups_max, look_ups_per_domain_max, resolve_deadline}) {}
 
 void ExternalSipGate::start(Now now, ports::Outbox& out) {
     on_catalog(now, out);
@@ -149,6 +150,7 @@ void ExternalSipGate::add_line(const model::Trunk& trunk) {
         around_.tokens.text({ports::TokenKind::Trunk, around_.self, ports::key_of(trunk.id)});
     secrets.user_agent = around_.catalog.system().user_agent;
     secrets.tls_key = model::unseal_text(trunk.tls_certificate_key_sealed, seal_key_).value_or("");
+    secrets.credential_passwords = model::passwords_of(trunk, seal_key_);
     lines_.emplace(++last_line_, TrunkLine(trunk, std::move(secrets), around_.rng));
     by_trunk_[trunk.id] = last_line_;
 }
@@ -179,9 +181,10 @@ void ExternalSipGate::run(Step& step, uint32_t number) {
     const auto found = lines_.find(number);
     if (found == lines_.end()) return;
     TrunkLine& line = found->second;
-    while (const auto question = line.next_question(step.now.mono)) {
-        step.out.send(around_.self, ports::kResolver, question->query,
-                      request_of(number, question->proxy));
+    if (line.has_question(step.now.mono)) {
+        line.wait_to_ask(true);
+        look_ups_.want(line.trunk().domain, number);
+        look_up(step);
     }
     const bool is_ready = border_.is_ready();  // else all lines run when it is
     if (is_ready) {
@@ -195,6 +198,26 @@ void ExternalSipGate::run(Step& step, uint32_t number) {
         lines_.erase(found);
     } else if (const auto deadline = line.next_deadline(); deadline && is_ready) {
         timers_.add(std::max(*deadline, step.now.mono + pause_least), number);
+    }
+}
+
+// For as many lines as may ask now.
+void ExternalSipGate::look_up(Step& step) {
+    while (const auto number = look_ups_.next(step.now.mono)) {
+        const auto found = lines_.find(*number);
+        if (found == lines_.end()) continue;
+        TrunkLine& line = found->second;
+        line.wait_to_ask(false);
+        const auto question = line.next_question(step.now.mono);
+        if (!question) continue;
+        const uint64_t request = request_of(*number, question->proxy);
+        look_ups_.began(step.now.mono, line.trunk().domain, request);
+        step.out.send(around_.self, ports::kResolver, question->query, request);
+        const bool has_more = line.has_question(step.now.mono);
+        line.wait_to_ask(has_more);
+        if (has_more) look_ups_.want(line.trunk().domain, *number);
+        if (const auto deadline = line.next_deadline())
+            timers_.add(std::max(*deadline, step.now.mono + pause_least), *number);
     }
 }
 
@@ -357,6 +380,8 @@ void ExternalSipGate::on_answer(Step& step, const ports::SipInbound& in) {
 
 void ExternalSipGate::on_resolved(Step& step, uint64_t request, const ports::ResolveReply& reply) {
     const auto number = static_cast<uint32_t>(request >> 8);
+    look_ups_.ended(request);
+    look_up(step);
     const auto line = lines_.find(number);
     if (line == lines_.end()) return;
     const bool has_others = line->second.on_resolved(step.now.mono, request & 0xff, reply);
@@ -412,6 +437,7 @@ void ExternalSipGate::on_timeout(Now now, ports::Outbox& out) {
     layer_.on_timeout(now.mono, wire_);
     emit(step);
     deliver_layer_events(step);
+    look_up(step);
     while (const auto number = timers_.pop_due(now.mono)) {
         const auto line = lines_.find(*number);
         if (line == lines_.end()) continue;
@@ -422,7 +448,8 @@ void ExternalSipGate::on_timeout(Now now, ports::Outbox& out) {
 
 std::optional<Instant> ExternalSipGate::next_deadline() const {
     std::optional<Instant> next = border_.next_deadline();
-    for (const auto& other : {layer_.next_deadline(), timers_.next_deadline()}) {
+    for (const auto& other :
+         {layer_.next_deadline(), timers_.next_deadline(), look_ups_.next_deadline()}) {
         if (other && (!next || *other < *next)) next = other;
     }
     return next;

@@ -20,6 +20,7 @@
 #include "base/timer_queue.h"
 #include "border/border.h"
 #include "ports/letter.h"
+#include "roles/external_sip_gate/look_up_turns.h"
 #include "roles/external_sip_gate/peers.h"
 #include "roles/external_sip_gate/trunk_line.h"
 #include "sip/transaction/transaction_layer.h"
@@ -54,6 +55,7 @@ class ExternalSipGate final : public ports::Role {
     bool learn_places(Now now, const TrunkLine& line);
     void add_line(const model::Trunk& trunk);
     void run(Step& step, uint32_t number);
+    void look_up(Step& step);
     void send(Step& step, uint32_t number, TrunkLine::Sending sending);
     void emit(Step& step);
     void deliver_layer_events(Step& step);
@@ -82,8 +84,9 @@ class ExternalSipGate final : public ports::Role {
     std::unordered_map<TrunkId, uint32_t> by_trunk_;
     uint32_t last_line_ = 0;
     TimerQueue<uint32_t> timers_;  // of lines
-    std::set<TlsKey> tls_peers_;   // that the transport was told
-    Now last_;                     // for figures()
+    LookUpTurns look_ups_;
+    std::set<TlsKey> tls_peers_;  // that the transport was told
+    Now last_;                    // for figures()
 };
 
 }  // namespace tandem::roles::external_sip_gate

@@ -19,6 +19,11 @@ inline constexpr Duration resolve_retry = 10s;
 // What name servers said before is better than half of it, but not for ever.
 inline constexpr Duration half_known_most = 600s;
 inline constexpr Duration resolve_deadline = 12s;
+// Look-ups under way. One leads to at most 64 questions at a time (sip/locate.h: 32 hosts, A and
+// AAAA), and a node's resolver has room for 2,000: 30 * 64 = 1,920. Of one domain so few that seven
+// others with dead name servers leave room for it.
+inline constexpr size_t look_ups_max = 30;
+inline constexpr size_t look_ups_per_domain_max = 4;
 
 // An address that a name led to counts for calls that come in for so long after it did last: some
 // zones give another part of their servers each time. Longer would let in who has it next.

@@ -50,7 +50,7 @@ std::optional<sip::Message> Registration::next_request(Instant now, Rng& rng) {
     if (state_ != State::Due && !(state_ == State::Leaving && !deadline_)) return std::nullopt;
     sip::Message next = request(leaves_ ? 0 : expires_s_);
     const std::string& user = settings_.auth_user.empty() ? settings_.user : settings_.auth_user;
-    proofs_.prove({user, settings_.password}, rng, next);
+    proofs_.prove({user, settings_.password, settings_.realms}, rng, next);
     last_ = next;
     if (!leaves_) state_ = State::Asking;
     deadline_ = now + (leaves_ ? unregister_deadline : register_deadline);

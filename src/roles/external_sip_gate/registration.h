@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/instant.h"
 #include "base/rng.h"
@@ -22,6 +23,7 @@ struct RegistrationSettings {
     std::string password;
     uint32_t expires_s = 600;
     std::string user_agent;
+    std::vector<sip::DigestSecrets::OfRealm> realms{};  // that want another user or password
 
     friend bool operator==(const RegistrationSettings&, const RegistrationSettings&) = default;
 };

@@ -42,6 +42,10 @@ std::string no_look_up(const std::string& host, const std::string& why) {
     return "goes on with the last addresses of " + host + (why.empty() ? "" : ": " + why);
 }
 
+std::string leaves_out(const std::string& host, const std::string& address) {
+    return "leaves out " + address + ", where " + host + " leads to: no server can be there";
+}
+
 std::string no_tls(const SocketAddress& address, const std::string& why) {
     return "has no TLS with " + address.text() + ": " + why;
 }
@@ -71,6 +75,10 @@ TrunkLine::TrunkLine(model::Trunk trunk, LineSecrets secrets, Rng& rng)
         const Transport transport = transport_of(name.proxy);
         const uint16_t usual = transport == Transport::Tls ? kSipsPort : kSipPort;
         const uint16_t port = name.proxy.port == 0 ? usual : name.proxy.port;
+        if (!sip::is_of_one_host({*ip, port})) {  // an earlier version took it
+            note_failure(name, "no server can be there");
+            continue;
+        }
         places_.push_back({++last_number_, i, transport, {*ip, port}});
         name.known = true;
     }
@@ -82,10 +90,19 @@ TrunkLine::TrunkLine(model::Trunk trunk, LineSecrets secrets, Rng& rng)
     settings.password = secrets_.password;
     settings.expires_s = static_cast<uint32_t>(trunk_.expires.count());
     settings.user_agent = secrets_.user_agent;
+    for (size_t i = 0; i < secrets_.credential_passwords.size(); ++i)
+        settings.realms.push_back({trunk_.credentials[i].realm, trunk_.credentials[i].user,
+                                   secrets_.credential_passwords[i]});
     registration_.emplace(std::move(settings), secrets_.contact_token, rng);
 }
 
 // --- Names.
+
+bool TrunkLine::has_question(Instant now) const {
+    return !leaves_ && std::ranges::any_of(names_, [&](const Name& name) {
+        return name.ask_at && *name.ask_at <= now;
+    });
+}
 
 std::optional<TrunkLine::Question> TrunkLine::next_question(Instant now) {
     if (leaves_) return std::nullopt;
@@ -106,6 +123,7 @@ bool TrunkLine::on_resolved(Instant now, size_t proxy, const ports::ResolveReply
     if (proxy >= names_.size() || !names_[proxy].asked) return false;
     Name& name = names_[proxy];
     name.asked = false;
+    note_unfit(name, reply.unfit);
     const bool is_whole = !reply.places.empty() && !reply.is_partial;
     const Duration ttl = std::chrono::seconds(std::min<uint32_t>(reply.ttl_s, 86'400));
     name.ask_at = now + (is_whole ? std::clamp(ttl, resolve_retry, resolve_again) : resolve_retry);
@@ -132,6 +150,12 @@ void TrunkLine::note_failure(Name& name, std::string why) {
     name.failure = std::move(why);
     complain(name.known ? no_look_up(name.proxy.host, name.failure)
                         : no_address(name.proxy.host, name.failure));
+}
+
+void TrunkLine::note_unfit(Name& name, const std::string& address) {
+    if (name.unfit == address) return;
+    name.unfit = address;
+    if (!address.empty()) complain(leaves_out(name.proxy.host, address));
 }
 
 // Places that stay keep what is known of them.
@@ -411,7 +435,8 @@ std::optional<Instant> TrunkLine::next_deadline() const {
     std::optional<Instant> earliest;
     if (registration_) sooner(earliest, registration_->next_deadline());
     if (leaves_) return earliest;
-    for (const Name& name : names_) sooner(earliest, name.ask_at);
+    for (const Name& name : names_)
+        if (!waits_to_ask_) sooner(earliest, name.ask_at);
     if (trunk_.ping.count() == 0) return earliest;
     for (const Place& place : places_) {
         sooner(earliest, place.ping_until ? *place.ping_until : place.ping_at.value_or(Instant{}));
@@ -450,6 +475,8 @@ std::string TrunkLine::trouble(Instant now) const {
         if (!name.failure.empty())
             add(name.known ? no_look_up(name.proxy.host, name.failure)
                            : no_address(name.proxy.host, name.failure));
+    for (const Name& name : names_)
+        if (!name.unfit.empty()) add(leaves_out(name.proxy.host, name.unfit));
     for (const Place& place : places_) {
         if (!place.tls_failure.empty())
             add(no_tls(place.address, place.tls_failure));

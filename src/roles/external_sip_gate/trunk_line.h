@@ -26,7 +26,8 @@ struct LineSecrets {
     std::string password;
     std::string contact_token;
     std::string user_agent;
-    std::string tls_key{};  // of the trunk's certificate
+    std::string tls_key{};                            // of the trunk's certificate
+    std::vector<std::string> credential_passwords{};  // one for each of the trunk's `credentials`
 };
 
 class TrunkLine {
@@ -66,6 +67,9 @@ class TrunkLine {
     // Whatever is due by now.
     void run(Instant now, Rng& rng, std::vector<Sending>& out);
     std::optional<Question> next_question(Instant now);  // a name that is to be looked up
+    bool has_question(Instant now) const;
+    // It has one, and others ask before it: nothing is due for it.
+    void wait_to_ask(bool waits) { waits_to_ask_ = waits; }
     // Whether there are other places now.
     bool on_resolved(Instant now, size_t proxy, const ports::ResolveReply& reply);
     void on_response(Instant now, uint16_t purpose, const sip::Message& response, Rng& rng);
@@ -117,11 +121,13 @@ class TrunkLine {
         bool known = false;
         uint64_t tls_peer = 0;  // of those that it leads to, where they are reached over TLS
         std::string failure{};  // of the last look-up
+        std::string unfit{};    // where it led to, though no server can be there
         std::optional<Instant> half_known_since{};  // look-ups fail, wholly or in part
     };
     void add_literal_places();
     uint64_t tls_peer_of(const std::string& host) const;
     void note_failure(Name& name, std::string why);
+    void note_unfit(Name& name, const std::string& address);
     bool replace_places(size_t proxy, const std::vector<ports::ResolveReply::Place>& found);
     void draw_servers(std::vector<const Place*>& order, Rng& rng) const;
     void run_registration(Instant now, Rng& rng, std::vector<Sending>& out);
@@ -149,6 +155,7 @@ class TrunkLine {
     bool said_registered_ = false;
     std::string said_failure_;
     bool leaves_ = false;
+    bool waits_to_ask_ = false;
     uint32_t pings_ = 0;
     std::string ping_call_id_;
     std::string ping_tag_;

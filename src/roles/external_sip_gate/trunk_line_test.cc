@@ -149,6 +149,34 @@ TEST_F(LineTest, SaysOnceThatANameLeadsNowhereAndShowsItWhileItDoes) {
     EXPECT_EQ(made.trouble(now), "");
 }
 
+TEST_F(LineTest, LeavesOutWhereNoServerCanBeAndSaysSoOnce) {
+    TrunkLine made = line(trunk({"sip.provider.test"}));
+    const auto address = *SocketAddress::parse("192.0.2.7:5060");
+    ports::ResolveReply reply{{{ports::Transport::Udp, address}}, ""};
+    reply.unfit = "0.0.0.0:5060";
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(made.next_question(now));
+        made.on_resolved(now, 0, reply);
+        now = now + resolve_again;
+    }
+    const auto news = made.take_news();
+    ASSERT_EQ(news.size(), 1u);
+    EXPECT_EQ(news[0].text,
+              "leaves out 0.0.0.0:5060, where sip.provider.test leads to: no server can be there");
+    EXPECT_TRUE(news[0].is_trouble);
+    EXPECT_NE(made.trouble(now).find(news[0].text), std::string::npos);
+    reply.unfit.clear();
+    ASSERT_TRUE(made.next_question(now));
+    made.on_resolved(now, 0, reply);
+    EXPECT_EQ(made.trouble(now).find("leaves out"), std::string::npos);
+    // Of a trunk that an earlier version has taken.
+    TrunkLine old = line(trunk({"255.255.255.255", "192.0.2.7"}, model::TrunkMode::Peer));
+    ASSERT_EQ(old.places().size(), 1u);
+    EXPECT_EQ(old.places()[0].address, address);
+    EXPECT_EQ(old.trouble(now), "has no address for 255.255.255.255: no server can be there");
+    EXPECT_FALSE(old.next_question(now));
+}
+
 TEST_F(LineTest, ShowsWhyThereIsNoTlsUntilThereIs) {
     TrunkLine made = line(trunk({"192.0.2.7;tls"}, model::TrunkMode::Peer));
     const auto ping = run(made);

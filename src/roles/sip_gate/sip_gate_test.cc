@@ -382,6 +382,26 @@ TEST_F(GateTest, AFlowThatFailedIsToldToTheOwner) {
     EXPECT_EQ(failed.status, 430);
 }
 
+TEST_F(GateTest, AClosedPortIsAFlowThatFailed) {
+    const auto sent = outbound(invite_to(flow("192.0.2.9:5060"), tokens));
+    const auto* packet = packet_in(sent);
+    ASSERT_TRUE(packet);
+    const auto status_of = [&](std::string branch, bool nobody_listens) {
+        ports::Outbox out;
+        ports::PacketFailed failed{packet->flow, std::move(branch), nobody_listens};
+        gate.on_letter(now, {ports::kTransport, kGate, 0, std::move(failed)}, out);
+        const auto letters = out.take();
+        return letters.empty() ? 0 : get<ports::SipUndeliverable>(letters[0].payload).status;
+    };
+    EXPECT_EQ(status_of(packet->branch, false), 503);
+    EXPECT_EQ(status_of(packet->branch, true), 430);
+    // Whoever forges an error would have to know the branch.
+    std::string other = packet->branch;
+    char& digit = other[other.size() - 8];
+    digit = digit == 'a' ? 'b' : 'a';
+    EXPECT_EQ(status_of(other, true), 0);
+}
+
 TEST_F(GateTest, AFlowOfAGateThatIsAwayGoesFromHereWhereThatIsPossible) {
     Flow elsewhere = flow("192.0.2.9:5060");
     elsewhere.gate = ports::Instance{77};

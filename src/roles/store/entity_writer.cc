@@ -3,6 +3,7 @@
 #include "base/certificate.h"
 #include "model/patch.h"
 #include "model/secret.h"
+#include "model/trunk_credentials.h"
 #include "roles/store/audit.h"
 #include "roles/store/certificate_pair.h"
 #include "roles/store/entity_ops.h"
@@ -81,10 +82,32 @@ Result<void> complete(const WriteScope&, std::string_view body, const model::Mus
                       model::Music& music) {
     return take_file(body, music);
 }
+// Whoever reads a list and writes it back has no passwords: those of the same realm and user stay.
+Result<void> take_credentials(const WriteScope& scope, std::string_view body,
+                              const model::Trunk* before, model::Trunk& trunk) {
+    const auto given = model::text_members(body, "credentials", "password");
+    if (!given && !trunk.credentials.empty()) return {};  // untouched
+    std::vector<std::string> passwords;
+    const auto known = before == nullptr ? std::vector<std::string>()
+                                         : model::passwords_of(*before, scope.site_key);
+    for (size_t i = 0; i < trunk.credentials.size(); ++i) {
+        const model::TrunkCredential& each = trunk.credentials[i];
+        std::optional<std::string> password = i < given->size() ? (*given)[i] : std::nullopt;
+        for (size_t k = 0; !password && k < known.size(); ++k)
+            if (before->credentials[k] == each) password = known[k];
+        if (!password)
+            return make_error(ErrorCode::Missing, "credentials[" + std::to_string(i) + "].password",
+                              "is required");
+        passwords.push_back(std::move(*password));
+    }
+    model::set_passwords(trunk, passwords, scope.site_key, scope.rng);
+    return {};
+}
 Result<void> complete(const WriteScope& scope, std::string_view body, const model::Trunk* before,
                       model::Trunk& trunk) {
     if (const auto password = model::text_member(body, "password"))
         trunk.password_sealed = model::seal_text(*password, scope.site_key, scope.rng);
+    TRY(take_credentials(scope, body, before, trunk));
     return settle(
         scope, body,
         {"tls_certificate", trunk.tls_certificate,

@@ -9,6 +9,7 @@
 #include "roles/store/entity_rules.h"
 #include "routing/trunk_choice.h"
 #include "routing/trunk_numbers.h"
+#include "sip/locate.h"
 
 namespace tandem::roles::store_role {
 namespace {
@@ -27,6 +28,23 @@ std::string known_codecs() {
     for (const std::string_view each : kCodecs)
         list += (list.empty() ? "" : ", ") + std::string(each);
     return list;
+}
+
+// `before`: the trunk as it is, or nullptr. Places that an earlier version took stay.
+Result<void> check_proxies(const model::Trunk& trunk, const model::Trunk* before) {
+    for (size_t i = 0; i < trunk.proxies.size(); ++i) {
+        const auto proxy = model::TrunkProxy::parse(trunk.proxies[i]);
+        if (!proxy)
+            return at_entry("proxies", i, ErrorCode::Malformed,
+                            "must be host, host:port or host:port;tcp (or ;udp, ;tls)");
+        if (before != nullptr && std::ranges::count(before->proxies, trunk.proxies[i]) > 0)
+            continue;
+        const auto ip = IpAddress::parse(proxy->host);
+        if (ip && !sip::is_of_one_host({*ip, 5060}))
+            return at_entry("proxies", i, ErrorCode::OutOfRange,
+                            "is no address that a server can have");
+    }
+    return {};
 }
 
 // `before`: the trunk as it is, or nullptr. Names that an earlier version took stay.
@@ -50,6 +68,22 @@ Result<void> check_codecs(const model::Trunk& trunk, const model::Trunk* before)
     return {};
 }
 
+Result<void> check_credentials(const model::Trunk& trunk) {
+    for (size_t i = 0; i < trunk.credentials.size(); ++i) {
+        const auto is_same = [&](const model::TrunkCredential& each) {
+            return each.realm == trunk.credentials[i].realm;
+        };
+        const auto first = std::ranges::find_if(trunk.credentials, is_same);
+        if (first != trunk.credentials.begin() + static_cast<ptrdiff_t>(i))
+            return make_error(ErrorCode::OutOfRange, "credentials[" + std::to_string(i) + "].realm",
+                              "is in the list already");
+    }
+    if (!trunk.credentials.empty() && trunk.password_sealed.empty())
+        return make_error(ErrorCode::Missing, "password",
+                          "is required beside credentials, for all other realms");
+    return {};
+}
+
 Result<void> check_shares(const model::TrunkGroup& group) {
     for (size_t i = 0; i < group.shares.size(); ++i) {
         const TrunkId trunk = group.shares[i].trunk;
@@ -66,11 +100,8 @@ Result<void> check_shares(const model::TrunkGroup& group) {
 
 Result<void> check_own_rules(const Catalog& catalog, const model::Trunk& trunk, Fresh) {
     if (trunk.proxies.empty()) return make_error(ErrorCode::Missing, "proxies", "is required");
-    for (size_t i = 0; i < trunk.proxies.size(); ++i) {
-        if (model::TrunkProxy::parse(trunk.proxies[i])) continue;
-        return make_error(ErrorCode::Malformed, "proxies[" + std::to_string(i) + "]",
-                          "must be host, host:port or host:port;tcp (or ;udp, ;tls)");
-    }
+    const model::Trunk* before = catalog.find_trunk(trunk.id);
+    TRY(check_proxies(trunk, before));
     for (size_t i = 0; i < trunk.addresses.size(); ++i) {
         if (IpNetwork::parse(trunk.addresses[i])) continue;
         return make_error(ErrorCode::Malformed, "addresses[" + std::to_string(i) + "]",
@@ -81,12 +112,12 @@ Result<void> check_own_rules(const Catalog& catalog, const model::Trunk& trunk, 
     TRY(routing::check_changes("called_in", trunk.called_in));
     TRY(routing::check_changes("caller_in", trunk.caller_in));
     TRY(routing::check_rates(trunk.rates));
-    const model::Trunk* before = catalog.find_trunk(trunk.id);
     TRY(check_codecs(trunk, before));
     const bool is_new_ca = before == nullptr || before->tls_ca != trunk.tls_ca;
     if (is_new_ca && !trunk.tls_ca.empty()) TRY(check_authorities(trunk.tls_ca, "tls_ca"));
     if (!trunk.tls_ca.empty() && !trunk.tls_verify)
         return make_error(ErrorCode::OutOfRange, "tls_ca", "has no meaning without tls_verify");
+    TRY(check_credentials(trunk));
     if (trunk.mode != model::TrunkMode::Register) return {};
     if (trunk.user.empty())
         return make_error(ErrorCode::Missing, "user", "is required for a trunk that registers");

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "model/secret.h"
+#include "model/trunk_credentials.h"
 #include "roles/store/entity_desk_test.h"
 
 namespace tandem::roles::store_role {
@@ -28,6 +29,65 @@ TEST_F(TrunkDesk, NamesTheFieldThatIsWrong) {
               "malformed addresses[0]");
     EXPECT_EQ(make(R"({"name":"b","mode":"peer","proxies":["h"],"addresses":["192.0.2.1"]})"),
               "ok");
+}
+
+TEST_F(TrunkDesk, ProxiesAreWhereAServerCanBe) {
+    for (const char* host : {"0.0.0.0", "0.0.0.7:5060", "255.255.255.255", "224.0.1.75:5060;udp",
+                             "[::]:5060", "[ff02::1]"}) {
+        const std::string body = R"({"name":"b","mode":"peer","proxies":["h",")";
+        EXPECT_EQ(make(body + host + R"("]})"), "out_of_range proxies[1]") << host;
+    }
+    EXPECT_EQ(make(R"({"name":"b","mode":"peer","proxies":["127.0.0.1","[::1]"]})"), "ok");
+}
+
+TEST_F(TrunkDesk, RealmsHaveCredentialsOfTheirOwn) {
+    const auto with = [&](const std::string& list, const std::string& password = "p") {
+        return make(R"({"name":"a","proxies":["h"],"user":"u","password":")" + password +
+                    R"(","credentials":[)" + list + "]}");
+    };
+    const std::string edge = R"({"realm":"edge","user":"gate","password":"one"})";
+    EXPECT_EQ(with(R"({"realm":"edge","user":"gate"})"), "missing credentials[0].password");
+    EXPECT_EQ(with(R"({"user":"gate","password":"x"})"), "missing credentials[0].realm");
+    EXPECT_EQ(with(edge + R"(,{"realm":"core","password":"x"})"), "missing credentials[1].user");
+    EXPECT_EQ(with(edge + R"(,{"realm":"edge","user":"b","password":"x"})"),
+              "out_of_range credentials[1].realm");
+    EXPECT_EQ(with(R"({"realm":"edge","user":"gate","password":""})"),
+              "out_of_range credentials[0].password");
+    EXPECT_EQ(with(R"({"realm":"edge","user":"gate","password":7})"),
+              "malformed credentials[0].password");
+    EXPECT_EQ(make(R"({"name":"a","mode":"peer","proxies":["h"],"credentials":[)" + edge + "]}"),
+              "missing password");
+    EXPECT_EQ(make(R"({"name":"a","proxies":["h"],"user":"u","password":"p",)"
+                   R"("credential_passwords_sealed":"AAAA"})"),
+              "forbidden credential_passwords_sealed");
+    ASSERT_EQ(with(edge + R"(,{"realm":"core","user":"u","password":"two"})"), "ok");
+
+    const auto passwords = [&] {
+        const auto asked = request(EntityVerb::Read, "trunk", "acme.test", "a", "");
+        const auto value = stored(*locate(feed.snapshot(), asked));
+        const auto trunk = model::decode_stored<model::Trunk>(value->value)->value;
+        std::string all;
+        for (const std::string& each : model::passwords_of(trunk, key)) all += each + " ";
+        return all;
+    };
+    const auto change = [&](const std::string& body) {
+        return patch("trunk", "acme.test", "a", body);
+    };
+    EXPECT_EQ(passwords(), "one two ");
+    EXPECT_EQ(change(R"({"ping_s":60})"), "ok");
+    EXPECT_EQ(passwords(), "one two ");
+    // Read, and written back with what has changed.
+    EXPECT_EQ(change(R"({"credentials":[{"realm":"core","user":"u"},{"realm":"new","user":"n",)"
+                     R"("password":"three"},{"realm":"edge","user":"gate"}]})"),
+              "ok");
+    EXPECT_EQ(passwords(), "two three one ");
+    EXPECT_EQ(change(R"({"credentials":[{"realm":"core","user":"another"}]})"),
+              "missing credentials[0].password");
+    EXPECT_EQ(passwords(), "two three one ");
+    EXPECT_EQ(change(R"({"credentials":[]})"), "ok");
+    EXPECT_EQ(passwords(), "");
+    EXPECT_EQ(change(R"({"credentials":[{"realm":"core","user":"u"}]})"),
+              "missing credentials[0].password");
 }
 
 TEST_F(TrunkDesk, NamesTheEntryThatIsWrong) {

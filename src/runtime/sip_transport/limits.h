@@ -12,6 +12,11 @@ inline constexpr size_t udp_batch_max = 64;
 // Receive buffer of a UDP listener: 50 ms of 20 000 messages/s of 2 KiB, the longest pause of a
 // busy shard.
 inline constexpr int udp_receive_buffer_bytes = 2 << 20;
+// ICMP errors taken at a time: as many as a batch that found nobody may have earned, and some.
+inline constexpr size_t udp_errors_max = 256;
+// Of what ICMP quotes: hosts give 576 bytes of IPv4 (RFC 1812 4.3.2.3) and 1280 of IPv6 (RFC
+// 4443 2.4).
+inline constexpr size_t udp_quotation_max = 1'280;
 // Datagrams waiting for a socket whose send buffer is full, then the oldest are lost, as on a wire.
 inline constexpr size_t udp_send_queue_max = 4'096;
 // A browser behind a proxy is cut off after a minute of silence by most; a ping keeps it.

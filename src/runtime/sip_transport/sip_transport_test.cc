@@ -162,6 +162,76 @@ TEST_F(SipTransportTest, UdpThatCannotBeSentIsTold) {
     EXPECT_EQ(next<ports::PacketFailed>()->branch, "z9hG4bKlarge");
 }
 
+// A port of this host that nobody listens at.
+SocketAddress closed_port(const char* address) {
+    const NativeAddress any(*SocketAddress::parse(address));
+    UniqueFd fd(socket(any.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(bind(fd.get(), any.get(), any.size), 0);
+    return local_address_of(fd.get());
+}
+
+std::string request_with(const std::string& branch, const std::string& to = "<sip:a@b>") {
+    return "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP c;branch=" + branch +
+           "\r\nFrom: <sip:d@e>;tag=1\r\nTo: " + to + "\r\nCall-ID: 1\r\n\r\n" +
+           std::string(2'000, 'x');
+}
+
+TEST_F(SipTransportTest, AClosedPortIsTold) {
+    make();
+    for (const char* address : {"127.0.0.1:0", "[::1]:0", "0.0.0.0:0"}) {
+        SocketAddress server = open(Transport::Udp, address);
+        if (server.ip.is_unspecified()) server.ip = *IpAddress::parse("127.0.0.1");
+        const SocketAddress closed =
+            closed_port(server.ip.family == AddressFamily::V6 ? "[::1]:0" : "127.0.0.1:0");
+        const ports::Flow flow{kGate, Transport::Udp, listener_, 0, closed};
+        send(ports::PacketOut{flow, request_with("z9hG4bKfirst"), "z9hG4bKfirst", false});
+        const auto failed = next<ports::PacketFailed>();
+        ASSERT_TRUE(failed.has_value());
+        EXPECT_EQ(failed->branch, "z9hG4bKfirst");
+        EXPECT_EQ(failed->flow, flow);
+        EXPECT_TRUE(failed->nobody_listens);
+        // Not of what belongs to a dialog; and what was told holds up nothing that follows.
+        send(ports::PacketOut{flow, request_with("z9hG4bKin", "<sip:a@b>;tag=2"), "z9hG4bKin",
+                              false});
+        ports::Flow to_us = flow;
+        to_us.remote = server;
+        for (int turn = 0; turn < 3; ++turn) {
+            EXPECT_TRUE(until([turns = 0]() mutable { return ++turns > 1; }));
+            send(ports::PacketOut{to_us, "MESSAGE", "z9hG4bKus", false});
+        }
+        for (int i = 0; i < 3; ++i) EXPECT_EQ(next<ports::PacketIn>()->bytes, "MESSAGE");
+        EXPECT_TRUE(letters_.empty());
+    }
+}
+
+// The error of one datagram is told by the system call that is to send others.
+TEST_F(SipTransportTest, AClosedPortLosesNothingForOthers) {
+    make();
+    const SocketAddress server = open(Transport::Udp);
+    const ports::Flow open_flow{kGate, Transport::Udp, listener_, 0, server};
+    ports::Flow closed_flow = open_flow;
+    closed_flow.remote = closed_port("127.0.0.1:0");
+    constexpr size_t kRounds = 200;  // more than two batches
+    for (size_t i = 0; i < kRounds; ++i) {
+        const std::string branch = "z9hG4bK" + std::to_string(i);
+        send(ports::PacketOut{closed_flow, request_with(branch), branch, false});
+        send(ports::PacketOut{open_flow, "MESSAGE", "z9hG4bKus", false});
+    }
+    size_t arrived = 0;
+    size_t failed = 0;
+    while (arrived + failed < 2 * kRounds) {
+        ASSERT_TRUE(until([this] { return !letters_.empty(); })) << arrived << ", " << failed;
+        const ports::Letter letter = std::move(letters_.front());
+        letters_.pop_front();
+        arrived += holds_alternative<ports::PacketIn>(letter.payload) ? 1 : 0;
+        const auto* told = get_if<ports::PacketFailed>(&letter.payload);
+        if (told == nullptr) continue;
+        EXPECT_TRUE(told->nobody_listens) << told->branch;
+        ++failed;
+    }
+    EXPECT_EQ(arrived, kRounds);
+}
+
 TEST_F(SipTransportTest, StreamsCutMessagesAnswerPingsAndTellTheirEnd) {
     make();
     uint64_t last_serial = 0;

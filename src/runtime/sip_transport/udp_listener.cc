@@ -1,6 +1,9 @@
 #include "runtime/sip_transport/udp_listener.h"
 
+#include <linux/errqueue.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <sys/mman.h>
 
 #include <array>
@@ -13,6 +16,7 @@
 #include "runtime/stream/socket_error.h"
 #include "sip/limits.h"
 #include "sip/parser.h"
+#include "sip/quoted_request.h"
 #include "stun/message.h"
 
 namespace tandem::runtime {
@@ -70,13 +74,40 @@ std::optional<IpAddress> destination_of(const msghdr& header) {
     return std::nullopt;
 }
 
+// RFC 1122 4.1.3.3. Of all errors only this one says that nobody is there; others may pass (RFC
+// 1122 3.2.2.1), or are of our own making.
+bool says_that_nobody_listens(const sock_extended_err& error) {
+    if (error.ee_origin == SO_EE_ORIGIN_ICMP)
+        return error.ee_type == ICMP_DEST_UNREACH && error.ee_code == ICMP_PORT_UNREACH;
+    return error.ee_origin == SO_EE_ORIGIN_ICMP6 && error.ee_type == ICMP6_DST_UNREACH &&
+           error.ee_code == ICMP6_DST_UNREACH_NOPORT;
+}
+
+std::optional<sock_extended_err> error_of(const msghdr& header) {
+    for (const cmsghdr* at = CMSG_FIRSTHDR(&header); at != nullptr;
+         at = CMSG_NXTHDR(const_cast<msghdr*>(&header), const_cast<cmsghdr*>(at))) {
+        const bool is_error = (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR) ||
+                              (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_RECVERR);
+        if (!is_error) continue;
+        sock_extended_err error;
+        std::memcpy(&error, CMSG_DATA(at), sizeof(error));
+        return error;
+    }
+    return std::nullopt;
+}
+
 void set_options(int fd, const SocketAddress& address) {
     const int on = 1;
     const int buffer = udp_receive_buffer_bytes;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
     const bool v6 = address.ip.family == AddressFamily::V6;
-    if (v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (v6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+        setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+    } else {
+        setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+    }
     if (!address.ip.is_unspecified()) return;
     if (v6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
@@ -127,6 +158,7 @@ void UdpListener::wait() {
 void UdpListener::receive() {
     static thread_local ReceiveBatch batch;
     const int count = recvmmsg(fd_.get(), batch.headers.data(), udp_batch_max, 0, nullptr);
+    if (count < 0) take_errors();  // the socket tells of one before it gives another datagram
     for (int i = 0; i < count; ++i) {
         take(batch.headers[static_cast<size_t>(i)]);
         batch.reset(static_cast<size_t>(i));
@@ -136,6 +168,41 @@ void UdpListener::receive() {
     const bool is_full = count == static_cast<int>(udp_batch_max);
     if (is_full) reactor_.at_end_of_turn([&reactor = reactor_] { reactor.want_turn(); });
     wait();
+}
+
+// What ICMP has told of datagrams of ours, quoting them. Whether there was anything.
+bool UdpListener::take_errors() {
+    std::array<char, udp_quotation_max> quoted;
+    alignas(cmsghdr) std::array<char, 256> control;
+    for (size_t taken = 0; taken < udp_errors_max; ++taken) {
+        NativeAddress peer;
+        iovec vector{quoted.data(), quoted.size()};
+        msghdr header{};
+        header.msg_name = &peer.storage;
+        header.msg_namelen = sizeof(peer.storage);
+        header.msg_iov = &vector;
+        header.msg_iovlen = 1;
+        header.msg_control = control.data();
+        header.msg_controllen = control.size();
+        const ssize_t size = recvmsg(fd_.get(), &header, MSG_ERRQUEUE);
+        if (size < 0) return taken > 0;
+        take_error(header, {quoted.data(), static_cast<size_t>(size)});
+    }
+    return true;
+}
+
+// Anybody may send ICMP with a forged source. The branch, which only we and who was to get the
+// request can know, shows that the request was seen; whoever sees those could do worse. And what
+// belongs to a dialog is not given up for it (docs/decisions/0041-closed-ports.md).
+void UdpListener::take_error(const msghdr& error, std::string_view quoted) {
+    const auto what = error_of(error);
+    if (!what || !says_that_nobody_listens(*what)) return;
+    ++counters_.unwanted;
+    const std::string_view branch = sip::branch_of_new_request(quoted);
+    if (branch.empty() || error.msg_namelen == 0) return;
+    ports::Flow flow = flow_;
+    flow.remote = address_of(static_cast<const sockaddr*>(error.msg_name));
+    handlers_.failed({flow, std::string(branch), true});
 }
 
 void UdpListener::take(const mmsghdr& datagram) {
@@ -207,19 +274,25 @@ size_t UdpListener::send_batch(size_t begin) {
         headers[i].msg_hdr.msg_iov = &vectors[i];
         headers[i].msg_hdr.msg_iovlen = 1;
     }
-    const int sent = sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(count), 0);
+    const auto send_all = [&] {  // how many were sent, or the error as a negative number
+        const int sent = sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(count), 0);
+        return sent < 0 ? -errno : sent;
+    };
+    int sent = send_all();
+    // An error that is told here may be of an earlier datagram, and none of these was sent then.
+    if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS && take_errors()) sent = send_all();
     if (sent > 0) {
         counters_.sent += static_cast<uint64_t>(sent);
         return static_cast<size_t>(sent);
     }
-    if (errno == EAGAIN || errno == ENOBUFS) {
+    if (sent == -EAGAIN || sent == -ENOBUFS) {
         blocked_ = true;
         return 0;
     }
-    if (errno == EINTR) return 0;
+    if (sent == -EINTR) return 0;
     // The first one cannot be sent (too large, no route): the others go on without it.
     ++counters_.lost;
-    fail(queue_[begin]);
+    if (sent != -ECONNREFUSED) fail(queue_[begin]);  // ICMP again, for another one
     return 1;
 }
 

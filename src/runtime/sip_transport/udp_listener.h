@@ -19,7 +19,8 @@ namespace tandem::runtime {
 struct UdpCounters {
     uint64_t received = 0;
     uint64_t sent = 0;
-    uint64_t lost = 0;  // the socket's buffer and our queue were full, or the kernel refused
+    uint64_t lost = 0;      // the socket's buffer and our queue were full, or the kernel refused
+    uint64_t unwanted = 0;  // nobody listens where they went
 };
 
 class UdpListener {
@@ -42,6 +43,8 @@ class UdpListener {
     UdpListener(Reactor& reactor, const ports::Flow& flow, UniqueFd fd, Handlers handlers);
     void wait();
     void receive();
+    bool take_errors();
+    void take_error(const msghdr& error, std::string_view quoted);
     void take(const mmsghdr& datagram);
     void answer_stun(std::string_view datagram, const SocketAddress& source);
     void flush();

@@ -200,6 +200,26 @@ TEST(StreamSocket, ShowsItsCertificateToWhoAsksAndSaysWhyItIsRefused) {
     EXPECT_EQ(mixed.error().field, "key");
 }
 
+TEST(StreamSocket, ManyPairsOfCertificatesCostThoseThatAreInUseNothing) {
+    using Check = TlsContexts::Check;
+    const Certificate pair = certificate_for("known.test");
+    TlsContexts contexts;
+    const auto numbered = [&](size_t number) {  // another text each
+        Certificate other = pair;
+        other.key_pem += std::string(number, '\n');
+        return *contexts.client_for(Check::Nothing, "", other);
+    };
+    const TlsContext in_use = numbered(0);
+    const TlsContext forgotten = numbered(1);
+    TlsContext last;
+    for (size_t number = 2; number < 300; ++number) {
+        last = numbered(number);
+        ASSERT_EQ(numbered(0), in_use) << number;
+    }
+    EXPECT_EQ(numbered(299), last);
+    EXPECT_NE(numbered(1), forgotten);
+}
+
 TEST(StreamListener, ReplacesADeadUnixSocketAndRefusesALivingOne) {
     Reactor reactor;
     const std::string path = testing::TempDir() + "/s-" + std::to_string(getpid());

@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -127,7 +128,8 @@ Result<void> trust_all(SSL_CTX* context, const std::string& pem) {
 }
 
 // Contexts for peers that are kept: a system's providers use few sets of authorities, and its
-// domains few certificates of their own.
+// domains few certificates of their own. With more than that the one that was used least recently
+// goes: to make one takes milliseconds where its authorities are many.
 constexpr size_t kClientsMax = 256;
 
 // A digest, so that no key is kept twice.
@@ -159,7 +161,12 @@ struct TlsContexts::State {
     std::map<std::string, TlsContext, std::less<>> hosts;
     std::string default_name;
     TlsContext client = make_context(TLS_client_method());
-    std::map<std::string, TlsContext> clients;  // by key_of()
+    struct Client {
+        TlsContext context;
+        uint64_t used = 0;  // when it was, by client_uses
+    };
+    std::map<std::string, Client> clients;  // by key_of()
+    uint64_t client_uses = 0;
 
     TlsContext of_host(std::string_view name) const;
     static int choose(SSL* ssl, int* alert, void* self);
@@ -256,8 +263,11 @@ Result<TlsContext> TlsContexts::client_for(Check check, const std::string& ca_pe
     if (check == Check::Nothing && own.chain_pem.empty()) return client();
     const std::string key = key_of(check, ca_pem, own);
     const std::lock_guard lock(state_->mutex);
-    if (const auto known = state_->clients.find(key); known != state_->clients.end())
-        return known->second;
+    const uint64_t use = ++state_->client_uses;
+    if (const auto known = state_->clients.find(key); known != state_->clients.end()) {
+        known->second.used = use;
+        return known->second.context;
+    }
     TlsContext context = make_context(TLS_client_method());
     if (check == Check::Authority) {
         SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
@@ -270,8 +280,10 @@ Result<TlsContext> TlsContexts::client_for(Check check, const std::string& ca_pe
         TRY(use_chain(context.get(), own.chain_pem));
         TRY(use_key(context.get(), own.key_pem));
     }
-    if (state_->clients.size() >= kClientsMax) state_->clients.clear();
-    state_->clients.emplace(key, context);
+    if (state_->clients.size() >= kClientsMax)
+        state_->clients.erase(std::ranges::min_element(
+            state_->clients, {}, [](const auto& each) { return each.second.used; }));
+    state_->clients.emplace(key, State::Client{context, use});
     return context;
 }
 

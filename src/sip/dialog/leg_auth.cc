@@ -18,7 +18,7 @@ bool Leg::Core::may_authenticate(const Message& request, const Message& response
 
 void Leg::Core::authenticate(LegContext& ctx, Message& request) {
     if (!settings.credentials) return;
-    proofs.prove({settings.credentials->user, settings.credentials->password}, ctx.rng, request);
+    proofs.prove(*settings.credentials, ctx.rng, request);
 }
 
 bool Leg::Core::try_again_with_credentials(LegContext& ctx, LegRequest& done,

@@ -35,11 +35,7 @@ enum class Provisionals : uint8_t {
     ReliableRequired,  // 421 to a peer that does not support it. UAC: Require: 100rel
 };
 
-struct LegCredentials {
-    std::string user;
-    std::string password;
-    friend bool operator==(const LegCredentials&, const LegCredentials&) = default;
-};
+using LegCredentials = DigestSecrets;
 
 struct LegSettings {
     Envelope envelope;      // where its requests go, and our Contact
