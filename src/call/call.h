@@ -241,7 +241,8 @@ class Call {
     void go_on_from_stage(CallContext& ctx);
     routing::Origin origin_for(const Destination& called) const;
     void go_on_from(const CallContext& ctx, const Destination& by, routing::ForwardReason reason);
-    void insert_stages(Route further, const std::vector<routing::Forward>& path);
+    void insert_stages(const CallContext& ctx, Route further,
+                       const std::vector<routing::Forward>& path);
 
     // --- feature.cc
     void use_feature(CallContext& ctx);
