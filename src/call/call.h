@@ -142,7 +142,8 @@ class Call : public CallValues {
     void note_path(CallContext& ctx);
     void go_on_from_stage(CallContext& ctx);
     void go_on_from(const CallContext& ctx, const Destination& by, routing::ForwardReason reason);
-    void insert_stages(Route further, const std::vector<routing::Forward>& path);
+    void insert_stages(const CallContext& ctx, Route further,
+                       const std::vector<routing::Forward>& path);
 
     // --- feature.cc
     void use_feature(CallContext& ctx);

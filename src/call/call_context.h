@@ -45,8 +45,9 @@ struct CallContext {
     sip::LegContext leg;  // shares the events with pump()
     ports::Outbox& out;
     const ports::Surroundings& around;
-    const SealKey& trunk_key;             // that passwords of trunks are sealed with
-    routing::DialPlans* plans = nullptr;  // compiled; the owner's
+    const SealKey& trunk_key;              // that passwords of trunks are sealed with
+    routing::DialPlans* plans = nullptr;   // compiled; the owner's
+    routing::GroupOrder* order = nullptr;  // likewise
 };
 
 enum class Survival : uint8_t { None, Established, All };
@@ -187,7 +188,8 @@ struct CallRoute {
     std::vector<routing::Forward> forwards;       // to a refusal
     std::optional<ports::EntityRequest> feature;  // what the caller has dialled to be set
     bool pages = false;                           // see call/paging.h
-    Duration park_for{0};  // of a transfer: whoever stays is to wait, for so long
+    std::optional<routing::Turned> turned;  // the group that begins with the next of its members
+    Duration park_for{0};                   // of a transfer: whoever stays is to wait, for so long
 };
 
 }  // namespace tandem::call

@@ -105,6 +105,7 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     question.forwards = forwards_.size();
     question.dice = facts_.call.bits.low;
     question.plans = ctx.plans;
+    question.order = ctx.order;
     const ShownCaller here = shown_in(question.domain);
     const routing::Original original{
         facts_.domain, {facts_.caller_number, facts_.caller_name}, {here.number, here.name}};
@@ -117,15 +118,17 @@ void Call::go_on_from(const CallContext& ctx, const Destination& by, ForwardReas
     // It leads nowhere: as if nothing were set.
     if (further.destinations.empty() && further.queues.empty()) return;
     if (!further.queues.empty() && queue_.is_full()) return;
-    insert_stages(std::move(further), by.path);
+    insert_stages(ctx, std::move(further), by.path);
 }
 
 // Behind the present stage.
-void Call::insert_stages(Route further, const std::vector<Forward>& path) {
+void Call::insert_stages(const CallContext& ctx, Route further, const std::vector<Forward>& path) {
     const size_t count = further.stages.size();
     const bool fits = stages_.size() + count <= kStagesMax &&
                       destinations_.size() + further.destinations.size() <= kDestinationsMax;
     if (!fits) return;
+    if (further.turned && ctx.order != nullptr)
+        ctx.order->turns.take(further.turned->group, further.turned->first, ctx.now.utc);
     for (Destination& each : destinations_)
         if (each.stage > stage_) each.stage = static_cast<uint8_t>(each.stage + count);
     for (Destination& each : further.destinations) {

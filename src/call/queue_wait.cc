@@ -303,13 +303,14 @@ bool QueueWait::go_on(Call& call, CallContext& ctx, QueueOutcome outcome) const 
     question.anonymous = leg == 0 && call.facts_.hide_caller;
     question.forwards = call.forwards_.size();
     question.dice = call.facts_.call.bits.low;
+    question.order = ctx.order;
     auto found = routing::overflow_of(catalog, question, *queue, reason_of(outcome));
     if (!found) return false;
     Call::Route further = route_of(std::move(*found), {catalog, ctx.trunk_key, call.facts_});
     std::ranges::move(further.notes, std::back_inserter(call.route_notes_));
     further.notes.clear();
     if (further.destinations.empty() && further.queues.empty()) return false;
-    call.insert_stages(std::move(further), stop.path);
+    call.insert_stages(ctx, std::move(further), stop.path);
     return true;
 }
 

@@ -23,6 +23,7 @@ Call::Route route_of(routing::Route from, const Outward& outward) {
     Call::Route route;
     route.refusal = from.refusal;
     route.pages = from.page;
+    route.turned = from.turned;
     route.refusal_reason = std::move(from.refusal_reason);
     for (routing::Stage& stage : from.stages) {
         if (route.stages.size() >= kStagesMax) break;

@@ -19,6 +19,7 @@
 #include "base/rng.h"
 #include "ports/address.h"
 #include "ports/call_port.h"
+#include "ports/group_port.h"
 #include "ports/join_port.h"
 #include "ports/media_port.h"
 #include "ports/payload_list.h"
@@ -77,7 +78,7 @@ using Payloads = PayloadList<
     ReplacedFound, CallReplaced, LeaseAsk, LeaseGiven, LeaseReturned, LeaseRecalled, LeaseReport,
     CallEventsFollow, CallEvents,
     // queues
-    QueueAdvice, QueuesQuery, QueueStates, QueueAgentsFreed,
+    QueueAdvice, QueuesQuery, QueueStates, QueueAgentsFreed, GroupNews,
     // web, entities, history, operation
     HttpRequest, HttpResponse, HttpPart, HttpTaken, HttpListenerOpen, HttpListenerClose,
     HttpListenerFailed, EntityRequest, EntityReply, AuditNote, PasswordCheck, PasswordChecked,

@@ -42,23 +42,35 @@ void shuffle(std::vector<Target>& targets, uint64_t dice) {
         std::swap(targets[left - 1], targets[thrown(dice) % left]);
 }
 
-// Members who take no calls now take no turn.
-void take_turns(std::vector<Target>& targets, const Question& question, RingGroupId group) {
-    if (targets.empty()) return;
-    uint64_t turn = question.dice;
-    if (question.turns != nullptr) {
-        const auto found = question.turns->find(group);
-        turn = found == question.turns->end() ? 0 : found->second;
+// The place of the next one behind `last`, in the order of the members. Those who take no calls now
+// take no turn.
+size_t next_behind(AccountId last, const std::vector<Target>& targets,
+                   const std::vector<AccountId>& members) {
+    auto member = std::ranges::find(members, last);
+    while (member != members.end() && ++member != members.end()) {
+        const auto next = std::ranges::find(targets, *member, &Target::account);
+        if (next != targets.end()) return static_cast<size_t>(next - targets.begin());
     }
-    const auto first = static_cast<std::ptrdiff_t>(turn % targets.size());
-    std::rotate(targets.begin(), targets.begin() + first, targets.end());
+    return 0;
+}
+
+void take_turns(std::vector<Target>& targets, const Question& question,
+                const model::RingGroup& group, Route& route) {
+    if (targets.empty()) return;
+    size_t first = question.dice % targets.size();
+    if (question.order != nullptr) {
+        const auto* turn = question.order->turns.last(group.id);
+        first = turn == nullptr ? 0 : next_behind(turn->first, targets, group.members);
+    }
+    std::ranges::rotate(targets, targets.begin() + static_cast<std::ptrdiff_t>(first));
+    route.turned = Turned{group.id, targets.front().account};
 }
 
 // Who is not known to have talked comes first; among equals, the order of the members.
 void rest_longest_first(std::vector<Target>& targets, const Question& question) {
-    if (question.talks == nullptr) return;
+    if (question.order == nullptr) return;
     std::ranges::stable_sort(
-        targets, {}, [&](const Target& each) { return question.talks->last(each.account); });
+        targets, {}, [&](const Target& each) { return question.order->talks.last(each.account); });
 }
 
 void add_stages(std::vector<Target> targets, const model::RingGroup& group, Route& route) {
@@ -93,10 +105,7 @@ Route ring_group(const Catalog& catalog, const Question& question, const model::
                  Route route) {
     std::vector<Target> targets = targets_of(catalog, question, group);
     route.group = group.id;
-    if (group.strategy == RingStrategy::RoundRobin) {
-        take_turns(targets, question, group.id);
-        route.turned = group.id;
-    }
+    if (group.strategy == RingStrategy::RoundRobin) take_turns(targets, question, group, route);
     if (group.strategy == RingStrategy::Random) shuffle(targets, question.dice);
     if (group.strategy == RingStrategy::LeastRecent) rest_longest_first(targets, question);
     std::string reason =

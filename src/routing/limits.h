@@ -10,8 +10,10 @@ namespace tandem::routing {
 // as many again. Beyond that somebody plays.
 inline constexpr size_t kForwardsMax = 8;
 // Accounts of which one B2B knows when they talked last: all that talk within some hours on a full
-// system, at 64 bytes each.
+// system, at 96 bytes each. More where more of them talk at once.
 inline constexpr size_t talk_times_max = 100'000;
+// Groups whose members take turns that one B2B knows the last turn of, at 64 bytes each.
+inline constexpr size_t group_turns_max = 10'000;
 // Accounts that one page reaches: the desks of a floor. Each packet of the caller leaves so many
 // times, and the page's snapshot, at 1.5 KiB for each, stays below call/limits.h's.
 inline constexpr size_t paged_max = 32;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,7 +14,7 @@
 #include "base/instant.h"
 #include "model/ids.h"
 #include "routing/dial_plan.h"
-#include "routing/talk_times.h"
+#include "routing/group_order.h"
 
 namespace tandem::routing {
 
@@ -82,9 +81,6 @@ inline DomainId domain_of(const Stage& stage) {
     return stage.queue ? stage.queue->domain : stage.targets.front().domain;
 }
 
-// How often groups whose members take turns have been called.
-using GroupTurns = std::map<RingGroupId, uint64_t>;
-
 // Who has dialled in the first place, as who is called sees him.
 struct Origin {
     std::string number;
@@ -108,8 +104,7 @@ struct Question {
     size_t forwards = 0;
     const Original* original = nullptr;  // null: the caller himself
     std::optional<Origin> origin{};      // nullopt: it is the caller, as the plans leave him
-    const TalkTimes* talks = nullptr;    // null: nobody knows who has talked when
-    const GroupTurns* turns = nullptr;   // null: nobody counts them
+    const GroupOrder* order = nullptr;   // null: nobody knows who had the last turn or call
     uint64_t dice = 0;                   // any number, another one for each call
     model::DialDirection direction = model::DialDirection::Inner;
     std::string_view caller_number{};  // of a caller without an account
@@ -141,6 +136,13 @@ struct JoinWish {
     AccountId account;  // whose call
 };
 
+// A call to a group whose members take turns: it begins with this one.
+struct Turned {
+    RingGroupId group;
+    AccountId first;
+    friend bool operator==(const Turned&, const Turned&) = default;
+};
+
 struct Route {
     std::vector<Stage> stages;
     int refusal = 0;             // SIP status when there are no stages, and no feature
@@ -150,9 +152,9 @@ struct Route {
     std::optional<JoinWish> join;
     bool page = false;  // all of the one stage are to hear the caller, and answer by themselves
     std::vector<Step> steps;
-    std::vector<Forward> forwards;      // that led to the first stage, or to the refusal
-    std::optional<RingGroupId> group;   // that rings first
-    std::optional<RingGroupId> turned;  // the group that began with the next one of its members
+    std::vector<Forward> forwards;     // that led to the first stage, or to the refusal
+    std::optional<RingGroupId> group;  // that rings first
+    std::optional<Turned> turned;      // the group that begins with the next one of its members
 };
 
 Route route(const store::Catalog& catalog, const Question& question);

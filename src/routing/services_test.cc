@@ -34,8 +34,7 @@ struct ServicesTest : DomainTest {
     Route call(std::string_view dialled, uint64_t dice = 0) {
         put(group);
         Question question{kDomain, id_of(1), dialled, {}};
-        question.turns = &turns;
-        question.talks = &talks;
+        question.order = &order;
         question.dice = dice;
         return route(feed.snapshot(), question);
     }
@@ -48,9 +47,14 @@ struct ServicesTest : DomainTest {
         code.action = action;
         put(code);
     }
+    void take_turn(const Route& route) {
+        ASSERT_TRUE(route.turned);
+        EXPECT_EQ(route.turned->group, kGroup);
+        EXPECT_EQ(route.turned->first, route.stages.at(0).targets.at(0).account);
+        order.turns.take(kGroup, route.turned->first, {1000});
+    }
     model::RingGroup group;
-    GroupTurns turns;
-    TalkTimes talks;
+    GroupOrder order;
 };
 
 // The caller is a member, and 1005 is disabled.
@@ -92,20 +96,47 @@ TEST_F(ServicesTest, MembersTakeTurns) {
     for (const char* each : expected) {
         const Route found = call("300");
         EXPECT_EQ(who(found), each);
-        ASSERT_EQ(found.turned, kGroup);
-        ++turns[kGroup];
+        take_turn(found);
     }
+}
+
+// Who comes and goes meanwhile changes nothing for those behind him.
+TEST_F(ServicesTest, MembersTakeTurnsThoughSomeTakeNoCalls) {
+    group.strategy = model::RingStrategy::RoundRobin;
+    take_turn(call("300"));
+    take_turn(call("300"));
+    EXPECT_EQ(order.turns.last(kGroup)->first, id_of(3));
+    disturb(2, true);
+    EXPECT_EQ(who(call("300")), "1004, 1003");
+    disturb(4, true);
+    EXPECT_EQ(who(call("300")), "1003");
+    disturb(2, false);
+    EXPECT_EQ(who(call("300")), "1002, 1003") << "behind the last one comes the first";
+    disturb(4, false);
+    disturb(3, true);
+    EXPECT_EQ(who(call("300")), "1004, 1002");
+    group.members = {id_of(2), id_of(4)};
+    EXPECT_EQ(who(call("300")), "1002, 1004") << "whoever had the last turn is no member any more";
+}
+
+// Nobody rings, so nobody has had a turn.
+TEST_F(ServicesTest, NoTurnIsTakenWhereNobodyRings) {
+    group.strategy = model::RingStrategy::RoundRobin;
+    for (int n = 2; n <= 4; ++n) disturb(n, true);
+    EXPECT_FALSE(call("300").turned);
+    group.strategy = model::RingStrategy::OneByOne;
+    EXPECT_FALSE(call("300").turned);
 }
 
 TEST_F(ServicesTest, WhoHasNotTalkedForLongestComesFirst) {
     group.strategy = model::RingStrategy::LeastRecent;
     EXPECT_EQ(who(call("300")), "1002, 1003, 1004") << "nobody knows: as they are";
-    talks.note(1, {id_of(2), id_of(6)}, {1000});
+    order.talks.note(1, {id_of(2), id_of(6)}, {1000});
     EXPECT_EQ(who(call("300")), "1003, 1004, 1002");
-    talks.note_end(id_of(3), {2000});
+    order.talks.note_end(id_of(3), {2000});
     EXPECT_EQ(who(call("300")), "1004, 1003, 1002") << "who talks now comes last";
-    talks.note(1, {}, {3000});
-    talks.note_end(id_of(4), {2500});
+    order.talks.note(1, {}, {3000});
+    order.talks.note_end(id_of(4), {2500});
     EXPECT_EQ(who(call("300")), "1003, 1004, 1002");
 }
 

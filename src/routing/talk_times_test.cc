@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "routing/limits.h"
 
 namespace tandem::routing {
@@ -27,6 +31,59 @@ TEST(TalkTimes, KnowWhoTalksAndWhoHasWhen) {
     EXPECT_EQ(times.last(kAnn), 400);
     times.note_end(kBen, {600});
     EXPECT_EQ(times.last(kBen), 600);
+}
+
+std::vector<std::pair<AccountId, bool>> told(TalkTimes& times) {
+    std::vector<std::pair<AccountId, bool>> told;
+    for (const auto& each : times.take_news()) told.emplace_back(each.account, each.talks);
+    std::ranges::sort(told);
+    return told;
+}
+
+TEST(TalkTimes, AreHeardOfFromOtherInstances) {
+    TalkTimes times;
+    times.hear(7, {kAnn, 0, true});
+    EXPECT_EQ(times.last(kAnn), TalkTimes::talks_now);
+    times.note(1, {kAnn}, {100});
+    times.hear(7, {kAnn, 150, false});
+    EXPECT_EQ(times.last(kAnn), TalkTimes::talks_now) << "here he does";
+    times.note(1, {}, {120});
+    EXPECT_EQ(times.last(kAnn), 120) << "his last call here ended then, as our clock says";
+    times.hear(7, {kBen, 90, false});
+    times.hear(8, {kBen, 80, false});
+    EXPECT_EQ(times.last(kBen), 90);
+    times.hear(8, {kBen, 80, true});
+    times.hear(8, {kBen, 80, true});
+    times.hear(8, {kBen, 95, false});
+    EXPECT_EQ(times.last(kBen), 95) << "said twice, taken back once";
+}
+
+TEST(TalkTimes, OfAnInstanceThatIsGoneHaveEnded) {
+    TalkTimes times;
+    times.hear(7, {kAnn, 0, true});
+    times.hear(8, {kAnn, 0, true});
+    times.hear(7, {kBen, 50, true});
+    times.forget(7, {200});
+    EXPECT_EQ(times.last(kAnn), TalkTimes::talks_now);
+    EXPECT_EQ(times.last(kBen), 200);
+    times.forget(8, {300});
+    EXPECT_EQ(times.last(kAnn), 300);
+    EXPECT_EQ(times.last(kBen), 200);
+}
+
+TEST(TalkTimes, TellWhatCallsHereHaveChanged) {
+    TalkTimes times;
+    times.hear(7, {kCleo, 10, true});
+    EXPECT_TRUE(told(times).empty()) << "what was heard is not said again";
+    times.note(1, {kAnn, kBen}, {100});
+    EXPECT_EQ(told(times), (std::vector<std::pair<AccountId, bool>>{{kAnn, true}, {kBen, true}}));
+    times.note(1, {kAnn, kBen}, {110});
+    EXPECT_TRUE(told(times).empty());
+    times.note(1, {kAnn, kCleo}, {120});
+    times.note(1, {}, {130});
+    EXPECT_EQ(told(times), (std::vector<std::pair<AccountId, bool>>{
+                               {kAnn, false}, {kBen, false}, {kCleo, false}}));
+    EXPECT_EQ(times.all().size(), 3u);
 }
 
 TEST(TalkTimes, ForgetTheOldestHalfWhenThereAreTooMany) {

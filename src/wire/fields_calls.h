@@ -1,6 +1,7 @@
 // The members of what is said about calls, numbered. See codec.h.
 #pragma once
 
+#include "wire/fields_groups.h"
 #include "wire/fields_ports.h"
 
 namespace tandem::wire {

@@ -230,6 +230,8 @@ template <>
 inline constexpr uint32_t payload_number<ports::QueueStates> = 222;
 template <>
 inline constexpr uint32_t payload_number<ports::QueueAgentsFreed> = 223;
+template <>
+inline constexpr uint32_t payload_number<ports::GroupNews> = 335;
 
 template <typename... Ts>
 constexpr bool has_unique_numbers(ports::PayloadList<Ts...>) {

@@ -58,6 +58,19 @@ def figures(server, names):
     return {name: sums[name] for name in names}
 
 
+def role_of(server, code):
+    return [each for each in server.api("GET", "/roles")["items"] if each["role"] == code][0]
+
+
+def add_b2b(server, number):
+    """One more, in a node of its own if the others are."""
+    like = [each for each in server.api("GET", "/roles")["items"] if each["role"] == "B2B"][0]
+    server.api("POST", "/roles", {"role": "B2B", "server": like["server"], "number": number,
+                                  "node": number if NODES == "split" else like["node"]})
+    wait_for(lambda: [i for n in server.api("GET", "/status")["nodes"] for i in n["instances"]
+                      if i["instance"] == number and i["state"] == "serving"], f"B2B {number} serves")
+
+
 def nothing_left(server, names=LIVE, timeout=30):
     """No call, no media context and no port is left behind."""
     def clean():

@@ -7,7 +7,7 @@ import signal
 import time
 
 from calling_phone import header
-from calls import NODES, nothing_left, records
+from calls import NODES, add_b2b, nothing_left, records, role_of
 from harness import Failed, expect, main, running, wait_for
 from music import Heard, hear_nothing_old
 from services import cancelled, phones, rang, tandem
@@ -264,15 +264,6 @@ def races(folder):
         nothing_left(server)
 
 
-def add_b2b(server, number):
-    """One more, in a node of its own if the others are."""
-    like = [each for each in server.api("GET", "/roles")["items"] if each["role"] == "B2B"][0]
-    server.api("POST", "/roles", {"role": "B2B", "server": like["server"], "number": number,
-                                  "node": number if NODES == "split" else like["node"]})
-    wait_for(lambda: [i for n in server.api("GET", "/status")["nodes"] for i in n["instances"]
-                      if i["instance"] == number and i["state"] == "serving"], f"B2B {number} serves")
-
-
 def the_order_holds_over_two_b2bs(folder):
     users = ("1001", "1003", "1004", "1005")
     with exchange(folder, "1002", *users) as (server, (b, *made)):
@@ -296,10 +287,6 @@ def the_order_holds_over_two_b2bs(folder):
                 waits(server, other, ahead)
             caller.hang_up(b)
         nothing_left(server)
-
-
-def role_of(server, code):
-    return [each for each in server.api("GET", "/roles")["items"] if each["role"] == code][0]
 
 
 def shown_again(server, expected):

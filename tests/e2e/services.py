@@ -2,11 +2,12 @@
 """Do not disturb, forwarding, secretaries, ring groups, feature codes: what decides who rings."""
 
 import os
+import signal
 import subprocess
 import time
 
 from calling_phone import CallingPhone, RegisteredPhones, header
-from calls import NODES, nothing_left, records
+from calls import NODES, add_b2b, nothing_left, records
 from harness import TANDEM, Failed, expect, main, running, wait_for
 
 ACCOUNTS = ("1001", "1002", "1003", "1004")
@@ -554,6 +555,41 @@ def a_group_rings_who_has_not_talked_for_longest(folder):
         answered_by(a, c)
 
 
+def the_order_of_a_group_is_the_same_at_all_b2bs(folder):
+    """Which B2B a call begins at is chance (its Call-ID); and one that dies takes nothing with it."""
+    members = ["1002", "1003", "1004"]
+    with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", *members) as (a, *others):
+        add_b2b(server, 20)
+        group(server, members=members, strategy="round-robin")
+        group(server, members=members, strategy="least-recent", name="help", number="301")
+        rested = list(others)  # who has not talked for longest comes first
+        turns, owners = 0, []
+
+        def two_calls():
+            nonlocal turns
+            for number, first in (("300", others[turns % 3]), ("301", None)):
+                first = first or rested[0]
+                a.begin_call(number)
+                first.take()
+                a.finish_call()
+                first.wait_request("ACK")
+                owners.append(wait_for(lambda: server.api("GET", "/calls")["items"], "the call")[0]["owner"])
+                a.hang_up(first)
+                rested.remove(first)
+                rested.append(first)
+                time.sleep(0.05)  # others hear of talks within 20 ms
+            turns += 1
+        while turns < 4 or (len(set(owners)) < 2 and turns < 15):
+            two_calls()
+        expect(len(set(owners)) == 2, f"both B2Bs have had calls: {owners}")
+        if NODES == "split":
+            for role in [each for each in server.api("GET", "/roles")["items"] if each["role"] == "B2B"]:
+                os.kill(server.pid_of(role["node"]), signal.SIGKILL)
+                server.wait_healthy()
+                two_calls()
+        nothing_left(server)
+
+
 def night_at_the_touch_of_a_key(folder):
     with running(folder, nodes=NODES, accounts=ACCOUNTS) as server, phones(server, "1001", "1002", "1003") as (a, b, c):
         domain = "/domains/demo.test"
@@ -591,4 +627,4 @@ if __name__ == "__main__":
          an_intercom_call_is_to_answer_itself,
          they_go_back_with_their_domain, rules_by_caller_and_schedule, rules_for_who_does_not_answer,
          secretaries_take_the_calls_of_their_chief, no_second_call, a_group_rings_who_has_not_talked_for_longest,
-         night_at_the_touch_of_a_key)
+         the_order_of_a_group_is_the_same_at_all_b2bs, night_at_the_touch_of_a_key)

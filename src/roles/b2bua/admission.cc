@@ -214,10 +214,8 @@ std::optional<ports::EntityRequest> feature_request(const routing::Route& route,
 }  // namespace
 
 // Of a group whose members take turns: the next call begins with the next one of them.
-void B2buaRole::take_turn(RingGroupId group) {
-    if (group_turns_.size() >= kGroupTurnsMax && !group_turns_.contains(group))
-        group_turns_.clear();
-    ++group_turns_[group];
+void B2buaRole::take_turn(const Step& step, const routing::Turned& turned) {
+    group_order_.turns.take(turned.group, turned.first, step.now.utc);
 }
 
 void B2buaRole::begin_call(Step& step, HeldInvite invite) {
@@ -234,14 +232,13 @@ void B2buaRole::begin_call(Step& step, HeldInvite invite) {
     if (!facts.trunk.is_nil()) question.direction = model::DialDirection::Outer;
     if (!facts.trunk.is_nil()) question.caller_number = facts.caller_number;
     if (!facts.trunk.is_nil()) question.caller_name = facts.caller_name;
-    question.turns = &group_turns_;
-    question.talks = &talks_;
+    question.order = &group_order_;
     question.dice = facts.call.bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
     if (found.join) return join_call(step, std::move(invite), *found.join);
     show(around_.catalog, found, invite.facts);
-    if (found.turned) take_turn(*found.turned);
+    if (found.turned) take_turn(step, *found.turned);
     auto feature = feature_request(found, facts, invite.in.flow.remote.text());
     call::CallRoute route =
         call::route_of(std::move(found), {around_.catalog, options_.keys.credentials, facts});
@@ -260,12 +257,11 @@ void B2buaRole::route_transfer(Step& step, call::Call& call, const call::Transfe
     routing::Question question{wanted.domain, wanted.account, wanted.dialled, step.now.utc};
     question.original = &wanted.stays;
     question.transfers = true;
-    question.turns = &group_turns_;
-    question.talks = &talks_;
+    question.order = &group_order_;
     question.dice = call.id().bits.low;
     question.plans = &plans_;
     routing::Route found = routing::route(around_.catalog, question);
-    if (found.turned) take_turn(*found.turned);
+    if (found.turned) take_turn(step, *found.turned);
     for (routing::Stage& stage : found.stages) {
         const bool is_elsewhere = routing::domain_of(stage) != wanted.domain;
         if (is_elsewhere && !stage.shown) stage.shown = found.shown;

@@ -33,6 +33,7 @@ B2buaRole::B2buaRole(const ports::Surroundings& around, B2buaOptions options)
       callers_(options_.keys, around.rng),
       layer_settings_(layer_settings(around, options_)),
       layer_(layer_settings_),
+      group_peers_(around_, group_order_),
       leases_(around_),
       id_(id_of(around)),
       writer_(id_.text(), 1) {
@@ -45,7 +46,8 @@ call::CallContext B2buaRole::context(Step& step) {
             step.out,
             around_,
             options_.keys.credentials,
-            &plans_};
+            &plans_,
+            &group_order_};
 }
 
 void B2buaRole::start(Now now, ports::Outbox& out) {
@@ -141,6 +143,8 @@ void B2buaRole::on_notice(Step& step, Letter& letter) {
         return with_call(step, *call, [&](auto& ctx) { call->on_media_event(ctx, *event); });
     }
     if (holds_alternative<ports::QueueAdvice>(letter.payload)) return on_queue_advice(step, letter);
+    if (const auto* news = get_if<ports::GroupNews>(&letter.payload))
+        return group_peers_.on_news(step.now, letter.from, *news);
     if (letter.request == 0) return;
     if (call::index_of(letter.request) == kPickIndex &&
         on_rings_elsewhere(step, letter.request, get_if<ports::CallsPage>(&letter.payload)))
@@ -309,6 +313,7 @@ void B2buaRole::on_timeout(Now now, ports::Outbox& out) {
     refuse_late_subscribes(step);
     give_up_picks(step);
     leases_.on_timeout(now, out);
+    group_peers_.on_timeout(now, out);
     settle_licensed(step);
     const auto write_deadline = writer_.next_deadline();
     if (write_deadline && *write_deadline <= now.mono) {
@@ -334,6 +339,7 @@ void B2buaRole::look_at_connections(Step& step) {
 // Media gates come, go, and come back empty: their calls get another context.
 void B2buaRole::look_at_directory(Step& step) {
     if (phase_ == Phase::Restoring) return;  // restored() looks, when all calls are known
+    group_peers_.on_directory(step.now, step.out);
     std::unordered_set<uint16_t> lost;
     for (const ports::DirectoryEntry& entry : around_.directory.entries()) {
         if (entry.kind != ports::RoleKind::MediaGate) continue;
@@ -404,6 +410,7 @@ std::optional<Instant> B2buaRole::next_deadline() const {
     sooner(pages_.next_deadline());
     sooner(subscribes_.next_deadline());
     sooner(leases_.next_deadline());
+    sooner(group_peers_.next_deadline());
     if (!picks_.empty()) sooner(picks_.front().give_up);
     sooner(writer_.next_deadline());
     sooner(restore_retry_);

@@ -21,6 +21,7 @@
 #include "roles/b2bua/call_leases.h"
 #include "roles/b2bua/caller.h"
 #include "roles/b2bua/counters.h"
+#include "roles/b2bua/group_peers.h"
 #include "roles/b2bua/page_message.h"
 #include "roles/b2bua/queue_agents.h"
 #include "roles/b2bua/subscribe_relay.h"
@@ -79,6 +80,7 @@ class B2buaRole final : public ports::Role {
         if (was_live && !is_live(call)) on_call_ended(step, call);
         emit(step, &call);
         settle(step, call);
+        group_peers_.tell(step.now, step.out);
     }
     void settle(Step& step, call::Call& stepped);
     void hang_up(Step& step, call::Call& call, std::string_view reason);
@@ -138,7 +140,7 @@ class B2buaRole final : public ports::Role {
     void on_deliver(Step& step, ports::Letter letter);
     void route_transfer(Step& step, call::Call& call, const call::Transfer::Wanted& wanted);
     void begin_call(Step& step, HeldInvite invite);
-    void take_turn(RingGroupId group);
+    void take_turn(const Step& step, const routing::Turned& turned);
     // --- pickup.cc
     struct PlaceAsked {  // an INVITE that takes a place in a call that is there
         ports::SipInbound& in;
@@ -221,8 +223,8 @@ class B2buaRole final : public ports::Role {
     sip::LayerOutbox wire_;
     std::vector<sip::LegEvent> events_;
     Calls calls_;
-    routing::GroupTurns group_turns_;
-    routing::TalkTimes talks_;
+    routing::GroupOrder group_order_;
+    GroupPeers group_peers_;
     size_t live_calls_ = 0;  // of them, those that have not ended
     routing::DialPlans plans_;
     PageMessages pages_;

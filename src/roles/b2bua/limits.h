@@ -76,7 +76,10 @@ inline constexpr size_t kHandedMax = 1'024;
 // Nonces for calls live as long as those for registrations.
 inline constexpr std::chrono::milliseconds kNonceLifetime{300'000};
 
-// Groups whose members take turns that an instance counts; with one more it begins anew.
-inline constexpr size_t kGroupTurnsMax = 10'000;
+// What other B2Bs are told of ring groups: statements in one letter, some 20 KiB, and how long that
+// somebody talks may wait for more of the kind: 50 letters a second at the most, where one for each
+// call that begins or ends could be 600.
+inline constexpr size_t kGroupNewsPage = 500;
+inline constexpr Duration kGroupNewsPause = 20ms;
 
 }  // namespace tandem::roles::b2bua

@@ -173,8 +173,7 @@ void B2buaRole::on_route_test(Step& step, const ports::Letter& letter) {
     }
     auto question = question_of(around_.catalog, test, domain->id, step.now.utc);
     if (question) {
-        question->turns = &group_turns_;
-        question->talks = &talks_;
+        question->order = &group_order_;
         question->plans = &plans_;
         routing::Route route = routing::route(around_.catalog, *question);
         if (!routing::leads_somewhere(route)) explain_place(domain->settings, *question, route);

@@ -13,6 +13,26 @@ namespace tandem::roles::b2bua {
 using call::Call;
 using ports::RoleKind;
 
+namespace {
+
+// For groups in which who has not talked for longest rings first. With nobody at the other end, as
+// when a feature code was dialled, it is no talk.
+void note_talks(routing::TalkTimes& talks, const ports::CallSummary& summary, UtcTime now,
+                bool gone) {
+    std::vector<AccountId> talking;
+    const bool is_talk = summary.answered.unix_ms != 0 &&
+                         (!summary.callee_account.is_nil() || !summary.trunk.empty());
+    for (const AccountId each : {summary.caller_account, summary.callee_account, summary.consulted})
+        if (!each.is_nil() && is_talk) talking.push_back(each);
+    const uint64_t call = call::base_of(summary.call);
+    if (!gone) return talks.note(call, talking, now);
+    talks.note(call, {}, now);
+    // Those as well that have come back from a snapshot, and were not reported since.
+    for (const AccountId each : talking) talks.note_end(each, now);
+}
+
+}  // namespace
+
 std::string B2buaRole::call_key(CallId call) const {
     return store::keys::call(id_, call);
 }
@@ -181,6 +201,7 @@ void B2buaRole::restore(Step& step, const std::string& key, std::string_view val
     const Duration spread =
         std::min<Duration>(call::kAuditSpreadMax, call::kAuditOfCall * counters_.restored);
     const Duration after = call::kAuditPause + spread * around_.rng.below(1000) / 1000;
+    note_talks(group_order_.talks, taken.whole_summary(around_.self), step.now.utc, false);
     with_call(step, taken, [&](auto& ctx) { taken.take_over(ctx, after); });
     if (!is_wanted)
         with_call(step, taken, [&](auto& ctx) { taken.hangup(ctx, 487, "its caller calls anew"); });
@@ -225,30 +246,10 @@ void B2buaRole::restored(Step& step) {
 
 // --- Telling the index of calls.
 
-namespace {
-
-// For groups in which who has not talked for longest rings first. With nobody at the other end, as
-// when a feature code was dialled, it is no talk.
-void note_talks(routing::TalkTimes& talks, const ports::CallSummary& summary, UtcTime now,
-                bool gone) {
-    std::vector<AccountId> talking;
-    const bool is_talk = summary.answered.unix_ms != 0 &&
-                         (!summary.callee_account.is_nil() || !summary.trunk.empty());
-    for (const AccountId each : {summary.caller_account, summary.callee_account, summary.consulted})
-        if (!each.is_nil() && is_talk) talking.push_back(each);
-    const uint64_t call = call::base_of(summary.call);
-    if (!gone) return talks.note(call, talking, now);
-    talks.note(call, {}, now);
-    // Those as well that have come back from a snapshot, and were not reported since.
-    for (const AccountId each : talking) talks.note_end(each, now);
-}
-
-}  // namespace
-
 // To each of its domains, as that one sees it.
 void B2buaRole::report(Step& step, const Call& call, bool gone) {
     const ports::CallSummary whole = call.whole_summary(around_.self);
-    note_talks(talks_, whole, step.now.utc, gone);
+    note_talks(group_order_.talks, whole, step.now.utc, gone);
     queue_agents_.note(whole, gone, step.now.utc);
     for (const call::Side& side : call.sides()) {
         const auto index = around_.directory.active(RoleKind::CallState, side.domain);

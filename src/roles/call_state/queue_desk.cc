@@ -222,10 +222,11 @@ void QueueDesk::look(Now now, DomainId domain, ports::Outbox& out) {
     Advices advices;
     send_away_of_removed(now, domain, desk, advices);
     Staffs staffs;
+    std::set<AccountId> rung;
     for (const InLine& each : line) {
         if (each.waiter->confirm_by) continue;
         if (!each.call->queue->offered.empty()) {
-            withdraw(each, advices);
+            withdraw(each, rung, advices);
             continue;
         }
         auto staff = staffs.find(each.queue->id);
@@ -285,8 +286,9 @@ void QueueDesk::send_away_of_removed(Now now, DomainId domain, Desk& desk, Advic
     }
 }
 
-// Who has logged out, paused or been disabled while he is asked.
-void QueueDesk::withdraw(const InLine& one, Advices& out) const {
+// Who has logged out, paused or been disabled while he is asked; who talks by now; and who is asked
+// for an earlier call, too, as a B2B that stood still may have taken an old turn.
+void QueueDesk::withdraw(const InLine& one, std::set<AccountId>& rung, Advices& out) const {
     std::vector<AccountId> gone;
     for (const AccountId each : one.call->queue->offered) {
         const auto* set = around_.catalog.find<model::QueueAgent>(one.queue->domain, each);
@@ -294,7 +296,8 @@ void QueueDesk::withdraw(const InLine& one, Advices& out) const {
         const bool is_there =
             account != nullptr && account->enabled && routing::is_member(*one.queue, each) &&
             routing::is_logged_in(set, one.queue->id) && !routing::is_paused(set, one.queue->id);
-        if (!is_there) gone.push_back(each);
+        const bool is_free = call_state_of(each) != AgentState::Talking && rung.insert(each).second;
+        if (!is_there || !is_free) gone.push_back(each);
     }
     if (gone.empty()) return;
     QueueAdvice::Entry entry = entry_of(*one.call, Kind::Withdraw);

@@ -87,7 +87,7 @@ class QueueDesk {
     bool is_of_agents(const ports::CallSummary& call) const;
     bool send_away(Now now, const InLine& one, const Staff& staff, Advices& out) const;
     void send_away_of_removed(Now now, DomainId domain, Desk& desk, Advices& out) const;
-    void withdraw(const InLine& one, Advices& out) const;
+    void withdraw(const InLine& one, std::set<AccountId>& rung, Advices& out) const;
     std::vector<AccountId> choose(const InLine& one, Staff& staff,
                                   const std::set<AccountId>& asked);
     void order(const Queue& queue, std::vector<AccountId>& free);

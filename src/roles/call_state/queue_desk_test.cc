@@ -503,5 +503,35 @@ TEST_F(QueueDeskTest, OperatorsSeeWhoWaitsAndWhatAgentsDo) {
         EXPECT_NE(json.find(part), json.npos) << part << " in " << json;
 }
 
+// A B2B that stood still took a turn that had been given to another call meanwhile.
+TEST_F(QueueDeskTest, AnAgentIsNotAskedForTwoCallsAtOnce) {
+    put_queue(1, [](auto& queue) { queue.members = {account(1)}; });
+    arrive(1);
+    EXPECT_EQ(said(), Said{"1 turn 1: 1"});
+    arrive(2);
+    reach(false);
+    pass(kAdviceConfirmed);
+    EXPECT_EQ(said(), (Said{"2 place 1", "2 turn 1: 1"}));
+    takes_turn(2, 1, {account(1)});
+    reach(true);
+    takes_turn(1, 1, {account(1)});
+    EXPECT_EQ(said(), Said{"2 withdraw 1"}) << "who came first keeps him";
+    takes_turn(2, 1, {});
+    EXPECT_EQ(said(), Said{"2 place 1"});
+}
+
+// He takes another call while his phone rings for one that waits, or calls somebody.
+TEST_F(QueueDeskTest, WhoTalksMeanwhileIsAskedNoLonger) {
+    put_queue(1, [](auto& queue) { queue.strategy = QueueStrategy::All; });
+    arrive(1);
+    takes_turn(1, 1, {account(1), account(2), account(3)});
+    (void)said();
+    call(5).caller_account = account(2);
+    report(5);
+    EXPECT_EQ(said(), Said{"1 withdraw 2"});
+    takes_turn(1, 1, {account(1), account(3)});
+    EXPECT_EQ(said(), Said{});
+}
+
 }  // namespace
 }  // namespace tandem::roles::call_state

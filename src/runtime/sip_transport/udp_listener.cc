@@ -193,7 +193,7 @@ bool UdpListener::take_errors() {
 
 // Anybody may send ICMP with a forged source. The branch, which only we and who was to get the
 // request can know, shows that the request was seen; whoever sees those could do worse. And what
-// belongs to a dialog is not given up for it (docs/decisions/0041-closed-ports.md).
+// belongs to a dialog is not given up for it (docs/decisions/0040-closed-ports.md).
 void UdpListener::take_error(const msghdr& error, std::string_view quoted) {
     const auto what = error_of(error);
     if (!what || !says_that_nobody_listens(*what)) return;
