@@ -88,6 +88,16 @@ void Call::on_party_ended(CallContext& ctx, uint8_t index, const LegEvent& event
     Party& ended = *party(index);
     if (ended.ended.unix_ms == 0) ended.ended = ctx.now.utc;
     newcomer_.on_party_ended(*this, index);
+    // A device that was asked, and has answered what is of no use, or hung up before it answered:
+    // it has not taken the call, and others may.
+    if (Branch* asked = branch(index); asked != nullptr && asked->is_pending()) {
+        asked->state = BranchState::Failed;
+        const bool hung_up = event.kind == LegEvent::Kind::Bye;
+        ended.status = hung_up ? 480 : text_of(event.cause).status;
+        ended.reason = hung_up ? std::string_view("hung up") : text_of(event.cause).text;
+        if (early_ == index && !early_is_final_) early_ = 0;
+        return rings() ? fail_if_exhausted(ctx) : void();
+    }
     if (transfer_.on_party_ended(*this, ctx, index) || !talks(index)) return;
     const ReleasedBy by = index == near_ ? ReleasedBy::Caller : ReleasedBy::Callee;
     switch (event.kind) {
