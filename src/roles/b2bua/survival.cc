@@ -215,7 +215,10 @@ bool B2buaRole::resume_ringing(Step& step, call::CallSnapshot& snapshot) {
     bool is_wanted = true;
     for (call::PartySnapshot& party : snapshot.parties) {
         const bool talks = party.index == snapshot.near || party.index == snapshot.winner;
-        if (talks && !snapshot.ringing) continue;
+        // Who waits aside has been answered as well.
+        const bool is_asked =
+            party.leg.state == sip::LegState::Inviting || party.leg.state == sip::LegState::Ringing;
+        if ((talks && !snapshot.ringing) || !is_asked) continue;
         const call::LegKey key = call::leg_key(base, party.index);
         if (party.index != 0) {
             if (party.invited_by && party.invited_by != around_.self)
