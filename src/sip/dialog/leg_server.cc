@@ -238,7 +238,13 @@ void Leg::Core::on_ack(LegContext& ctx, Message ack) {
 
 void Leg::Core::on_prack(LegContext& ctx, ServerKey server_key, Message prack) {
     using Verdict = ReliableProvisionalSender::PrackVerdict;
-    if (!reliable || reliable->on_prack(prack) == Verdict::NoMatch) {
+    // Of a response of the instance that had the call before: its number is not known any more, and
+    // there are phones that give the call up when they are told so.
+    const bool may_be_late = state == LegState::Ringing || two_hundred;
+    const bool is_of_former =
+        !is_client && may_be_late && !reliable && settings.provisionals == Provisionals::Unreliable;
+    const bool is_known = reliable && reliable->on_prack(prack) != Verdict::NoMatch;
+    if (!is_known && !is_of_former) {
         refuse_request(ctx, server_key, prack, 481);
         return;
     }
