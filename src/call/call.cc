@@ -160,8 +160,14 @@ void Call::follow_flow(CallContext& ctx, uint8_t leg, const ports::Flow& flow) {
 
 void Call::on_response(CallContext& ctx, uint8_t leg, const sip::ResponseArrival& arrival,
                        sip::Message response) {
-    if (Branch* to = branch(leg)) to->first_word_by.reset();
+    Branch* to = branch(leg);
+    if (to != nullptr) to->first_word_by.reset();
+    const bool is_refusal = response.status() >= 300;
     if (Party* of = party(leg)) of->leg.on_response(ctx.leg, arrival, std::move(response));
+    // It has been asked once more, with its credentials say: by another transaction.
+    if (to != nullptr && is_refusal && to->is_pending() &&
+        to->party.leg.state() == sip::LegState::Inviting)
+        keep_ringing();
     pump(ctx);
 }
 
@@ -379,6 +385,8 @@ void Call::run_timers(CallContext& ctx) {
         if (rings()) on_stage_timeout(ctx);
     }
     if (due(audit_at_)) {
+        // What was counted on since the snapshot, and is used from now on, nobody is to use again.
+        save_wanted_ = save_wanted_ || settings_.survival != Survival::None;
         for (const uint8_t index : talkers())
             if (Party* each = party(index)) each->leg.audit(ctx.leg);
     }

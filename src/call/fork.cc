@@ -16,6 +16,14 @@ namespace tandem::call {
 
 using sip::SdpPart;
 
+namespace {
+
+bool is_asked(const std::unique_ptr<Branch>& branch) {
+    return branch->state == BranchState::Inviting || branch->state == BranchState::Ringing;
+}
+
+}  // namespace
+
 uint8_t Call::add_branch(CallContext& ctx, const Destination& destination, ports::Binding binding,
                          std::optional<MediaProfile> profile) {
     const auto index = static_cast<uint8_t>(branches_.size() + 1);
@@ -101,6 +109,8 @@ void Call::launch(CallContext& ctx, uint8_t index) {
     }
     invite.call_id = ctx.around.tokens.text(
         {ports::TokenKind::CallIdHeader, ctx.around.self, leg_key(base(), index)});
+    // The leg may have called somebody before a restart, without a snapshot that knows of it.
+    if (survived_) invite.call_id += "." + std::to_string(ctx.now.utc.unix_ms);
     invite.routes = to.binding.path;
     const bool is_outside = to.destination.outside.has_value();
     const std::string domain = is_outside ? to.destination.outside->domain
@@ -137,6 +147,7 @@ void Call::on_provisional(CallContext& ctx, uint8_t index, sip::LegEvent& event)
     // Lamps of the called account begin to blink.
     if (from->state != BranchState::Ringing) report_due_ = true;
     from->state = BranchState::Ringing;
+    if (event.reliable) keep_ringing();  // the numbers of its PRACK are used up
     if (transfer_.rings()) return transfer_.on_provisional(*this, ctx, event.status);
     if (event.sdp && event.sdp_part == SdpPart::Answer) {
         return pass_early_answer(ctx, index, event);
@@ -187,7 +198,9 @@ void Call::on_branch_failed(CallContext& ctx, uint8_t index, sip::LegEvent& even
     failed->party.ended = ctx.now.utc;
     const auto why = event.message.header(sip::HeaderId::Reason);
     failed->party.reason = why ? *why : std::string_view();
-    keep_ringing();
+    // With nobody else who rings it is kept when the next one is called. Until then the store has
+    // this device, which says again what it has said.
+    if (std::ranges::any_of(branches_, is_asked)) keep_ringing();
     if (early_ == index && !early_is_final_) early_ = 0;
     if (!rings() || try_again(ctx, index, event)) return;
     if (event.status >= 600) decline_elsewhere(ctx, index);

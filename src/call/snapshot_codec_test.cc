@@ -2,6 +2,7 @@
 
 #include "call/call_snapshot.h"
 #include "call/identity.h"
+#include "call/limits.h"
 #include "sip/parser.h"
 
 namespace tandem::call {
@@ -47,6 +48,22 @@ TEST(SnapshotCodec, KeepsWhereTheCallCounts) {
     EXPECT_EQ(read->sides, call.sides);
     ASSERT_EQ(read->forwards.size(), 1u);
     EXPECT_EQ(read->forwards[0].domain, call.forwards[0].domain);
+}
+
+// Each agent of a queue that it has left was a branch.
+TEST(SnapshotCodec, KeepsTheWayOfACallThatManyHaveRefused) {
+    CallSnapshot call = some_call();
+    RingingSnapshot& way = call.way.emplace();
+    way.destinations.resize(2);
+    way.destinations[1].stage = 1;
+    way.stages = {Duration{0}, Duration{0}};
+    way.stage = 1;
+    way.failures = {{static_cast<uint8_t>(kQueueBranchesMax), 1, 486}};
+    const auto read = decode(encode(call));
+    ASSERT_TRUE(read.has_value());
+    ASSERT_TRUE(read->way.has_value());
+    ASSERT_EQ(read->way->failures.size(), 1u);
+    EXPECT_EQ(read->way->failures[0].leg, kQueueBranchesMax);
 }
 
 TEST(SnapshotCodec, KeepsWhoWaitsWhileTheOthersTalk) {

@@ -46,11 +46,11 @@ void encode_destination(const Destination& from, proto::SnapshotDestination& out
     outside.set_group(octets(from.outside->group));
 }
 
-// What a channel was asked for by is gone: it is to be asked for again.
+// What a channel was asked for by is gone: it is to be asked for again. One that was taken is that
+// of the branch which rings over it, and would count twice.
 Line line_from(uint32_t line) {
-    const auto known =
-        line <= static_cast<uint32_t>(Line::Unfit) ? static_cast<Line>(line) : Line::Unasked;
-    return known == Line::Wanted || known == Line::Asked ? Line::Unasked : known;
+    const auto known = static_cast<Line>(line);
+    return known == Line::Refused || known == Line::Unfit ? known : Line::Unasked;
 }
 
 Destination decode_destination(const proto::SnapshotDestination& in) {
@@ -124,13 +124,13 @@ bool is_sound(const proto::SnapshotRinging& in) {
         return is_time(each.ring_ms()) && is_time(each.wait_max_ms());
     };
     return stages <= kStagesMax && places <= kDestinationsMax && in.stage() < stages &&
-           in.early() <= kBranchesMax && in.rang() < 200 &&
+           in.early() <= kQueueBranchesMax && in.rang() < 200 &&
            std::ranges::all_of(in.destinations(), is_stage) &&
            std::ranges::all_of(in.stages_ms(), is_time) &&
            std::ranges::all_of(in.stops(), is_stage) &&
            std::ranges::all_of(in.stops(), has_times) &&
            std::ranges::all_of(in.failures(), [&](const proto::SnapshotFailure& each) {
-               return each.leg() > 0 && each.leg() <= kBranchesMax && each.place() > 0 &&
+               return each.leg() > 0 && each.leg() <= kQueueBranchesMax && each.place() > 0 &&
                       each.place() <= places && each.status() >= 300 && each.status() < 700;
            });
 }

@@ -54,6 +54,13 @@ std::string transfers_of(const model::Cdr& cdr) {
     return text + (cdr.continued_in ? " continued in another call" : "");
 }
 
+// By the same leg, in another life of its instance.
+bool is_called_anew(const sip::Message& dialog, const sip::Message& invite) {
+    const auto before = dialog.from();
+    const auto now = invite.from();
+    return before && now && before->tag() == now->tag() && dialog.call_id() != invite.call_id();
+}
+
 class B2buaSubject final : public LadderSubject {
  public:
     explicit B2buaSubject(const LadderStep& first) {
@@ -262,7 +269,8 @@ Result<void> B2buaSubject::respond(LadderPhone& from, const LadderStep& step, in
 
 void B2buaSubject::remember(LadderPhone& phone, ports::SipOutbound& sip) {
     if (sip.message.is_request()) {
-        const bool begins = sip.message.method() == sip::Method::Invite && !phone.dialog;
+        const bool begins = sip.message.method() == sip::Method::Invite &&
+                            (!phone.dialog || is_called_anew(*phone.dialog, sip.message));
         phone.requests.push_back(sip);
         if (!begins) return;
         phone.dialog = sip.message;

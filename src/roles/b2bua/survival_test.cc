@@ -165,5 +165,44 @@ TEST_F(B2buaTest, TheAnswerWaitsForItsOwnSnapshot) {
     EXPECT_TRUE(stage.at(kAlice).empty());
 }
 
+// Bob's calls go to Carol when he is busy, and the instance dies after he has said so.
+struct BetweenTwoDevices : B2buaTest {
+    BetweenTwoDevices() : B2buaTest(3) {
+        stage.change_survival(model::Survival::All);
+        stage.set_services("1002", R"({"forward_busy":"1003"})");
+        invite = ring();
+    }
+    // The phone says again what it has said.
+    ports::SipOutbound after_restart() {
+        stage.restart();
+        stage.hold_bindings = stage.hold_store = false;
+        stage.pump();
+        stage.at(kBob);
+        stage.at(kCarol);
+        stage.respond(kBob, invite, 486);
+        return stage.one_at(kCarol);
+    }
+    ports::SipOutbound invite;
+};
+
+TEST_F(BetweenTwoDevices, TheNextOneIsStillCalled) {
+    stage.hold_bindings = true;
+    stage.respond(kBob, invite, 486);
+    ASSERT_TRUE(stage.at(kCarol).empty());
+    EXPECT_EQ(after_restart().message.method(), sip::Method::Invite);
+}
+
+// Her phone may have got an INVITE that the store does not know: with the same Call-ID the next one
+// would be the same request on another way, and refused (RFC 3261 8.2.2.2).
+TEST_F(BetweenTwoDevices, TheNextOneIsNotCalledTwiceByTheSameName) {
+    stage.hold_store = true;
+    stage.respond(kBob, invite, 486);
+    const auto before = stage.one_at(kCarol);
+    const auto after = after_restart();
+    ASSERT_EQ(after.message.method(), sip::Method::Invite);
+    EXPECT_EQ(after.message.header(HeaderId::From), before.message.header(HeaderId::From));
+    EXPECT_NE(after.message.call_id(), before.message.call_id());
+}
+
 }  // namespace
 }  // namespace tandem::roles::b2bua

@@ -462,5 +462,52 @@ TEST_F(TrunkCallsTest, ARestoredRingingCallKnowsTheWaysOfItsTrunk) {
     EXPECT_EQ(stage.one_at(kAlice).message.status(), 200);
 }
 
+// The provider knows the INVITE with the proof; the one before it has had its answer.
+TEST_F(TrunkCallsTest, ARestoredRingingCallKnowsTheInviteThatWasProved) {
+    stage.change_survival(model::Survival::All);
+    stage.respond(kFirst, call_out(), 407, {},
+                  "Proxy-Authenticate: Digest realm=\"provider.test\", nonce=\"n\"\n");
+    ports::SipOutbound proved;
+    for (auto& sip : stage.at(kFirst))
+        if (sip.message.method() == sip::Method::Invite) proved = std::move(sip);
+    ASSERT_TRUE(proved.message.has(HeaderId::ProxyAuthorization));
+    stage.respond(kFirst, proved, 180);
+    stage.restart();
+    stage.at(kAlice);
+    stage.advance(10ms);
+    EXPECT_EQ(stage.one_at(kFirst).branch, proved.branch);
+    stage.respond(kFirst, proved, 200, Stage::sdp(4100));
+    EXPECT_EQ(stage.one_at(kAlice).message.status(), 200);
+}
+
+// It dies before the next proxy has been called.
+TEST_F(TrunkCallsTest, ARestoredRingingCallStillGoesToTheNextProxy) {
+    stage.change_survival(model::Survival::All);
+    const auto invite = call_out();
+    stage.hold_media = true;
+    stage.respond(kFirst, invite, 503);
+    ASSERT_TRUE(stage.at(kSecond).empty());
+    stage.restart();
+    stage.hold_media = false;
+    stage.pump();
+    stage.respond(kFirst, invite, 503);
+    EXPECT_EQ(stage.one_at(kSecond).message.method(), sip::Method::Invite);
+}
+
+TEST_F(TrunkCallsTest, ARestoredRingingCallHasOneChannel) {
+    stage.change_survival(model::Survival::All);
+    model::Trunk full = line();
+    full.channels_max = 1;
+    stage.add_trunk(full, {kFirst});
+    stage.leases = 1;
+    const auto invite = call_out();
+    ASSERT_EQ(stage.leases, 0u);
+    stage.restart();
+    stage.at(kAlice);
+    stage.respond(kFirst, invite, 486);
+    EXPECT_EQ(stage.at(kAlice).back().message.status(), 486);
+    EXPECT_EQ(stage.leases, 1u) << "given back";
+}
+
 }  // namespace
 }  // namespace tandem::roles::b2bua
