@@ -137,7 +137,7 @@ void Call::on_provisional(CallContext& ctx, uint8_t index, sip::LegEvent& event)
     // Lamps of the called account begin to blink.
     if (from->state != BranchState::Ringing) report_due_ = true;
     from->state = BranchState::Ringing;
-    if (transfer_.rings()) return transfer_.on_provisional(*this, ctx, event.status);
+    if (transfer_.rings()) return transfer_.on_provisional(*this, ctx, index, event);
     if (event.sdp && event.sdp_part == SdpPart::Answer) {
         return pass_early_answer(ctx, index, event);
     }
