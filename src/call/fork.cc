@@ -148,7 +148,7 @@ void Call::on_provisional(CallContext& ctx, uint8_t index, sip::LegEvent& event)
     if (from->state != BranchState::Ringing) report_due_ = true;
     from->state = BranchState::Ringing;
     if (event.reliable) keep_ringing();  // the numbers of its PRACK are used up
-    if (transfer_.rings()) return transfer_.on_provisional(*this, ctx, event.status);
+    if (transfer_.rings()) return transfer_.on_provisional(*this, ctx, index, event);
     if (event.sdp && event.sdp_part == SdpPart::Answer) {
         return pass_early_answer(ctx, index, event);
     }

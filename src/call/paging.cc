@@ -4,6 +4,7 @@
 
 #include "call/ask.h"
 #include "call/call.h"
+#include "call/failure.h"
 #include "call/limits.h"
 #include "call/media_format.h"
 #include "call/offer_limits.h"
@@ -100,6 +101,7 @@ bool Paging::on_event(Call& call, CallContext& ctx, uint8_t index, LegEvent& eve
             on_left(call, ctx, index, event);
             return true;
         case Kind::RemoteAnswer:
+            return event.sdp && on_answer_in_ack(call, ctx, index, event);
         case Kind::OfferWanted:
         case Kind::OfferRefused:
         case Kind::RequestDone:
@@ -183,6 +185,34 @@ void Paging::on_failed(Call& call, CallContext& ctx, uint8_t index, LegEvent& ev
     call.fail_if_exhausted(ctx);
 }
 
+// What it was offered because it asked for an offer. False: it answers another one.
+bool Paging::on_answer_in_ack(Call& call, CallContext& ctx, uint8_t index, LegEvent& event) {
+    const bool is_in_ack = event.status == 0;
+    if (!is_in_ack || call.phase_ != Phase::Established) return false;
+    if (index != 0 && !hears(call, index)) return false;
+    const bool is_usable =
+        has_audio(*event.sdp) &&
+        call.party(index)->media.learn(*event.sdp, SdpRole::Answer, call.srtp_of(index));
+    if (is_usable) {
+        call.update_media(ctx, {index}, false);
+        call.save_wanted_ = call.save_wanted_ || call.settings_.survival != Survival::None;
+    } else if (index == 0) {
+        call.end(ctx, ReleasedBy::System, 488, "the media answered cannot be carried");
+    } else {
+        call.end_leg(ctx, index, 488, reason_header(488, ""));
+        forget(call, ctx, index, "the media answered cannot be carried", ReleasedBy::System);
+    }
+    return true;
+}
+
+// RFC 3261 14.2: who asks for an offer gets one, with all that was agreed for him.
+void Paging::offer_again(Call& call, CallContext& ctx, uint8_t index, const LegEvent& event) {
+    Party& own = *call.party(index);
+    sip::Payload payload;
+    payload.sdp = own.media.describe(*own.leg.local_sdp(), SdpRole::Offer, ctx.leg.rng);
+    own.leg.accept(ctx.leg, event.server, std::move(payload));
+}
+
 // Hold, another address, a refreshed session: none of the others' business.
 void Paging::on_offer(Call& call, CallContext& ctx, uint8_t index, LegEvent& event) {
     Party& own = *call.party(index);
@@ -191,6 +221,7 @@ void Paging::on_offer(Call& call, CallContext& ctx, uint8_t index, LegEvent& eve
         own.leg.refuse(ctx.leg, event.server, 491, {});
         return;
     }
+    if (!event.sdp && own.leg.local_sdp()) return offer_again(call, ctx, index, event);
     if (event.sdp) narrow(*event.sdp);
     const PartyMedia before = own.media;
     const bool is_usable = event.sdp && has_audio(*event.sdp) &&
@@ -217,12 +248,19 @@ void Paging::on_left(Call& call, CallContext& ctx, uint8_t index, const LegEvent
     if (left.party.ended.unix_ms == 0) left.party.ended = ctx.now.utc;
     if (!hears(call, index) || call.phase_ >= Phase::Ending) return;
     const bool has_hung_up = event.kind == LegEvent::Kind::Bye;
-    left.party.reason = has_hung_up ? "hung up" : "the phone does not know the call";
+    forget(call, ctx, index, has_hung_up ? "hung up" : "the phone does not know the call",
+           has_hung_up ? ReleasedBy::Callee : ReleasedBy::System);
+}
+
+// It hears nothing any more.
+void Paging::forget(Call& call, CallContext& ctx, uint8_t index, std::string_view reason,
+                    ReleasedBy by) {
+    Branch& left = *call.branch(index);
+    left.party.reason = reason;
     left.state = BranchState::Lost;
     const auto rest = listeners(call);
     // Who is still to answer is not waited for: the caller would speak to nobody.
     if (rest.empty()) {
-        const ReleasedBy by = has_hung_up ? ReleasedBy::Callee : ReleasedBy::System;
         return call.end(ctx, by, call.answer_waits() ? 480 : 200, "nobody listens any more");
     }
     if (call.winner_ == index) call.winner_ = rest.front();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "call/call_context.h"
+#include "call/phase.h"
 #include "ports/media_port.h"
 #include "sip/dialog/leg_event.h"
 
@@ -44,6 +45,11 @@ class Paging {
  private:
     bool on_incoming(Call& call, CallContext& ctx, sip::LegEvent& event);
     void on_offer(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    bool on_answer_in_ack(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
+    static void offer_again(Call& call, CallContext& ctx, uint8_t index,
+                            const sip::LegEvent& event);
+    void forget(Call& call, CallContext& ctx, uint8_t index, std::string_view reason,
+                ReleasedBy by);
     void on_provisional(Call& call, CallContext& ctx, uint8_t index, int status);
     void on_answered(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
     void on_failed(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);

@@ -24,6 +24,13 @@ std::optional<ports::MediaPlay> play_to(const Party& of, ports::MediaSound sound
     return play_in(of.media, *stream, formats.front(), sound);
 }
 
+void add_voices(const Party& heard, ports::MediaPlay& mix) {
+    const auto from = audio_stream(heard.media);
+    if (!from) return;
+    for (const MixedFormat& format : mixed_formats_of(heard))
+        mix.voices.push_back({heard.media.termination(), *from, format.codec, format.payload_type});
+}
+
 }  // namespace
 
 // sendonly and inactive, and the address 0.0.0.0 of RFC 2543. Another exchange that says sendonly
@@ -79,20 +86,18 @@ std::optional<ports::MediaPlay> CallValues::wanted_mix(uint8_t index) const {
     if (voices.empty()) return std::nullopt;
     auto play = play_to(*party(index), ports::MediaSound::Mix);
     if (!play) return std::nullopt;
-    for (const uint8_t speaker : voices) {
-        const Party& heard = *party(speaker);
-        const auto from = audio_stream(heard.media);
-        if (!from) continue;
-        for (const MixedFormat& format : mixed_formats_of(heard)) {
-            play->voices.push_back(
-                {heard.media.termination(), *from, format.codec, format.payload_type});
-        }
-    }
+    for (const uint8_t speaker : voices) add_voices(*party(speaker), *play);
     return play;
 }
 
 // Of a transfer by keys is told by sound: its phone has asked for nothing.
 std::optional<ports::MediaPlay> CallValues::wanted_tone(uint8_t index) const {
+    const uint8_t early = transfer_.early_for(index, transfer_.stays(*this));
+    if (early != 0 && branches_[early - 1u]->is_pending()) {
+        auto heard = play_to(*party(index), ports::MediaSound::Mix);
+        if (heard) add_voices(*party(early), *heard);
+        if (heard && !heard->voices.empty()) return heard;
+    }
     if (transfer_.hears_ringing(index)) return play_to(*party(index), ports::MediaSound::Ringback);
     if (!code_keys_.is_told_of_failure(index)) return std::nullopt;
     auto play = play_to(*party(index), ports::MediaSound::Busy);

@@ -7,6 +7,7 @@
 #include "call/failure.h"
 #include "call/identity.h"
 #include "call/limits.h"
+#include "sdp/offer_answer.h"
 #include "store/catalog.h"
 
 namespace tandem::call {
@@ -36,6 +37,7 @@ void Transfer::start(Call& call, uint8_t index, std::string dialled) {
     referrer_ = index;
     dialled_ = std::move(dialled);
     told_ = 0;
+    early_ = 0;
     asks_first_ = false;
     offer_of_who_stays(call);
 }
@@ -245,10 +247,31 @@ std::vector<sip::HeaderField> Transfer::invite_headers(const CallValues& call,
     return headers;
 }
 
-void Transfer::on_provisional(Call& call, CallContext& ctx, int status) {
-    if (status <= told_) return;
-    told_ = status;
-    report(call, ctx, status, false);
+void Transfer::on_provisional(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    if (event.sdp && event.sdp_part == sip::SdpPart::Answer) learn_early(call, ctx, index, event);
+    if (event.status <= told_) return;
+    told_ = event.status;
+    report(call, ctx, event.status, false);
+}
+
+// Early media of one device only, as in a call: the gate makes it into what whoever hears it has
+// agreed (playing.cc), and nothing goes the other way before somebody has answered.
+void Transfer::learn_early(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event) {
+    Branch& from = *call.branch(index);
+    if (early_ != 0 && early_ != index && call.branch(early_)->is_pending()) return;
+    if (from.answer && sdp::same_description(*from.answer, *event.sdp)) return;
+    if (!from.party.media.learn(*event.sdp, SdpRole::Answer, call.srtp_of(index))) return;
+    from.answer = std::move(event.sdp);
+    early_ = index;
+    call.update_media(ctx, {index}, false);
+}
+
+// Who asks first hears it, and who has been left alone by a referrer who hung up; a queue has
+// music.
+uint8_t Transfer::early_for(uint8_t leg, uint8_t stays) const {
+    if (!rings() || early_ == 0 || let_go_) return 0;
+    const bool is_left = referrer_gone_ && leg == stays;
+    return asks(leg) || is_left ? early_ : uint8_t{0};
 }
 
 void Transfer::on_answered(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event) {
@@ -355,8 +378,7 @@ void Transfer::drop_left(Call& call, CallContext& ctx) {
     ports::MediaRequest request;
     request.context = call.facts_.call;
     request.must_exist = true;
-    for (const uint8_t leg : left)
-        request.remove.push_back(call.party(leg)->media.termination());
+    for (const uint8_t leg : left) request.remove.push_back(call.party(leg)->media.termination());
     call.ask(ctx, call.media_gate_, std::move(request), {Purpose::UpdateMedia, kMediaDeadline});
 }
 
@@ -435,6 +457,7 @@ void Transfer::stop(Call& call) {
 
 void Transfer::forget_search(Call& call) {
     offer_.reset();
+    early_ = 0;
     call.sides_asked_.clear();
     call.ring_deadline_.reset();
     call.stage_deadline_.reset();

@@ -82,7 +82,7 @@ class Transfer {
     void on_located() { stage_ = Stage::Ringing; }
     // Whoever stays waits in a slot until somebody takes him, or the one who parked him is called.
     void park(Call& call, CallContext& ctx, Duration at_most);
-    void on_provisional(Call& call, CallContext& ctx, int status);
+    void on_provisional(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
     void on_answered(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
     void on_failed(Call& call, CallContext& ctx, int status,
                    std::string_view reason = "the transfer failed");
@@ -104,6 +104,8 @@ class Transfer {
     std::optional<uint8_t> consulted() const {
         return is_consulting() ? std::optional(answered_by_) : std::nullopt;
     }
+    // The leg of a target that rings, and is heard early by this one; 0: none.
+    uint8_t early_for(uint8_t leg, uint8_t stays) const;
     bool hears_ringing(uint8_t leg) const { return asks(leg) && rings() && told_ >= 180; }
 
     // False: it means nothing to the transfer.
@@ -192,6 +194,7 @@ class Transfer {
     void complete(Call& call, CallContext& ctx);
     void give_place(Call& call, CallContext& ctx);
     void join_media(Call& call, CallContext& ctx, std::optional<uint8_t> left);
+    void learn_early(Call& call, CallContext& ctx, uint8_t index, sip::LegEvent& event);
     void note(Call& call, CallContext& ctx, model::TransferKind kind, Destination to);
     void let_go(Call& call, CallContext& ctx);
     void stop(Call& call);
@@ -224,6 +227,7 @@ class Transfer {
     std::optional<sdp::Session> offer_;  // to the target's devices: what the one who stays can do
     size_t first_branch_ = 0;            // of them
     int told_ = 0;
+    uint8_t early_ = 0;  // the first of them that has early media
     // --- Of one who asks first.
     bool asks_first_ = false;
     uint8_t waiting_ = 0;    // the leg of who waits meanwhile

@@ -24,6 +24,8 @@ enum class SiteShape {
     Grouped,  // doubled, with a second group of registrars and of call state
 };
 
+inline constexpr std::string_view kSiteAddress = "198.51.100.1";
+
 struct SitePlan {
     SiteShape shape = SiteShape::OneNode;
     bool passives = false;      // a second registrar, media controller and call state

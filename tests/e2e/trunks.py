@@ -5,6 +5,9 @@
 """
 
 import os
+import signal
+import socket
+import struct
 import time
 from types import SimpleNamespace
 
@@ -183,6 +186,64 @@ def a_provider_whose_program_has_died_keeps_nobody_waiting(folder):
             at_once(phone.call, OUTSIDE, second)
             phone.hang_up(second)
         expect(at_once(phone.try_call, OUTSIDE) >= 480, "nobody is left")
+
+
+def a_network_that_is_full_holds_up_no_other(folder):
+    """Errors of the socket are asked for, and a full queue of one network is told there as well."""
+    ours, there = "192.0.2.1", "192.0.2.2"
+    for command in ("link add full0 type veth peer name full1", f"address add {ours}/24 dev full0", "link set full0 up",
+                    "link set full1 up", f"neighbour add {there} lladdr 02:00:00:00:00:02 dev full0"):
+        run(["ip", *command.split()])
+    try:
+        run(["tc", "qdisc", "add", "dev", "full0", "root", "bfifo", "limit", "100"])  # less than any packet of ours
+        with running(folder, nodes=NODES, address=ours) as server, \
+                Provider(server, PROVIDER, address=ours, challenges=False) as near, \
+                CallingPhone(server, "1001", 5066, address=ours) as phone:
+            phone.register()
+            add_trunk(server, "full", mode="peer", proxies=[f"{there}:{port}" for port in range(5081, 5089)], ping_s=1)
+            wait_for(lambda: server.logged(f"does not reach {there}"), "the network takes nothing")
+            add_trunk(server, mode="peer", proxies=[f"{ours}:{PROVIDER}"])
+            phone.call(OUTSIDE, near)
+            phone.hang_up(near)
+    finally:
+        run(["ip", "link", "delete", "full0"])
+
+
+def forged_errors_end_nothing(folder):
+    """Anybody can send ICMP of datagrams that he has guessed. So many that the socket still tells of them when it is to send
+    something else fail neither that nor any other request."""
+    with running(folder, nodes=NODES) as server, Provider(server, PROVIDER, challenges=False) as provider, \
+            CallingPhone(server, "1001", 5066) as phone:
+        phone.register()
+        add_trunk(server, mode="peer", proxies=[f"127.0.0.1:{PROVIDER}"], ping_s=1)
+        wait_for(lambda: provider.times("OPTIONS"), "it is pinged")
+        phone.call(OUTSIDE, provider)
+        pids = server.node_pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        forge_errors("127.0.0.1", 5070, PROVIDER, 3_000)
+        time.sleep(1.1)  # a ping is due
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        before = provider.times("OPTIONS")
+        wait_for(lambda: provider.times("OPTIONS") > before + 1, "it is pinged again")
+        expect(not server.logged("does not reach"), "it was there all the time")
+        phone.hang_up(provider)
+        nothing_left(server)
+
+
+def forge_errors(address, port, to, count):
+    """ICMP (host unreachable) to `address`, of datagrams that it is to have sent from `port` to the port `to` of its own."""
+    ip = socket.inet_aton(address)
+    quoted = struct.pack("!BBHHHBBH4s4sHHHH8s", 0x45, 0, 36, 0, 0, 64, 17, 0, ip, ip, port, to, 16, 0, b"whatever")
+    words = struct.unpack(f"!{len(quoted) // 2}H", quoted)
+    total = 0x0301 + sum(words)
+    while total > 0xffff:
+        total = (total & 0xffff) + (total >> 16)
+    packet = struct.pack("!BBHI", 3, 1, ~total & 0xffff, 0) + quoted
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+        for _ in range(count):
+            raw.sendto(packet, (address, 0))
 
 
 def trunks_of_a_group_stand_in_for_one_another(folder):
@@ -445,7 +506,8 @@ def bad_trunks_are_refused(folder):
 if __name__ == "__main__":
     main(a_registered_trunk_carries_calls_both_ways, an_incoming_call_that_nobody_has_goes_to_the_trunks_number,
          a_peer_is_known_by_its_address, the_next_proxy_takes_over,
-         a_provider_whose_program_has_died_keeps_nobody_waiting, trunks_of_a_group_stand_in_for_one_another, it_registers_elsewhere_and_returns,
+         a_provider_whose_program_has_died_keeps_nobody_waiting, a_network_that_is_full_holds_up_no_other,
+         forged_errors_end_nothing, trunks_of_a_group_stand_in_for_one_another, it_registers_elsewhere_and_returns,
          it_registers_as_long_as_the_registrar_asks, a_proxy_and_the_registrar_both_ask_for_proof, each_realm_is_told_its_own_password,
          a_wrong_password_is_not_tried_again_and_again,
          kamailio_dies_and_comes_back_during_a_call, calls_survive_a_crash,

@@ -26,24 +26,24 @@ bool B2buaRole::is_ours(const ports::SipInbound& in) {
 }
 
 ports::Instance B2buaRole::branch_owner(sip::ClientKey key) const {
-    const auto found = foreign_branches_.find(key.value);
-    return found == foreign_branches_.end() ? around_.self : found->second.owner;
+    const auto found = inherited_.branches.find(key.value);
+    return found == inherited_.branches.end() ? around_.self : found->second.owner;
 }
 
 void B2buaRole::note_answers(Instant now, const call::CallSnapshot& snapshot) {
-    answered_before_until_ = now + options_.timers.times_64();
+    inherited_.answered_until = now + options_.timers.times_64();
     for (const call::PartySnapshot& party : snapshot.parties) {
         if (!party.leg.is_client && party.leg.two_hundred)
-            answered_before_[party.leg.call_id] = call::base_of(snapshot.facts.call);
+            inherited_.answered[party.leg.call_id] = call::base_of(snapshot.facts.call);
     }
 }
 
 // An INVITE that its phone repeats, as whoever had answered it died before the 2xx was out, or the
 // 2xx was lost. It begins no further call.
 bool B2buaRole::is_answered_before(Step& step, const sip::Message& invite, sip::ServerKey server) {
-    if (step.now.mono >= answered_before_until_) answered_before_.clear();
-    const auto found = answered_before_.find(std::string(invite.call_id()));
-    const call::Call* call = found == answered_before_.end() ? nullptr : find(found->second);
+    if (step.now.mono >= inherited_.answered_until) inherited_.answered.clear();
+    const auto found = inherited_.answered.find(std::string(invite.call_id()));
+    const call::Call* call = found == inherited_.answered.end() ? nullptr : find(found->second);
     const sip::Message* answer = call == nullptr ? nullptr : call->unacknowledged_answer(invite);
     if (answer == nullptr) return false;
     layer_.respond(step.now.mono, server, *answer, {}, wire_);

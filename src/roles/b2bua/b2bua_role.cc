@@ -250,8 +250,8 @@ void B2buaRole::settle(Step& step, Call& stepped) {
     if (call.is_over()) {
         scheduled_.erase(base);
         calls_.erase(base);
-        std::erase_if(foreign_branches_,
-                      [&](const auto& each) { return each.second.base == base; });
+        std::erase_if(inherited_.branches,
+                      [&](const auto& each) { return each.second.call == base; });
     } else {
         schedule(call);
     }

@@ -22,6 +22,7 @@
 #include "roles/b2bua/caller.h"
 #include "roles/b2bua/counters.h"
 #include "roles/b2bua/group_peers.h"
+#include "roles/b2bua/inherited.h"
 #include "roles/b2bua/page_message.h"
 #include "roles/b2bua/queue_agents.h"
 #include "roles/b2bua/subscribe_relay.h"
@@ -265,17 +266,7 @@ class B2buaRole final : public ports::Role {
         bool was_ours = false;  // in our former life
     };
     std::deque<Orphan> orphans_;
-    // INVITEs that another instance sent, by their client key: their CANCEL and ACK, and what is sent
-    // again, go on with its branch (RFC 3261 9.1, 17.1.1.3).
-    struct ForeignBranch {
-        ports::Instance owner;
-        uint64_t base = 0;
-    };
-    std::unordered_map<uint64_t, ForeignBranch> foreign_branches_;
-    std::unordered_set<uint64_t> taken_over_;  // calls that an earlier incarnation began
-    // Of them those whose 2xx may not have gone out, by the Call-ID of the INVITE.
-    std::unordered_map<std::string, uint64_t> answered_before_;
-    Instant answered_before_until_;
+    Inherited inherited_;
 
     enum class Phase : uint8_t { Starting, Restoring, Serving };
     Phase phase_ = Phase::Starting;

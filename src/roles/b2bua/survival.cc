@@ -94,7 +94,7 @@ void B2buaRole::finish(Step& step, Call& call) {
         member.ops.push_back(store::Put{store::keys::cdr_outbox(each.id), each.json});
     const bool stored = call.was_saved() || saving_.contains(call.base());
     if (stored) member.ops.push_back(store::Delete{call_key(call.id())});
-    if (taken_over_.erase(call.base()) > 0) {
+    if (inherited_.calls.erase(call.base()) > 0) {
         member.ops.push_back(store::Delete{store::keys::call_owner(call.id())});
     }
     const auto ticket = writer_.txn(step.now.mono, std::move(member), writes_);
@@ -197,7 +197,7 @@ void B2buaRole::restore(Step& step, const std::string& key, std::string_view val
     auto call = std::make_unique<Call>(Call::restore(std::move(*snapshot), step.now));
     ++counters_.restored;
     Call& taken = add(std::move(call));
-    taken_over_.insert(taken.base());
+    inherited_.calls.insert(taken.base());
     const Duration spread =
         std::min<Duration>(call::kAuditSpreadMax, call::kAuditOfCall * counters_.restored);
     const Duration after = call::kAuditPause + spread * around_.rng.below(1000) / 1000;
@@ -222,7 +222,7 @@ bool B2buaRole::resume_ringing(Step& step, call::CallSnapshot& snapshot) {
         const call::LegKey key = call::leg_key(base, party.index);
         if (party.index != 0) {
             if (party.invited_by && party.invited_by != around_.self)
-                foreign_branches_[party.leg.client.value] = {party.invited_by, base};
+                inherited_.branches[party.leg.client.value] = {party.invited_by, base};
             layer_.resume_invite(
                 step.now.mono,
                 {party.leg.client, party.leg.invite, party.leg.settings.envelope, key}, wire_);

@@ -14,6 +14,12 @@ inline constexpr size_t udp_batch_max = 64;
 inline constexpr int udp_receive_buffer_bytes = 2 << 20;
 // ICMP errors taken at a time: as many as a batch that found nobody may have earned, and some.
 inline constexpr size_t udp_errors_max = 256;
+// How often a system call is made again because ICMP has told of something else: 30,000 forged
+// errors a second meet one try in three.
+inline constexpr size_t udp_error_tries_max = 16;
+// An error is the call's own when it came so often while ICMP had told nothing: the kernel may tell
+// one of ICMP a moment late, or without a quotation when its buffer is full.
+inline constexpr size_t udp_own_error_tries = 4;
 // Of what ICMP quotes: hosts give 576 bytes of IPv4 (RFC 1812 4.3.2.3) and 1280 of IPv6 (RFC
 // 4443 2.4).
 inline constexpr size_t udp_quotation_max = 1'280;

@@ -1,6 +1,7 @@
 #include "runtime/sip_transport/sip_transport.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
 #include <deque>
 
@@ -156,10 +157,13 @@ TEST_F(SipTransportTest, UdpThatCannotBeSentIsTold) {
     open(Transport::Udp);
     ports::Flow flow{kGate, Transport::Udp, listener_, 0, *SocketAddress::parse("127.0.0.1:9")};
     send(ports::PacketOut{flow, std::string(70'000, 'x'), "z9hG4bKlarge", false});
+    send(
+        ports::PacketOut{flow, std::string(65'520, 'x'), "z9hG4bKtoo", false});  // with its headers
     flow.listener = 99;
     send(ports::PacketOut{flow, "x", "z9hG4bKnowhere", false});
     EXPECT_EQ(next<ports::PacketFailed>()->branch, "z9hG4bKnowhere");
     EXPECT_EQ(next<ports::PacketFailed>()->branch, "z9hG4bKlarge");
+    EXPECT_EQ(next<ports::PacketFailed>()->branch, "z9hG4bKtoo");
 }
 
 // A port of this host that nobody listens at.
@@ -230,6 +234,47 @@ TEST_F(SipTransportTest, AClosedPortLosesNothingForOthers) {
         ++failed;
     }
     EXPECT_EQ(arrived, kRounds);
+}
+
+// ICMP that says `code` of a datagram from `from` to `to`, which was never sent.
+std::string forged_error(const SocketAddress& from, const SocketAddress& to, char code) {
+    std::string text("\x03\0\0\0\0\0\0\0", 8);  // destination unreachable
+    text[1] = code;
+    text += std::string("\x45\0\0\x24\0\0\0\0\x40\x11\0\0", 12);
+    for (const SocketAddress& end : {from, to})
+        text.append(reinterpret_cast<const char*>(end.ip.octets.data()), 4);
+    for (const SocketAddress& end : {from, to})
+        text += {static_cast<char>(end.port >> 8), static_cast<char>(end.port)};
+    text += std::string("\0\x10\0\0quotedxx", 12);
+    uint32_t sum = 0;
+    for (size_t i = 0; i < text.size(); i += 2)
+        sum += static_cast<uint8_t>(text[i]) << 8 | static_cast<uint8_t>(text[i + 1]);
+    sum = ~((sum & 0xffff) + (sum >> 16));
+    text[2] = static_cast<char>(sum >> 8);
+    text[3] = static_cast<char>(sum);
+    return text;
+}
+
+// Whoever floods the socket with forged errors of any kind loses nobody's datagram, nor has it
+// fail.
+TEST_F(SipTransportTest, AFloodOfForgedErrorsHarmsNobody) {
+    const UniqueFd raw(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
+    if (!raw) GTEST_SKIP() << "raw sockets are for root";
+    make();
+    const SocketAddress server = open(Transport::Udp);
+    const SocketAddress victim = *SocketAddress::parse("127.0.0.1:9");
+    const NativeAddress to(server);
+    const ports::Flow to_us{kGate, Transport::Udp, listener_, 0, server};
+    for (const char code : {'\x01', '\x02', '\x03', '\x0d'}) {
+        const std::string error = forged_error(server, victim, code);
+        for (int turn = 0; turn < 20; ++turn) {
+            for (int i = 0; i < 1'000; ++i)
+                sendto(raw.get(), error.data(), error.size(), 0, to.get(), to.size);
+            send(ports::PacketOut{to_us, "MESSAGE", "z9hG4bKus", false});
+            ASSERT_TRUE(next<ports::PacketIn>().has_value()) << int(code) << ", turn " << turn;
+        }
+    }
+    EXPECT_TRUE(letters_.empty());
 }
 
 TEST_F(SipTransportTest, StreamsCutMessagesAnswerPingsAndTellTheirEnd) {

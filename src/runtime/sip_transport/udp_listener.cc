@@ -157,8 +157,9 @@ void UdpListener::wait() {
 
 void UdpListener::receive() {
     static thread_local ReceiveBatch batch;
-    const int count = recvmmsg(fd_.get(), batch.headers.data(), udp_batch_max, 0, nullptr);
-    if (count < 0) take_errors();  // the socket tells of one before it gives another datagram
+    const int count = past_errors(
+        [&] { return recvmmsg(fd_.get(), batch.headers.data(), udp_batch_max, 0, nullptr); });
+    if (count < 0) take_errors();
     for (int i = 0; i < count; ++i) {
         take(batch.headers[static_cast<size_t>(i)]);
         batch.reset(static_cast<size_t>(i));
@@ -170,10 +171,28 @@ void UdpListener::receive() {
     wait();
 }
 
-// What ICMP has told of datagrams of ours, quoting them. Whether there was anything.
+// What `call` answers, or the negative errno, when it was not stopped by what ICMP has told: the
+// socket tells that by the next system call, whatever that is for, and anybody can forge any number
+// of errors. Where there is no end of them it is as if the socket was not ready.
+template <typename Call>
+int UdpListener::past_errors(const Call& call) {
+    size_t own = 0;
+    for (size_t tries = 0; tries < udp_error_tries_max; ++tries) {
+        const int answer = call();
+        if (answer >= 0) return answer;
+        const int error = errno;
+        if (error == EAGAIN || error == ENOBUFS || error == EINTR) return -error;
+        // With none there it is mostly an error of the call; it is when it comes again.
+        if (!take_errors() && ++own == udp_own_error_tries) return -error;
+    }
+    return -EAGAIN;
+}
+
+// What was told of datagrams of ours, quoting them. Whether any of it came by ICMP.
 bool UdpListener::take_errors() {
     std::array<char, udp_quotation_max> quoted;
     alignas(cmsghdr) std::array<char, 256> control;
+    bool is_by_icmp = false;
     for (size_t taken = 0; taken < udp_errors_max; ++taken) {
         NativeAddress peer;
         iovec vector{quoted.data(), quoted.size()};
@@ -185,18 +204,20 @@ bool UdpListener::take_errors() {
         header.msg_control = control.data();
         header.msg_controllen = control.size();
         const ssize_t size = recvmsg(fd_.get(), &header, MSG_ERRQUEUE);
-        if (size < 0) return taken > 0;
-        take_error(header, {quoted.data(), static_cast<size_t>(size)});
+        if (size < 0) break;
+        const auto error = error_of(header);
+        if (!error || error->ee_origin == SO_EE_ORIGIN_LOCAL) continue;  // its call says it, too
+        is_by_icmp = true;
+        if (says_that_nobody_listens(*error))
+            take_closed_port(header, {quoted.data(), static_cast<size_t>(size)});
     }
-    return true;
+    return is_by_icmp;
 }
 
 // Anybody may send ICMP with a forged source. The branch, which only we and who was to get the
 // request can know, shows that the request was seen; whoever sees those could do worse. And what
 // belongs to a dialog is not given up for it (docs/decisions/0040-closed-ports.md).
-void UdpListener::take_error(const msghdr& error, std::string_view quoted) {
-    const auto what = error_of(error);
-    if (!what || !says_that_nobody_listens(*what)) return;
+void UdpListener::take_closed_port(const msghdr& error, std::string_view quoted) {
     ++counters_.unwanted;
     const std::string_view branch = sip::branch_of_new_request(quoted);
     if (branch.empty() || error.msg_namelen == 0) return;
@@ -274,25 +295,23 @@ size_t UdpListener::send_batch(size_t begin) {
         headers[i].msg_hdr.msg_iov = &vectors[i];
         headers[i].msg_hdr.msg_iovlen = 1;
     }
-    const auto send_all = [&] {  // how many were sent, or the error as a negative number
-        const int sent = sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(count), 0);
-        return sent < 0 ? -errno : sent;
-    };
-    int sent = send_all();
-    // An error that is told here may be of an earlier datagram, and none of these was sent then.
-    if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS && take_errors()) sent = send_all();
+    const int sent = past_errors(
+        [&] { return sendmmsg(fd_.get(), headers.data(), static_cast<unsigned>(count), 0); });
     if (sent > 0) {
         counters_.sent += static_cast<uint64_t>(sent);
         return static_cast<size_t>(sent);
     }
-    if (sent == -EAGAIN || sent == -ENOBUFS) {
+    if (sent == -EAGAIN) {
         blocked_ = true;
         return 0;
     }
     if (sent == -EINTR) return 0;
-    // The first one cannot be sent (too large, no route): the others go on without it.
     ++counters_.lost;
-    if (sent != -ECONNREFUSED) fail(queue_[begin]);  // ICMP again, for another one
+    // The queue of a network is full, which is told since errors are asked for: it is lost as on a
+    // wire, and those to other networks must not wait for that one.
+    if (sent == -ENOBUFS) return 1;
+    // The first one cannot be sent (too large, no route): the others go on without it.
+    fail(queue_[begin]);
     return 1;
 }
 

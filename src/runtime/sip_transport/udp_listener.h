@@ -43,8 +43,10 @@ class UdpListener {
     UdpListener(Reactor& reactor, const ports::Flow& flow, UniqueFd fd, Handlers handlers);
     void wait();
     void receive();
+    template <typename Call>
+    int past_errors(const Call& call);
     bool take_errors();
-    void take_error(const msghdr& error, std::string_view quoted);
+    void take_closed_port(const msghdr& error, std::string_view quoted);
     void take(const mmsghdr& datagram);
     void answer_stun(std::string_view datagram, const SocketAddress& source);
     void flush();
