@@ -229,6 +229,8 @@ DomainId CallValues::home_of(AccountId account) const {
         if (each.account == account) return domain_of(facts_, each);
     for (const routing::Forward& each : forwards_)
         if (each.by == account) return each.domain;
+    for (const TransferNote& each : transfer_.notes())  // whose leg went before a restart
+        if (each.by.account == account) return domain_of(facts_, each.by);
     return {};
 }
 

@@ -155,10 +155,13 @@ void encode_who(const Destination& from, proto::SnapshotWho& out) {
     out.set_account(octets(from.account));
     out.set_number(from.number);
     out.set_name(from.name);
+    if (!from.domain.is_nil()) out.set_domain(octets(from.domain));
 }
 
 Destination decode_who(const proto::SnapshotWho& in) {
-    return {id_from<AccountId>(in.account()), in.number(), in.name()};
+    Destination out{id_from<AccountId>(in.account()), in.number(), in.name()};
+    out.domain = id_from<DomainId>(in.domain());
+    return out;
 }
 
 void encode_transfer(const TransferSnapshot& from, proto::CallSnapshot& out) {
