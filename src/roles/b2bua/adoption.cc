@@ -109,7 +109,8 @@ void B2buaRole::look_for_parents(Step& step) {
         ports::SipInbound& in = orphan.message;
         const auto* owner = around_.directory.find(in.previous_owner);
         const bool is_back = owner != nullptr && owner->reachable;
-        if (call_of_leg(leg_of(in)) != nullptr || orphan.until <= step.now.mono) {
+        const bool has_come = call_of_leg(leg_of(in)) != nullptr || is_ours(in);
+        if (has_come || orphan.until <= step.now.mono) {
             in.previous_owner = {};
             if (orphan.was_ours && !is_ours(in) && relay_to_heir(step, in, {})) continue;
             if (in.message.is_request())

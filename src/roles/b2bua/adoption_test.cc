@@ -1,5 +1,6 @@
 // Calls and requests of another instance: what falls to us, what is passed on, what may be left.
 #include "roles/b2bua/b2bua_fixture_test.h"
+#include "sip/parser.h"
 
 namespace tandem::roles::b2bua {
 namespace {
@@ -179,6 +180,28 @@ TEST_F(B2buaTest, ARequestOfACallWhoseOwnerIsAwayWaitsForIt) {
     stage.give(orphan, kGate);
     stage.advance(2100ms);
     EXPECT_EQ(stage.one_at(kAlice).message.status(), 481);
+}
+
+// The caller has given up, and says so before his call is here. Over a connection he says it once.
+TEST_F(B2buaTest, ACancelWaitsForItsCall) {
+    stage.change_survival(model::Survival::All);
+    const auto invite = ring();
+    stage.respond(kBob, invite, 180);
+    stage.at(kAlice);
+    stage.directory.replace(with_other_b2b(stage.directory, false));
+    stage.adopt_as(ports::Instance{kSelf.number + 100}, [&] {
+        ports::SipInbound cancel;
+        cancel.flow = invite.flow;
+        cancel.flow.remote.port = kAlice;
+        std::string text;
+        for (const char c : stage.cancel_of_last_call() + "Content-Length: 0\n\n")
+            text += c == '\n' ? std::string("\r\n") : std::string(1, c);
+        cancel.message = std::move(*sip::parse_message(std::string_view(text)));
+        cancel.previous_owner = kOtherB2b;
+        stage.give(cancel, kGate);
+    });
+    stage.advance(2500ms);
+    EXPECT_TRUE(has_status(stage.at(kAlice), 487));
 }
 
 }  // namespace

@@ -68,6 +68,12 @@ bool B2buaRole::relay_to_previous(Step& step, ports::SipInbound& in) {
     if (!in.previous_owner || in.previous_owner == around_.self) return false;
     if (method != Method::Cancel && method != Method::Ack) return false;
     if (is_ours(in)) return false;
+    const auto* previous = around_.directory.find(in.previous_owner);
+    const bool is_away = previous == nullptr || !previous->reachable;
+    if (method == Method::Cancel && is_away) {  // its call is on its way to us
+        keep_orphan(step, in);
+        return true;
+    }
     const ports::Instance to = std::exchange(in.previous_owner, {});
     step.out.send(around_.self, to, std::move(in));
     return true;
