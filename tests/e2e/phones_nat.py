@@ -13,6 +13,8 @@ from network import SERVER, SERVER6, Host, Router, make_world
 from phones import DOMAIN, NODES, Side, all_records
 
 TALK_S = 1.5
+# Requests of phones take their time on a busy machine: sound is looked for within this.
+PATIENCE_S = 4.0
 # Phones register anew this often here; the least that the domain is told to allow.
 EXPIRES_S = 10
 SETTINGS = {"expires_min_s": EXPIRES_S}
@@ -80,13 +82,24 @@ class NatPair:
         for what, begin, end in self.phases:
             for side, address, hz in zip(self.sides, (self.router.public,
                                                       self.outside.host.addresses[0]), (600, 400)):
-                came = [packet for packet in packets if packet.destination == address
-                        and begin <= packet.time < end and packet.is_rtp()]
-                expect(len(came) >= 40 * (end - begin), f"{what}: {len(came)} packets to {address}")
+                came = best_of([packet for packet in packets if packet.destination == address
+                                and begin <= packet.time < end and packet.is_rtp()])
+                expect(len(came) >= 40 * TALK_S, f"{what}: {len(came)} packets to {address}")
                 if side.encrypted:
                     continue
                 heard = tone.Heard(wire.samples_of(came), 8000, hz)
-                expect(heard.tone_s >= 0.8 * (end - begin), f"{what}, to {address}: {heard.text}")
+                expect(heard.tone_s >= 0.8 * TALK_S, f"{what}, to {address}: {heard.text}")
+
+
+def best_of(packets):
+    """The packets of the TALK_S in which most came."""
+    best, first = [], 0
+    for last, packet in enumerate(packets, 1):
+        while packet.time - packets[first].time >= TALK_S:
+            first += 1
+        if last - first > len(best):
+            best = packets[first:last]
+    return best
 
 
 def each(pairs, action):
@@ -144,7 +157,7 @@ def hold_and_resume(pairs, side):
         each(pairs, lambda pair, act=act: getattr(getattr(pair, side), act)())
         time.sleep(1)
     begin = time.time()
-    time.sleep(TALK_S)
+    time.sleep(PATIENCE_S)
     for pair in pairs:
         pair.phases.append((f"after the hold by {side}", begin, time.time()))
 

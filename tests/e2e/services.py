@@ -584,8 +584,11 @@ def the_order_of_a_group_is_the_same_at_all_b2bs(folder):
         expect(len(set(owners)) == 2, f"both B2Bs have had calls: {owners}")
         if NODES == "split":
             for role in [each for each in server.api("GET", "/roles")["items"] if each["role"] == "B2B"]:
-                os.kill(server.pid_of(role["node"]), signal.SIGKILL)
-                server.wait_healthy()
+                killed = server.pid_of(role["node"])
+                os.kill(killed, signal.SIGKILL)
+                # What is sent to it in the milliseconds before others know is lost, and this phone repeats nothing.
+                wait_for(lambda node=role["node"], killed=killed: server.pid_of(node) != killed, "it is started again")
+                wait_for(lambda: all(node["instances"] for node in server.api("GET", "/status")["nodes"]), "all are there")
                 two_calls()
         nothing_left(server)
 
