@@ -58,8 +58,10 @@ void follow(Global& global, json::value page) {
             const std::string& id = std::get<0>(one);
             return id.size() < oldest.size() || (id.size() == oldest.size() && id <= oldest);
         });
+        std::string newer = kEvents + std::to_string(kPageItems);
+        newer.append("&since=").append(oldest);
         if (is_all) std::this_thread::sleep_for(kLook);
-        auto next = fetch(global, kEvents + std::to_string(kPageItems) + "&since=" + oldest);
+        auto next = fetch(global, newer);
         while (!next.has_value()) {
             if (next.error().code != ErrorCode::Unavailable &&
                 next.error().code != ErrorCode::Timeout)
@@ -67,7 +69,7 @@ void follow(Global& global, json::value page) {
             if (!std::exchange(said_away, true))
                 std::fprintf(stderr, "tandem: %s\n", next.error().message.c_str());
             std::this_thread::sleep_for(kLook);
-            next = fetch(global, kEvents + std::to_string(kPageItems) + "&since=" + oldest);
+            next = fetch(global, newer);
         }
         said_away = false;
         page = std::move(*next);
