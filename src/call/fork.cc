@@ -61,7 +61,9 @@ void Call::open_branches(CallContext& ctx) {
     request.silence_timeout_s = settings_.silence_timeout_s;
     // A gate that has lost the context is to get all parties, not these alone.
     request.must_exist = winner_ != 0;
-    if (offer_ && !media_open_) request.set.push_back(caller_->media.settings());
+    // Who waited in a queue when his B2B died may have been about to get his.
+    const bool lacks_ports = !media_open_ || (survived_ && caller_->media.local().empty());
+    if (offer_ && lacks_ports) request.set.push_back(caller_->media.settings());
     for (size_t i = 0; i < branches_.size(); ++i) {
         Branch& fresh = *branches_[i];
         if (fresh.state != BranchState::Opening || fresh.ports_asked) continue;

@@ -142,6 +142,10 @@ void Run::check_transferred(const model::Cdr& record) {
 // Nobody hears who is not of his call.
 void Run::check_heard(const model::Cdr& record) {
     for (const PhoneCall* call : calls_of(record)) {
+        // An INVITE that is repeated after the death of who had refused it makes another call.
+        const bool is_of_other =
+            call->answered != Instant{} && record.result != model::CallResult::Answered;
+        if (is_of_other) continue;
         for (const std::string& login : call->heard_all) {
             // The leg of one who had left is not known after a restart; the transfer is.
             const bool is_of_it =

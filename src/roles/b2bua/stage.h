@@ -79,6 +79,7 @@ class Stage {
     bool hold_media = false;
     bool hold_store = false;
     bool media_refuses = false;
+    bool media_replies_lost = false;
     bool keeps_messages = true;
     bool changes_refused = false;
     // What CS knows, by number: calls that accounts are in, and those that ring.

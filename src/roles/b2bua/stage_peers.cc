@@ -117,6 +117,7 @@ void Stage::answer_media(const Letter& letter, const ports::MediaRequest& reques
         stream.srtp = true;
         reply.statistics.push_back(stream);
     }
+    if (media_replies_lost) return;
     role_->on_letter(now, Letter{kMedia, kSelf, letter.request, std::move(reply)}, out_);
 }
 

@@ -111,6 +111,21 @@ TEST_F(B2buaTest, RingingCallsRingOnWithAnotherB2b) {
     EXPECT_TRUE(stage.records().empty());
 }
 
+TEST_F(B2buaTest, ACallerOfAQueueGetsThePortsThatHeWasToGet) {
+    stage.change_survival(model::Survival::All);
+    ASSERT_TRUE(stage.add_queue("600", R"({"name":"help"})", {"1002"}));
+    stage.media_replies_lost = true;
+    stage.call(kAlice, "1001", "600", Stage::sdp(4000));
+    stage.media_replies_lost = false;
+    stage.restart();
+    stage.at(kAlice);
+    stage.advise(ports::QueueAdvice::Kind::Turn, 1, {"1002"});
+    stage.respond(kBob, stage.one_at(kBob), 200, Stage::sdp(4100));
+    const auto answer = stage.one_at(kAlice);
+    ASSERT_EQ(answer.message.status(), 200);
+    EXPECT_NE(body_of(answer).media.at(0).port, 0);
+}
+
 // It came to the heir before the call did.
 TEST_F(B2buaTest, ACallerWhoRepeatsHisInviteToTheHeirHasOneCall) {
     stage.change_survival(model::Survival::All);
