@@ -34,13 +34,6 @@ uint8_t CallValues::leg_of_call_id(std::string_view call_id) const {
     return 0;
 }
 
-const sip::Message* CallValues::unacknowledged_answer(const sip::Message& invite) const {
-    const sip::Message* answer = caller_ ? caller_->leg.unacknowledged_answer(invite) : nullptr;
-    for (size_t i = 0; i < branches_.size() && answer == nullptr; ++i)
-        answer = branches_[i]->party.leg.unacknowledged_answer(invite);
-    return answer;
-}
-
 bool CallValues::talks_to(uint8_t leg, std::string_view remote_tag) const {
     const Party* found = party(leg);
     return phase_ == Phase::Established && talks(leg) && found != nullptr &&

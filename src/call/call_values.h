@@ -50,8 +50,6 @@ class CallValues {
     // --- Its legs.
     bool has_leg(uint8_t index) const { return party(index) != nullptr; }
     uint8_t leg_of_call_id(std::string_view call_id) const;  // the caller's when none has it
-    // What the INVITE of one of its callers was answered; nullptr: none is known to wait for it.
-    const sip::Message* unacknowledged_answer(const sip::Message& invite) const;
     // The call goes on, and the leg's dialog is with the phone that has this tag.
     bool talks_to(uint8_t leg, std::string_view remote_tag) const;
     // The party at the other end of the dialog that is named; an error when it is none of ours.

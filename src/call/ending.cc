@@ -25,7 +25,8 @@ void Call::end(CallContext& ctx, ReleasedBy by, int status, std::string_view rea
     ring_deadline_.reset();
     audit_at_.reset();
     exchange_.reset();
-    questions_.clear();
+    // What the gate says of ports given back is still to come: how it was heard who had left.
+    std::erase_if(questions_, [](const Question& q) { return q.purpose != Purpose::UpdateMedia; });
     sides_asked_.clear();
     sides_wanted_ = false;
     to_ask_again_.clear();

@@ -30,11 +30,17 @@ ports::Instance B2buaRole::branch_owner(sip::ClientKey key) const {
     return found == inherited_.branches.end() ? around_.self : found->second.owner;
 }
 
+// As long as the INVITE may be repeated (RFC 3261 17.1.1.2), whatever is thought of the ACK.
 void B2buaRole::note_answers(Instant now, const call::CallSnapshot& snapshot) {
     inherited_.answered_until = now + options_.timers.times_64();
     for (const call::PartySnapshot& party : snapshot.parties) {
-        if (!party.leg.is_client && party.leg.two_hundred)
-            inherited_.answered[party.leg.call_id] = call::base_of(snapshot.facts.call);
+        const sip::LegSnapshot& leg = party.leg;
+        const bool is_fresh = !leg.is_client && leg.dialog && leg.two_hundred &&
+                              leg.two_hundred->give_up && *leg.two_hundred->give_up > now;
+        if (!is_fresh) continue;
+        inherited_.answered[leg.call_id] = {call::base_of(snapshot.facts.call),
+                                            leg.dialog->dialog.remote_tag,
+                                            leg.two_hundred->response};
     }
 }
 
@@ -43,10 +49,16 @@ void B2buaRole::note_answers(Instant now, const call::CallSnapshot& snapshot) {
 bool B2buaRole::is_answered_before(Step& step, const sip::Message& invite, sip::ServerKey server) {
     if (step.now.mono >= inherited_.answered_until) inherited_.answered.clear();
     const auto found = inherited_.answered.find(std::string(invite.call_id()));
-    const call::Call* call = found == inherited_.answered.end() ? nullptr : find(found->second);
-    const sip::Message* answer = call == nullptr ? nullptr : call->unacknowledged_answer(invite);
-    if (answer == nullptr) return false;
-    layer_.respond(step.now.mono, server, *answer, {}, wire_);
+    if (found == inherited_.answered.end()) return false;
+    const Inherited::Answer& known = found->second;
+    const call::Call* call = find(known.call);
+    const auto from = invite.from();
+    const auto cseq = invite.cseq();
+    const auto answered = known.response.cseq();
+    const bool is_same = call != nullptr && is_live(*call) && from && cseq && answered &&
+                         from->tag() == known.remote_tag && cseq->number == answered->number;
+    if (!is_same) return false;
+    layer_.respond(step.now.mono, server, known.response, {}, wire_);
     return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/instant.h"
 #include "ports/address.h"
+#include "sip/message.h"
 
 namespace tandem::roles::b2bua {
 
@@ -22,8 +23,13 @@ struct Inherited {
     };
     std::unordered_map<uint64_t, Branch> branches;
 
-    // Calls whose 2xx may not have gone out, by the Call-ID of the INVITE.
-    std::unordered_map<std::string, uint64_t> answered;
+    // 2xx that may not have gone out, by the Call-ID of the INVITE.
+    struct Answer {
+        uint64_t call = 0;
+        std::string remote_tag;
+        sip::Message response;
+    };
+    std::unordered_map<std::string, Answer> answered;
     Instant answered_until;  // no phone repeats its INVITE any more
 };
 

@@ -47,6 +47,19 @@ TEST_F(B2buaTest, AnInviteThatIsRepeatedToARestoredCallGetsItsAnswer) {
     EXPECT_EQ(stage.stored_calls(), 1u);
 }
 
+// Its timer A: 0.5, 1.5, 3.5, 7.5 s. By then an ACK is taken for granted.
+TEST_F(B2buaTest, AnInviteThatIsRepeatedLateGetsItsAnswerToo) {
+    stage.respond(kBob, ring(), 200, Stage::sdp(4100));
+    stage.advance(6s);
+    stage.restart();
+    stage.advance(1500ms);
+    stage.at(kAlice);
+    stage.at(kBob);
+    stage.repeat_invite(kAlice);
+    EXPECT_TRUE(has_status(stage.at(kAlice), 200));
+    EXPECT_EQ(count(stage.at(kBob), sip::Method::Invite), 0u) << "a second call";
+}
+
 TEST_F(B2buaTest, AnInviteWithAnotherCSeqIsNoRepeat) {
     stage.respond(kBob, ring(), 200, Stage::sdp(4100));
     stage.at(kAlice);

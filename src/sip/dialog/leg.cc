@@ -250,13 +250,6 @@ bool Leg::has_dialog_with(std::string_view tag) const {
     const auto is_with = [&](const LegDialog& each) { return each.dialog.remote_tag() == tag; };
     return core_->dialog ? is_with(*core_->dialog) : std::ranges::any_of(core_->early, is_with);
 }
-const Message* Leg::unacknowledged_answer(const Message& invite) const {
-    const auto from = invite.from();
-    const auto cseq = invite.cseq();
-    const bool is_same = core_->two_hundred && from && cseq && invite.call_id() == core_->call_id &&
-                         from->tag() == remote_tag() && cseq->number == core_->two_hundred->cseq();
-    return is_same ? &core_->two_hundred->response() : nullptr;
-}
 const std::string& Leg::remote_target() const {
     static const std::string none;
     return core_->dialog ? core_->dialog->dialog.remote_target() : none;

@@ -107,8 +107,6 @@ class Leg {
     const std::string& local_tag() const;
     const std::string& remote_tag() const;                    // empty before there is a dialog
     bool has_dialog_with(std::string_view remote_tag) const;  // confirmed or early
-    // Our 2xx to this INVITE, which comes again; nullptr: it is another one, or has its ACK.
-    const Message* unacknowledged_answer(const Message& invite) const;
     const std::string& remote_target() const;               // the peer's Contact URI; empty before
     const std::optional<sdp::Session>& local_sdp() const;   // agreed
     const std::optional<sdp::Session>& remote_sdp() const;  // agreed
